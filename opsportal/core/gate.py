@@ -1,0 +1,139 @@
+"""The permission gate: one function decides, one table says what it decides.
+
+`docs/rbac.csv` is the single source of rights: a row per action, a column per role. A cell is `y`, `n`, or the
+name of a predicate that an upper app registers. An action without a row is denied.
+"""
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Final
+
+from django.conf import settings
+
+from opsportal.core.actor import Actor
+from opsportal.core.clock import real_now
+
+ROLES: Final = ("viewer", "manager", "auditor", "operator", "commander", "admin")
+MFA_FRESH_FOR: Final = timedelta(minutes=15)
+
+Predicate = Callable[[Actor, object], bool]
+_predicates: dict[str, Predicate] = {}
+
+
+class DeniedError(Exception):
+    """The actor may see the object but not do this to it (403)."""
+
+    def __init__(self, action: str, reason: str) -> None:
+        super().__init__(reason)
+        self.action = action
+        self.reason = reason
+
+
+class HiddenError(Exception):
+    """The object does not exist as far as this actor may know (404)."""
+
+
+class StaleMfaError(DeniedError):
+    """The action is dangerous and the second factor was shown too long ago."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(action, "Confirm with your second factor first; nothing was changed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table."""
+
+    action: str
+    cells: Mapping[str, str]
+    token_scope: str
+    fresh_mfa: bool
+
+
+def register_predicate(name: str, predicate: Predicate) -> None:
+    """Let an upper app give a cell's word its meaning, e.g. `own` or `holds_command`."""
+    _predicates[name] = predicate
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """The table by action."""
+    with (settings.BASE_DIR / "docs" / "rbac.csv").open(newline="", encoding="utf-8") as file:
+        return {
+            row["action"]: Rule(
+                action=row["action"],
+                cells={role: row[role] for role in (*ROLES, "portal_admin", "anonymous")},
+                token_scope=row["token_scope"],
+                fresh_mfa=row["mfa"] == "fresh",
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def _cell_allows(cell: str, actor: Actor, obj: object | None) -> bool:
+    if cell in ("y", "n", ""):
+        return cell == "y"
+    predicate = _predicates.get(cell)
+    # A predicate asks about one object; a menu that asks without one gets the benefit of the doubt.
+    return predicate is not None and (obj is None or predicate(actor, obj))
+
+
+def _roles_for(actor: Actor, obj: object | None) -> frozenset[str]:
+    platform_id = getattr(obj, "platform_id", None)
+    if platform_id is None:
+        return frozenset(actor.roles.values())
+    return frozenset(role for pid, role in actor.roles.items() if pid == platform_id)
+
+
+def _is_visible(actor: Actor, obj: object) -> bool:
+    platform_id = getattr(obj, "platform_id", None)
+    if platform_id is not None and platform_id not in actor.roles:
+        return False
+    visible_to = getattr(obj, "is_visible_to", None)
+    return visible_to is None or bool(visible_to(actor))
+
+
+def _refusal(actor: Actor, action: str, obj: object | None) -> Exception | None:
+    if actor.sees_all:
+        return None
+    rule = rules().get(action)
+    if rule is None:
+        return DeniedError(action, f"No rule allows {action}.")
+    if actor.kind == "anonymous":
+        return None if rule.cells["anonymous"] == "y" else DeniedError(action, "Sign in first.")
+    if actor.kind == "token" and (not rule.token_scope or rule.token_scope not in actor.scopes):
+        needs = rule.token_scope or "a person, never a token"
+        return DeniedError(action, f"This token lacks the right for {action}: it needs {needs}.")
+    portal = actor.is_portal_admin and rule.cells["portal_admin"] == "y"
+    if obj is not None and not portal and not _is_visible(actor, obj):
+        return HiddenError(action)
+    granted = portal or any(_cell_allows(rule.cells[role], actor, obj) for role in _roles_for(actor, obj))
+    if not granted and not (rule.cells["anonymous"] == "y"):
+        return DeniedError(action, f"Your role does not allow {action.replace('_', ' ')}.")
+    if rule.fresh_mfa and actor.kind == "user" and not _has_fresh_mfa(actor):
+        return StaleMfaError(action)
+    return None
+
+
+def _has_fresh_mfa(actor: Actor) -> bool:
+    return actor.mfa_at is not None and real_now() - actor.mfa_at <= MFA_FRESH_FOR
+
+
+def authorize(actor: Actor, action: str, obj: object | None = None) -> None:
+    """Refuse by exception unless the table allows `action` on `obj`.
+
+    `obj` carries `platform_id` (and `is_visible_to(actor)` where rows hide); None asks for any platform.
+    Raises HiddenError (404) or DeniedError (403).
+    """
+    refusal = _refusal(actor, action, obj)
+    if refusal is not None:
+        raise refusal
+
+
+def allows(actor: Actor, action: str, obj: object | None = None) -> bool:
+    """Whether `authorize` would pass; fresh MFA is asked for at the act, not in the menu."""
+    refusal = _refusal(actor, action, obj)
+    return refusal is None or isinstance(refusal, StaleMfaError)

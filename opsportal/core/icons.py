@@ -1,0 +1,59 @@
+"""Icons from the lucide package.
+
+The names in `SPRITE` live once in `static/icons.svg` (`python -m opsportal.core.icons` rewrites it, a test
+compares it with the package) and are used by reference: a row costs 70 bytes. Any other name is drawn in place.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from django.templatetags.static import static
+from markupsafe import Markup, escape
+
+from lucide import _render_icon
+
+SPRITE: Final = (
+    "activity", "archive", "arrow-down", "arrow-right", "arrow-up", "bell", "bell-off", "book-open", "calendar",
+    "check", "chevron-down", "chevron-left", "chevron-right", "circle", "circle-alert", "circle-check",
+    "circle-dashed", "circle-question-mark", "circle-x", "clock", "contrast", "copy", "database", "download",
+    "ellipsis", "external-link", "eye", "eye-off", "file-chart-column", "file-text", "flag", "flame",
+    "flask-conical", "git-fork", "heart-pulse", "history", "info", "key-round", "layers", "life-buoy", "link",
+    "list-checks", "loader-circle", "lock", "log-out", "mail", "megaphone", "message-square", "minus",
+    "notebook-pen", "package", "pencil", "phone", "pin", "play", "plus", "printer", "radio", "refresh-cw",
+    "rocket", "rotate-ccw", "scale", "scroll-text", "search", "send", "server", "settings", "shield-check",
+    "siren", "sun", "target", "timer", "trash-2", "triangle-alert", "user", "users", "wrench", "x",
+)  # fmt: skip
+
+
+def _drawing(name: str) -> str:
+    svg = str(_render_icon(name, None))
+    return svg[svg.index(">") + 1 : svg.rindex("</svg>")].strip().replace("\n", "")
+
+
+def sprite() -> str:
+    """The whole sprite file."""
+    symbols = "\n".join(
+        f'<symbol id="{name}" viewBox="0 0 24 24">{" ".join(_drawing(name).split())}</symbol>' for name in SPRITE
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}\n</svg>\n'
+
+
+@cache
+def _body(name: str) -> str:
+    if name in SPRITE:
+        return f'<use href="{static("icons.svg")}#{name}"/>'
+    return _drawing(name)
+
+
+@cache
+def icon(name: str, cls: str = "", label: str = "") -> Markup:
+    """The icon as `<svg>`; decorative unless it has a `label`. Raises IconDoesNotExist for an unknown name."""
+    view = "" if name in SPRITE else ' viewBox="0 0 24 24"'
+    voice = f' role="img" aria-label="{escape(label)}"' if label else ' aria-hidden="true"'
+    classes = f"i {cls}".strip()
+    return Markup(f'<svg class="{escape(classes)}"{view}{voice}>{_body(name)}</svg>')  # noqa: S704 - parts escaped
+
+
+if __name__ == "__main__":
+    (Path(__file__).parents[2] / "static" / "icons.svg").write_text(sprite(), encoding="utf-8")

@@ -1,0 +1,134 @@
+"""The Jinja2 environment of the portal's own pages.
+
+Components are macros in `templates/components/`, reached everywhere as `ui.<macro>`: a block rendered alone sees
+no import that stands outside it, so they are a global, loaded once.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+import jinja2
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import json_script
+from django_htmx.jinja import htmx_script
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from opsportal.core import clock, formats
+from opsportal.core.charts import bar, burn_down, day_strip, heat_map, line_chart, spark
+from opsportal.core.icons import icon
+from opsportal.core.markdown import render_markdown
+
+COMPONENTS = "components/"
+
+
+class ComponentError(AttributeError):
+    """A template asks for a component that no file in `templates/components/` defines."""
+
+
+class Components:
+    """`ui`: every public macro of `templates/components/*.html` as an attribute."""
+
+    def __init__(self, environment: jinja2.Environment) -> None:
+        self._environment = environment
+        self._macros: dict[str, Callable[..., Markup]] | None = None
+
+    def _load(self) -> dict[str, Callable[..., Markup]]:
+        macros: dict[str, Callable[..., Markup]] = {}
+        for name in self._environment.list_templates(filter_func=lambda path: path.startswith(COMPONENTS)):
+            module = self._environment.get_template(name).module
+            macros |= {key: value for key, value in vars(module).items() if callable(value) and key[0] != "_"}
+        return macros | {"form": self._form(macros["form_body"])}
+
+    def _form(self, body: Callable[..., Markup]) -> Callable[..., Markup]:
+        # The one component that needs the request: it carries the CSRF field by itself.
+        @pass_context
+        def form(context: Context, *args: object, **kwargs: object) -> Markup:
+            return body(*args, csrf_input=context.get("csrf_input", ""), **kwargs)
+
+        return form
+
+    def __getattr__(self, name: str) -> Callable[..., Markup]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._macros is None:
+            self._macros = self._load()
+        try:
+            return self._macros[name]
+        except KeyError:
+            raise ComponentError(f"no component ui.{name}") from None
+
+
+def url(name: str, *args: object, **kwargs: object) -> str:
+    """The address of a route; raises NoReverseMatch, so that a wrong name fails the page's test."""
+    return reverse(name, args=args or None, kwargs=kwargs or None)
+
+
+def url_if(name: str, *args: object) -> str:
+    """The address of a route, or "" where this installation has no such room."""
+    try:
+        return reverse(name, args=args or None)
+    except NoReverseMatch:
+        return ""
+
+
+def _relative(text: Callable[[datetime | None, datetime], str]) -> Callable[[datetime | None], str]:
+    # Rendering is the edge where the page's "now" is read; a view that needs one instant passes texts itself.
+    return lambda value: text(value, clock.now())
+
+
+@pass_context
+def query(context: Context, **changes: object) -> str:
+    """The present query string with some fields changed; None or "" removes one. Paging restarts."""
+    params = context["request"].GET.copy()
+    for gone in ("cursor", *changes):
+        params.pop(gone, None)
+    for key, value in changes.items():
+        if value not in (None, ""):
+            params[key] = str(value)
+    text = params.urlencode()
+    return f"?{text}" if text else "?"
+
+
+def environment(**options: Any) -> jinja2.Environment:
+    """Called once by Django's Jinja2 back end (`OPTIONS["environment"]`)."""
+    options |= {"undefined": jinja2.StrictUndefined, "autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    env = jinja2.Environment(**options)  # noqa: S701 - autoescape is set above
+    env.globals.update(
+        ui=Components(env),
+        url=url,
+        url_if=url_if,
+        query=query,
+        static=static,
+        icon=icon,
+        htmx_script=htmx_script,
+        json_script=json_script,
+        clock_now=clock.now,
+        clock_rate=clock.rate,
+        line_chart=line_chart,
+        spark=spark,
+        bar=bar,
+        burn_down=burn_down,
+        heat_map=heat_map,
+        day_strip=day_strip,
+    )
+    env.filters.update(
+        duration=formats.duration,
+        stopwatch=formats.stopwatch,
+        number=formats.number,
+        percent=formats.percent,
+        stamp=formats.stamp,
+        iso=formats.iso,
+        day=formats.day,
+        long_day=formats.long_day,
+        hour=formats.hour,
+        zone_name=formats.zone_name,
+        plural=formats.plural,
+        ago=_relative(formats.ago),
+        when=_relative(formats.when),
+        markdown=cast("Callable[[str], Markup]", render_markdown),
+    )
+    return env

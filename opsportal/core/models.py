@@ -1,0 +1,59 @@
+"""Base models: versioned rows, append-only rows, and rows owned by a platform."""
+
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import F
+
+from opsportal.core.actor import Actor
+
+
+class VersionConflictError(Exception):
+    """Someone else changed the row first; `current` is the row as it stands now."""
+
+    def __init__(self, current: "VersionedModel") -> None:
+        super().__init__(f"{current._meta.verbose_name} {current.pk} was changed by someone else.")
+        self.current = current
+
+
+class VersionedModel(models.Model):
+    """A mutable row; every write names the version it was based on."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def update_versioned(self, *, expected: int, **changes: Any) -> None:
+        """Write `changes` if the row still has version `expected`, else raise VersionConflictError.
+
+        The version stands in the WHERE clause: checking first and saving later loses writes.
+        """
+        manager = type(self)._base_manager
+        updated = manager.filter(pk=self.pk, version=expected).update(version=F("version") + 1, **changes)
+        if not updated:
+            raise VersionConflictError(manager.get(pk=self.pk))
+        self.version = expected + 1
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+
+class AppendOnlyModel(models.Model):
+    """A row that is never updated or deleted: `migrate` grants the app role SELECT and INSERT only."""
+
+    app_role_rights: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT")
+
+    class Meta:
+        abstract = True
+
+
+class PlatformQuerySet(models.QuerySet[Any]):
+    """Rows that belong to a platform; `platform_path` is the lookup that leads to its id."""
+
+    platform_path: ClassVar[str] = "platform_id"
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Only what this actor may know to exist."""
+        if actor.sees_all:
+            return self
+        return self.filter(**{f"{self.platform_path}__in": actor.platform_ids})

@@ -1,0 +1,43 @@
+"""Contacts and links of a platform."""
+
+from django.db import models
+
+from opsportal.core.models import PlatformQuerySet, VersionedModel
+from opsportal.platforms.models.platform import Platform
+from opsportal.platforms.models.policy import PolicySource
+
+
+class Contact(VersionedModel):
+    """A role or vendor to reach; `level` orders an escalation chain (1 first), 0 stands outside it."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="contacts")
+    key = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    duty = models.CharField(max_length=120, blank=True)
+    level = models.PositiveSmallIntegerField(default=0)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    note = models.TextField(blank=True)
+    source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
+    source_text = models.CharField(max_length=160, blank=True)
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "key"], name="contact_key_unique")]
+
+
+class Link(VersionedModel):
+    """A page that belongs to the platform: status page, wiki, dashboards (M-GOV-10)."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="links")
+    key = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    url = models.CharField(max_length=400)
+    source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
+    source_text = models.CharField(max_length=160, blank=True)
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "key"], name="link_key_unique")]
