@@ -1,0 +1,115 @@
+"""Plan, then act: what changes AWS or a database is written down, approved by another person, run once."""
+
+import hashlib
+import json
+
+from django.conf import settings
+from django.db import models
+
+from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
+from opsportal.platforms.models import Platform
+
+
+class PlanState(models.TextChoices):
+    AWAITING = "awaiting", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+    EXPIRED = "expired", "Expired"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Outcome unknown"
+
+
+class CallState(models.TextChoices):
+    PENDING = "pending", "To do"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+    UNKNOWN = "unknown", "Outcome unknown"
+
+
+class RiskClass(models.TextChoices):
+    READ = "read", "Reads only"
+    REPEATABLE = "repeatable", "May be repeated"
+    ONE_SHOT = "one_shot", "At most once"
+
+
+class Plan(VersionedModel):
+    """The calls, their targets and the expected effect, bound by a hash that approvals name."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="plans")
+    kind = models.SlugField(max_length=40)
+    title = models.CharField(max_length=160)
+    effect = models.TextField()
+    content_hash = models.CharField(max_length=64)
+    state = models.CharField(max_length=12, choices=PlanState, default=PlanState.AWAITING)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    starts_after = models.DateTimeField(null=True, help_text="Not before this instant: the window's opening.")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["platform", "expires_at"],
+                condition=models.Q(state__in=["awaiting", "approved", "running"]),
+                name="plan_open",
+            )
+        ]
+
+    @property
+    def short_hash(self) -> str:
+        return self.content_hash[:8]
+
+
+class PlanCall(VersionedModel):
+    """One intended call; its row carries progress and outcome once it ran."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="calls")
+    position = models.PositiveSmallIntegerField()
+    operation = models.CharField(max_length=80)
+    target = models.CharField(max_length=200)
+    params = models.JSONField(default=dict)
+    effect = models.CharField(max_length=240, blank=True)
+    risk = models.CharField(max_length=12, choices=RiskClass)
+    state = models.CharField(max_length=8, choices=CallState, default=CallState.PENDING)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict, help_text="before and after values, answer digest")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_call_position_unique")]
+
+
+class Approval(AppendOnlyModel):
+    """One person's word on one exact plan."""
+
+    class Verdict(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="approvals")
+    content_hash = models.CharField(max_length=64)
+    verdict = models.CharField(max_length=8, choices=Verdict)
+    reason = models.TextField(blank=True)
+    by_user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    mfa_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plan", "by_user"], name="approval_once_per_person")]
+
+
+def content_hash(*, kind: str, title: str, effect: str, calls: list[dict[str, object]]) -> str:
+    """SHA-256 over everything an approver reads; a changed call is another plan."""
+    text = json.dumps({"kind": kind, "title": title, "effect": effect, "calls": calls}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
