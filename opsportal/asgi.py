@@ -11,8 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
 from a2wsgi import WSGIMiddleware
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from opsportal.live.stream import event_stream  # noqa: E402 - settings first
-from opsportal.wsgi import application as pages  # noqa: E402
+from opsportal.live.stream import event_stream
+from opsportal.wsgi import application as pages
 
 _pages = WSGIMiddleware(pages, workers=4)
 

@@ -51,7 +51,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL: str = env.str("REDIS_URL", "")
 CACHES = {
     "default": {
-        "BACKEND": "opsportal.core.cache.FailSilentRedisCache" if REDIS_URL else "django.core.cache.backends.dummy.DummyCache",
+        "BACKEND": "opsportal.core.cache.FailSilentRedisCache"
+        if REDIS_URL
+        else "django.core.cache.backends.dummy.DummyCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_timeout": 0.1, "socket_connect_timeout": 0.1} if REDIS_URL else {},
     },

@@ -22,9 +22,7 @@ class ChecklistTemplate(VersionedModel):
     key = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
     mode = models.CharField(max_length=12, choices=Mode, default=Mode.DO_CONFIRM)
-    rule = models.CharField(
-        max_length=80, help_text="cron text, five fields; the instant the list is opened for"
-    )
+    rule = models.CharField(max_length=80, help_text="cron text, five fields; the instant the list is opened for")
     zone = models.CharField(max_length=64)
     opens_before_minutes = models.PositiveIntegerField(default=30)
     due_after_minutes = models.PositiveIntegerField(default=60)
@@ -80,9 +78,7 @@ class ChecklistRun(VersionedModel):
     objects = PlatformQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["template", "slot_at"], name="checklist_run_slot_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["template", "slot_at"], name="checklist_run_slot_unique")]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(state="open"), name="checklist_run_open"),
             models.Index(fields=["platform", "-slot_at", "-id"], name="checklist_run_recent"),
@@ -103,29 +99,21 @@ class ChecklistItem(VersionedModel):
     """The present state of one item of one run."""
 
     run = models.ForeignKey(ChecklistRun, on_delete=models.PROTECT, related_name="items")
-    item_template = models.ForeignKey(
-        ChecklistItemTemplate, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
+    item_template = models.ForeignKey(ChecklistItemTemplate, on_delete=models.SET_NULL, null=True, related_name="+")
     position = models.PositiveSmallIntegerField()
     section = models.CharField(max_length=80, blank=True)
     text = models.CharField(max_length=240)
     checks = models.JSONField(default=list)
     state = models.CharField(max_length=16, choices=ItemState, default=ItemState.OPEN)
-    answered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     answered_at = models.DateTimeField(null=True)
     note = models.TextField(blank=True)
-    evidence = models.ForeignKey(
-        "monitoring.EvidenceResult", on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    evidence = models.ForeignKey("monitoring.EvidenceResult", on_delete=models.PROTECT, null=True, related_name="+")
 
     objects = ChecklistItemQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["run", "position"], name="checklist_item_position_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "position"], name="checklist_item_position_unique")]
 
     @property
     def platform_id(self) -> int:
@@ -145,14 +133,10 @@ class TickEvent(AppendOnlyModel):
 
     item = models.ForeignKey(ChecklistItem, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=16, choices=TickKind)
-    by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    by_user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
     reason = models.TextField(blank=True)
-    evidence = models.ForeignKey(
-        "monitoring.EvidenceResult", on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    evidence = models.ForeignKey("monitoring.EvidenceResult", on_delete=models.PROTECT, null=True, related_name="+")
 
 
 class HandOver(VersionedModel):
@@ -161,9 +145,7 @@ class HandOver(VersionedModel):
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="hand_overs")
     run = models.ForeignKey(ChecklistRun, on_delete=models.PROTECT, null=True, related_name="hand_overs")
     body = models.TextField()
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     signed_at = models.DateTimeField(null=True)
 

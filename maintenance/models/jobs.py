@@ -17,9 +17,7 @@ class Job(VersionedModel):
     kind = models.SlugField(max_length=40)
     params = models.JSONField(default=dict, blank=True)
     window = models.ForeignKey(Window, on_delete=models.PROTECT, related_name="jobs")
-    plan_lead_minutes = models.PositiveIntegerField(
-        default=1440, help_text="How long before its window it is planned."
-    )
+    plan_lead_minutes = models.PositiveIntegerField(default=1440, help_text="How long before its window it is planned.")
     is_active = models.BooleanField(default=True)
     source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
     source_text = models.CharField(max_length=160, blank=True)
@@ -50,9 +48,7 @@ class JobRun(VersionedModel):
     state = models.CharField(max_length=10, choices=JobRunState, default=JobRunState.PLANNED)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    evidence = models.ForeignKey(
-        "monitoring.EvidenceResult", on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    evidence = models.ForeignKey("monitoring.EvidenceResult", on_delete=models.PROTECT, null=True, related_name="+")
 
     objects = PlatformQuerySet.as_manager()
 

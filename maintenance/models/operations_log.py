@@ -22,9 +22,7 @@ class OperationsLogEntry(AppendOnlyModel):
     at = models.DateTimeField()
     kind = models.CharField(max_length=12, choices=LogKind)
     text = models.TextField()
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     url = models.CharField(max_length=200, blank=True)
 
     objects = PlatformQuerySet.as_manager()

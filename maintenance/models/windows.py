@@ -59,9 +59,7 @@ class WindowOccurrence(VersionedModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["window", "starts_at"], name="window_occurrence_unique"),
-            models.CheckConstraint(
-                condition=models.Q(ends_at__gt=models.F("starts_at")), name="window_has_length"
-            ),
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="window_has_length"),
         ]
         indexes = [
             models.Index(

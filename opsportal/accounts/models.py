@@ -22,8 +22,12 @@ class Density(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, *, name: str = "", is_portal_admin: bool = False) -> "User":
-        user = self.model(email=self.normalize_email(email).lower(), name=name or email, is_portal_admin=is_portal_admin)
+    def create_user(
+        self, email: str, password: str | None = None, *, name: str = "", is_portal_admin: bool = False
+    ) -> "User":
+        user = self.model(
+            email=self.normalize_email(email).lower(), name=name or email, is_portal_admin=is_portal_admin
+        )
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -43,7 +47,9 @@ class User(VersionedModel, AbstractBaseUser, PermissionsMixin):
     zone = models.CharField(max_length=64, default="UTC")
     density = models.CharField(max_length=12, choices=Density, default=Density.COMPACT)
     shortcuts_enabled = models.BooleanField(default=True)
-    last_today_at = models.DateTimeField(null=True, help_text="When Today was last left: 'changed since my last visit'.")
+    last_today_at = models.DateTimeField(
+        null=True, help_text="When Today was last left: 'changed since my last visit'."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()

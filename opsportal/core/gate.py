@@ -111,7 +111,7 @@ def _refusal(actor: Actor, action: str, obj: object | None) -> Exception | None:
     if obj is not None and not portal and not _is_visible(actor, obj):
         return HiddenError(action)
     granted = portal or any(_cell_allows(rule.cells[role], actor, obj) for role in _roles_for(actor, obj))
-    if not granted and not (rule.cells["anonymous"] == "y"):
+    if not granted and rule.cells["anonymous"] != "y":
         return DeniedError(action, f"Your role does not allow {action.replace('_', ' ')}.")
     if rule.fresh_mfa and actor.kind == "user" and not _has_fresh_mfa(actor):
         return StaleMfaError(action)

@@ -45,9 +45,7 @@ class Plan(VersionedModel):
     effect = models.TextField()
     content_hash = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=PlanState, default=PlanState.AWAITING)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     starts_after = models.DateTimeField(null=True, help_text="Not before this instant: the window's opening.")
