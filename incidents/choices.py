@@ -1,0 +1,156 @@
+"""The words of the incidents room, as stored."""
+
+from django.db import models
+
+from incidents.clocks import Outcome
+from incidents.lifecycle import Stage, State
+
+
+class IncidentType(models.TextChoices):
+    OUTAGE = "outage", "Outage"
+    DEGRADATION = "degradation", "Degradation"
+    SECURITY = "security", "Security"
+    DATA_CORRUPTION = "data_corruption", "Data corruption"
+    DATA_BREACH = "data_breach", "Personal-data breach"
+    PLANNED_WORK = "planned_work", "Planned work gone wrong"
+
+
+# These are known to those named only, until someone lifts it (TRUST, rights).
+RESTRICTED_TYPES = frozenset({IncidentType.SECURITY, IncidentType.DATA_BREACH})
+
+
+class DetectionSource(models.TextChoices):
+    """M-INC-05."""
+
+    AUTOMATED_ALERT = "automated_alert", "Automated alert"
+    USER_REPORT = "user_report", "User report"
+    TEAM_OBSERVATION = "team_observation", "Team observation"
+    EXTERNAL_MONITOR = "external_monitor", "External monitor"
+
+
+class StageChoice(models.TextChoices):
+    DETECT = Stage.DETECT, "Detect"
+    ASSESS = Stage.ASSESS, "Assess"
+    RESPOND = Stage.RESPOND, "Respond"
+    COMMUNICATE = Stage.COMMUNICATE, "Communicate"
+    RESOLVE = Stage.RESOLVE, "Resolve"
+    DOCUMENT = Stage.DOCUMENT, "Document"
+
+
+class StateChoice(models.TextChoices):
+    OPEN = State.OPEN, "Open"
+    RESOLVED = State.RESOLVED, "Resolved"
+    CLOSED = State.CLOSED, "Closed"
+
+
+class IncidentRole(models.TextChoices):
+    COMMANDER = "commander", "Commander"
+    COMMUNICATIONS = "communications", "Communications"
+    SCRIBE = "scribe", "Scribe"
+    LIAISON = "liaison", "Liaison"
+    EXPERT = "expert", "Subject expert"
+
+
+# Each of these is one person at a time; experts may be many.
+SINGLE_ROLES = tuple(role for role in IncidentRole.values if role != IncidentRole.EXPERT)
+
+
+class EntryKind(models.TextChoices):
+    LOG = "log", "Log"
+    DECISION = "decision", "Decision"
+    ALARM = "alarm", "Alarm"
+    METRIC = "metric", "Metric"
+    STATE = "state", "State"
+    STAGE = "stage", "Stage"
+    SEVERITY = "severity", "Severity"
+    ROLE = "role", "Role"
+    UPDATE = "update", "Update"
+    CLOCK = "clock", "Clock"
+    TRIAGE = "triage", "Triage"
+    ACCESS = "access", "Access"
+    REVIEW = "review", "Review"
+
+
+# What a review quotes: the moments that changed the course, not the chatter between them.
+KEY_KINDS = (
+    EntryKind.ALARM,
+    EntryKind.DECISION,
+    EntryKind.METRIC,
+    EntryKind.ROLE,
+    EntryKind.SEVERITY,
+    EntryKind.STATE,
+    EntryKind.UPDATE,
+)
+# What a person may write or correct; all other kinds are the portal's own record of an act.
+WRITTEN_KINDS = (EntryKind.LOG, EntryKind.DECISION)
+
+
+class ClaimOutcome(models.TextChoices):
+    OPENED = "opened", "Opened an incident"
+    ATTACHED = "attached", "Attached to the open incident"
+    RECOVERED = "recovered", "Noted that the metric is back"
+    IGNORED = "ignored", "Not an incident"
+
+
+class ClockKind(models.TextChoices):
+    ACKNOWLEDGE = "acknowledge", "Acknowledge"
+    RESPOND = "respond", "Respond"
+    ESCALATE = "escalate", "Escalate"
+    UPDATE = "update", "Status update"
+    RESOLVE = "resolve", "Resolve"
+    REVIEW = "review", "Review published"
+
+
+class OutcomeChoice(models.TextChoices):
+    RUNNING = Outcome.RUNNING, "running"
+    MET = Outcome.MET, "met"
+    MISSED = Outcome.MISSED, "missed"
+    STOPPED = Outcome.STOPPED, "stopped"
+
+
+class UpdateState(models.TextChoices):
+    INVESTIGATING = "investigating", "Investigating"
+    IDENTIFIED = "identified", "Identified"
+    MONITORING = "monitoring", "Monitoring"
+    RESOLVED = "resolved", "Resolved"
+
+
+class Audience(models.TextChoices):
+    PUBLIC = "public", "Public"
+    INTERNAL = "internal", "Internal"
+
+
+class ReviewState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    IN_REVIEW = "in_review", "In review"
+    PUBLISHED = "published", "Published"
+
+
+class Verdict(models.TextChoices):
+    AGREED = "agreed", "Read and agreed"
+    SENT_BACK = "sent_back", "Sent back"
+
+
+class ActionState(models.TextChoices):
+    OPEN = "open", "Open"
+    STARTED = "started", "Started"
+    DONE = "done", "Done"
+    DROPPED = "dropped", "Dropped"
+
+
+class ActionKind(models.TextChoices):
+    DETECT = "detect", "Detect"
+    PREVENT = "prevent", "Prevent"
+    MITIGATE = "mitigate", "Mitigate"
+    PROCESS = "process", "Process"
+
+
+# Phase09's five triage questions (M-INC-06).
+TRIAGE_QUESTIONS = (
+    ("users", "Users affected"),
+    ("core_function", "Core function"),
+    ("data_at_risk", "Data at risk"),
+    ("sla_breached", "SLA breached"),
+    ("security", "Security compromised"),
+)
+TRIAGE_ANSWERS = (("yes", "Yes"), ("no", "No"), ("unknown", "Not known"))

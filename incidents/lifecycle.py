@@ -1,0 +1,151 @@
+"""The life of an incident as one table: no I/O, no Django.
+
+Detect → Assess → Respond → Communicate → Resolve → Document (Phase09 §2). While the incident is open, people may
+go forward and back between the working stages; resolving leads to Document, closing ends it, reopening leads back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+
+class Stage(StrEnum):
+    DETECT = "detect"
+    ASSESS = "assess"
+    RESPOND = "respond"
+    COMMUNICATE = "communicate"
+    RESOLVE = "resolve"
+    DOCUMENT = "document"
+
+
+class State(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Verb(StrEnum):
+    ACKNOWLEDGE = "acknowledge"
+    ADVANCE = "advance"
+    MITIGATE = "mitigate"
+    RESOLVE = "resolve"
+    CLOSE = "close"
+    REOPEN = "reopen"
+
+
+class TransitionError(ValueError):
+    """The life cycle does not know this step; the text is a sentence for the person who asked."""
+
+
+class TimeOrderError(ValueError):
+    """A time stands before one that must precede it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an incident stands."""
+
+    state: State
+    stage: Stage
+
+
+START: Final = Position(State.OPEN, Stage.DETECT)
+ORDER: Final = tuple(Stage)
+WORKING: Final = (Stage.ASSESS, Stage.RESPOND, Stage.COMMUNICATE, Stage.RESOLVE)
+
+# From each stage of an open incident to where a person may move it by hand; back-steps among the working ones.
+STEPS: Final[Mapping[Stage, frozenset[Stage]]] = {
+    Stage.DETECT: frozenset(WORKING),
+    **{stage: frozenset(WORKING) - {stage} for stage in WORKING},
+    Stage.DOCUMENT: frozenset(),
+}
+
+
+def advance(position: Position, target: Stage) -> Position:
+    """Move an open incident to `target`. Raises TransitionError."""
+    if position.state is not State.OPEN:
+        raise TransitionError(f"The incident is {position.state}: reopen it to change its stage.")
+    if target not in STEPS[position.stage]:
+        raise TransitionError(f"No step leads from {position.stage} to {target}.")
+    return Position(State.OPEN, target)
+
+
+def acknowledge(position: Position) -> Position:
+    """Someone has it: Detect becomes Assess, a later stage stays."""
+    if position.state is not State.OPEN:
+        raise TransitionError(f"The incident is {position.state}: nothing is left to acknowledge.")
+    return Position(State.OPEN, Stage.ASSESS) if position.stage is Stage.DETECT else position
+
+
+def mitigate(position: Position) -> Position:
+    """Users are served again, the cause may remain: on to Resolve."""
+    if position.state is not State.OPEN:
+        raise TransitionError(f"The incident is {position.state}: it cannot be marked mitigated.")
+    return Position(State.OPEN, Stage.RESOLVE)
+
+
+def resolve(position: Position) -> Position:
+    """It is over; what remains is to document it."""
+    if position.state is not State.OPEN:
+        raise TransitionError(f"The incident is already {position.state}.")
+    return Position(State.RESOLVED, Stage.DOCUMENT)
+
+
+def close(position: Position) -> Position:
+    """Only a resolved incident closes."""
+    if position.state is not State.RESOLVED:
+        word = "closed already" if position.state is State.CLOSED else "still open: resolve it first"
+        raise TransitionError(f"The incident is {word}.")
+    return Position(State.CLOSED, Stage.DOCUMENT)
+
+
+def reopen(position: Position) -> Position:
+    """It came back: respond again."""
+    if position.state is State.OPEN:
+        raise TransitionError("The incident is open.")
+    return Position(State.OPEN, Stage.RESPOND)
+
+
+def move(position: Position, verb: Verb, target: Stage | None = None) -> Position:
+    """Apply one verb; `target` belongs to ADVANCE only."""
+    if verb is Verb.ADVANCE:
+        if target is None:
+            raise TransitionError("Name the stage to go to.")
+        return advance(position, target)
+    steps = {
+        Verb.ACKNOWLEDGE: acknowledge,
+        Verb.MITIGATE: mitigate,
+        Verb.RESOLVE: resolve,
+        Verb.CLOSE: close,
+        Verb.REOPEN: reopen,
+    }
+    return steps[verb](position)
+
+
+# Each time and those it may not precede. Declared may come before the impact is fully known, so it hangs on
+# detection only.
+PRECEDED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "impact_started_at": (),
+    "detected_at": ("impact_started_at",),
+    "declared_at": ("detected_at",),
+    "acknowledged_at": ("declared_at",),
+    "mitigated_at": ("impact_started_at", "detected_at"),
+    "resolved_at": ("impact_started_at", "detected_at", "mitigated_at"),
+    "closed_at": ("resolved_at",),
+}
+
+
+def check_times(times: Mapping[str, datetime | None]) -> None:
+    """Refuse a time that stands before its predecessor. Raises TimeOrderError with a sentence."""
+    for name, earlier_names in PRECEDED_BY.items():
+        value = times.get(name)
+        for earlier in earlier_names:
+            before = times.get(earlier)
+            if value is not None and before is not None and value < before:
+                raise TimeOrderError(f"{_word(name)} cannot be before {_word(earlier).lower()}.")
+
+
+def _word(name: str) -> str:
+    return name.removesuffix("_at").replace("_", " ").capitalize()

@@ -1,0 +1,23 @@
+"""Incidents and what hangs on them."""
+
+from incidents.models.clock import ClockPolicy, IncidentClock
+from incidents.models.incident import Incident, IncidentAccess, RoleAssignment
+from incidents.models.review import ActionItem, Review, ReviewApproval, ReviewSection
+from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
+
+__all__ = [
+    "ActionItem",
+    "AlarmClaim",
+    "ClaimCursor",
+    "ClockPolicy",
+    "Incident",
+    "IncidentAccess",
+    "IncidentClock",
+    "Review",
+    "ReviewApproval",
+    "ReviewSection",
+    "RoleAssignment",
+    "StatusUpdate",
+    "TimelineEntry",
+    "TimelineHead",
+]

@@ -1,0 +1,72 @@
+"""Chainable filters; each hides what the actor may not know to exist."""
+
+from typing import Self
+
+from django.db.models import Exists, OuterRef, Q
+
+from incidents.choices import StateChoice
+from opsportal.core.actor import Actor
+from opsportal.core.models import PlatformQuerySet
+
+RESTRICTED_SCOPE = "read:restricted"
+
+
+class IncidentQuerySet(PlatformQuerySet):
+    """Incidents; a restricted one exists only for auditors, its commander, its declarer and those named."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.sees_all:
+            return self
+        known = Q(is_restricted=False)
+        if actor.user_id is not None and (actor.kind != "token" or RESTRICTED_SCOPE in actor.scopes):
+            from incidents.models import IncidentAccess
+
+            named = IncidentAccess.objects.filter(incident_id=OuterRef("pk"), user_id=actor.user_id)
+            audited = [pid for pid, role in actor.roles.items() if role == "auditor"]
+            known |= Q(commander_id=actor.user_id) | Q(declared_by_id=actor.user_id) | Q(platform_id__in=audited)
+            known |= Q(Exists(named))
+        return super().visible_to(actor).filter(known)
+
+    def open(self) -> Self:
+        return self.filter(state=StateChoice.OPEN)
+
+    def unclosed(self) -> Self:
+        return self.exclude(state=StateChoice.CLOSED)
+
+
+class IncidentPartQuerySet(PlatformQuerySet):
+    """Rows that hang on an incident and are as visible as it is."""
+
+    platform_path = "incident__platform_id"
+
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.sees_all:
+            return self
+        from incidents.models import Incident
+
+        return self.filter(incident__in=Incident.objects.visible_to(actor))
+
+
+class ReviewPartQuerySet(PlatformQuerySet):
+    """Rows that hang on a review."""
+
+    platform_path = "review__incident__platform_id"
+
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.sees_all:
+            return self
+        from incidents.models import Incident
+
+        return self.filter(review__incident__in=Incident.objects.visible_to(actor))
+
+
+class ActionItemQuerySet(PlatformQuerySet):
+    """Action items; one from a restricted incident is as hidden as it."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.sees_all:
+            return self
+        from incidents.models import Incident
+
+        mine = super().visible_to(actor)
+        return mine.filter(Q(incident__isnull=True) | Q(incident__in=Incident.objects.visible_to(actor)))
