@@ -1,0 +1,1 @@
+"""A platform's policy as reviewed files: load, validate, compare, apply, export."""
