@@ -1,0 +1,47 @@
+"""What is watched, what was seen, what it meant."""
+
+from monitoring.models.alarms import Alarm, AlarmOrigin, AlarmRule, AlarmState, AlarmTransition, Comparison, Missing
+from monitoring.models.evidence import EvidenceResult, TargetDatabase, Verdict
+from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
+from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
+from monitoring.models.polls import Backfill, PollCoverage, PollRun
+from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
+from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
+from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, Series, ServiceMetric
+
+__all__ = [
+    "Alarm",
+    "AlarmOrigin",
+    "AlarmRule",
+    "AlarmState",
+    "AlarmTransition",
+    "Annotation",
+    "AnnotationKind",
+    "AwsAccount",
+    "AwsPermission",
+    "Backfill",
+    "Comparison",
+    "Deployment",
+    "EvidenceResult",
+    "MetricSource",
+    "Missing",
+    "Point1d",
+    "Point1h",
+    "Point1m",
+    "Point5m",
+    "PollCoverage",
+    "PollRun",
+    "Resource",
+    "ResourceKind",
+    "ResourcePoll",
+    "Series",
+    "ServiceMetric",
+    "Silence",
+    "Slo",
+    "SloBucket",
+    "SloExclusion",
+    "SloTerm",
+    "SloVersion",
+    "TargetDatabase",
+    "Verdict",
+]

@@ -1,0 +1,148 @@
+"""Rules, their state, and the events of that state. Incidents claim the events."""
+
+from django.db import models
+from django.db.models import Q
+
+from monitoring.models.sources import AwsAccount, Series
+from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
+from opsportal.platforms.models import Platform, PolicySource, Service, Severity
+
+
+class Comparison(models.TextChoices):
+    GT = "gt", ">"
+    GE = "ge", "≥"
+    LT = "lt", "<"
+    LE = "le", "≤"
+
+
+class Missing(models.TextChoices):
+    """What a period without a datapoint counts as (CloudWatch's four words)."""
+
+    MISSING = "missing", "unknown"
+    BREACHING = "breaching", "breaching"
+    NOT_BREACHING = "not_breaching", "fine"
+    IGNORE = "ignore", "keeps the state"
+
+
+class AlarmRule(VersionedModel):
+    """A threshold: `datapoints` of the last `window` periods of a statistic breach `threshold`.
+
+    The selector (namespace, metric, dimensions, region) is the policy; `series` is bound once an account is connected.
+    `signal` names what is measured, so that a mirrored CloudWatch alarm for the same service and signal finds its twin.
+    """
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="alarm_rules")
+    key = models.SlugField(max_length=80)
+    name = models.CharField(max_length=160)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="alarm_rules")
+    signal = models.SlugField(max_length=60)
+    namespace = models.CharField(max_length=120)
+    metric = models.CharField(max_length=120)
+    dimensions = models.JSONField(default=dict)
+    region = models.CharField(max_length=24, blank=True)
+    stat = models.CharField(max_length=16, default="Average")
+    period = models.PositiveIntegerField(default=300, help_text="seconds: 60, 300 or 3600")
+    datapoints = models.PositiveSmallIntegerField(default=1, help_text="M of N")
+    window = models.PositiveSmallIntegerField(default=1, help_text="N")
+    comparison = models.CharField(max_length=2, choices=Comparison, default=Comparison.GT)
+    threshold = models.FloatField()
+    clear_threshold = models.FloatField(null=True, blank=True, help_text="must be passed on the way back")
+    unit = models.CharField(max_length=16, blank=True)
+    missing = models.CharField(max_length=16, choices=Missing, default=Missing.MISSING)
+    severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    poll_every = models.PositiveSmallIntegerField(default=300, help_text="seconds: 60 or 300")
+    opens_incident = models.BooleanField(default=False)
+    enabled = models.BooleanField(default=True)
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    note = models.TextField(blank=True)
+    source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
+    source_text = models.CharField(max_length=160, blank=True)
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "key"], name="alarm_rule_key_unique"),
+            models.CheckConstraint(
+                condition=Q(datapoints__gte=1, datapoints__lte=models.F("window")), name="alarm_rule_m_of_n"
+            ),
+            models.CheckConstraint(condition=Q(period__in=[60, 300, 3600]), name="alarm_rule_period"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AlarmOrigin(models.TextChoices):
+    RULE = "rule", "portal rule"
+    CLOUDWATCH = "cloudwatch", "CloudWatch"
+    PORTAL = "portal", "the portal itself"
+
+
+class AlarmState(models.TextChoices):
+    OK = "ok", "ok"
+    ALARM = "alarm", "firing"
+    UNKNOWN = "unknown", "unknown"
+
+
+class Alarm(VersionedModel):
+    """The present state of a rule, of a mirrored CloudWatch alarm, or of the portal's own eyes ("monitoring blind")."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="alarms")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="alarms")
+    origin = models.CharField(max_length=12, choices=AlarmOrigin)
+    key = models.CharField(max_length=255, help_text="rule key, alarm ARN, or portal key")
+    name = models.CharField(max_length=255)
+    signal = models.SlugField(max_length=60, blank=True)
+    rule = models.OneToOneField(AlarmRule, on_delete=models.PROTECT, null=True, related_name="alarm")
+    account = models.ForeignKey(AwsAccount, on_delete=models.PROTECT, null=True, related_name="alarms")
+    severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, related_name="+")
+    opens_incident = models.BooleanField(default=False)
+    state = models.CharField(max_length=8, choices=AlarmState, default=AlarmState.UNKNOWN)
+    since = models.DateTimeField()
+    value = models.FloatField(null=True)
+    reason = models.TextField(blank=True)
+    evaluated_until = models.DateTimeField(null=True, help_text="end of the newest period that was judged")
+    fetched_at = models.DateTimeField(null=True, help_text="business time of the pass that judged it")
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "origin", "key"], name="alarm_key_unique")]
+        indexes = [
+            models.Index(fields=["platform", "since"], name="alarm_firing", condition=Q(state="alarm")),
+            models.Index(fields=["state", "-since", "id"], name="alarm_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AlarmTransition(AppendOnlyModel):
+    """An event: the alarm's state changed. Consumers claim it by a row of their own with a unique key to it.
+
+    `at` is the end of the period that decided it, `recorded_at` when the portal knew.
+    """
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="transitions")
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="+")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+")
+    severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, related_name="+")
+    signal = models.SlugField(max_length=60, blank=True)
+    opens_incident = models.BooleanField()
+    from_state = models.CharField(max_length=8, choices=AlarmState)
+    to_state = models.CharField(max_length=8, choices=AlarmState)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    value = models.FloatField(null=True)
+    reason = models.TextField(blank=True)
+    silenced = models.BooleanField(default=False, help_text="a silence held at that moment: nobody is called")
+    data = models.JSONField(default=dict, help_text="rule version, threshold, the datapoints that decided")
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["alarm", "at", "to_state"], name="alarm_transition_once"),
+        ]
+        indexes = [models.Index(fields=["platform", "-at"], name="alarm_transition_recent")]

@@ -1,0 +1,116 @@
+"""What people and upper apps lay over the time line: silences, exclusions, annotations, deployments."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from monitoring.models.alarms import Alarm
+from monitoring.models.slos import Slo
+from opsportal.core.models import PlatformQuerySet, VersionedModel
+from opsportal.platforms.models import Platform, Service
+
+
+class Silence(VersionedModel):
+    """Alarms of a platform, service or one alarm call nobody in [starts_at, ends_at). They still change state."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="silences")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="silences")
+    alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, null=True, blank=True, related_name="silences")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=240)
+    ref = models.CharField(max_length=40, blank=True, help_text="e.g. MNT-79")
+    url = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gte=F("starts_at")), name="silence_forward"),
+            models.UniqueConstraint(fields=["platform", "ref"], name="silence_ref_unique", condition=~Q(ref="")),
+        ]
+        indexes = [models.Index(fields=["platform", "ends_at"], name="silence_by_end")]
+
+
+class SloExclusion(VersionedModel):
+    """Time left out of the *adjusted* figures; raw figures never change. Voided, not deleted."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="slo_exclusions")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    slo = models.ForeignKey(Slo, on_delete=models.PROTECT, null=True, blank=True, related_name="exclusions")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=240)
+    ref = models.CharField(max_length=40, blank=True)
+    url = models.CharField(max_length=200, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    voided_at = models.DateTimeField(null=True, blank=True)
+    void_reason = models.CharField(max_length=240, blank=True)
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="slo_exclusion_forward"),
+            models.UniqueConstraint(fields=["platform", "ref"], name="slo_exclusion_ref_unique", condition=~Q(ref="")),
+        ]
+        indexes = [models.Index(fields=["platform", "starts_at"], name="slo_exclusion_by_start")]
+
+
+class AnnotationKind(models.TextChoices):
+    INCIDENT = "incident", "Incident"
+    WINDOW = "window", "Maintenance window"
+    DEPLOYMENT = "deployment", "Deployment"
+    DRILL = "drill", "Drill"
+    NOTE = "note", "Note"
+
+
+class Annotation(VersionedModel):
+    """A mark over [starts_at, ends_at) on charts; of kind *incident* it also takes the budget burnt under it.
+
+    An open end means that it still lasts.
+    """
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="annotations")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="annotations")
+    kind = models.CharField(max_length=12, choices=AnnotationKind)
+    ref = models.CharField(max_length=60, help_text="e.g. INC-142; unique per platform and kind")
+    title = models.CharField(max_length=240)
+    url = models.CharField(max_length=200, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    restricted = models.BooleanField(default=False, help_text="title and ref are shown to nobody here")
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "kind", "ref"], name="annotation_ref_unique"),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gte=F("starts_at")), name="annotation_forward"
+            ),
+        ]
+        indexes = [models.Index(fields=["platform", "-starts_at"], name="annotation_recent")]
+
+
+class Deployment(VersionedModel):
+    """A new version going out, as ECS told it or as somebody reported it."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="deployments")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="deployments")
+    external_id = models.CharField(max_length=120)
+    label = models.CharField(max_length=160, help_text="task definition or version")
+    state = models.CharField(max_length=16)  # in_progress, completed, failed, rolled_back
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    detail = models.CharField(max_length=240, blank=True)
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "external_id"], name="deployment_unique")]
+        indexes = [models.Index(fields=["platform", "-started_at"], name="deployment_recent")]

@@ -1,0 +1,88 @@
+"""Objectives, their dated versions, the terms they count, and the buckets counted."""
+
+from django.db import models
+from django.db.models import Q
+
+from monitoring.models.sources import Series
+from opsportal.core.models import PlatformQuerySet, VersionedModel
+from opsportal.platforms.models import Platform, PolicySource, Service
+
+
+class Slo(VersionedModel):
+    """A promise about a service. Its figures stand in `SloVersion`, dated; an old report keeps the old objective."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="slos")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="slos")
+    key = models.SlugField(max_length=80)
+    name = models.CharField(max_length=160)
+    description = models.TextField(blank=True)
+    owner = models.CharField(max_length=120, blank=True)
+    enabled = models.BooleanField(default=True)
+    source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
+    source_text = models.CharField(max_length=160, blank=True)
+    note = models.TextField(blank=True)
+    dirty_from = models.DateTimeField(null=True, editable=False, help_text="buckets from here on are to be recounted")
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "key"], name="slo_key_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SloVersion(models.Model):
+    """What was promised from `effective_from` on. Objective in per cent; budget window in days.
+
+    `indicator` says what is counted (monitoring.slo.indicator reads it):
+    {"method": "occurrences", "total": [TERM…], "bad": [TERM…]}   or "good" instead of "bad"
+    {"method": "timeslices", "value_of": TERM, "comparison": "ge", "value": 1000, "per_second": true}
+    TERM = {"namespace", "metric", "dimensions": {…}, "stat": "Sum"|"SampleCount"|"Average"|"TC"|…, "below", "region"}
+    """
+
+    slo = models.ForeignKey(Slo, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveSmallIntegerField()
+    objective = models.DecimalField(max_digits=6, decimal_places=3)
+    window_days = models.PositiveSmallIntegerField(default=30)
+    indicator = models.JSONField()
+    effective_from = models.DateTimeField()
+    created_by_name = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["slo", "number"], name="slo_version_unique"),
+            models.CheckConstraint(condition=Q(objective__gt=0, objective__lt=100), name="slo_objective_range"),
+        ]
+
+
+class SloTerm(models.Model):
+    """One series that an objective counts, bound once an account is connected."""
+
+    slo = models.ForeignKey(Slo, on_delete=models.CASCADE, related_name="terms")
+    role = models.CharField(max_length=8)  # total, bad, good, value
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="slo_terms")
+    stat = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["slo", "role", "series", "stat"], name="slo_term_unique"),
+        ]
+
+
+class SloBucket(models.Model):
+    """Counted events of one objective in 5, 60 or 1440 minutes. Sums of smaller buckets, so they add up exactly.
+
+    xgood/xtotal: what exclusions left out. expected/covered: 5-minute slices elapsed, and those asked about in full.
+    """
+
+    pk = models.CompositePrimaryKey("slo_id", "res", "ts")
+    slo = models.ForeignKey(Slo, on_delete=models.CASCADE, related_name="buckets", db_index=False)
+    res = models.PositiveSmallIntegerField(help_text="minutes: 5, 60, 1440")
+    ts = models.DateTimeField()
+    good = models.FloatField(default=0)
+    total = models.FloatField(default=0)
+    xgood = models.FloatField(default=0)
+    xtotal = models.FloatField(default=0)
+    expected = models.PositiveIntegerField()
+    covered = models.PositiveIntegerField()
