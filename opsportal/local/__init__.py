@@ -1,0 +1,1 @@
+"""The one-command stack: bootstrap, supervisor, embedded services, simulated AWS and demo."""
