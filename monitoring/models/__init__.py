@@ -1,6 +1,15 @@
 """What is watched, what was seen, what it meant."""
 
-from monitoring.models.alarms import Alarm, AlarmOrigin, AlarmRule, AlarmState, AlarmTransition, Comparison, Missing
+from monitoring.models.alarms import (
+    Alarm,
+    AlarmOrigin,
+    AlarmRule,
+    AlarmState,
+    AlarmTransition,
+    Comparison,
+    Missing,
+    RuleTerm,
+)
 from monitoring.models.evidence import EvidenceResult, TargetDatabase, Verdict
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
@@ -34,6 +43,7 @@ __all__ = [
     "Resource",
     "ResourceKind",
     "ResourcePoll",
+    "RuleTerm",
     "Series",
     "ServiceMetric",
     "Silence",

@@ -25,9 +25,10 @@ class Missing(models.TextChoices):
 
 
 class AlarmRule(VersionedModel):
-    """A threshold: `datapoints` of the last `window` periods of a statistic breach `threshold`.
+    """A threshold: `datapoints` of the last `window` periods breach `threshold`.
 
-    The selector (namespace, metric, dimensions, region) is the policy; `series` is bound once an account is connected.
+    `indicator` is the policy: {"value": TERM}, judged by `stat`, or {"bad": [TERM…], "total": [TERM…]}, judged in per
+    cent; TERM as in SloVersion. Its series are bound (RuleTerm) once an account is connected.
     `signal` names what is measured, so that a mirrored CloudWatch alarm for the same service and signal finds its twin.
     """
 
@@ -36,10 +37,7 @@ class AlarmRule(VersionedModel):
     name = models.CharField(max_length=160)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="alarm_rules")
     signal = models.SlugField(max_length=60)
-    namespace = models.CharField(max_length=120)
-    metric = models.CharField(max_length=120)
-    dimensions = models.JSONField(default=dict)
-    region = models.CharField(max_length=24, blank=True)
+    indicator = models.JSONField()
     stat = models.CharField(max_length=16, default="Average")
     period = models.PositiveIntegerField(default=300, help_text="seconds: 60, 300 or 3600")
     datapoints = models.PositiveSmallIntegerField(default=1, help_text="M of N")
@@ -53,7 +51,6 @@ class AlarmRule(VersionedModel):
     poll_every = models.PositiveSmallIntegerField(default=300, help_text="seconds: 60 or 300")
     opens_incident = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
-    series = models.ForeignKey(Series, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
     note = models.TextField(blank=True)
     source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
     source_text = models.CharField(max_length=160, blank=True)
@@ -71,6 +68,20 @@ class AlarmRule(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RuleTerm(models.Model):
+    """One series that a rule looks at."""
+
+    rule = models.ForeignKey(AlarmRule, on_delete=models.CASCADE, related_name="terms")
+    role = models.CharField(max_length=8)  # value, bad, total
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="rule_terms")
+    stat = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "role", "series", "stat"], name="rule_term_unique"),
+        ]
 
 
 class AlarmOrigin(models.TextChoices):

@@ -1,0 +1,1 @@
+"""What changes monitoring's rows. Keyword-only, `by` and `at` passed in, audit in the same transaction."""

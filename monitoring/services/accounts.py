@@ -1,0 +1,224 @@
+"""AWS accounts: connect, check, schedule their polls, fill their history."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from monitoring.models import AwsAccount, AwsPermission, Backfill, MetricSource, Series
+from monitoring.services.binding import series_bind
+from opsportal.audit.services import record
+from opsportal.aws import policy, sts
+from opsportal.aws.errors import AwsError
+from opsportal.aws.session import AwsAccount as AwsSession
+from opsportal.aws.session import forget_clients
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+from opsportal.schedule.recurrence import Rule
+from opsportal.schedule.services import schedule_put, schedule_remove
+
+RECENT: Final = timedelta(hours=3)  # kept at one minute; older history comes at five
+RESOURCES_EVERY: Final = 300
+
+
+class AwsAccountError(Exception):
+    """The account cannot be taken; the message is for the person."""
+
+
+def aws_session(account: AwsAccount) -> AwsSession:
+    """The account as `opsportal.aws` wants it."""
+    return AwsSession(
+        account_id=account.account_id,
+        regions=tuple(account.regions),
+        role_arn=account.role_arn or None,
+        external_id=account.external_id or None,
+        endpoint_url=settings.AWS_ENDPOINT_URL,
+    )
+
+
+def new_external_id() -> str:
+    """An external id nobody can guess, for the role's trust policy."""
+    return f"ops-{secrets.token_hex(8)}"
+
+
+@transaction.atomic
+def account_put(
+    *,
+    by: Actor,
+    at: datetime,
+    account_id: str,
+    name: str,
+    role_arn: str,
+    external_id: str,
+    regions: Sequence[str],
+    expected: int | None = None,
+) -> AwsAccount:
+    """Connect or change an account; its polls are scheduled per region. Raises VersionConflictError."""
+    values: dict[str, Any] = {
+        "name": name,
+        "role_arn": role_arn,
+        "external_id": external_id,
+        "regions": list(regions),
+        "enabled": True,
+    }
+    account, is_new = AwsAccount.objects.select_for_update().get_or_create(
+        account_id=account_id, defaults=values | {"created_at": at}
+    )
+    changed = [key for key, value in values.items() if getattr(account, key) != value]
+    if changed and not is_new:
+        account.update_versioned(expected=expected or account.version, **{key: values[key] for key in changed})
+        forget_clients()
+    _schedule(account, at)
+    if is_new or changed:
+        record(
+            by=by,
+            at=at,
+            verb="monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed",
+            obj_kind="monitoring.awsaccount",
+            obj_id=account.pk,
+            platform_id=None,
+            data={"account": account_id, "changed": changed, "regions": list(regions)},
+        )
+    return account
+
+
+def _schedule(account: AwsAccount, at: datetime) -> None:
+    """One poll per region and period, one reading of resources; all skip what they missed, the watermark does not."""
+    for region in account.regions:
+        args = {"account_id": account.pk, "region": region}
+        for period in (60, 300):
+            schedule_put(
+                key=f"monitoring.poll:{account.account_id}:{region}:{period}",
+                task="monitoring.poll_metrics",
+                queue="aws",
+                rule=Rule(every_seconds=period),
+                at=at,
+                args=args | {"period": period},
+                catch_up="last",
+                max_attempts=1,
+                lease_seconds=30,
+            )
+        schedule_put(
+            key=f"monitoring.resources:{account.account_id}:{region}",
+            task="monitoring.poll_resources",
+            queue="aws",
+            rule=Rule(every_seconds=RESOURCES_EVERY),
+            at=at,
+            args=args,
+            catch_up="last",
+            max_attempts=1,
+            lease_seconds=30,
+        )
+        schedule_put(
+            key=f"monitoring.backfill:{account.account_id}:{region}",
+            task="monitoring.fill_history",
+            queue="aws",
+            rule=Rule(every_seconds=20),
+            at=at,
+            args=args,
+            catch_up="skip",
+            max_attempts=1,
+            lease_seconds=30,
+        )
+
+
+@transaction.atomic
+def account_disconnect(*, by: Actor, at: datetime, account: AwsAccount, expected: int) -> None:
+    """Stop reading an account; rows and points stay. Raises VersionConflictError."""
+    account.update_versioned(expected=expected, enabled=False)
+    for region in account.regions:
+        for kind in ("resources", "backfill"):
+            schedule_remove(key=f"monitoring.{kind}:{account.account_id}:{region}")
+        for period in (60, 300):
+            schedule_remove(key=f"monitoring.poll:{account.account_id}:{region}:{period}")
+    record(
+        by=by,
+        at=at,
+        verb="monitoring.aws_account.disconnected",
+        obj_kind="monitoring.awsaccount",
+        obj_id=account.pk,
+        platform_id=None,
+        data={"account": account.account_id},
+    )
+
+
+@transaction.atomic
+def source_put(*, by: Actor, at: datetime, platform: Platform, account: AwsAccount, region: str = "") -> MetricSource:
+    """Say that a platform lives in an account, and bind its policy to series there."""
+    region = region or account.regions[0]
+    source, is_new = MetricSource.objects.get_or_create(platform=platform, account=account, defaults={"region": region})
+    if not is_new and source.region != region:
+        source.update_versioned(expected=source.version, region=region)
+    series_bind(by=by, at=at, platform=platform)
+    return source
+
+
+def account_check(*, by: Actor, at: datetime, account: AwsAccount) -> list[AwsPermission]:
+    """Make every read call once as the role and keep what came of it. Talks to AWS outside any transaction."""
+    session = aws_session(account)
+    results = policy.check_permissions(session, at=at)
+    try:
+        identity = sts.caller_identity(session).arn
+    except AwsError:
+        identity = ""
+    rows = [
+        AwsPermission(account=account, operation=r.operation, verdict=r.verdict, detail=r.detail[:500], checked_at=at)
+        for r in results
+    ]
+    with transaction.atomic():
+        AwsPermission.objects.filter(account=account).delete()
+        AwsPermission.objects.bulk_create(rows)
+        AwsAccount.objects.filter(pk=account.pk).update(checked_at=at, identity_arn=identity)
+        verdicts = {word: sum(row.verdict == word for row in rows) for word in ("allowed", "denied", "could_not_check")}
+        record(
+            by=by,
+            at=at,
+            verb="monitoring.aws_account.checked",
+            obj_kind="monitoring.awsaccount",
+            obj_id=account.pk,
+            platform_id=None,
+            data=verdicts,
+        )
+    return rows
+
+
+@transaction.atomic
+def backfill_start(*, by: Actor, at: datetime, account: AwsAccount, days: int = 35) -> list[Backfill]:
+    """Ask for history: `days` at 5 minutes, and for series polled every minute the last 3 h at one. Idempotent while open."""
+    made = []
+    for region in account.regions:
+        if Backfill.objects.filter(account=account, region=region, finished_at=None).exists():
+            continue
+        series = Series.objects.filter(account=account, region=region, enabled=True)
+        if not series.exists():
+            continue
+        edge = (at - RECENT).replace(minute=0, second=0, microsecond=0)
+        start = (at - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+        end = at.replace(second=0, microsecond=0)
+        end_5m = end - timedelta(minutes=end.minute % 5)
+        for period, begins, ends in ((60, edge, end), (300, start, end_5m)):
+            made.append(
+                Backfill.objects.create(
+                    account=account,
+                    region=region,
+                    period=period,
+                    starts_at=begins,
+                    ends_at=ends,
+                    cursor_at=ends,
+                    created_at=at,
+                )
+            )
+    if made:
+        record(
+            by=by,
+            at=at,
+            verb="monitoring.backfill.started",
+            obj_kind="monitoring.awsaccount",
+            obj_id=account.pk,
+            platform_id=None,
+            data={"days": days},
+        )
+    return made

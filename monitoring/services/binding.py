@@ -1,0 +1,151 @@
+"""Bind policy to series: every metric, rule and objective of a platform finds (or makes) the series it reads."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+from django.db import transaction
+
+from monitoring.models import AlarmRule, MetricSource, RuleTerm, Series, ServiceMetric, Slo, SloTerm
+from monitoring.models.sources import COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS
+from monitoring.slo.indicator import Term, rule_terms, slo_terms
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+
+# What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
+FETCHED = {"Average": ("Sum", "SampleCount")}
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A series as all its readers together want it."""
+
+    term: Term
+    service_id: int | None
+    stats: set[str] = field(default_factory=set)
+    poll_every: int = COMMON_POLL_SECONDS
+    unit: str = ""
+
+
+def dimensions_hash(dimensions: Iterable[tuple[str, str]]) -> str:
+    """One hash for one set of dimensions, whatever their order."""
+    return hashlib.sha256(orjson.dumps(sorted(dimensions))).hexdigest()
+
+
+class _Binder:
+    """Collects what all readers want, then writes each series once."""
+
+    def __init__(self, source: MetricSource) -> None:
+        self.source = source
+        self.wanted: dict[tuple[str, str, str, tuple[tuple[str, str], ...], float | None], _Wanted] = {}
+
+    def want(self, term: Term, *, service_id: int | None, poll_every: int, unit: str = "") -> _Wanted:
+        region = term.region or self.source.region
+        key = (region, term.namespace, term.metric, term.dimensions, term.below)
+        found = self.wanted.setdefault(key, _Wanted(term, service_id))
+        found.stats.update(FETCHED.get(term.stat, (term.stat,)))
+        found.poll_every = min(found.poll_every, poll_every)
+        found.service_id = found.service_id or service_id
+        found.unit = found.unit or unit
+        return found
+
+    def series_of(self, wanted: _Wanted) -> Series:
+        term, source = wanted.term, self.source
+        series, is_new = Series.objects.get_or_create(
+            platform_id=source.platform_id,
+            account_id=source.account_id,
+            region=term.region or source.region,
+            namespace=term.namespace,
+            name=term.metric,
+            dimensions_hash=dimensions_hash(term.dimensions),
+            count_below=term.below,
+            defaults={
+                "dimensions": dict(term.dimensions),
+                "service_id": wanted.service_id,
+                "stats": sorted(wanted.stats),
+                "poll_every": wanted.poll_every,
+                "unit": wanted.unit,
+            },
+        )
+        changes = {
+            "service_id": wanted.service_id,
+            "stats": sorted(wanted.stats),
+            "poll_every": wanted.poll_every,
+            "unit": wanted.unit,
+            "enabled": True,
+        }
+        if not is_new and any(getattr(series, name) != value for name, value in changes.items()):
+            series.update_versioned(expected=series.version, **changes)
+        return series
+
+
+@transaction.atomic
+def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
+    """Bind every metric, rule and objective of the platform; returns how many series it has now. No-op without a source.
+
+    Series that nobody reads any more are switched off; their points stay.
+    """
+    source = MetricSource.objects.filter(platform=platform, account__enabled=True).order_by("pk").first()
+    if source is None:
+        return 0
+    binder = _Binder(source)
+    metrics = list(ServiceMetric.objects.filter(platform=platform).order_by("pk"))
+    rules = list(AlarmRule.objects.filter(platform=platform, enabled=True).order_by("pk"))
+    slos = list(Slo.objects.filter(platform=platform, enabled=True).order_by("pk"))
+    of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
+    of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
+    of_slo = {slo.pk: _want_slo(binder, slo) for slo in slos}
+    series = {id(wanted): binder.series_of(wanted) for wanted in binder.wanted.values()}
+    for metric in metrics:
+        found = series[id(of_metric[metric.pk])]
+        if metric.series_id != found.pk:
+            metric.update_versioned(expected=metric.version, series_id=found.pk)
+    for rule in rules:
+        rule.terms.all().delete()
+        RuleTerm.objects.bulk_create(
+            [RuleTerm(rule=rule, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_rule[rule.pk]]
+        )
+    for slo in slos:
+        slo.terms.all().delete()
+        SloTerm.objects.bulk_create(
+            [SloTerm(slo=slo, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_slo[slo.pk]]
+        )
+    unread = Series.objects.filter(platform=platform, enabled=True).exclude(pk__in=[s.pk for s in series.values()])
+    unread.update(enabled=False)
+    record(
+        by=by,
+        at=at,
+        verb="monitoring.series.bound",
+        obj_kind="platforms.platform",
+        obj_id=platform.pk,
+        platform_id=platform.pk,
+        data={"series": len(series), "rules": len(rules), "slos": len(slos)},
+    )
+    return len(series)
+
+
+def _want_metric(binder: _Binder, metric: ServiceMetric) -> _Wanted:
+    pairs = tuple(sorted((str(name), str(value)) for name, value in metric.dimensions.items()))
+    found = None
+    for stat in metric.stats:
+        term = Term("value", metric.namespace, metric.metric, pairs, stat, None, metric.region)
+        found = binder.want(term, service_id=metric.service_id, poll_every=metric.poll_every, unit=metric.unit)
+    assert found is not None, f"{metric.key} names no statistic"
+    return found
+
+
+def _want_rule(binder: _Binder, rule: AlarmRule) -> list[tuple[Term, _Wanted]]:
+    every = CRITICAL_POLL_SECONDS if rule.period < COMMON_POLL_SECONDS else rule.poll_every
+    return [
+        (term, binder.want(term, service_id=rule.service_id, poll_every=every))
+        for term in rule_terms(rule.indicator, stat=rule.stat)
+    ]
+
+
+def _want_slo(binder: _Binder, slo: Slo) -> list[tuple[Term, _Wanted]]:
+    version = slo.versions.order_by("-number").first()
+    terms = slo_terms(version.indicator) if version else []
+    return [(term, binder.want(term, service_id=slo.service_id, poll_every=CRITICAL_POLL_SECONDS)) for term in terms]

@@ -1,0 +1,154 @@
+"""Policy as data: metrics of services, alarm rules, objectives, platform databases. Written by packs and by admins."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import models, transaction
+
+from monitoring.models import AlarmRule, ServiceMetric, Slo, SloVersion, TargetDatabase
+from monitoring.slo.indicator import rule_terms, slo_terms
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.core.models import VersionedModel
+from opsportal.platforms.models import Platform, Service
+
+VERSION_FIELDS = ("objective", "window_days", "indicator")
+
+
+def _put(
+    model: type[Any],
+    *,
+    by: Actor,
+    at: datetime,
+    verb: str,
+    platform_id: int,
+    match: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> tuple[Any, bool]:
+    """Insert or change one row by its key; an unchanged row is left alone and leaves no audit row."""
+    row, is_new = model.objects.select_for_update().get_or_create(**match, defaults=dict(values))
+    changed = sorted(name for name, value in values.items() if getattr(row, name) != value) if not is_new else []
+    if changed:
+        row.update_versioned(expected=row.version, **{name: values[name] for name in changed})
+    if is_new or changed:
+        data = {"key": str(row.key), "new": is_new, "changed": changed}
+        record(by=by, at=at, verb=verb, obj_kind=_kind(model), obj_id=row.pk, platform_id=platform_id, data=data)
+    return row, bool(is_new or changed)
+
+
+def _kind(model: type[models.Model]) -> str:
+    return f"{model._meta.app_label}.{model._meta.model_name}"
+
+
+@transaction.atomic
+def service_metric_put(
+    *, by: Actor, at: datetime, service: Service, key: str, values: Mapping[str, Any]
+) -> ServiceMetric:
+    """Put a metric into a service's picture. `values` are fields of ServiceMetric."""
+    match = {"service": service, "key": key}
+    row, _ = _put(
+        ServiceMetric,
+        by=by,
+        at=at,
+        verb="monitoring.service_metric.changed",
+        platform_id=service.platform_id,
+        match=match,
+        values={**values, "platform_id": service.platform_id},
+    )
+    assert isinstance(row, ServiceMetric)
+    return row
+
+
+@transaction.atomic
+def alarm_rule_put(*, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]) -> AlarmRule:
+    """Put a threshold. `values` are fields of AlarmRule. Raises IndicatorError, ThresholdError."""
+    from monitoring.evaluation import threshold_of
+
+    rule_terms(values["indicator"], stat=values.get("stat", "Average"))
+    row, _ = _put(
+        AlarmRule,
+        by=by,
+        at=at,
+        verb="monitoring.alarm_rule.changed",
+        platform_id=platform.pk,
+        match={"platform": platform, "key": key},
+        values=values,
+    )
+    assert isinstance(row, AlarmRule)
+    threshold_of(row)
+    return row
+
+
+@transaction.atomic
+def slo_put(*, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]) -> Slo:
+    """Put an objective. `objective` (per cent), `window_days` and `indicator` make a new dated version when they change.
+
+    The first version counts from the beginning, so that backfilled history is judged by it. Raises IndicatorError.
+    """
+    slo_terms(values["indicator"])
+    plain = {name: value for name, value in values.items() if name not in VERSION_FIELDS}
+    slo, _ = _put(
+        Slo,
+        by=by,
+        at=at,
+        verb="monitoring.slo.changed",
+        platform_id=platform.pk,
+        match={"platform": platform, "key": key},
+        values=plain,
+    )
+    assert isinstance(slo, Slo)
+    promised = {
+        "objective": Decimal(str(values["objective"])),
+        "window_days": int(values.get("window_days", 30)),
+        "indicator": dict(values["indicator"]),
+    }
+    last = slo.versions.order_by("-number").first()
+    if last is None or any(getattr(last, name) != value for name, value in promised.items()):
+        version = SloVersion.objects.create(
+            slo=slo, number=last.number + 1 if last else 1, effective_from=at, created_by_name=by.name, **promised
+        )
+        record(
+            by=by,
+            at=at,
+            verb="monitoring.slo.promised",
+            obj_kind="monitoring.slo",
+            obj_id=slo.pk,
+            platform_id=platform.pk,
+            data={"version": version.number, "objective": str(promised["objective"])},
+        )
+    return slo
+
+
+@transaction.atomic
+def target_database_put(
+    *, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]
+) -> TargetDatabase:
+    """Name a platform's own database; never a password."""
+    row, _ = _put(
+        TargetDatabase,
+        by=by,
+        at=at,
+        verb="monitoring.target_database.changed",
+        platform_id=platform.pk,
+        match={"platform": platform, "key": key},
+        values=values,
+    )
+    assert isinstance(row, TargetDatabase)
+    return row
+
+
+def policy_remove(*, by: Actor, at: datetime, row: VersionedModel) -> None:
+    """Switch a rule or objective off; its history stays."""
+    assert isinstance(row, AlarmRule | Slo)
+    with transaction.atomic():
+        row.update_versioned(expected=row.version, enabled=False)
+        record(
+            by=by,
+            at=at,
+            verb=f"{_kind(type(row)).replace('alarmrule', 'alarm_rule')}.switched_off",
+            obj_kind=_kind(type(row)),
+            obj_id=row.pk,
+            platform_id=row.platform_id,
+        )

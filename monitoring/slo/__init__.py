@@ -1,0 +1,1 @@
+"""The arithmetic of service levels: counts, budgets, burn, attribution. Pure: no database, no clock."""

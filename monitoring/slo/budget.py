@@ -1,0 +1,119 @@
+"""Counts of events and what they leave of an error budget. Unknown is never one hundred per cent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+Health = Literal["met", "at_risk", "exhausted", "no_data"]
+AT_RISK_BELOW: Final = 1 / 3  # of the budget left
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Events of a stretch of time. x… were left out by exclusions; expected and covered are 5-minute slices."""
+
+    good: float = 0.0
+    total: float = 0.0
+    xgood: float = 0.0
+    xtotal: float = 0.0
+    expected: int = 0
+    covered: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(
+            self.good + other.good,
+            self.total + other.total,
+            self.xgood + other.xgood,
+            self.xtotal + other.xtotal,
+            self.expected + other.expected,
+            self.covered + other.covered,
+        )
+
+    @property
+    def bad(self) -> float:
+        return self.total - self.good
+
+    @property
+    def adjusted(self) -> Count:
+        """The same count without what was excluded."""
+        return Count(self.good - self.xgood, self.total - self.xtotal, 0.0, 0.0, self.expected, self.covered)
+
+    @property
+    def attained(self) -> float | None:
+        """Share of good events, or None when nothing is known or nothing happened."""
+        return self.good / self.total if self.total > 0 else None
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the time about which CloudWatch gave a complete answer."""
+        return self.covered / self.expected if self.expected else None
+
+
+def sum_counts(counts: Iterable[Count]) -> Count:
+    """Add counts up; sums of small buckets equal the big one exactly."""
+    total = Count()
+    for count in counts:
+        total = total + count
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an objective allows in a window and what is left of it. Shares are of the whole budget; < 0 is overdrawn.
+
+    `events` and `minutes` are the whole budget; minutes are time fully down that would use it up.
+    """
+
+    objective: float
+    attained: float | None
+    events: float
+    used_events: float
+    minutes: float
+
+    @property
+    def used(self) -> float | None:
+        if self.attained is None:
+            return None
+        return (1 - self.attained) / (1 - self.objective)
+
+    @property
+    def left(self) -> float | None:
+        return None if self.used is None else 1 - self.used
+
+    @property
+    def left_minutes(self) -> float | None:
+        return None if self.left is None else self.left * self.minutes
+
+
+def budget(count: Count, *, objective: float, window: timedelta) -> Budget:
+    """The budget of a count as it stands; `objective` is a share such as 0.999."""
+    return Budget(
+        objective=objective,
+        attained=count.attained,
+        events=count.total * (1 - objective),
+        used_events=count.bad,
+        minutes=window.total_seconds() / 60 * (1 - objective),
+    )
+
+
+def forecast(past: Count, recent: Count, *, remaining_slices: int) -> float | None:
+    """Attainment at the end of the period if the rest goes like `recent`; None without a recent figure."""
+    if past.attained is None:
+        return None
+    if remaining_slices <= 0 or not recent.covered:
+        return past.attained
+    share = remaining_slices / recent.covered
+    total = past.total + recent.total * share
+    return (past.good + recent.good * share) / total if total else None
+
+
+def health(state: Budget, *, burning: bool, coverage: float | None) -> Health:
+    """One word for a row of the report."""
+    if state.left is None or not coverage:
+        return "no_data"
+    if state.left <= 0:
+        return "exhausted"
+    return "at_risk" if burning or state.left < AT_RISK_BELOW else "met"
