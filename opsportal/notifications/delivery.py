@@ -1,0 +1,83 @@
+"""The outbox's way out: claim, send, mark. Never marked before it is sent, so a crash repeats and never loses.
+
+A repeat carries the same key (header `Idempotency-Key`, Message-ID), so a receiver can drop it. A message that keeps
+failing is tried again with growing pauses and then parked, where the portal-health page shows it.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q
+
+from opsportal.core.clock import real_now
+from opsportal.core.faults import failpoint
+from opsportal.notifications.models import OutboxMessage
+from opsportal.notifications.transports import TransportError, deliver
+from opsportal.schedule.holding import holder
+
+logger = structlog.get_logger(__name__)
+
+LEASE: Final = timedelta(seconds=10)
+BATCH: Final = 10
+BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)  # seconds after attempt 1, 2, 3, …
+MAX_ATTEMPTS: Final = 8
+PASS_SECONDS: Final = 20.0
+
+
+def claim_messages(*, limit: int = BATCH) -> list[OutboxMessage]:
+    """Take up to `limit` messages that are due and unheld; nobody else gets them while the lease runs."""
+    now = real_now()
+    with transaction.atomic():
+        free = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
+            Q(lease_until=None) | Q(lease_until__lt=now), sent_at=None, parked_at=None, not_before__lte=now
+        )
+        chosen = list(free.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
+        OutboxMessage.objects.filter(pk__in=chosen).update(
+            lease_until=now + LEASE, holder=holder()[:120], fence=F("fence") + 1, attempts=F("attempts") + 1
+        )
+        return list(OutboxMessage.objects.filter(pk__in=chosen).order_by("not_before", "pk"))
+
+
+def _held_update(message: OutboxMessage, **changes: object) -> bool:
+    held = OutboxMessage.objects.filter(pk=message.pk, fence=message.fence, sent_at=None, parked_at=None)
+    return held.update(**changes) == 1
+
+
+def send_claimed(messages: Sequence[OutboxMessage]) -> int:
+    """Send what was claimed; returns how many went out. A message whose lease was lost meanwhile is left alone."""
+    sent = 0
+    for message in messages:
+        if not _held_update(message, lease_until=real_now() + LEASE):
+            continue
+        failpoint("outbox.before_send")
+        try:
+            deliver(message)
+        except TransportError as error:
+            _record_failure(message, error)
+            continue
+        failpoint("outbox.after_send")
+        if _held_update(message, sent_at=real_now(), lease_until=None, last_error=""):
+            sent += 1
+        failpoint("outbox.after_mark")
+    return sent
+
+
+def _record_failure(message: OutboxMessage, error: TransportError) -> None:
+    text, now = str(error)[:500], real_now()
+    if error.is_permanent or message.attempts >= MAX_ATTEMPTS:
+        _held_update(message, parked_at=now, lease_until=None, last_error=text)
+        logger.error("outbox.parked", message=message.pk, kind=message.kind, attempts=message.attempts, error=text)
+        return
+    wait = BACK_OFF[min(message.attempts - 1, len(BACK_OFF) - 1)]
+    _held_update(message, not_before=now + timedelta(seconds=wait), lease_until=None, last_error=text)
+    logger.warning("outbox.retry", message=message.pk, attempt=message.attempts, wait=wait, error=text)
+
+
+def message_release(*, message_id: int) -> bool:
+    """Let a parked message go again from the start; returns whether it was parked."""
+    now = real_now()
+    parked = OutboxMessage.objects.filter(pk=message_id, parked_at__isnull=False)
+    return parked.update(parked_at=None, attempts=0, not_before=now, lease_until=None, fence=F("fence") + 1) == 1

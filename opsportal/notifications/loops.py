@@ -1,0 +1,19 @@
+"""The loop that carries the outbox out."""
+
+import time
+from datetime import datetime
+
+from opsportal.notifications.delivery import PASS_SECONDS, claim_messages, send_claimed
+from opsportal.schedule.loops import loop
+
+
+@loop(name="notifications.outbox", every=1.0, limit=30.0, channel="outbox")
+def deliver_outbox(_now: datetime) -> int:
+    done, started = 0, time.monotonic()
+    while time.monotonic() - started < PASS_SECONDS:
+        messages = claim_messages()
+        if not messages:
+            break
+        send_claimed(messages)
+        done += len(messages)
+    return done
