@@ -27,6 +27,7 @@ class ChecklistTemplate(VersionedModel):
     opens_before_minutes = models.PositiveIntegerField(default=30)
     due_after_minutes = models.PositiveIntegerField(default=60)
     is_active = models.BooleanField(default=True)
+    active_since = models.DateTimeField(help_text="No slot before this instant is owed.")
     source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
     source_text = models.CharField(max_length=160, blank=True)
     note = models.TextField(blank=True)
@@ -74,6 +75,8 @@ class ChecklistRun(VersionedModel):
     answered_count = models.PositiveSmallIntegerField(default=0)
     completed_at = models.DateTimeField(null=True)
     missed_at = models.DateTimeField(null=True)
+    evidence_due_at = models.DateTimeField(null=True, help_text="When its checks are to run next.")
+    evidence_at = models.DateTimeField(null=True, help_text="When its checks last ran.")
 
     objects = PlatformQuerySet.as_manager()
 
@@ -81,6 +84,11 @@ class ChecklistRun(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["template", "slot_at"], name="checklist_run_slot_unique")]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(state="open"), name="checklist_run_open"),
+            models.Index(
+                fields=["evidence_due_at"],
+                condition=models.Q(evidence_due_at__isnull=False),
+                name="checklist_run_evidence_due",
+            ),
             models.Index(fields=["platform", "-slot_at", "-id"], name="checklist_run_recent"),
         ]
 

@@ -29,8 +29,7 @@ class Job(VersionedModel):
 
 
 class JobRunState(models.TextChoices):
-    PLANNED = "planned", "Waiting for approval"
-    APPROVED = "approved", "Approved"
+    PLANNED = "planned", "Planned"
     RUNNING = "running", "Running"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"

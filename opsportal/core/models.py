@@ -1,11 +1,14 @@
 """Base models: versioned rows, append-only rows, and rows owned by a platform."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import F
 
 from opsportal.core.actor import Actor
+
+JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 
 
 class VersionConflictError(Exception):
@@ -57,3 +60,18 @@ class PlatformQuerySet(models.QuerySet[Any]):
         if actor.sees_all:
             return self
         return self.filter(**{f"{self.platform_path}__in": actor.platform_ids})
+
+
+class IdempotencyKey(models.Model):
+    """The stored answer to a POST, by the key its sender chose; forgotten after a day."""
+
+    scope = models.CharField(max_length=40)
+    key = models.CharField(max_length=100)
+    fingerprint = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField(default=0)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scope", "key"], name="idempotency_key_unique")]

@@ -1,0 +1,157 @@
+"""What pages, the API and reports read of this room."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+from django.db.models import QuerySet
+
+from maintenance.models import (
+    ChecklistItem,
+    ChecklistRun,
+    HandOver,
+    ItemState,
+    JobRun,
+    OccurrenceState,
+    OperationsLogEntry,
+    RunState,
+    WindowOccurrence,
+)
+from opsportal.core.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Consecutive items under one heading of the guide."""
+
+    title: str
+    items: Sequence[ChecklistItem]
+
+    @property
+    def answered(self) -> int:
+        return sum(item.state != ItemState.OPEN for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """The counts above a run: answered by verdict of their evidence, out of all."""
+
+    total: int
+    answered: int
+    failed: int
+    warned: int
+    unknown: int
+
+    @property
+    def plain(self) -> int:
+        """Answered items whose evidence raised no doubt."""
+        return max(0, self.answered - self.failed - self.warned - self.unknown)
+
+
+def checklist_runs(actor: Actor) -> QuerySet[ChecklistRun]:
+    """Runs the actor may see, with what a table row shows."""
+    return ChecklistRun.objects.visible_to(actor).select_related("platform")
+
+
+def due_checklist_runs(actor: Actor, at: datetime, platform_id: int | None) -> Sequence[ChecklistRun]:
+    """Open runs by due time, then those missed within a day: what Today shows."""
+    runs = checklist_runs(actor)
+    if platform_id is not None:
+        runs = runs.filter(platform_id=platform_id)
+    still_open = runs.filter(state=RunState.OPEN).order_by("due_at", "pk")[:20]
+    missed = runs.filter(state=RunState.MISSED, due_at__gte=at - timedelta(days=1)).order_by("-due_at", "-pk")[:10]
+    return [*missed, *still_open]
+
+
+def open_checklist_count(actor: Actor) -> int:
+    return ChecklistRun.objects.visible_to(actor).filter(state=RunState.OPEN).count()
+
+
+def run_items(run: ChecklistRun) -> Sequence[ChecklistItem]:
+    """Every item in order, with who answered and the newest evidence."""
+    return list(run.items.select_related("answered_by", "evidence").order_by("position"))
+
+
+def sections(items: Sequence[ChecklistItem]) -> Sequence[Section]:
+    return [Section(title, list(group)) for title, group in groupby(items, key=lambda item: item.section)]
+
+
+def run_progress(items: Sequence[ChecklistItem]) -> RunProgress:
+    answered = [item for item in items if item.state != ItemState.OPEN]
+    verdicts = [item.evidence.verdict for item in items if item.evidence is not None]
+    return RunProgress(
+        total=len(items),
+        answered=len(answered),
+        failed=verdicts.count("fail"),
+        warned=verdicts.count("warn"),
+        unknown=verdicts.count("unknown"),
+    )
+
+
+def recent_runs_of(run: ChecklistRun, count: int = 14) -> Sequence[ChecklistRun]:
+    """The same list's last occurrences before this one, oldest first."""
+    earlier = ChecklistRun.objects.filter(template_id=run.template_id, slot_at__lt=run.slot_at)
+    return list(earlier.order_by("-slot_at", "-pk")[:count])[::-1]
+
+
+def current_hand_over(actor: Actor, platform_id: int | None) -> HandOver | None:
+    """The latest signed note."""
+    notes = HandOver.objects.visible_to(actor).filter(signed_at__isnull=False)
+    if platform_id is not None:
+        notes = notes.filter(platform_id=platform_id)
+    return notes.select_related("author", "platform").order_by("-created_at", "-pk").first()
+
+
+def operations_log(actor: Actor) -> QuerySet[OperationsLogEntry]:
+    return OperationsLogEntry.objects.visible_to(actor).select_related("author", "platform")
+
+
+def window_occurrences(actor: Actor, start: datetime, end: datetime) -> QuerySet[WindowOccurrence]:
+    """Windows and freezes that overlap [start, end)."""
+    return (
+        WindowOccurrence.objects.visible_to(actor)
+        .filter(starts_at__lt=end, ends_at__gt=start)
+        .exclude(state=OccurrenceState.CANCELLED)
+        .select_related("window", "platform")
+        .order_by("starts_at", "pk")
+    )
+
+
+def coming_windows(actor: Actor, at: datetime, platform_id: int | None) -> Sequence[WindowOccurrence]:
+    """Open windows and those of the next days, soonest first: what Today shows."""
+    rows = window_occurrences(actor, at, at + timedelta(days=8))
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    return list(rows[:8])
+
+
+def job_runs(actor: Actor) -> QuerySet[JobRun]:
+    return JobRun.objects.visible_to(actor).select_related("job", "platform", "plan", "occurrence__window")
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDay:
+    """One square of the month."""
+
+    day: date
+    in_month: bool
+    is_today: bool
+    occurrences: Sequence[WindowOccurrence]
+
+
+def month_calendar(actor: Actor, month: date, today: date, platform_id: int | None) -> Sequence[Sequence[CalendarDay]]:
+    """Whole weeks, Monday first, in UTC days; `month` is the first of the month."""
+    first = month - timedelta(days=month.weekday())
+    following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+    weeks = ((following - first).days + 6) // 7
+    start = datetime.fromisoformat(f"{first}T00:00:00+00:00")
+    rows = window_occurrences(actor, start, start + timedelta(weeks=weeks))
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    by_day: dict[date, list[WindowOccurrence]] = {}
+    for row in rows:
+        by_day.setdefault(max(row.starts_at, start).date(), []).append(row)
+    days = [first + timedelta(days=n) for n in range(weeks * 7)]
+    squares = [CalendarDay(day, day.month == month.month, day == today, by_day.get(day, ())) for day in days]
+    return [squares[n : n + 7] for n in range(0, len(squares), 7)]

@@ -1,0 +1,129 @@
+"""Plan, open and close maintenance windows and freezes.
+
+Opening a window writes rows of monitoring (silence, SLO exclusion, annotation), so that nothing down there
+needs to know about windows.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.urls import reverse
+
+from maintenance.models import LogKind, OccurrenceState, Window, WindowKind, WindowOccurrence
+from maintenance.services.operations_log import log_add
+from monitoring.models import Annotation, AnnotationKind, Silence, SloExclusion
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.core.live import touch
+from opsportal.platforms.models import Service
+from opsportal.schedule.recurrence import Rule, next_slots
+
+HORIZON: Final = timedelta(days=35)
+
+
+class WindowRefusedError(Exception):
+    """The window cannot be changed this way; the message says why."""
+
+
+def window_occurrences_plan(*, at: datetime, window: Window) -> int:
+    """Write the coming occurrences of a recurring window, each once; returns how many are new."""
+    if not window.rule:
+        return 0
+    length = timedelta(minutes=window.duration_minutes)
+    slots = next_slots(Rule(cron=window.rule, zone=window.zone), at - length, at + HORIZON)
+    made = WindowOccurrence.objects.bulk_create(
+        (
+            WindowOccurrence(
+                platform_id=window.platform_id, window=window, starts_at=slot.at_utc, ends_at=slot.at_utc + length
+            )
+            for slot in slots
+        ),
+        ignore_conflicts=True,
+    )
+    return len(made)
+
+
+@transaction.atomic
+def window_now(*, by: Actor, at: datetime, window: Window) -> WindowOccurrence:
+    """An extra occurrence that begins at once and lasts as long as the window's others."""
+    occurrence = WindowOccurrence.objects.create(
+        platform_id=window.platform_id,
+        window=window,
+        starts_at=at,
+        ends_at=at + timedelta(minutes=window.duration_minutes),
+    )
+    record(
+        by=by,
+        at=at,
+        verb="maintenance.window.added",
+        obj_kind="window_occurrence",
+        obj_id=occurrence.pk,
+        platform_id=window.platform_id,
+    )
+    return occurrence
+
+
+@transaction.atomic
+def window_open(*, by: Actor, at: datetime, occurrence: WindowOccurrence) -> None:
+    """Open it: alarms are silenced, the SLO's adjusted figures leave it out, charts show it."""
+    occurrence.update_versioned(expected=occurrence.version, state=OccurrenceState.OPEN, opened_at=at)
+    window = occurrence.window
+    url = reverse("maintenance:calendar")
+    services: list[Service | None] = [*window.services.all()] or [None]
+    for service in services:
+        ref = f"WIN-{occurrence.pk}" + (f"/{service.key}" if service else "")
+        span = {"service": service, "starts_at": occurrence.starts_at, "ends_at": occurrence.ends_at, "url": url}
+        if window.kind == WindowKind.WINDOW and window.silences_alarms:
+            Silence.objects.get_or_create(
+                platform_id=occurrence.platform_id, ref=ref, defaults=span | {"reason": window.name, "created_at": at}
+            )
+        if window.kind == WindowKind.WINDOW and window.excludes_slo:
+            SloExclusion.objects.get_or_create(
+                platform_id=occurrence.platform_id, ref=ref, defaults=span | {"reason": window.name, "created_at": at}
+            )
+        Annotation.objects.get_or_create(
+            platform_id=occurrence.platform_id,
+            kind=AnnotationKind.WINDOW,
+            ref=ref,
+            defaults=span | {"title": window.name},
+        )
+    _log(by=by, at=at, occurrence=occurrence, text=f"{window.get_kind_display()} open: {window.name}.", verb="opened")
+
+
+@transaction.atomic
+def window_close(*, by: Actor, at: datetime, occurrence: WindowOccurrence) -> None:
+    """Close it; what it wrote into monitoring ends by its own times."""
+    occurrence.update_versioned(expected=occurrence.version, state=OccurrenceState.CLOSED, closed_at=at)
+    text = f"{occurrence.window.get_kind_display()} closed: {occurrence.window.name}."
+    _log(by=by, at=at, occurrence=occurrence, text=text, verb="closed")
+
+
+@transaction.atomic
+def window_cancel(*, by: Actor, at: datetime, occurrence: WindowOccurrence, expected: int, reason: str) -> None:
+    """Call off a planned occurrence; it stays visible as cancelled. Raises WindowRefusedError once it is open."""
+    if occurrence.state != OccurrenceState.PLANNED:
+        raise WindowRefusedError("Only a planned window can be cancelled; nothing was changed.")
+    occurrence.update_versioned(expected=expected, state=OccurrenceState.CANCELLED, closed_at=at)
+    text = f"{occurrence.window.name} of {occurrence.starts_at:%d %b %H:%M} UTC cancelled: {reason}"
+    _log(by=by, at=at, occurrence=occurrence, text=text, verb="cancelled")
+
+
+def _log(*, by: Actor, at: datetime, occurrence: WindowOccurrence, text: str, verb: str) -> None:
+    log_add(
+        by=by,
+        at=at,
+        platform_id=occurrence.platform_id,
+        kind=LogKind.WINDOW,
+        text=text,
+        url=reverse("maintenance:calendar"),
+    )
+    touch("today", occurrence.pk)
+    record(
+        by=by,
+        at=at,
+        verb=f"maintenance.window.{verb}",
+        obj_kind="window_occurrence",
+        obj_id=occurrence.pk,
+        platform_id=occurrence.platform_id,
+    )

@@ -1,0 +1,115 @@
+"""The month of windows and freezes, and what runs inside them."""
+
+from datetime import date, timedelta
+
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from maintenance.forms import ReasonForm
+from maintenance.models import JobRun, WindowOccurrence
+from maintenance.selectors import coming_windows, job_runs, month_calendar
+from maintenance.services.windows import WindowRefusedError, window_cancel
+from opsportal.core import clock
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.gate import authorize
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.shell import selected_platform
+
+CALENDAR = "maintenance/window_calendar.html"
+OCCURRENCE = "maintenance/window_detail.html"
+JOB_RUN = "maintenance/job_run.html"
+
+
+def _month(text: str, today: date) -> date:
+    if not text:
+        return today.replace(day=1)
+    try:
+        month = date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise BadRequest("The month is written like 2026-11.") from error
+    if not date(2000, 1, 1) <= month <= date(2100, 1, 1):
+        raise BadRequest("The calendar knows the years 2000 to 2100.")
+    return month
+
+
+@require_action("maintenance.window_view")
+def window_calendar(request: AuthorizedRequest) -> HttpResponse:
+    """One month in UTC days, with the next windows and the newest job runs beside it."""
+    now = clock.now()
+    month = _month(request.GET.get("month", ""), now.date())
+    platform = selected_platform(request)
+    platform_id = platform.pk if platform else None
+    runs = job_runs(request.actor).order_by("-occurrence__starts_at", "-pk")
+    if platform_id is not None:
+        runs = runs.filter(platform_id=platform_id)
+    context = {
+        "month": month,
+        "earlier": f"{month - timedelta(days=1):%Y-%m}",
+        "later": f"{month + timedelta(days=32):%Y-%m}",
+        "weeks": month_calendar(request.actor, month, now.date(), platform_id),
+        "coming": coming_windows(request.actor, now, platform_id),
+        "runs": runs[:12],
+        "now": now,
+    }
+    return render_page(request, CALENDAR, context, fragment="calendar")
+
+
+@require_action("maintenance.window_view")
+def window_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One occurrence: its span, its rule, what it silences, its job runs."""
+    occurrence = _occurrence(request, pk)
+    runs = job_runs(request.actor).filter(occurrence=occurrence).order_by("pk")
+    return render_page(request, OCCURRENCE, {"occurrence": occurrence, "runs": runs, "now": clock.now()})
+
+
+def _occurrence(request: AuthorizedRequest, pk: int) -> WindowOccurrence:
+    rows = WindowOccurrence.objects.visible_to(request.actor).select_related("window__environment", "platform")
+    occurrence: WindowOccurrence = get_object_or_404(rows, pk=pk)
+    return occurrence
+
+
+@require_action("maintenance.window_cancel", methods=("POST",))
+def window_cancel_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Call off a planned occurrence, with a reason."""
+    occurrence = _occurrence(request, pk)
+    authorize(request.actor, "maintenance.window_cancel", occurrence)
+    form = ReasonForm(request.POST)
+    refused = "Say why; nothing was changed."
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            window_cancel(
+                by=request.actor,
+                at=clock.now(),
+                occurrence=occurrence,
+                expected=values["version"],
+                reason=values["reason"],
+            )
+            return redirect_or_fragment(request, reverse("maintenance:window", args=[pk]))
+        except WindowRefusedError as error:
+            refused = str(error)
+    runs = job_runs(request.actor).filter(occurrence=occurrence)
+    context = {"occurrence": occurrence, "runs": runs, "now": clock.now(), "refused": refused}
+    return render_page(request, OCCURRENCE, context, status=422)
+
+
+@require_action("maintenance.job_view")
+def job_run(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One run: its plan, approval, live steps and evidence."""
+    rows = JobRun.objects.visible_to(request.actor).select_related(
+        "job", "platform", "plan__requested_by", "occurrence__window", "evidence"
+    )
+    run = get_object_or_404(rows, pk=pk)
+    return render_page(
+        request,
+        JOB_RUN,
+        {
+            "run": run,
+            "calls": list(run.plan.calls.order_by("position")),
+            "approvals": list(run.plan.approvals.select_related("by_user").order_by("pk")),
+            "now": clock.now(),
+        },
+        fragment="steps",
+    )

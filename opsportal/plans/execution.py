@@ -1,0 +1,110 @@
+"""Run an approved plan, one call after the other, each step committed before the next begins.
+
+A crash between two commits leaves a call *running*. A repeatable call is then run again; a one-shot call is
+never repeated: its outcome is *unknown* until a person has looked (TRUST R6).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.core.faults import failpoint
+from opsportal.core.live import touch
+from opsportal.core.models import JSON
+from opsportal.plans.models import CallState, Plan, PlanCall, PlanState, RiskClass
+from opsportal.plans.services import PlanRefusedError
+
+Executor = Callable[[PlanCall], Mapping[str, JSON]]
+_executors: dict[str, Executor] = {}
+
+
+class CallFailedError(Exception):
+    """The call was refused or failed; the message is shown on the plan's page."""
+
+
+def register_executor(operation: str, executor: Executor) -> None:
+    """Say how an operation is carried out; the executor returns before and after values."""
+    _executors[operation] = executor
+
+
+def plan_start(*, by: Actor, at: datetime, plan: Plan) -> None:
+    """Move an approved plan to running. Raises PlanRefusedError outside its time or without approval."""
+    if plan.state == PlanState.RUNNING:
+        return  # resumed after a lost worker
+    if plan.state != PlanState.APPROVED:
+        raise PlanRefusedError(f"A plan that is {plan.get_state_display().lower()} does not run.")
+    if plan.starts_after is not None and at < plan.starts_after:
+        raise PlanRefusedError("The plan's window has not opened yet.")
+    if at >= plan.expires_at:
+        raise PlanRefusedError("The plan has expired.")
+    with transaction.atomic():
+        plan.update_versioned(expected=plan.version, state=PlanState.RUNNING, started_at=at)
+        touch(f"plan:{plan.pk}", plan.pk)
+        record(
+            by=by,
+            at=at,
+            verb="plans.plan.started",
+            obj_kind="plan",
+            obj_id=plan.pk,
+            platform_id=plan.platform_id,
+            data={"hash": plan.content_hash},
+        )
+
+
+def plan_run(*, by: Actor, clock: Callable[[], datetime], plan: Plan) -> PlanState:
+    """Start or resume the plan and run what is left of it; returns the state it ended in.
+
+    `clock` is read per call, since a call may take minutes.
+    """
+    plan_start(by=by, at=clock(), plan=plan)
+    for call in plan.calls.order_by("position"):
+        if call.state in (CallState.DONE, CallState.SKIPPED):
+            continue
+        if call.state == CallState.RUNNING and call.risk == RiskClass.ONE_SHOT:
+            _finish_call(call, at=clock(), state=CallState.UNKNOWN, result={"why": "the worker was lost meanwhile"})
+            return _finish_plan(plan, by=by, at=clock(), state=PlanState.UNKNOWN, error=f"{call.operation}: unknown")
+        try:
+            _run_call(call, clock=clock)
+        except CallFailedError as error:
+            _finish_call(call, at=clock(), state=CallState.FAILED, result={"error": str(error)})
+            return _finish_plan(plan, by=by, at=clock(), state=PlanState.FAILED, error=str(error))
+    return _finish_plan(plan, by=by, at=clock(), state=PlanState.DONE, error="")
+
+
+def _run_call(call: PlanCall, *, clock: Callable[[], datetime]) -> None:
+    executor = _executors.get(call.operation)
+    if executor is None:
+        raise CallFailedError(f"This portal has no way to run {call.operation}.")
+    if call.state == CallState.PENDING:
+        call.update_versioned(expected=call.version, state=CallState.RUNNING, started_at=clock())
+        touch(f"plan:{call.plan_id}", call.pk)
+    failpoint("plans.before_call")
+    result = dict(executor(call))
+    failpoint("plans.after_call")
+    _finish_call(call, at=clock(), state=CallState.DONE, result=result)
+
+
+@transaction.atomic
+def _finish_call(call: PlanCall, *, at: datetime, state: CallState, result: dict[str, JSON]) -> None:
+    call.update_versioned(expected=call.version, state=state, finished_at=at, result=result)
+    touch(f"plan:{call.plan_id}", call.pk)
+
+
+@transaction.atomic
+def _finish_plan(plan: Plan, *, by: Actor, at: datetime, state: PlanState, error: str) -> PlanState:
+    plan.update_versioned(expected=plan.version, state=state, finished_at=at, error=error)
+    touch(f"plan:{plan.pk}", plan.pk)
+    touch("today", plan.pk)
+    record(
+        by=by,
+        at=at,
+        verb=f"plans.plan.{state}",
+        obj_kind="plan",
+        obj_id=plan.pk,
+        platform_id=plan.platform_id,
+        data={"hash": plan.content_hash},
+    )
+    return state
