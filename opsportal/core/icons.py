@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from django.templatetags.static import static
-from markupsafe import Markup, escape
-
 from lucide import _render_icon
+from markupsafe import Markup, escape
 
 SPRITE: Final = (
     "activity", "archive", "arrow-down", "arrow-right", "arrow-up", "bell", "bell-off", "book-open", "calendar",

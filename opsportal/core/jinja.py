@@ -12,6 +12,7 @@ import jinja2
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import json_script
+from django.utils.timezone import get_current_timezone_name
 from django_htmx.jinja import htmx_script
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -41,7 +42,7 @@ class Components:
         for name in self._environment.list_templates(filter_func=lambda path: path.startswith(COMPONENTS)):
             module = self._environment.get_template(name).module
             macros |= {key: value for key, value in vars(module).items() if callable(value) and key[0] != "_"}
-        return macros | {"form": self._form(macros["form_body"])}
+        return macros | {"form": self._form(macros["form_body"]), "icon": icon}
 
     def _form(self, body: Callable[..., Markup]) -> Callable[..., Markup]:
         # The one component that needs the request: it carries the CSRF field by itself.
@@ -108,6 +109,7 @@ def environment(**options: Any) -> jinja2.Environment:
         json_script=json_script,
         clock_now=clock.now,
         clock_rate=clock.rate,
+        zone_key=get_current_timezone_name,
         line_chart=line_chart,
         spark=spark,
         bar=bar,

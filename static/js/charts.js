@@ -1,0 +1,54 @@
+// A crosshair over server-drawn charts: all charts inside one [data-crosshair] (or the page) show the same moment.
+const NS = "http://www.w3.org/2000/svg";
+const make = (name, attributes, text = "") => {
+  const element = document.createElementNS(NS, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  return element;
+};
+
+const curves = (plot) =>
+  [...plot.querySelectorAll("path[data-v]")].map((path) => ({
+    name: path.dataset.name,
+    // The path's own x coordinates (0 … 1000) stand beside the exact values.
+    xs: path.getAttribute("d").match(/[ML]([\d.-]+) /g)?.map((part) => Number(part.slice(1)) / 1000) ?? [],
+    values: path.dataset.v.split(" ").map(Number),
+  }));
+
+const show = (plot, share) => {
+  plot.querySelector("[data-hover]")?.remove();
+  plot.curves ??= curves(plot);
+  const { t0, t1, top, floor, unit } = plot.dataset;
+  const group = make("g", { "data-hover": "", "aria-hidden": "true" });
+  const words = [];
+  for (const { xs, values } of plot.curves) {
+    const near = xs.reduce((best, x, at) => (Math.abs(x - share) < Math.abs(xs[best] - share) ? at : best), 0);
+    if (xs.length && Math.abs(xs[near] - share) < 0.02) words.push(`${values[near].toLocaleString("en")}${unit ? ` ${unit}` : ""}`);
+  }
+  const at = new Date((Number(t0) + (Number(t1) - Number(t0)) * share) * 1000);
+  const zone = document.documentElement.dataset.zone || "UTC";
+  const time = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  const text = [time, ...words].join(" · ");
+  const x = `${(share * 100).toFixed(2)}%`;
+  const width = text.length * 6.6 + 12;
+  const shift = share > 0.5 ? -width : 0;
+  const label = make("svg", { x, y: Number(top), overflow: "visible" });
+  label.append(make("rect", { class: "tip", x: shift, width, height: 18, rx: 3 }), make("text", { class: "tipt", x: shift + 6, y: 13 }, text));
+  group.append(make("line", { class: "x", x1: x, x2: x, y1: top, y2: floor }), label);
+  plot.append(group);
+};
+
+const plots = (scope) => (scope.closest("[data-crosshair]") || scope.closest("[data-chart]")).querySelectorAll("[data-chart] svg.area");
+
+document.addEventListener("pointermove", (event) => {
+  const plot = event.target.closest?.("svg.area");
+  if (!plot) return;
+  const box = plot.getBoundingClientRect();
+  const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+  for (const other of plots(plot)) show(other, share);
+});
+document.addEventListener("pointerout", (event) => {
+  const plot = event.target.closest?.("svg.area");
+  if (!plot || plot.contains(event.relatedTarget)) return;
+  for (const other of plots(plot)) other.querySelector("[data-hover]")?.remove();
+});

@@ -1,0 +1,65 @@
+// The keyboard map: never in fields, never with Ctrl, Alt or Meta, and off when the person says so.
+const NAV = { t: "today", i: "incidents", m: "monitoring", s: "slos", c: "checklists", w: "maintenance", d: "decisions", r: "reports" };
+const OFF = "keys-off";
+let afterG = 0;
+
+const off = () => localStorage.getItem(OFF) === "yes" || document.documentElement.dataset.keys === "off";
+const inField = (target) => target.closest?.("input, textarea, select, [contenteditable], [role=combobox]");
+const rows = () => {
+  const marked = document.querySelectorAll("[data-rows] > *");
+  return [...(marked.length ? marked : document.querySelectorAll(".main .tbl tbody tr:has(a.go)"))];
+};
+const selected = () => document.querySelector(".sel[data-selected]");
+
+const move = (step) => {
+  const all = rows();
+  if (!all.length) return;
+  const here = all.indexOf(selected());
+  const next = all[Math.min(Math.max(here + step, 0), all.length - 1)];
+  selected()?.classList.remove("sel");
+  for (const row of all) delete row.dataset.selected;
+  next.classList.add("sel");
+  next.dataset.selected = "yes";
+  next.querySelector("a.go, a, button, input, summary")?.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+};
+
+const press = (key) => {
+  const scope = selected() || document;
+  const target = scope.querySelector(`[data-key="${CSS.escape(key)}"]`) || document.querySelector(`[data-key-target="${CSS.escape(key)}"]`);
+  target?.click();
+  return Boolean(target);
+};
+
+document.addEventListener("keydown", (event) => {
+  const { key } = event;
+  if (event.altKey || event.defaultPrevented) return;
+  if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === "k") {
+    event.preventDefault();
+    document.dispatchEvent(new CustomEvent("palette"));
+    return;
+  }
+  // A ticked box keeps the focus: its row's keys still work.
+  const boxed = event.target.matches?.("input[type=checkbox]");
+  if (event.ctrlKey || event.metaKey || off() || document.querySelector("dialog[open]") || (inField(event.target) && !boxed)) return;
+  if (event.timeStamp - afterG < 1200 && NAV[key]) {
+    const link = document.querySelector(`.rail [data-nav="${NAV[key]}"]`);
+    afterG = 0;
+    if (link) link.click();
+    return;
+  }
+  afterG = key === "g" ? event.timeStamp : 0;
+  const done =
+    key === "j" ? move(1) !== false
+    : key === "k" ? move(-1) !== false
+    : key === "/" ? document.dispatchEvent(new CustomEvent("palette"))
+    : key === "?" ? (document.getElementById("keys")?.showModal(), true)
+    : key.length === 1 && press(key);
+  if (done) event.preventDefault();
+});
+
+const box = document.querySelector("[data-keys-off]");
+if (box) {
+  box.checked = localStorage.getItem(OFF) === "yes";
+  box.addEventListener("change", () => localStorage.setItem(OFF, box.checked ? "yes" : "no"));
+}

@@ -1,0 +1,100 @@
+// Live parts: elements with data-live="topic" fetch themselves again when their topic is touched.
+// One tab of the browser holds the event stream (a Web Lock says which), the others hear it over a BroadcastChannel:
+// eight tabs must not use up HTTP/1.1's six connections. Without a stream every part asks by itself, every 15 s.
+const POLL = 15_000;
+const HIDDEN_POLL = 60_000;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("ops-live") : null;
+const wanted = new Map(); // tab → topics
+const tab = Math.random().toString(36).slice(2);
+let source = null;
+let leading = false;
+let subscribed = "";
+let lastSign = 0;
+let lastPoll = performance.now();
+
+const parts = () => [...document.querySelectorAll("[data-live]")];
+const topics = () => [...new Set(parts().map((part) => part.dataset.live))];
+
+// What is being typed or read by selection is never pulled away: the part waits until the focus leaves it.
+const busy = (part) =>
+  part.querySelector("dialog[open], details.menu[open]") ||
+  (part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")) ||
+  (!getSelection().isCollapsed && part.contains(getSelection().anchorNode));
+const refresh = (part) => {
+  clearTimeout(part.liveTimer);
+  part.liveTimer = setTimeout(() => {
+    if (!part.isConnected) return;
+    if (busy(part)) refresh(part);
+    else window.htmx?.trigger(part, "live");
+  }, busy(part) ? 1000 : 150);
+};
+const hear = (topic) => parts().filter((part) => part.dataset.live === topic).forEach(refresh);
+
+const mark = (on) => {
+  for (const element of document.querySelectorAll("[data-live-mark]")) {
+    element.classList.toggle("ok", on);
+    element.classList.toggle("off", !on);
+    element.querySelector("span").textContent = on ? "live" : "every 15 s";
+  }
+};
+
+const subscribe = () => {
+  if (!leading) return;
+  wanted.set(tab, topics());
+  const all = [...new Set([...wanted.values()].flat())].sort().join(",");
+  if (all === subscribed && source && source.readyState !== EventSource.CLOSED) return;
+  source?.close();
+  source = null;
+  subscribed = all;
+  if (!all) return;
+  source = new EventSource(`/events/?topics=${encodeURIComponent(all)}`);
+  source.onmessage = (event) => {
+    const { t } = JSON.parse(event.data);
+    channel?.postMessage({ hear: t });
+    hear(t);
+  };
+};
+
+const announce = () => channel?.postMessage({ want: topics(), tab });
+
+channel?.addEventListener("message", ({ data }) => {
+  if (data.hear) hear(data.hear);
+  if (data.alive) lastSign = performance.now();
+  if (data.hello) announce();
+  if (data.gone) wanted.delete(data.gone);
+  if (data.want && leading) {
+    wanted.set(data.tab, data.want);
+    subscribe();
+  }
+});
+addEventListener("pagehide", () => channel?.postMessage({ gone: tab }));
+
+setInterval(() => {
+  if (leading) {
+    subscribe();
+    if (source?.readyState === EventSource.OPEN) {
+      lastSign = performance.now();
+      channel?.postMessage({ alive: true });
+    }
+  }
+  const live = lastSign > 0 && performance.now() - lastSign < POLL;
+  mark(live);
+  if (!live && performance.now() - lastPoll > (document.hidden ? HIDDEN_POLL : POLL)) {
+    lastPoll = performance.now();
+    parts().forEach(refresh);
+  }
+}, 2500);
+
+document.addEventListener("htmx:afterSettle", () => {
+  announce();
+  subscribe();
+});
+if (channel && navigator.locks) {
+  navigator.locks.request("ops-live", () => {
+    leading = true;
+    channel.postMessage({ hello: true });
+    subscribe();
+    return new Promise(() => {}); // held until this tab goes
+  });
+  announce();
+}

@@ -1,0 +1,10 @@
+// One behaviour a module, bound by data-* attributes; every page works without any of them.
+import "./times.js";
+import "./toasts.js";
+import "./dialogs.js";
+import "./keys.js";
+import "./palette.js";
+import "./live.js";
+import "./drafts.js";
+import "./charts.js";
+import "./copy.js";
