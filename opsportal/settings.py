@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from opsportal.env import env, refuse
+from opsportal.routes import ROUTE_ACTIONS as _ROUTE_ACTIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -49,7 +50,7 @@ for _database in DATABASES.values():
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL", "")
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "opsportal.core.cache.FailSilentRedisCache"
         if REDIS_URL
@@ -58,6 +59,8 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 0.1, "socket_connect_timeout": 0.1} if REDIS_URL else {},
     },
 }
+if TESTING:  # a shared Redis would mix the tests of two databases
+    CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- apps -----------------------------------------------------------------------------------------------
@@ -172,14 +175,23 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation; sign-in never waits for a mail
 ACCOUNT_ADAPTER = "opsportal.notifications.adapters.AccountAdapter"
-ACCOUNT_RATE_LIMITS: dict[str, str] = {}  # its limiter calls the cache unguarded; axes throttles instead
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "opsportal.accounts.mfa.MfaAdapter"
+MFA_FORMS = {
+    "authenticate": "opsportal.accounts.mfa.AuthenticateForm",
+    "reauthenticate": "opsportal.accounts.mfa.ReauthenticateForm",
+}
+ROUTE_ACTIONS = _ROUTE_ACTIONS
+CSRF_FAILURE_VIEW = "opsportal.core.views.errors.csrf_failure"
+DJANGO_STRUCTLOG_USER_ID_FIELD = None  # asking for the person would cost /healthz a query
 MFA_TOTP_ISSUER = "opsportal"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXY_COUNT
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "opsportal.accounts.throttle.username"
+AXES_LOCKOUT_CALLABLE = "opsportal.accounts.throttle.locked_out"
 SESSION_COOKIE_AGE = 12 * 3600
 
 # --- mail -----------------------------------------------------------------------------------------------

@@ -91,3 +91,25 @@ class Invitation(VersionedModel):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
+
+
+class UserSession(models.Model):
+    """One place where a person is signed in; ending it deletes Django's session of the same key."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    session_key = models.CharField(max_length=40, unique=True)
+    ip = models.CharField(max_length=45, blank=True)
+    agent = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+
+class UsedTotpCode(models.Model):
+    """A one-time code that was taken; the unique pair makes it one-time also for two parallel sign-ins."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    code_hmac = models.BinaryField(max_length=32)
+    used_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "code_hmac"], name="totp_code_once")]

@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class CoreConfig(AppConfig):
     name = "opsportal.core"
     label = "core"
+
+    def ready(self) -> None:
+        from opsportal.core import logs
+
+        logs.configure()

@@ -1,4 +1,4 @@
-"""Form fields that clean what people send, at the edge."""
+"""Form fields that store clean text, and the form that carries a row's version."""
 
 from typing import Any
 
@@ -8,8 +8,26 @@ from opsportal.core.markdown import clean_text
 
 
 class CleanCharField(forms.CharField):
-    """Text without NUL and lone surrogates, which PostgreSQL refuses; the rest is kept as written."""
+    """Text with NUL and lone surrogates replaced and line ends made one."""
 
-    def to_python(self, value: Any) -> str:
-        text = super().to_python(clean_text(str(value)) if value not in self.empty_values else value)
-        return text or ""
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return clean_text(text) if isinstance(text, str) else text
+
+
+class CleanForm(forms.Form):
+    """A form whose posted texts are cleaned before any field sees them, whatever the field's class."""
+
+    def _clean_fields(self) -> None:
+        if self.data:
+            cleaned = self.data.copy()
+            for name, values in self.data.lists():
+                cleaned.setlist(name, [clean_text(value) if isinstance(value, str) else value for value in values])
+            self.data = cleaned
+        super()._clean_fields()  # type: ignore[misc]
+
+
+class VersionedForm(CleanForm):
+    """A form over a mutable row: `version` says which state the person looked at."""
+
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)

@@ -84,7 +84,8 @@ def _cell_allows(cell: str, actor: Actor, obj: object | None) -> bool:
 def _roles_for(actor: Actor, obj: object | None) -> frozenset[str]:
     platform_id = getattr(obj, "platform_id", None)
     if platform_id is None:
-        return frozenset(actor.roles.values())
+        # Whoever holds no role yet is a viewer of nothing: may sign out, set a theme, and see empty lists.
+        return frozenset(actor.roles.values()) or frozenset({"viewer"})
     return frozenset(role for pid, role in actor.roles.items() if pid == platform_id)
 
 

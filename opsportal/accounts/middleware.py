@@ -1,0 +1,52 @@
+"""Gives each request its actor, gates the routes of libraries, and keeps the list of open sessions."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+from opsportal.accounts.actors import session_actor
+from opsportal.accounts.services.sessions import session_seen
+from opsportal.core.gate import DeniedError, authorize, rules
+from opsportal.core.shell import request_actor
+
+_OWN_GATE: Final = ("action", "cls")  # our views and DRF's carry their action themselves
+
+
+class ActorMiddleware:
+    """`request.actor` is read when first asked for: session, person and roles in three queries at most."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.actor = SimpleLazyObject(lambda: session_actor(request))  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        if request.session.accessed and response.status_code < 500:
+            session_seen(request=request)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Gate a view that declares no action by the table of `opsportal.routes`."""
+        del args, kwargs
+        if any(hasattr(view, name) for name in _OWN_GATE):
+            return None
+        match = request.resolver_match
+        name = match.view_name if match else ""
+        action = settings.ROUTE_ACTIONS.get("admin:" if name.startswith("admin:") else name)
+        if action is None:
+            raise DeniedError(name, "No rule allows this page.")
+        rule = rules().get(action)
+        if rule is not None and rule.cells["anonymous"] == "y":
+            return None
+        actor = request_actor(request)
+        if actor.kind == "anonymous":
+            return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+        authorize(actor, action)
+        return None

@@ -1,0 +1,252 @@
+"""What every API view shares: strict JSON in, problem+json out, ETag and If-Match, keyset pages."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from django.core.exceptions import BadRequest
+from django.db import DataError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler
+from drf_standardized_errors.types import ErrorResponse
+from rest_framework import exceptions, serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from opsportal.core.actor import Actor
+from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError
+from opsportal.core.idempotency import KeyReusedError
+from opsportal.core.markdown import clean_text
+from opsportal.core.models import VersionConflictError, VersionedModel
+from opsportal.core.pagination import Page
+from opsportal.core.shell import request_actor
+from opsportal.core.views.errors import DATABASE_GONE, RETRY_AFTER_SECONDS
+
+MAX_BODY: Final = 262_144
+MAX_DEPTH: Final = 64
+MAX_INTEGER: Final = 2**63 - 1
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS: Final = re.compile(rb"[^\[\]{}]+")
+
+
+class PayloadTooLargeError(exceptions.APIException):
+    status_code = 413
+    default_detail = f"More than {MAX_BODY // 1024} KiB in one body."
+    default_code = "too_large"
+
+
+class PreconditionRequiredError(exceptions.APIException):
+    status_code = 428
+    default_detail = "Send If-Match with the ETag you read; a write without it could overwrite someone's work."
+    default_code = "precondition_required"
+
+
+class PreconditionFailedError(exceptions.APIException):
+    status_code = 412
+    default_detail = "The row changed since you read it: read it again, then decide."
+    default_code = "precondition_failed"
+
+
+class ConflictError(exceptions.APIException):
+    status_code = 409
+    default_code = "conflict"
+
+
+class UnprocessableError(exceptions.APIException):
+    status_code = 422
+    default_code = "unprocessable"
+
+
+class UnavailableError(exceptions.APIException):
+    status_code = 503
+    default_detail = "PostgreSQL does not answer; nothing was lost. Try again."
+    default_code = "unavailable"
+    wait = RETRY_AFTER_SECONDS
+
+
+def _refuse_depth(body: bytes) -> None:
+    depth = 0
+    for bracket in _NOT_BRACKETS.sub(b"", _STRINGS.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise exceptions.ParseError(f"JSON nested deeper than {MAX_DEPTH}.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = {clean_text(key): value for key, value in pairs}
+    if len(found) != len(pairs):
+        raise exceptions.ParseError("A JSON object names one key twice.")
+    return found
+
+
+def _no_constant(text: str) -> Any:
+    raise exceptions.ParseError(f"{text} is not JSON.")
+
+
+def _integer(text: str) -> int:
+    # Longer texts are refused unparsed: Python's own limit is far beyond ours, and slow.
+    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+        raise exceptions.ParseError("An integer is larger than 2^63 - 1.")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise exceptions.ParseError("A number is too large.")
+    return value
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    return value
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON as PostgreSQL can hold it: bounded size, depth and integers; NUL and lone surrogates replaced.
+
+    Raises APIException with 400 or 413.
+    """
+    import json
+
+    if len(body) > MAX_BODY:
+        raise PayloadTooLargeError
+    _refuse_depth(body)
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise exceptions.ParseError(f"The body is not JSON in UTF-8: {error}.") from error
+    return _clean(value)
+
+
+class StrictJSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        del media_type, parser_context
+        return parse_json(stream.read(MAX_BODY + 1))
+
+
+class ProblemFormatter(ExceptionFormatter):
+    """RFC 9457: type, title, status, detail; validation errors list each field."""
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        errors = error_response.errors
+        return {
+            "type": "about:blank",
+            "title": {"validation_error": "Validation failed", "server_error": "Server error"}.get(
+                str(error_response.type), errors[0].code.replace("_", " ").capitalize()
+            ),
+            "status": self.exc.status_code,
+            "detail": errors[0].detail if len(errors) == 1 else f"{len(errors)} fields are wrong.",
+            "errors": [{"code": e.code, "detail": e.detail, "field": e.attr} for e in errors],
+        }
+
+
+def _translated(exc: Exception) -> Exception:
+    translations: list[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[], Exception]]] = [
+        (HiddenError, exceptions.NotFound),
+        (StaleMfaError, lambda: exceptions.PermissionDenied("Confirm with a second factor in the portal first.")),
+        (DeniedError, lambda: exceptions.PermissionDenied(str(exc))),
+        (VersionConflictError, PreconditionFailedError),
+        (KeyReusedError, lambda: UnprocessableError(str(exc))),
+        (BadRequest, lambda: exceptions.ParseError(str(exc))),
+        ((DataError, UnicodeEncodeError), lambda: exceptions.ParseError("A value cannot be stored.")),
+        (DATABASE_GONE, UnavailableError),
+    ]
+    return next((make() for kinds, make in translations if isinstance(exc, kinds)), exc)
+
+
+def problem_handler(exc: Exception, context: Any) -> Response | None:
+    """Every fault of the API as application/problem+json."""
+
+    class Handler(ExceptionHandler):  # type: ignore[misc]
+        def format_exception(self, error: exceptions.APIException) -> Any:
+            return ProblemFormatter(error, self.context, self.exc).run()
+
+    response = cast("Response | None", Handler(_translated(exc), context).run())
+    if response is not None:
+        response.content_type = "application/problem+json"
+    return response
+
+
+def plain_request(request: Request) -> HttpRequest:
+    """Django's request below DRF's: what middleware set stands there."""
+    return request._request  # noqa: SLF001 - DRF offers no other way
+
+
+def etag_of(row: VersionedModel) -> str:
+    """The strong ETag of a row: its kind, key and version."""
+    return f'"{row._meta.model_name}-{row.pk}-{row.version}"'
+
+
+def expected_version(request: Request, row: VersionedModel) -> int:
+    """The version that `If-Match` names, which must be the row's own; 428 when missing, 412 when stale."""
+    header = request.headers.get("If-Match", "").strip()
+    if not header or header == "*":
+        raise PreconditionRequiredError
+    if header != etag_of(row):
+        raise PreconditionFailedError
+    return row.version
+
+
+def row_response(row: VersionedModel, serializer: serializers.BaseSerializer[Any], *, status: int = 200) -> Response:
+    """One row with its ETag."""
+    return Response(serializer.data, status=status, headers={"ETag": etag_of(row)})
+
+
+def page_response(page: Page[Any], serializer_class: Callable[..., serializers.BaseSerializer[Any]]) -> Response:
+    """A keyset page: `results`, and the cursors to go on with (`?cursor=`)."""
+    return Response(
+        {
+            "results": serializer_class(page.rows, many=True).data,
+            "next_cursor": page.next_cursor,
+            "previous_cursor": page.previous_cursor,
+        }
+    )
+
+
+def page_size(request: Request, *, default: int = 100) -> int:
+    """`?size=` within 1..500."""
+    text = request.query_params.get("size", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else default
+
+
+class CleanCharField(serializers.CharField):
+    """Text as it may be stored; StrictJSONParser cleans bodies, this cleans query parameters too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return clean_text(super().to_internal_value(data))
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class ApiView(APIView):
+    """Base of every API view: declares an action per method, checked by ActionPermission before it runs."""
+
+    actions: Mapping[str, str] = {}
+
+    @property
+    def actor(self) -> Actor:
+        return request_actor(plain_request(self.request))
+
+    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
+        final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+        final.headers.setdefault("Cache-Control", "no-store")
+        return final

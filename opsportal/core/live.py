@@ -1,0 +1,17 @@
+"""Tell open pages that something changed: ids only, inside the writer's transaction."""
+
+from typing import Final
+
+import orjson
+from django.db import connection
+
+CHANNEL: Final = "ops_live"
+
+
+def touch(topic: str, row_id: int) -> None:
+    """Wake every stream that follows `topic` once this transaction commits; a rolled back one wakes nobody.
+
+    Topics: "today", "incident:<pk>", "checklist-run:<pk>", "plan:<pk>", "notices:<user id>".
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, orjson.dumps({"t": topic, "id": row_id}).decode()])

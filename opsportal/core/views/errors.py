@@ -1,0 +1,105 @@
+"""Pages for what went wrong: they say what happened, what was not changed, and what to do next."""
+
+import sys
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from opsportal.core.conflicts import differences, last_change, resend_fields
+from opsportal.core.gate import DeniedError
+from opsportal.core.htmx import render_page
+from opsportal.core.models import VersionConflictError
+
+DATABASE_GONE: Final = (OperationalError, InterfaceError)
+RETRY_AFTER_SECONDS: Final = 5
+_TITLES: Final = {
+    400: "That request cannot be read",
+    403: "Not allowed",
+    404: "Nothing here",
+    409: "Someone was first",
+    413: "Too large",
+    422: "That cannot be saved",
+    500: "The portal made a mistake",
+    503: "The database is away",
+}
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def problem(status: int, detail: str, **extra: Any) -> JsonResponse:
+    """RFC 9457 for a fault that never reached the API's own handler."""
+    body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail, **extra}
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def error_page(request: HttpRequest, status: int, text: str, **context: Any) -> HttpResponse:
+    """The page of `status` (templates/errors/<status>.html), or problem+json for the API."""
+    if is_api(request):
+        return problem(status, text)
+    page = {"status": status, "heading": _TITLES[status], "text": text, **context}
+    return render_page(request, f"errors/{status}.html", page, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    text = str(exception) if type(exception).__module__.startswith("opsportal.") else "Nothing was changed."
+    return error_page(request, 400, text)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    known = isinstance(exception, DeniedError)
+    return error_page(request, 403, str(exception) if known else "Nothing was changed.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form was older than the session or came from another site."""
+    del reason
+    return error_page(
+        request, 403, "This form is too old or came from elsewhere: load the page again. Nothing was changed."
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    del exception
+    return error_page(request, 404, "It does not exist, or it is not yours to see.")
+
+
+def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpResponse:
+    """The merge page: what stands now beside what the person wrote, to be sent again on top of it."""
+    if is_api(request):
+        return problem(409, str(error), current_version=error.current.version)
+    context = {
+        "current": error.current,
+        "what": str(error.current._meta.verbose_name),
+        "last_change": last_change(error.current),
+        "rows": differences(error.current, request.POST),
+        "fields": resend_fields(request),
+        "action": request.get_full_path(),
+        "version": error.current.version,
+    }
+    return error_page(request, 409, str(error), **context)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort: 503 when the database is away, else 500; renders without touching either again."""
+    if isinstance(sys.exc_info()[1], DATABASE_GONE):
+        return database_gone(request)
+    return _static_page(request, 500, "Nothing you typed was saved. The fault is in the log, with this request's id.")
+
+
+def database_gone(request: HttpRequest) -> HttpResponse:
+    """PostgreSQL cannot be reached: say so at once and let senders try again."""
+    response = _static_page(request, 503, "PostgreSQL does not answer. Nothing was lost; this page tries again.")
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    response["Refresh"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _static_page(request: HttpRequest, status: int, text: str) -> HttpResponse:
+    if is_api(request):
+        return problem(status, text)
+    path = settings.BASE_DIR / "templates" / "errors" / f"{status}.html"
+    return HttpResponse(path.read_bytes(), status=status)

@@ -1,0 +1,338 @@
+"""The test kit: a cloned database per worker, personas, clients. See CONTRIBUTING.md, "Tests"."""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client, TransactionTestCase
+
+from opsportal.accounts.actors import token_actor, user_actor
+from opsportal.accounts.models import User
+from opsportal.core.actor import ANONYMOUS, Actor
+from opsportal.core.clock import real_now
+from opsportal.core.roles import grant_statements
+from opsportal.platforms.models import Platform
+from tests.factories.accounts import TokenPersona, UserFactory, token_persona
+from tests.factories.platforms import MembershipFactory, platform_with_policy
+
+AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+
+
+# --- database: migrated once as the owner, cloned per worker, used as the app role ----------------------------
+def _owner_dsn(database: str) -> str:
+    owner = settings.DATABASES["owner"]
+    parts = {
+        "host": owner["HOST"],
+        "port": owner["PORT"],
+        "user": owner["USER"],
+        "password": owner["PASSWORD"],
+        "dbname": database,
+    }
+    return psycopg.conninfo.make_conninfo("", **{name: value for name, value in parts.items() if value})
+
+
+def _fingerprint() -> str:
+    """Changes whenever a migration, a right or the code that makes them changes."""
+    digest = hashlib.sha256("\n".join(grant_statements("app")).encode())
+    root = Path(settings.BASE_DIR)
+    for package in ("opsportal", "monitoring", "incidents", "maintenance"):
+        for path in sorted((root / package).rglob("migrations/*.py")):
+            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    for path in (root / "opsportal/audit/sql.py", root / "opsportal/core/roles.py"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _use(database: str) -> None:
+    for alias in connections:
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = database
+        settings.DATABASES[alias]["NAME"] = database
+
+
+def _make_template(template: str) -> None:
+    fingerprint = _fingerprint()
+    with psycopg.connect(_owner_dsn("postgres"), autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [template]
+        ).fetchone()
+        if row is not None and row[0] == fingerprint:
+            return
+        connection.execute(f'DROP DATABASE IF EXISTS "{template}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{template}" TEMPLATE template0 ENCODING UTF8')
+    _use(template)
+    call_command("migrate", verbosity=0, interactive=False)
+    for alias in connections:
+        connections[alias].close()
+    with psycopg.connect(_owner_dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"COMMENT ON DATABASE \"{template}\" IS '{fingerprint}'")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A clone of the migrated template for this worker; nothing is migrated while the schema stands still."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    base = os.environ.get("OPSPORTAL_TEST_DB") or f"test_{settings.DATABASES['default']['NAME']}"
+    template, database = f"{base}_template", f"{base}_{worker}"
+    lock_path = Path(tempfile.gettempdir()) / f"{base}-{os.getuid()}.lock"
+    with django_db_blocker.unblock(), lock_path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _make_template(template)
+        with psycopg.connect(_owner_dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+            connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        _use(database)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _Truncation(database).run)
+        yield
+    with django_db_blocker.unblock():
+        for alias in connections:
+            connections[alias].close()
+
+
+class _Truncation:
+    """Empties the database after a transactional test through the owner: the app role may not TRUNCATE."""
+
+    KEPT = ("django_migrations", "django_content_type", "auth_permission")
+
+    def __init__(self, database: str) -> None:
+        self._dsn = _owner_dsn(database)
+        with psycopg.connect(self._dsn) as connection:
+            self._tables = [
+                name
+                for (name,) in connection.execute(
+                    "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+                    " WHERE relkind IN ('r', 'p') AND NOT relispartition AND nspname = 'public'"
+                ).fetchall()
+                if name not in self.KEPT
+            ]
+            # Rows that migrations brought (the portal's audit chain head) come back after each truncation.
+            self._seed = {
+                name: connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - names from pg_class
+                for name in self._filled(connection)
+            }
+
+    def _filled(self, connection: "psycopg.Connection[Any]") -> list[str]:
+        asks = " UNION ALL ".join(
+            f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")"  # noqa: S608 - names from pg_class
+            for name in self._tables
+        )
+        return [name for (name,) in connection.execute(asks).fetchall()] if asks else []
+
+    def run(self, *_test_case: object) -> None:
+        for alias in connections:
+            connections[alias].close()
+        with psycopg.connect(self._dsn) as connection:
+            filled = self._filled(connection)
+            if not filled:
+                return
+            names = ", ".join(f'"{name}"' for name in filled)
+            # Append-only tables refuse TRUNCATE by trigger, to the owner as well.
+            for name in filled:
+                connection.execute(f'ALTER TABLE "{name}" DISABLE TRIGGER USER')
+            connection.execute(f"TRUNCATE {names} CASCADE")
+            for name in filled:
+                connection.execute(f'ALTER TABLE "{name}" ENABLE TRIGGER USER')
+            for name, rows in self._seed.items():
+                for row in rows:
+                    marks = ", ".join(["%s"] * len(row))
+                    connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', row)  # noqa: S608
+
+
+@pytest.fixture
+def owner_connection(db: None) -> Iterator["psycopg.Connection[Any]"]:
+    """The owner role on this worker's database, autocommit: for tampering, and for looking past the app role."""
+    with psycopg.connect(_owner_dsn(settings.DATABASES["owner"]["NAME"]), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    yield
+    cache.clear()
+
+
+# --- time, people, platforms -----------------------------------------------------------------------------------
+@pytest.fixture
+def at() -> datetime:
+    """One fixed instant: Tuesday 10 March 2026, 09:00 UTC."""
+    return AT
+
+
+@pytest.fixture
+def platform(db: None) -> Platform:
+    """`shop`, with an environment in Berlin, a service, and P0–P3 schemes of both kinds."""
+    return platform_with_policy(key="shop", name="Shop")
+
+
+@pytest.fixture
+def other_platform(db: None) -> Platform:
+    """`elsewhere`: none of the personas but `stranger` and `other_admin` may know that it exists."""
+    return platform_with_policy(key="elsewhere", name="Elsewhere")
+
+
+def _member(platform: Platform, role: str, name: str = "") -> User:
+    user = UserFactory.create(name=name or role.capitalize(), email=f"{name or role}@{platform.key}.example")
+    MembershipFactory.create(platform=platform, user=user, role=role)
+    return user
+
+
+@pytest.fixture
+def viewer(platform: Platform) -> User:
+    return _member(platform, "viewer")
+
+
+@pytest.fixture
+def manager(platform: Platform) -> User:
+    return _member(platform, "manager")
+
+
+@pytest.fixture
+def auditor(platform: Platform) -> User:
+    return _member(platform, "auditor")
+
+
+@pytest.fixture
+def operator(platform: Platform) -> User:
+    return _member(platform, "operator")
+
+
+@pytest.fixture
+def commander(platform: Platform) -> User:
+    return _member(platform, "commander")
+
+
+@pytest.fixture
+def admin(platform: Platform) -> User:
+    return _member(platform, "admin")
+
+
+@pytest.fixture
+def portal_admin(db: None) -> User:
+    """A portal administrator without any membership."""
+    return UserFactory.create(name="Portal admin", email="portal@portal.example", is_portal_admin=True)
+
+
+@pytest.fixture
+def stranger(other_platform: Platform) -> User:
+    """An operator of another platform."""
+    return _member(other_platform, "operator", "stranger")
+
+
+@pytest.fixture
+def other_admin(other_platform: Platform) -> User:
+    """An admin of another platform."""
+    return _member(other_platform, "admin", "other_admin")
+
+
+@pytest.fixture
+def token(platform: Platform) -> TokenPersona:
+    """An API token of an operator, with every scope an operator may hand out."""
+    return token_persona(_member(platform, "operator", "robot"))
+
+
+@pytest.fixture
+def anonymous() -> None:
+    """Nobody; `client_for(None)` is a client without a session."""
+    return
+
+
+@pytest.fixture
+def actor_for() -> Callable[..., Actor]:
+    """`actor_for(user, mfa=True)`: the actor of a user, a token persona or nobody (None)."""
+
+    def make(who: User | TokenPersona | None, *, mfa: bool = True) -> Actor:
+        if who is None:
+            return ANONYMOUS
+        if isinstance(who, TokenPersona):
+            from django.test import RequestFactory
+
+            return token_actor(who.token, RequestFactory().get("/"))
+        return user_actor(who, mfa_at=real_now() if mfa else None)
+
+    return make
+
+
+@pytest.fixture
+def client_for() -> Callable[..., Client]:
+    """`client_for(user, mfa=True)`: a client signed in as a user, sending a token, or nobody (None)."""
+
+    def make(who: User | TokenPersona | None, *, mfa: bool = True, csrf: bool = False) -> Client:
+        client = Client(enforce_csrf_checks=csrf)
+        if isinstance(who, TokenPersona):
+            client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {who.text}"
+        elif who is not None:
+            client.force_login(who, backend="allauth.account.auth_backends.AuthenticationBackend")
+            if mfa:
+                show_second_factor(client, who)
+        return client
+
+    return make
+
+
+def show_second_factor(client: Client, user: User) -> None:
+    """Put a fresh second factor into the client's session, as allauth records it."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": real_now().timestamp(), "type": "totp"}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
+# --- bad input ---------------------------------------------------------------------------------------------------
+BAD_TEXTS = {
+    "nul": "a\x00b",
+    "lone-surrogate": "a\ud800b",
+    "right-to-left": "a\u202eb\u2066c",
+    "zero-width": "\u200b\u200d\ufeff",
+    "markup": "<script>alert(1)</script>",
+    "markdown-link": "[x](javascript:alert(1))",
+    "template": "{{ 7*7 }}{% debug %}",
+    "sql": "'; DROP TABLE users; --",
+    "emoji": "\U0001f9d1\u200d\U0001f692",
+    "long": "x" * 100_000,
+    "blank": "   ",
+    "newlines": "a\r\nb\rc\u2028d",
+    "huge-number": str(2**63),
+    "far-year": "9999-12-31T23:59:59Z",
+}
+
+
+@pytest.fixture(params=list(BAD_TEXTS), ids=list(BAD_TEXTS))
+def bad_text(request: pytest.FixtureRequest) -> str:
+    """Each text of the hand list (TRUST, T6): a page or post may refuse it (4xx) or store it clean, never fail."""
+    return BAD_TEXTS[request.param]
+
+
+BAD_BODIES = {
+    "nul": b'{"name": "a\\u0000b"}',
+    "lone-surrogate": b'{"name": "a\\ud800b"}',
+    "deep": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "huge-number": b'{"name": 9223372036854775808}',
+    "endless-number": b'{"name": ' + b"9" * 10_000 + b"}",
+    "infinity": b'{"name": 1e999}',
+    "nan": b'{"name": NaN}',
+    "bad-utf-8": b'{"name": "\xff\xfe"}',
+    "cut": b'{"name": "',
+    "twice": b'{"name": "a", "name": "b"}',
+    "array": b"[]",
+    "text": b'"x"',
+    "empty": b"",
+    "ten-megabytes": b'{"name": "' + b"x" * 10_485_760 + b'"}',
+}
+
+
+@pytest.fixture(params=list(BAD_BODIES), ids=list(BAD_BODIES))
+def bad_body(request: pytest.FixtureRequest) -> bytes:
+    """Each body of the hand list, for API writes: 4xx or stored clean, never 5xx."""
+    return BAD_BODIES[request.param]
