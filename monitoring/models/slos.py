@@ -21,7 +21,6 @@ class Slo(VersionedModel):
     source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
     source_text = models.CharField(max_length=160, blank=True)
     note = models.TextField(blank=True)
-    dirty_from = models.DateTimeField(null=True, editable=False, help_text="buckets from here on are to be recounted")
 
     objects = PlatformQuerySet.as_manager()
 

@@ -187,7 +187,7 @@ def account_check(*, by: Actor, at: datetime, account: AwsAccount) -> list[AwsPe
 
 @transaction.atomic
 def backfill_start(*, by: Actor, at: datetime, account: AwsAccount, days: int = 35) -> list[Backfill]:
-    """Ask for history: `days` at 5 minutes, and for series polled every minute the last 3 h at one. Idempotent while open."""
+    """Ask for history: `days` at 5 minutes, the last 3 h at one where polled so. Idempotent while open."""
     made = []
     for region in account.regions:
         if Backfill.objects.filter(account=account, region=region, finished_at=None).exists():

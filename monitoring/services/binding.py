@@ -84,7 +84,7 @@ class _Binder:
 
 @transaction.atomic
 def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
-    """Bind every metric, rule and objective of the platform; returns how many series it has now. No-op without a source.
+    """Bind every metric, rule and objective of the platform; returns its number of series. No-op without a source.
 
     Series that nobody reads any more are switched off; their points stay.
     """

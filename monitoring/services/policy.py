@@ -83,7 +83,7 @@ def alarm_rule_put(*, by: Actor, at: datetime, platform: Platform, key: str, val
 
 @transaction.atomic
 def slo_put(*, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]) -> Slo:
-    """Put an objective. `objective` (per cent), `window_days` and `indicator` make a new dated version when they change.
+    """Put an objective. A changed `objective` (per cent), `window_days` or `indicator` makes a new dated version.
 
     The first version counts from the beginning, so that backfilled history is judged by it. Raises IndicatorError.
     """

@@ -1,0 +1,90 @@
+"""Alarm events: the one place that changes an alarm's state."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
+from opsportal.core.live import touch
+from opsportal.platforms.models import Platform
+from opsportal.schedule.wake import wake
+
+WAKE_CHANNEL: Final = "alarms"
+BLIND_KEY: Final = "monitoring-blind"
+
+
+def is_silenced(*, platform_id: int, service_id: int | None, alarm_id: int, at: datetime) -> bool:
+    """Whether a silence covers this alarm at that instant."""
+    held = Silence.objects.filter(platform_id=platform_id, starts_at__lte=at, ends_at__gt=at)
+    return held.filter(
+        Q(service=None, alarm=None) | Q(alarm_id=alarm_id) | Q(service_id=service_id, service__isnull=False, alarm=None)
+    ).exists()
+
+
+def alarm_transition(
+    *,
+    alarm: Alarm,
+    to_state: str,
+    at: datetime,
+    recorded_at: datetime,
+    value: float | None = None,
+    reason: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> AlarmTransition | None:
+    """Move an alarm to a state and leave the event, once: None when it already stood there or the event exists.
+
+    Incidents claim the event; the wake-up leaves with the commit.
+    """
+    with transaction.atomic():
+        row = Alarm.objects.select_for_update().get(pk=alarm.pk)
+        if row.state == to_state:
+            return None
+        silenced = is_silenced(platform_id=row.platform_id, service_id=row.service_id, alarm_id=row.pk, at=at)
+        try:
+            with transaction.atomic():
+                event = AlarmTransition.objects.create(
+                    alarm=row,
+                    platform_id=row.platform_id,
+                    service_id=row.service_id,
+                    severity_id=row.severity_id,
+                    signal=row.signal,
+                    opens_incident=row.opens_incident,
+                    from_state=row.state,
+                    to_state=to_state,
+                    at=at,
+                    recorded_at=recorded_at,
+                    value=value,
+                    reason=reason,
+                    silenced=silenced,
+                    data=dict(data or {}),
+                )
+        except IntegrityError:  # another copy of this pass was first
+            return None
+        row.update_versioned(expected=row.version, state=to_state, since=at, value=value, reason=reason)
+        touch("today", event.pk)
+        wake(WAKE_CHANNEL)
+    alarm.refresh_from_db()
+    return event
+
+
+def blind_alarm_put(*, platform: Platform, is_blind: bool, at: datetime, reason: str) -> AlarmTransition | None:
+    """The one alarm that says that nothing can be seen, instead of a hundred that say "unknown"."""
+    alarm, _ = Alarm.objects.get_or_create(
+        platform=platform,
+        origin=AlarmOrigin.PORTAL,
+        key=BLIND_KEY,
+        defaults={
+            "name": "Monitoring is blind",
+            "signal": BLIND_KEY,
+            "since": at,
+            "state": AlarmState.OK,
+            "opens_incident": False,
+        },
+    )
+    Alarm.objects.filter(pk=alarm.pk).update(evaluated_until=at, fetched_at=at)
+    return alarm_transition(
+        alarm=alarm, to_state=AlarmState.ALARM if is_blind else AlarmState.OK, at=at, recorded_at=at, reason=reason
+    )
