@@ -259,6 +259,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # no uploads yet: a form over 1 MiB is 
 AWS_ENDPOINT_URL: str | None = env.str("AWS_ENDPOINT_URL", "") or None  # set = simulated, and the bar says so
 AUDIT_ANCHOR: str = env.str("AUDIT_ANCHOR", "")
 HEARTBEAT_URL: str = env.str("HEARTBEAT_URL", "")
+
+# --- outbound connections: public addresses only; each purpose opens further networks and sockets by itself ------
+_PURPOSES = ("database", "heartbeat", "probe", "webhook")
+TARGET_NETWORKS: dict[str, list[str]] = {
+    purpose: env.list(f"TARGET_NETWORKS_{purpose.upper()}", []) for purpose in _PURPOSES
+}
+TARGET_SOCKETS: dict[str, list[str]] = {
+    purpose: env.list(f"TARGET_SOCKETS_{purpose.upper()}", []) for purpose in _PURPOSES
+}
+if DEMO and str(DATABASES["default"].get("HOST", "")).startswith("/"):
+    TARGET_SOCKETS["database"].append(DATABASES["default"]["HOST"])  # the demo's own `shop` database
 OPSPORTAL_HOME = Path(env.str("OPSPORTAL_HOME", str(BASE_DIR / ".data")))
 
 # --- API ------------------------------------------------------------------------------------------------

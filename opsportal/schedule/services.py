@@ -136,6 +136,10 @@ def _plan(schedule: Schedule, now: datetime) -> int:
     runs = [_run_of(schedule, slot, RunState.DUE) for slot in kept]
     runs += [_run_of(schedule, slot, RunState.SKIPPED) for slot in skipped]
     Run.objects.bulk_create(runs, ignore_conflicts=True)
+    if schedule.catch_up == CatchUp.LAST and kept:
+        # While no worker took runs they piled up in the ledger: the policy speaks for those as well.
+        waiting = Run.objects.filter(schedule=schedule, state=RunState.DUE, attempts=0, slot_utc__lt=kept[-1].at_utc)
+        waiting.update(state=RunState.SKIPPED, error="A later slot is due.")
     following = next_slot(schedule.rule, now)
     Schedule.objects.filter(pk=schedule.pk).update(
         planned_until=now, next_slot_at=following.at_utc if following else None

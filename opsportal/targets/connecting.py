@@ -1,0 +1,115 @@
+"""Open a connection to a name: resolve, check every address, connect to what was checked, within one deadline.
+
+The check stands at the connect itself, so a name that answers a public address first and an inward one later gains
+nothing.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+from httpcore import NetworkBackend, NetworkStream
+from httpcore._backends.sync import SyncStream
+
+from opsportal.targets.addresses import BlockedAddressError, require_allowed
+
+
+class Deadline:
+    """A point in time by which all of it must be over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds left; at least a trace, so that the next operation times out by itself."""
+        return max(0.001, self._at - time.monotonic())
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._at
+
+
+def open_socket(host: str, port: int, purpose: str, deadline: Deadline) -> socket.socket:
+    """A connected TCP socket. Raises BlockedAddressError when any address of the name is refused, else OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        require_allowed(str(address[0]), purpose)
+    last: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(deadline.left())
+            opened.connect(address)
+        except OSError as error:
+            opened.close()
+            last = error
+            continue
+        return opened
+    raise last or OSError(f"{host} has no address.")
+
+
+class _DeadlineStream(NetworkStream):
+    """A stream whose every read and write ends with the whole request's deadline."""
+
+    def __init__(self, inner: NetworkStream, deadline: Deadline) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def _timeout(self, timeout: float | None) -> float:
+        if self._deadline.is_over():
+            raise httpcore.ReadTimeout("The whole request took too long.")
+        return min(timeout, self._deadline.left()) if timeout is not None else self._deadline.left()
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._timeout(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._timeout(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> NetworkStream:
+        inner = self._inner.start_tls(ssl_context, server_hostname, self._timeout(timeout))
+        return _DeadlineStream(inner, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class GuardedBackend(NetworkBackend):
+    """httpcore's way to the network, with the address check in it."""
+
+    def __init__(self, purpose: str, deadline: Deadline) -> None:
+        self._purpose = purpose
+        self._deadline = deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> NetworkStream:
+        del timeout, local_address, socket_options
+        try:
+            opened = open_socket(host, port, self._purpose, self._deadline)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        return _DeadlineStream(SyncStream(opened), self._deadline)
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> NetworkStream:
+        del timeout, socket_options
+        raise BlockedAddressError(f"HTTP over the socket {path} is not allowed.")
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, self._deadline.left()))

@@ -1,0 +1,140 @@
+"""SQL on a platform's own database, by two connections.
+
+`read_rows` opens a read-only transaction and cannot write. `maintain` runs one statement of a known shape with quoted
+identifiers, and only inside `plan_execution()`, which the execution of an approved plan enters and nobody else.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+
+from opsportal.targets.addresses import require_allowed_socket
+from opsportal.targets.connecting import Deadline, open_socket
+
+PURPOSE: Final = "database"
+CONNECT_SECONDS: Final = 3
+READ_SECONDS: Final = 10
+MAINTAIN_SECONDS: Final = 180
+LOCK_SECONDS: Final = 2
+MAX_ROWS: Final = 10_000
+# What maintenance is made of; everything else is refused before a connection is opened.
+_STATEMENTS: Final = re.compile(
+    r"(ANALYZE|VACUUM( \((ANALYZE|VERBOSE|SKIP_LOCKED|, )+\))?|REINDEX (INDEX|TABLE) CONCURRENTLY) \{\}(\.\{\})?"
+)
+_in_plan: ContextVar[bool] = ContextVar("targets_in_plan", default=False)
+
+
+class DatabaseTargetError(Exception):
+    """The platform's database refused, or does not answer."""
+
+
+class MaintainRefusedError(Exception):
+    """The statement is not one of maintenance, or no approved plan is being executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTarget:
+    """How to reach a database as one role: a variable that holds its DSN, or a socket folder, database and role.
+
+    No password is kept: with a socket there is none, with a DSN it stays in the environment.
+    """
+
+    dsn_env: str = ""
+    socket_dir: str = ""
+    database: str = ""
+    role: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        """What psycopg needs; every address is checked. Raises BlockedAddressError, DatabaseTargetError."""
+        if self.socket_dir:
+            require_allowed_socket(self.socket_dir, PURPOSE)
+            return {"host": self.socket_dir, "dbname": self.database, "user": self.role}
+        dsn = os.environ.get(self.dsn_env, "")
+        if not dsn:
+            raise DatabaseTargetError(f"The variable {self.dsn_env} is not set.")
+        try:
+            parameters: dict[str, Any] = dict(conninfo_to_dict(dsn))
+        except psycopg.Error as error:
+            raise DatabaseTargetError(f"{self.dsn_env} is no connection string.") from error
+        if self.role:
+            parameters["user"] = self.role
+        return parameters | _pinned(parameters)
+
+
+def _pinned(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    host, port = str(parameters.get("host") or ""), int(parameters.get("port") or 5432)
+    if "," in host or "hostaddr" in parameters or "service" in parameters:
+        raise DatabaseTargetError("One host, please: no list, no hostaddr, no service.")
+    if host.startswith("/") or not host:
+        require_allowed_socket(host or "/var/run/postgresql", PURPOSE)
+        return {}
+    try:
+        # libpq resolves by itself: give it the very address that was checked, the name stays for TLS.
+        with open_socket(host, port, PURPOSE, Deadline(CONNECT_SECONDS)) as probe:
+            return {"hostaddr": str(probe.getpeername()[0])}
+    except OSError as error:
+        raise DatabaseTargetError(f"The database does not answer: {error}.") from error
+
+
+@contextmanager
+def _connect(target: DatabaseTarget, *, is_reading: bool) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    seconds = READ_SECONDS if is_reading else MAINTAIN_SECONDS
+    options = f"-c statement_timeout={seconds}s -c lock_timeout={LOCK_SECONDS}s -c search_path=pg_catalog"
+    if is_reading:
+        options += " -c default_transaction_read_only=on"
+    try:
+        with psycopg.connect(
+            **target.parameters(),
+            connect_timeout=CONNECT_SECONDS,
+            application_name="opsportal",
+            options=options,
+            autocommit=True,
+            row_factory=dict_row,
+        ) as opened:
+            yield opened
+    except psycopg.Error as error:
+        raise DatabaseTargetError(str(error).strip().partition("\n")[0][:300]) from error
+
+
+def read_rows(target: DatabaseTarget, statement: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """The rows of one SELECT, at most 10,000, in a read-only transaction with `search_path` pg_catalog.
+
+    Raises BlockedAddressError, DatabaseTargetError.
+    """
+    with _connect(target, is_reading=True) as opened, opened.transaction(), opened.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute(statement.encode(), parameters)
+        return cursor.fetchmany(MAX_ROWS)
+
+
+@contextmanager
+def plan_execution() -> Iterator[None]:
+    """Open the maintaining connection for the calls of one approved plan; entered by `plans` alone."""
+    token = _in_plan.set(True)
+    try:
+        yield
+    finally:
+        _in_plan.reset(token)
+
+
+def maintain(target: DatabaseTarget, statement: str, identifiers: Sequence[str]) -> None:
+    """Run one maintenance statement, `{}` standing for each quoted identifier: `ANALYZE {}.{}`.
+
+    Raises MaintainRefusedError, BlockedAddressError, DatabaseTargetError.
+    """
+    if not _in_plan.get():
+        raise MaintainRefusedError("Only the execution of an approved plan maintains a database.")
+    if _STATEMENTS.fullmatch(statement) is None:
+        raise MaintainRefusedError(f"{statement!r} is not a maintenance statement.")
+    composed = sql.SQL(statement).format(*(sql.Identifier(name) for name in identifiers))  # type: ignore[arg-type]
+    with _connect(target, is_reading=False) as opened:
+        opened.execute(composed)
