@@ -74,7 +74,7 @@ def _hand_over_checks(now: datetime) -> int:
 def windows(now: datetime) -> int:
     """Plan coming windows, open and close those whose time has come."""
     done = sum(window_occurrences_plan(at=now, window=window) for window in Window.objects.filter(is_active=True))
-    rows = WindowOccurrence.objects.select_related("window").order_by("starts_at", "pk")
+    rows = WindowOccurrence.objects.select_related("window", "platform").order_by("starts_at", "pk")
     for occurrence in rows.filter(state=OccurrenceState.PLANNED, starts_at__lte=now)[:50]:
         try:
             window_open(by=WINDOWS, at=now, occurrence=occurrence)

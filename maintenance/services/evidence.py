@@ -23,7 +23,7 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
     ran = 0
     for item in run.items.order_by("position"):
         results = [
-            run_check(name=line["check"], platform=run.platform, params=line.get("params", {}), at=at)
+            run_check(platform=run.platform, name=line["check"], params=line.get("params", {}), at=at, by=by)
             for line in item.checks
         ]
         if results:

@@ -5,14 +5,15 @@ needs to know about windows.
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.urls import reverse
 
 from maintenance.models import LogKind, OccurrenceState, Window, WindowKind, WindowOccurrence
 from maintenance.services.operations_log import log_add
-from monitoring.models import Annotation, AnnotationKind, Silence, SloExclusion
+from monitoring.models import AnnotationKind
+from monitoring.services.marks import annotation_put, exclusion_put, silence_put
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
@@ -69,26 +70,27 @@ def window_open(*, by: Actor, at: datetime, occurrence: WindowOccurrence) -> Non
     """Open it: alarms are silenced, the SLO's adjusted figures leave it out, charts show it."""
     occurrence.update_versioned(expected=occurrence.version, state=OccurrenceState.OPEN, opened_at=at)
     window = occurrence.window
-    url = reverse("maintenance:calendar")
     services: list[Service | None] = [*window.services.all()] or [None]
     for service in services:
-        ref = f"WIN-{occurrence.pk}" + (f"/{service.key}" if service else "")
-        span = {"service": service, "starts_at": occurrence.starts_at, "ends_at": occurrence.ends_at, "url": url}
-        if window.kind == WindowKind.WINDOW and window.silences_alarms:
-            Silence.objects.get_or_create(
-                platform_id=occurrence.platform_id, ref=ref, defaults=span | {"reason": window.name, "created_at": at}
-            )
-        if window.kind == WindowKind.WINDOW and window.excludes_slo:
-            SloExclusion.objects.get_or_create(
-                platform_id=occurrence.platform_id, ref=ref, defaults=span | {"reason": window.name, "created_at": at}
-            )
-        Annotation.objects.get_or_create(
-            platform_id=occurrence.platform_id,
-            kind=AnnotationKind.WINDOW,
-            ref=ref,
-            defaults=span | {"title": window.name},
-        )
+        _mark(by=by, at=at, occurrence=occurrence, service=service)
     _log(by=by, at=at, occurrence=occurrence, text=f"{window.get_kind_display()} open: {window.name}.", verb="opened")
+
+
+def _mark(*, by: Actor, at: datetime, occurrence: WindowOccurrence, service: Service | None) -> None:
+    window = occurrence.window
+    span: dict[str, Any] = {
+        "platform": occurrence.platform,
+        "service": service,
+        "starts_at": occurrence.starts_at,
+        "ends_at": occurrence.ends_at,
+        "ref": f"WIN-{occurrence.pk}" + (f"/{service.key}" if service else ""),
+        "url": reverse("maintenance:window", args=[occurrence.pk]),
+    }
+    if window.kind == WindowKind.WINDOW and window.silences_alarms:
+        silence_put(by=by, at=at, reason=window.name, **span)
+    if window.kind == WindowKind.WINDOW and window.excludes_slo:
+        exclusion_put(by=by, at=at, slo=None, reason=window.name, **span)
+    annotation_put(by=by, at=at, kind=AnnotationKind.WINDOW, title=window.name, **span)
 
 
 @transaction.atomic
@@ -116,7 +118,7 @@ def _log(*, by: Actor, at: datetime, occurrence: WindowOccurrence, text: str, ve
         platform_id=occurrence.platform_id,
         kind=LogKind.WINDOW,
         text=text,
-        url=reverse("maintenance:calendar"),
+        url=reverse("maintenance:window", args=[occurrence.pk]),
     )
     touch("today", occurrence.pk)
     record(

@@ -16,6 +16,7 @@ from opsportal.core.live import touch
 from opsportal.core.models import JSON
 from opsportal.plans.models import CallState, Plan, PlanCall, PlanState, RiskClass
 from opsportal.plans.services import PlanRefusedError
+from opsportal.targets.database import plan_execution
 
 Executor = Callable[[PlanCall], Mapping[str, JSON]]
 _executors: dict[str, Executor] = {}
@@ -82,7 +83,8 @@ def _run_call(call: PlanCall, *, clock: Callable[[], datetime]) -> None:
         call.update_versioned(expected=call.version, state=CallState.RUNNING, started_at=clock())
         touch(f"plan:{call.plan_id}", call.pk)
     failpoint("plans.before_call")
-    result = dict(executor(call))
+    with plan_execution():
+        result = dict(executor(call))
     failpoint("plans.after_call")
     _finish_call(call, at=clock(), state=CallState.DONE, result=result)
 

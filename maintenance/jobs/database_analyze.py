@@ -14,8 +14,9 @@ from opsportal.core.models import JSON
 from opsportal.plans.execution import CallFailedError, register_executor
 from opsportal.plans.models import PlanCall, RiskClass
 from opsportal.plans.services import PlanDraft, PlannedCall
+from opsportal.targets.database import DatabaseTargetError, maintain, read_rows
 
-KIND: Final = "analyze-database"
+KIND: Final = "database-analyze"
 OPERATION: Final = "sql.analyze"
 MAX_TABLES: Final = 200
 
@@ -32,8 +33,6 @@ FROM pg_stat_user_tables WHERE schemaname = %s AND relname = %s
 
 def plan(job: Job, occurrence: WindowOccurrence, at: datetime) -> PlanDraft:
     """One call per table, those with most changes first. `at` is when the plan is written."""
-    from opsportal.targets.database import read_rows
-
     database = TargetDatabase.objects.get(platform_id=job.platform_id, key=job.params["database"])
     tables = read_rows(database.reader, TABLES_SQL, [MAX_TABLES])
     calls = [
@@ -59,15 +58,16 @@ def plan(job: Job, occurrence: WindowOccurrence, at: datetime) -> PlanDraft:
 
 def execute(call: PlanCall) -> Mapping[str, JSON]:
     """ANALYZE one table and report its figures before and after."""
-    from opsportal.targets.database import maintain, read_rows
-
     database = TargetDatabase.objects.get(pk=call.params["database"])
     names = [call.params["schema"], call.params["table"]]
-    before = read_rows(database.reader, STATS_SQL, names)
-    if not before:
-        raise CallFailedError(f"{call.target} is not there any more; nothing was done to it.")
-    maintain(database.maintainer, "ANALYZE {}.{}", names)
-    after = read_rows(database.reader, STATS_SQL, names)
+    try:
+        before = read_rows(database.reader, STATS_SQL, names)
+        if not before:
+            raise CallFailedError(f"{call.target} is not there any more; nothing was done to it.")
+        maintain(database.maintainer, "ANALYZE {}.{}", names)
+        after = read_rows(database.reader, STATS_SQL, names)
+    except DatabaseTargetError as error:
+        raise CallFailedError(f"{call.target}: {error}") from error
     return {"before": before[0], "after": after[0] if after else None}
 
 
