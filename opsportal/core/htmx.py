@@ -80,8 +80,8 @@ def redirect_or_fragment(
     else:
         response = HttpResponse(status=204, headers={"HX-Redirect": url})
     if toast:
-        # Header values are latin-1: the module decodes.
-        response["X-Toast"] = toast.encode("ascii", "xmlcharrefreplace").decode()
+        # Header values are one ASCII line: static/js/toasts.js decodes.
+        response["X-Toast"] = " ".join(toast.split()).encode("ascii", "xmlcharrefreplace").decode()
     patch_vary_headers(response, VARY)
     return response
 

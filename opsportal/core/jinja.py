@@ -26,10 +26,6 @@ from opsportal.core.markdown import render_markdown
 COMPONENTS = "components/"
 
 
-class ComponentError(AttributeError):
-    """A template asks for a component that no file in `templates/components/` defines."""
-
-
 class Components:
     """`ui`: every public macro of `templates/components/*.html` as an attribute."""
 
@@ -60,7 +56,7 @@ class Components:
         try:
             return self._macros[name]
         except KeyError:
-            raise ComponentError(f"no component ui.{name}") from None
+            raise AttributeError(f"no component ui.{name}") from None  # Jinja makes it an UndefinedError
 
 
 def url(name: str, *args: object, **kwargs: object) -> str:

@@ -73,7 +73,11 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
     plot += _annotations(frame, annotations)
     if not any(value is not None for one in series for _, value in one.points):
         plot.append(text("no data", cls="lk", x="50%", y=fixed((frame.floor + _TOP) / 2), text_anchor="middle"))
-    labels = join(text(formats.number(v, unit), x=_AXIS - 6, y=fixed(frame.y(v) + 4), text_anchor="end") for v in ticks)
+    # The axis has 44 pixels: longer units stand in the title and beside the figure.
+    axis_unit = unit if unit in ("Percent", "Bytes", "%") else ""
+    labels = join(
+        text(formats.number(v, axis_unit), x=_AXIS - 6, y=fixed(frame.y(v) + 4), text_anchor="end") for v in ticks
+    )
     axis = tag("svg", labels, cls="yax", width=_AXIS, height=height, aria_hidden="true")
     drawn = tag(
         "svg",

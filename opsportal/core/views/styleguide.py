@@ -41,7 +41,9 @@ def _sample(now: datetime) -> dict[str, Any]:
     budget: list[tuple[datetime, float | None]] = [
         (start + timedelta(hours=6 * n), 100 - n * 0.3 - (22 if n > 50 else 0)) for n in range(96)
     ]
-    strip = [(month.date() - timedelta(days=89 - n), {31: "w", 60: "f", 75: "u", 82: "m"}.get(n, "")) for n in range(90)]
+    strip = [
+        (month.date() - timedelta(days=89 - n), {31: "w", 60: "f", 75: "u", 82: "m"}.get(n, "")) for n in range(90)
+    ]
     return {
         "latency": [Series("P95", _wave(now))],
         "limits": [Threshold(500, "warn", label="warn 500"), Threshold(1000, "crit", label="crit 1,000")],
@@ -56,7 +58,10 @@ def _sample(now: datetime) -> dict[str, Any]:
         "budget": budget,
         "period": (start, start + timedelta(days=30)),
         "heat": [
-            (month.date() - timedelta(days=27 - n), None if n == 11 else [0.2, 0.3, 4.1, 0.4, 0.2][n % 5] * (9 if n == 27 else 1))
+            (
+                month.date() - timedelta(days=27 - n),
+                None if n == 11 else [0.2, 0.3, 4.1, 0.4, 0.2][n % 5] * (9 if n == 27 else 1),
+            )
             for n in range(28)
         ],
         "strip": [(day, kind, kind or "good") for day, kind in strip],
