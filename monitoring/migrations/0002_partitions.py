@@ -16,10 +16,10 @@ CREATE TABLE monitoring_point_{name} {COLUMNS} PARTITION BY RANGE (ts);
 CREATE TABLE monitoring_point_{name}_rest PARTITION OF monitoring_point_{name} DEFAULT;
 """
     for name in ("1m", "5m", "1h")
-)
+) + f"DROP TABLE monitoring_point_1d; CREATE TABLE monitoring_point_1d {COLUMNS};"
 
 PLAIN = "".join(
-    f"DROP TABLE monitoring_point_{name}; CREATE TABLE monitoring_point_{name} {COLUMNS};" for name in ("1m", "5m", "1h")
+    f"DROP TABLE monitoring_point_{name}; CREATE TABLE monitoring_point_{name} {COLUMNS};" for name in ("1m", "5m", "1h", "1d")
 )
 
 # Policy: table, unit of a partition, how long it is kept (CloudWatch's own ladder).

@@ -1,0 +1,241 @@
+"""Reading resources: databases, snapshots, backup jobs, services, targets, certificates, and CloudWatch's own alarms.
+
+Each kind is read by itself: a missing permission leaves the others alone, keeps the old rows and names the permission.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from django.db import transaction
+
+from monitoring.collector.ownership import Owners
+from monitoring.models import AwsAccount, Resource, ResourceKind, ResourcePoll
+from monitoring.services.accounts import aws_session
+from monitoring.services.marks import deployment_put
+from opsportal.aws import acm, backup, ecs, elb, rds
+from opsportal.aws.errors import AwsError
+from opsportal.aws.session import AwsAccount as AwsSession
+from opsportal.core.actor import system_actor
+
+JOBS_BACK: Final = timedelta(days=3)
+SNAPSHOTS_KEPT: Final = 40  # newest per source; the rest is AWS's business
+CERTIFICATE_WARN: Final = timedelta(days=30)
+CERTIFICATE_FAIL: Final = timedelta(days=7)
+BY: Final = system_actor("monitoring.resources")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One resource as read: `owner` are the words by which a service claims it."""
+
+    identifier: str
+    data: Mapping[str, Any]
+    state: str
+    summary: str
+    parent: str = ""
+    happened_at: datetime | None = None
+    owner: tuple[str, ...] = ()
+
+
+def _data(item: Any) -> dict[str, Any]:
+    plain = orjson.loads(orjson.dumps(asdict(item)))
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _clusters(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
+    for item in rds.clusters(session, region):
+        state = "ok" if item.status == "available" else "warn"
+        yield Found(
+            item.identifier,
+            _data(item),
+            state,
+            f"{item.engine} {item.engine_version}, {item.status}",
+            owner=(item.identifier,),
+            happened_at=item.latest_restorable_at,
+        )
+
+
+def _instances(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
+    for item in rds.instances(session, region):
+        state = "ok" if item.status == "available" else "warn"
+        yield Found(
+            item.identifier,
+            _data(item),
+            state,
+            f"{item.instance_class}, {item.status}",
+            parent=item.cluster or "",
+            owner=(item.identifier, item.cluster or ""),
+            happened_at=item.latest_restorable_at,
+        )
+
+
+def _snapshots(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
+    seen: dict[str, int] = {}
+    for item in [*rds.cluster_snapshots(session, region), *rds.instance_snapshots(session, region)]:
+        seen[item.source] = seen.get(item.source, 0) + 1
+        if seen[item.source] > SNAPSHOTS_KEPT:
+            continue
+        state = {"available": "ok", "failed": "fail"}.get(item.status, "unknown")
+        yield Found(
+            item.arn or item.identifier,
+            _data(item),
+            state,
+            f"{item.kind}, {item.status}",
+            parent=item.source,
+            owner=(item.source,),
+            happened_at=item.created_at,
+        )
+
+
+def _backup_jobs(session: AwsSession, region: str, at: datetime) -> Iterable[Found]:
+    for item in backup.jobs(session, region, created_after=at - JOBS_BACK):
+        state = {"COMPLETED": "ok", "RUNNING": "unknown", "CREATED": "unknown", "PENDING": "unknown"}.get(
+            item.state, "fail"
+        )
+        yield Found(
+            item.job_id,
+            _data(item),
+            state,
+            f"{item.state.lower()} {item.message}".strip()[:200],
+            parent=item.vault,
+            owner=(item.vault, item.resource_arn.rpartition(":")[2]),
+            happened_at=item.created_at,
+        )
+
+
+def _services(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
+    for item in ecs.services(session, region):
+        whole = item.running >= item.desired > 0
+        state = "ok" if whole else "fail" if item.running == 0 else "warn"
+        data = _data(item)
+        data["events"] = data["events"][:10]
+        yield Found(
+            f"{item.cluster}/{item.name}",
+            data,
+            state,
+            f"{item.running} of {item.desired} tasks",
+            parent=item.cluster,
+            owner=(f"{item.cluster}/{item.name}",),
+        )
+
+
+def _target_groups(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
+    for group in elb.target_groups(session, region):
+        targets = elb.target_health(session, region, group.arn)
+        healthy = sum(target.state == "healthy" for target in targets)
+        state = "unknown" if not targets else "ok" if healthy == len(targets) else "warn" if healthy else "fail"
+        data = _data(group) | {"targets": [_data(target) for target in targets]}
+        yield Found(group.dimension, data, state, f"{healthy} of {len(targets)} healthy", owner=(group.dimension,))
+
+
+def _certificates(session: AwsSession, region: str, at: datetime) -> Iterable[Found]:
+    for item in acm.certificates(session, region):
+        left = item.not_after - at if item.not_after else None
+        state = "unknown" if left is None else "ok"
+        if left is not None and left < CERTIFICATE_WARN:
+            state = "fail" if left < CERTIFICATE_FAIL else "warn"
+        text = "no end date" if left is None else f"{left.days} days left"
+        yield Found(
+            item.arn,
+            _data(item),
+            state,
+            text,
+            parent=item.domain,
+            owner=(item.domain, *item.names),
+            happened_at=item.not_after,
+        )
+
+
+READERS: Final[Mapping[str, Callable[[AwsSession, str, datetime], Iterable[Found]]]] = {
+    ResourceKind.RDS_CLUSTER: _clusters,
+    ResourceKind.RDS_INSTANCE: _instances,
+    ResourceKind.RDS_SNAPSHOT: _snapshots,
+    ResourceKind.BACKUP_JOB: _backup_jobs,
+    ResourceKind.ECS_SERVICE: _services,
+    ResourceKind.TARGET_GROUP: _target_groups,
+    ResourceKind.CERTIFICATE: _certificates,
+}
+
+
+def poll_resources(*, account: AwsAccount, region: str, at: datetime, kinds: Iterable[str] = tuple(READERS)) -> int:
+    """Read the kinds, one transaction each; returns how many could be read. Never raises for what AWS does."""
+    session, owners, read = aws_session(account), Owners(account), 0
+    for kind in kinds:
+        try:
+            found = list(READERS[kind](session, region, at))
+        except AwsError as error:
+            values: dict[str, Any] = {"tried_at": at, "error": str(error)[:500], "permission": error.permission[:80]}
+            ResourcePoll.objects.update_or_create(account=account, region=region, kind=kind, defaults=values)
+            continue
+        _store(account, region, kind, found, owners, at)
+        read += 1
+    return read
+
+
+def _store(account: AwsAccount, region: str, kind: str, found: list[Found], owners: Owners, at: datetime) -> None:
+    rows = []
+    for item in found:
+        service = owners.service_for(item.owner)
+        rows.append(
+            Resource(
+                platform_id=service.platform_id if service else None,
+                service_id=service.pk if service else None,
+                account=account,
+                region=region,
+                kind=kind,
+                identifier=item.identifier[:255],
+                parent=item.parent[:255],
+                state=item.state,
+                summary=item.summary[:200],
+                data=dict(item.data),
+                happened_at=item.happened_at,
+                fetched_at=at,
+            )
+        )
+    with transaction.atomic():
+        Resource.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "region", "kind", "identifier"],
+            update_fields=[
+                "platform",
+                "service",
+                "parent",
+                "state",
+                "summary",
+                "data",
+                "happened_at",
+                "fetched_at",
+            ],
+        )
+        Resource.objects.filter(account=account, region=region, kind=kind, fetched_at__lt=at).delete()
+        values: dict[str, Any] = {"tried_at": at, "fetched_at": at, "error": "", "permission": ""}
+        ResourcePoll.objects.update_or_create(account=account, region=region, kind=kind, defaults=values)
+        if kind == ResourceKind.ECS_SERVICE:
+            _note_deployments(found, owners, at)
+
+
+def _note_deployments(found: list[Found], owners: Owners, at: datetime) -> None:
+    for item in found:
+        service = owners.service_for(item.owner)
+        if service is None:
+            continue
+        for deployment in item.data["deployments"]:
+            rollout = {"IN_PROGRESS": "in_progress", "FAILED": "failed"}.get(deployment["rollout"], "completed")
+            finished = datetime.fromisoformat(deployment["updated_at"]) if rollout != "in_progress" else None
+            deployment_put(
+                by=BY,
+                at=at,
+                platform=service.platform,
+                service=service,
+                external_id=deployment["identifier"][:120],
+                label=deployment["task_definition"].rpartition("/")[2],
+                state=rollout,
+                started_at=datetime.fromisoformat(deployment["created_at"]),
+                finished_at=finished,
+                detail=deployment["rollout_reason"],
+            )

@@ -1,0 +1,41 @@
+"""Celery tasks: read the clock, load, one call. Messages carry the id of a run in the ledger, nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitoring.collector.history import fill_history as fill
+from monitoring.collector.mirror import mirror_alarms
+from monitoring.collector.poll import poll
+from monitoring.collector.resources import poll_resources as read_resources
+from monitoring.models import AwsAccount
+from opsportal.core.clock import now
+from opsportal.schedule.services import RunClaim
+from opsportal.schedule.tasks import PermanentTaskError, scheduled_task
+
+
+def _account(claim: RunClaim) -> AwsAccount:
+    account = AwsAccount.objects.filter(pk=claim.args["account_id"], enabled=True).first()
+    if account is None:
+        raise PermanentTaskError("The AWS account is not connected any more.")
+    return account
+
+
+@scheduled_task(name="monitoring.poll_metrics", queue="aws", time_limit=120)
+def poll_metrics(claim: RunClaim) -> Mapping[str, Any]:
+    """One pass over an account, region and period."""
+    run = poll(account=_account(claim), region=claim.args["region"], period=claim.args["period"], at=now())
+    return {"poll_run": run.pk, "state": run.state, "points": run.points}
+
+
+@scheduled_task(name="monitoring.poll_resources", queue="aws", time_limit=180)
+def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
+    """Resources and CloudWatch's own alarms of an account and region."""
+    account, region = _account(claim), claim.args["region"]
+    read = read_resources(account=account, region=region, at=now())
+    return {"kinds": read, "alarms": mirror_alarms(account=account, region=region, at=now())}
+
+
+@scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)
+def fill_history(claim: RunClaim) -> Mapping[str, Any]:
+    """The next slices of history."""
+    return {"slices": fill(account=_account(claim), region=claim.args["region"], at=now())}
