@@ -140,7 +140,7 @@ def _install_by_uv(venv: Venv, lock: str, home: Home, environ: Mapping[str, str]
     tools = home.path / "tools"
     uv = tools / "bin" / "uv"
     if not uv.exists():
-        tools.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.create()
         # No ensurepip needed (Debian's Python lacks it), and nothing lands in the user's own Python.
         _call([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tools), "uv"], environ)
     env = {**environ, **uv_environment(pip_settings(environ), environ), "VIRTUAL_ENV": str(venv.path)}

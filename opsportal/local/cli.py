@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from opsportal.local import bootstrap, logs
 from opsportal.local.environment import CHECKOUT, Home, home_of, home_of_tests
@@ -18,7 +18,9 @@ from opsportal.local.terminal import say
 STOP_SECONDS = 15.0
 STEP_SECONDS = 0.1
 # Django commands that need no database and no running stack.
-OFFLINE = frozenset({"help", "version", "--version", "check", "makemigrations", "makemessages", "collectstatic"})
+OFFLINE = frozenset(
+    {"help", "version", "--version", "check", "makemigrations", "makemessages", "collectstatic", "-h", "--help"}
+)
 
 ABOUT = """\
 The operations portal on this machine, with one command.
@@ -96,6 +98,9 @@ def _run_own(options: argparse.Namespace, argv: list[str]) -> int:
             return _logs(home, options.service, follow=options.follow)
         case "reset":
             return _reset(home, is_sure=options.yes)
+        case "status" if running(home) is None:
+            say(f"No stack runs on {home.path}.")
+            return 1
     _enter_packages(bootstrap.DEVELOPMENT if options.command == "test" else bootstrap.RUNTIME, argv)
     # Imported late: they need the packages.
     if options.command == "up":
@@ -122,9 +127,11 @@ def _enter_packages(lock: str, argv: Sequence[str]) -> None:
 
 
 def _run_django(command: str, argv: list[str]) -> int:
+    # Refused before anything is installed, taken over after: DATABASE_URL turns the installation off.
+    settings = {} if os.environ.get("DATABASE_URL") else _settings_of_stack(home_of(os.environ), command)
     _enter_packages(bootstrap.RUNTIME, argv)
-    if not os.environ.get("DATABASE_URL"):
-        _adopt_stack(home_of(os.environ), command)
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
     try:
         from django.core.management import execute_from_command_line
@@ -137,17 +144,11 @@ def _run_django(command: str, argv: list[str]) -> int:
     return 0
 
 
-def _adopt_stack(home: Home, command: str) -> None:
-    """Take over the environment of the running stack, so that no variable need be exported."""
-    settings = home.load_environment()
-    if not is_held(home) and command not in OFFLINE | {"-h", "--help"}:
+def _settings_of_stack(home: Home, command: str) -> dict[str, str]:
+    """The environment of the running stack, so that no variable need be exported."""
+    if not is_held(home) and command not in OFFLINE:
         raise StackError(f"No stack runs on {home.path}: start it with `python3 manage.py up`, or set DATABASE_URL.")
-    _set_missing(settings)
-
-
-def _set_missing(settings: Mapping[str, str]) -> None:
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
+    return home.load_environment()
 
 
 def _down(home: Home) -> int:
@@ -183,7 +184,7 @@ def _reset(home: Home, *, is_sure: bool) -> int:
     if holder is not None or is_held(home):
         pid = f" (pid {holder.pid})" if holder else ""
         raise StackError(f"A stack runs on {home.path}{pid}: stop it with `python3 manage.py down` first.")
-    if not (home.path / "kind").exists() and any(entry.name != "tools" for entry in home.path.iterdir()):
+    if not (home.path / "kind").exists() and {entry.name for entry in home.path.iterdir()} - {"tools", "log"}:
         raise StackError(f"{home.path} does not look like a data folder of ours: remove it by hand.")
     if not is_sure and not _confirms(home):
         say("Nothing removed.")

@@ -18,11 +18,19 @@ PYTHON = sys.executable
 
 def web(port: int) -> Service:
     """The web server; ready when it answers about its own health."""
-    argv = (PYTHON, "-m", "uvicorn", "opsportal.asgi:application", "--host", LOOPBACK, "--port", str(port))
-    argv += ("--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--no-server-header")
+    argv = [PYTHON, "-m", "uvicorn", "opsportal.asgi:application", "--host", LOOPBACK, "--port", str(port)]
+    argv += [
+        "--timeout-graceful-shutdown",
+        "3",
+        "--lifespan",
+        "off",
+        "--no-access-log",
+        "--no-server-header",
+        "--no-proxy-headers",
+    ]
     return Service(
         name="web",
-        argv=argv,
+        argv=tuple(argv),
         is_ready=partial(answers, port, "/healthz"),
         ready_seconds=60.0,
     )
@@ -30,8 +38,8 @@ def web(port: int) -> Service:
 
 def worker(sockets: Path) -> Service:
     """Celery; ready when it waits on its queues."""
-    argv = (PYTHON, "-m", "celery", "-A", "opsportal.celery", "worker", "--pool", "prefork", "--concurrency", "2")
-    argv += ("-Q", "default,aws,checks,jobs", "--without-gossip", "--without-mingle", "--without-heartbeat")
+    argv = [PYTHON, "-m", "celery", "-A", "opsportal.celery", "worker", "--pool", "prefork", "--concurrency", "2"]
+    argv += ["-Q", "default,aws,checks,jobs", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Service(
         name="worker",
         argv=(*argv, "--loglevel", "INFO"),

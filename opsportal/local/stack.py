@@ -51,7 +51,7 @@ class _Stack:
         self.begun = time.monotonic()
         say(f"opsportal: data folder {home.path} ({'demo' if is_demo else 'no demo'})")
         with progress("PostgreSQL's files"):
-            self.cluster = postgres.cluster_of(home, home.socket_folder())
+            self.cluster = postgres.cluster_of(home)
         settings = stack_settings(home, self.cluster, port=port, is_demo=is_demo, environ=environ)
         home.save_environment(settings)
         home.progress.unlink(missing_ok=True)
