@@ -66,4 +66,4 @@ class Decision(VersionedModel):
         return f"ADR-{self.number:03d}"
 
     def get_absolute_url(self) -> str:
-        return reverse("decision-detail", args=[self.pk])
+        return reverse("knowledge:decision-detail", args=[self.pk])

@@ -1,3 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from opsportal.knowledge import views
+
+app_name = "knowledge"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("decisions/", views.decision_list, name="decision-list"),
+    path("decisions/<int:pk>/", views.decision_detail, name="decision-detail"),
+]

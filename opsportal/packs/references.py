@@ -1,0 +1,145 @@
+"""What a schema cannot say: keys used once, names that lead somewhere, rules and zones that exist."""
+
+from collections import Counter
+from collections.abc import Iterator, Set
+from datetime import UTC, datetime
+from zoneinfo import available_timezones
+
+from maintenance.jobs.registry import PLANNERS
+from monitoring.evidence.registry import registered_checks
+from opsportal.packs.documents import FieldPath, Problem
+from opsportal.packs.pack import Pack, PackItem
+from opsportal.schedule.recurrence import Rule, RuleError, next_slot
+
+
+def reference_problems(pack: Pack) -> list[Problem]:
+    """Every reference inside `pack` that leads nowhere, in file order."""
+    names = _Names(pack)
+    problems = [*_repeated(pack)]
+    for item in pack.items:
+        problems += names.problems(item)
+    return sorted(problems)
+
+
+def _repeated(pack: Pack) -> Iterator[Problem]:
+    counts = Counter((item.kind, item.key) for item in pack.items)
+    for item in pack.items:
+        if counts[item.kind, item.key] > 1:
+            yield item.problem(("key",), f"{item.kind} {item.key} is declared more than once")
+
+
+class _Names:
+    """The names a pack declares, and the complaints about names it does not."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.environments = {item.key for item in pack.of("environment")}
+        self.services = {item.key for item in pack.of("service")}
+        self.metrics = {item.key for item in pack.of("metric")}
+        self.calendars = {item.key for item in pack.of("calendar")}
+        self.windows = {item.key for item in pack.of("window")}
+        self.jobs = {item.key for item in pack.of("job")}
+        self.labels = {
+            item.key: {level["label"] for level in item.data["levels"]} for item in pack.of("severity-scheme")
+        }
+        self.ranks = {item.key: {level["rank"] for level in item.data["levels"]} for item in pack.of("severity-scheme")}
+        self.zones = available_timezones()
+        self.checks = registered_checks()
+
+    def problems(self, item: PackItem) -> Iterator[Problem]:
+        yield from self._common(item)
+        match item.kind:
+            case "severity-scheme":
+                yield from _ranks(item)
+            case "severity-alias":
+                known = self.ranks.get(item.data["scheme"], set())
+                yield from self._name(item, ("rank",), item.data["rank"], known, "level of that scheme")
+            case "clock":
+                label = item.key.rsplit(".", 1)[0]
+                yield from self._name(item, (), label, self.labels.get("incident", set()), "label of the incident scheme")
+            case "threshold":
+                labels = self.labels.get("alert", set())
+                yield from self._name(item, ("severity",), item.data["severity"], labels, "label of the alert scheme")
+                if item.data["datapoints"] > item.data["evaluation_periods"]:
+                    yield item.problem(("datapoints",), "must not be more than evaluation_periods")
+                yield from self._metrics(item)
+            case "slo":
+                yield from self._metrics(item)
+            case "checklist":
+                yield from self._checks(item)
+            case "window":
+                for index, service in enumerate(item.data.get("services", ())):
+                    yield from self._name(item, ("services", index), service, self.services, "service")
+            case "job":
+                yield from self._name(item, ("window",), item.data["window"], self.windows, "window")
+                yield from self._name(item, ("kind",), item.data["kind"], set(PLANNERS), "kind of job")
+
+    def _common(self, item: PackItem) -> Iterator[Problem]:
+        data = item.data
+        for field, known in (
+            ("environment", self.environments),
+            ("service", self.services),
+            ("calendar", self.calendars),
+            ("zone", self.zones),
+        ):
+            if field in data:
+                yield from self._name(item, (field,), data[field], known, field)
+        schedule = data.get("schedule")
+        if schedule:
+            if "zone" in schedule:
+                yield from self._name(item, ("schedule", "zone"), schedule["zone"], self.zones, "zone")
+            yield from _rule(item, schedule["cron"])
+
+    def _name(self, item: PackItem, field: FieldPath, value: object, known: Set[object], what: str) -> Iterator[Problem]:
+        if value not in known:
+            yield item.problem(field, f"{value!r} is no {what}" + _near(known))
+
+    def _metrics(self, item: PackItem) -> Iterator[Problem]:
+        service = item.data["service"]
+        used: list[tuple[FieldPath, str]] = []
+        if "metric" in item.data:
+            used.append((("metric",), item.data["metric"]))
+        if "latency" in item.data:
+            used.append((("latency", "metric"), item.data["latency"]["metric"]))
+        for role in ("bad", "total"):
+            used += [((role, index), key) for index, key in enumerate(item.data.get(role, ()))]
+        for field, key in used:
+            if f"{service}.{key}" not in self.metrics:
+                yield item.problem(field, f"{service} has no metric {key!r}")
+
+    def _checks(self, item: PackItem) -> Iterator[Problem]:
+        keys = Counter(entry["key"] for entry in item.data["items"])
+        for index, entry in enumerate(item.data["items"]):
+            if keys[entry["key"]] > 1:
+                yield item.problem(("items", index, "key"), f"{entry['key']} stands in this list more than once")
+            for number, check in enumerate(entry.get("checks", ())):
+                place: FieldPath = ("items", index, "checks", number)
+                yield from self._name(item, (*place, "check"), check["check"], self.checks, "evidence check")
+                params = check.get("params", {})
+                service, metric = params.get("service"), params.get("metric")
+                if service and metric and f"{service}.{metric}" not in self.metrics:
+                    yield item.problem((*place, "params", "metric"), f"{service} has no metric {metric!r}")
+                if "job" in params:
+                    yield from self._name(item, (*place, "params", "job"), params["job"], self.jobs, "job")
+
+
+def _ranks(item: PackItem) -> Iterator[Problem]:
+    for name in ("rank", "label"):
+        counts = Counter(level[name] for level in item.data["levels"])
+        for index, level in enumerate(item.data["levels"]):
+            if counts[level[name]] > 1:
+                yield item.problem(("levels", index, name), f"{level[name]} is used more than once")
+
+
+def _rule(item: PackItem, cron: str) -> Iterator[Problem]:
+    try:
+        slot = next_slot(Rule(cron=cron, zone="UTC"), datetime(2026, 1, 1, tzinfo=UTC))
+    except RuleError as error:
+        yield item.problem(("schedule", "cron"), str(error))
+    else:
+        if slot is None:
+            yield item.problem(("schedule", "cron"), f"{cron!r} never comes")
+
+
+def _near(known: Set[object]) -> str:
+    few = 12
+    return f"; known are {', '.join(sorted(map(str, known)))}" if 0 < len(known) <= few else ""

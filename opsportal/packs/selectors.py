@@ -1,0 +1,73 @@
+"""What the pages of packs and policy show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from django.db.models import Count, Max
+
+from opsportal.core.actor import Actor
+from opsportal.packs.documents import PackError
+from opsportal.packs.models import PackObject, PolicyEntry
+from opsportal.packs.pack import pack_head, pack_names
+from opsportal.platforms.models import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """A pack and what it was last applied as; `error` is set when its first file cannot be read."""
+
+    name: str
+    version: str
+    guide: str
+    platform_key: str
+    platform: Platform | None
+    applied_version: str
+    applied_at: datetime | None
+    objects: int
+    error: str = ""
+
+
+def pack_rows() -> list[PackRow]:
+    """Every pack that comes with the portal, in two queries."""
+    platforms = {platform.key: platform for platform in Platform.objects.order_by("pk")}
+    applied = {
+        found["platform_id"]: found
+        for found in PackObject.objects.values("platform_id").annotate(
+            number=Count("pk"), last=Max("applied_at"), version=Max("pack_version")
+        )
+    }
+    rows = []
+    for name in pack_names():
+        try:
+            head = pack_head(name)
+        except PackError as error:
+            rows.append(PackRow(name, "", "", name, platforms.get(name), "", None, 0, str(error.problems[0])))
+            continue
+        platform = platforms.get(head.platform_key)
+        found = applied.get(platform.pk, {}) if platform else {}
+        rows.append(
+            PackRow(
+                name, head.version, head.guide, head.platform_key, platform,
+                found.get("version", ""), found.get("last"), found.get("number", 0),
+            )  # fmt: skip
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyGroup:
+    """The entries of one group, e.g. retention."""
+
+    name: str
+    entries: Sequence[PolicyEntry]
+
+
+def policy_groups(actor: Actor, *, platform_id: int | None) -> list[PolicyGroup]:
+    """Policy entries the actor may see, by group."""
+    rows = PolicyEntry.objects.visible_to(actor).select_related("platform")
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    ordered = rows.order_by("group", "platform_id", "pk")
+    return [PolicyGroup(name, list(entries)) for name, entries in groupby(ordered, key=lambda entry: entry.group)]
