@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 
 from django.core.exceptions import BadRequest
 from django.db import DataError
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
@@ -20,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from opsportal.core.actor import Actor
+from opsportal.core.api_request import plain_request
 from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError
 from opsportal.core.idempotency import KeyReusedError
 from opsportal.core.markdown import clean_text
@@ -185,11 +185,6 @@ def problem_handler(exc: Exception, context: Any) -> Response | None:
     if response is not None:
         response.content_type = "application/problem+json"
     return response
-
-
-def plain_request(request: Request) -> HttpRequest:
-    """Django's request below DRF's: what middleware set stands there."""
-    return request._request  # noqa: SLF001 - DRF offers no other way
 
 
 def etag_of(row: VersionedModel) -> str:

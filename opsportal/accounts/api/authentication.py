@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from opsportal.accounts.actors import token_actor
 from opsportal.accounts.models import User
 from opsportal.accounts.services.tokens import token_find
-from opsportal.core.api import plain_request
+from opsportal.core.api_request import plain_request
 from opsportal.core.shell import request_actor
 
 

@@ -4,7 +4,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from opsportal.core.api import plain_request
+from opsportal.core.api_request import plain_request
 from opsportal.core.gate import authorize, rules
 from opsportal.core.shell import request_actor
 

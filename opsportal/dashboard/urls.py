@@ -1,0 +1,11 @@
+"""The first page."""
+
+from django.urls import path
+
+from opsportal.dashboard import views
+
+app_name = "dashboard"
+
+urlpatterns = [
+    path("", views.today, name="today"),
+]

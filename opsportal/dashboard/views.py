@@ -1,0 +1,43 @@
+"""Today: what is on fire, what is due, what changed."""
+
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from django.http import HttpResponse
+
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.htmx import render_page, wants_fragment
+from opsportal.core.shell import selected_platform
+from opsportal.dashboard.selectors import changed_column, due_column, now_column
+
+PAGE: Final = "dashboard/today.html"
+PARTS: Final = ("now", "due", "changed")
+VISIT_ENDS_AFTER: Final = timedelta(minutes=30)
+
+
+@require_action("dashboard.today_view")
+def today(request: AuthorizedRequest) -> HttpResponse:
+    """The page, or one of its live columns (`?part=now|due|changed`)."""
+    at, platform = clock.now(), selected_platform(request)
+    platform_id = platform.pk if platform else None
+    part = request.GET.get("part", "")
+    wanted = (part,) if part in PARTS and wants_fragment(request) else PARTS
+    since = _last_visit(cast("User", request.user), at)
+    context: dict[str, object] = {"at": at, "since": since, "week": at.isocalendar().week}
+    if "now" in wanted:
+        context["now"] = now_column(request.actor, at, platform_id)
+    if "due" in wanted:
+        context["due"] = due_column(request.actor, at, platform_id)
+    if "changed" in wanted:
+        context["changed"] = changed_column(request.actor, at, since, platform_id)
+    return render_page(request, PAGE, context, fragment=part if part in PARTS else None)
+
+
+def _last_visit(user: User, at: datetime) -> datetime:
+    """When the visit before this one ended; a visit goes on while Today is looked at every half hour."""
+    seen = user.last_today_at
+    if seen is None or at - seen > VISIT_ENDS_AFTER:
+        User.objects.filter(pk=user.pk).update(last_today_at=at)
+    return seen or at - timedelta(days=1)
