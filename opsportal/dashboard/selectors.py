@@ -101,8 +101,8 @@ def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
     )
 
 
-def changed_column(actor: Actor, at: datetime, since: datetime, platform_id: int | None) -> Changed:
-    """`since` bounds nothing but the heading: a quiet night still shows what came last."""
+def changed_column(actor: Actor, at: datetime, platform_id: int | None) -> Changed:
+    """Unbounded by the last visit: a quiet night still shows what came last."""
     evidence = EvidenceResult.objects.visible_to(actor).filter(created_at__gt=at - VERIFIED_FOR)
     deployments, log = Deployment.objects.visible_to(actor), operations_log(actor)
     if platform_id is not None:

@@ -31,7 +31,7 @@ def today(request: AuthorizedRequest) -> HttpResponse:
     if "due" in wanted:
         context["due"] = due_column(request.actor, at, platform_id)
     if "changed" in wanted:
-        context["changed"] = changed_column(request.actor, at, since, platform_id)
+        context["changed"] = changed_column(request.actor, at, platform_id)
     return render_page(request, PAGE, context, fragment=part if part in PARTS else None)
 
 

@@ -1,0 +1,85 @@
+"""What the command palette finds: pages, actions, records. Everything passes the reader's own rights."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.urls import reverse
+
+from incidents.selectors import recent_incidents
+from maintenance.models import ChecklistRun
+from maintenance.selectors import checklist_runs, due_checklist_runs
+from opsportal.core.actor import Actor
+from opsportal.core.gate import allows
+from opsportal.core.shell import NavItem
+from opsportal.knowledge.models import Decision
+from opsportal.plans.selectors import plans
+from opsportal.platforms.models import Service
+
+PER_KIND: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One line of the palette."""
+
+    kind: str
+    icon: str
+    text: str
+    note: str
+    url: str
+
+
+def page_hits(nav: Iterable[NavItem], text: str) -> Sequence[Hit]:
+    """Lines of the rail whose label contains the words."""
+    return [
+        Hit("Pages", item.icon, item.label, "", item.url) for item in nav if text.casefold() in item.label.casefold()
+    ]
+
+
+def action_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
+    """What the reader may do now."""
+    hits = []
+    if allows(actor, "incidents.incident_declare"):
+        hits.append(Hit("Actions", "siren", "Declare incident", "i", reverse("incidents:declare")))
+    if allows(actor, "maintenance.log_write"):
+        url = reverse("maintenance:operations-log")
+        hits.append(Hit("Actions", "notebook-pen", "Write to the operations log", "", url))
+    if allows(actor, "maintenance.item_answer"):
+        hits += [_list_hit("Actions", f"Go on with {run.name}", run) for run in due_checklist_runs(actor, at, None)[:3]]
+    return [hit for hit in hits if text.casefold() in hit.text.casefold()]
+
+
+def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
+    """Incidents, lists, services, decisions and plans that match; nothing without words."""
+    if not text:
+        return []
+    incidents = [
+        Hit("Incidents", "siren", row.title, f"{row.reference} · {row.platform_key}", row.url)
+        for row in recent_incidents(actor, text, now=at, limit=PER_KIND)
+    ]
+    runs = checklist_runs(actor).filter(name__icontains=text).order_by("-slot_at", "-pk")[:PER_KIND]
+    services = Service.objects.visible_to(actor).filter(name__icontains=text).select_related("platform")
+    decisions = Decision.objects.visible_to(actor).filter(title__icontains=text).select_related("platform")
+    waiting = plans(actor).filter(title__icontains=text).order_by("-requested_at", "-pk")[:PER_KIND]
+    return [
+        *incidents,
+        *(
+            Hit("Services", "activity", row.name, row.platform.key, reverse("monitoring:service", args=[row.pk]))
+            for row in services.order_by("name", "pk")[:PER_KIND]
+        ),
+        *(_list_hit("Checklists", run.name, run) for run in runs),
+        *(
+            Hit("Decisions", "scale", row.title, row.platform.key, row.url)
+            for row in decisions.order_by("platform_id", "number")[:PER_KIND]
+        ),
+        *(
+            Hit("Plans", "file-check", row.title, row.short_hash, reverse("plans:plan", args=[row.pk]))
+            for row in waiting
+        ),
+    ]
+
+
+def _list_hit(kind: str, text: str, run: ChecklistRun) -> Hit:
+    return Hit(kind, "list-checks", text, run.platform.key, reverse("maintenance:checklist-run", args=[run.pk]))
