@@ -15,6 +15,11 @@ const curves = (plot) =>
     values: path.dataset.v.split(" ").map(Number),
   }));
 
+const figure = (value) => {
+  const size = Math.abs(value);
+  return value.toLocaleString("en", { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 2 });
+};
+
 const show = (plot, share) => {
   plot.querySelector("[data-hover]")?.remove();
   plot.curves ??= curves(plot);
@@ -23,19 +28,23 @@ const show = (plot, share) => {
   const words = [];
   for (const { xs, values } of plot.curves) {
     const near = xs.reduce((best, x, at) => (Math.abs(x - share) < Math.abs(xs[best] - share) ? at : best), 0);
-    if (xs.length && Math.abs(xs[near] - share) < 0.02) words.push(`${values[near].toLocaleString("en")}${unit ? ` ${unit}` : ""}`);
+    if (xs.length && Math.abs(xs[near] - share) < 0.02) words.push(`${figure(values[near])}${unit ? ` ${unit}` : ""}`);
   }
   const at = new Date((Number(t0) + (Number(t1) - Number(t0)) * share) * 1000);
   const zone = document.documentElement.dataset.zone || "UTC";
   const time = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
   const text = [time, ...words].join(" · ");
   const x = `${(share * 100).toFixed(2)}%`;
-  const width = text.length * 6.6 + 12;
-  const shift = share > 0.5 ? -width : 0;
   const label = make("svg", { x, y: Number(top), overflow: "visible" });
-  label.append(make("rect", { class: "tip", x: shift, width, height: 18, rx: 3 }), make("text", { class: "tipt", x: shift + 6, y: 13 }, text));
+  const shown = make("text", { class: "tipt", y: 13 }, text);
+  label.append(shown);
   group.append(make("line", { class: "x", x1: x, x2: x, y1: top, y2: floor }), label);
   plot.append(group);
+  // Measured once it stands: the box fits the reader's own font.
+  const width = shown.getComputedTextLength() + 12;
+  const shift = share > 0.5 ? -width : 0;
+  shown.setAttribute("x", shift + 6);
+  label.prepend(make("rect", { class: "tip", x: shift, width, height: 18, rx: 3 }));
 };
 
 const plots = (scope) => (scope.closest("[data-crosshair]") || scope.closest("[data-chart]")).querySelectorAll("[data-chart] svg.area");
