@@ -19,7 +19,7 @@ from pathlib import Path
 
 from opsportal.local.environment import CHECKOUT, Home, write_private
 from opsportal.local.errors import StackError
-from opsportal.local.pip_settings import pip_settings, uv_environment
+from opsportal.local.pip_settings import bare_python, pip_settings, uv_environment
 from opsportal.local.terminal import say
 
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
@@ -142,18 +142,18 @@ def _install_by_uv(venv: Venv, lock: str, home: Home, environ: Mapping[str, str]
     if not uv.exists():
         home.create()
         # No ensurepip needed (Debian's Python lacks it), and nothing lands in the user's own Python.
-        _call([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tools), "uv"], environ)
+        _call([bare_python(), "-m", "pip", "install", "--quiet", "--target", str(tools), "uv"], environ)
     env = {**environ, **uv_environment(pip_settings(environ), environ), "VIRTUAL_ENV": str(venv.path)}
     if not venv.python.exists():
-        _call([uv, "venv", "--quiet", "--no-project", "--clear", "--python", sys.executable, str(venv.path)], env)
+        _call([uv, "venv", "--quiet", "--no-project", "--clear", "--python", bare_python(), str(venv.path)], env)
     verb = ["install", "--requirements"] if adds_only else ["sync"]
     _call([uv, "pip", *verb, str(venv.checkout / lock), "--quiet", "--require-hashes"], env)
 
 
 def _install_by_pip(venv: Venv, lock: str, environ: Mapping[str, str]) -> None:
     if not venv.python.exists():
-        _call([sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv.path)], environ)
-    pip = [sys.executable, "-m", "pip", "--python", str(venv.python), "install", "--quiet"]
+        _call([bare_python(), "-m", "venv", "--clear", "--without-pip", str(venv.path)], environ)
+    pip = [bare_python(), "-m", "pip", "--python", str(venv.python), "install", "--quiet"]
     _call([*pip, "--require-hashes", "--requirement", str(venv.checkout / lock)], environ)
 
 
@@ -182,7 +182,7 @@ def _refusal(words: str) -> StackError:
     if NO_SPACE in words:
         raise OSError(errno.ENOSPC, NO_SPACE, str(CHECKOUT))
     if "No module named pip" in words:
-        return StackError(f"This Python ({sys.executable}) has no pip: install it (Debian: apt install python3-pip).")
+        return StackError(f"This Python ({bare_python()}) has no pip: install it (Debian: apt install python3-pip).")
     if any(word in words for word in NETWORK_WORDS):
         return StackError(
             "The packages can neither be downloaded nor found in a cache: connect to the network, "

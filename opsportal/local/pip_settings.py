@@ -9,10 +9,15 @@ from collections.abc import Mapping
 SECTIONS = ("global", "install", ":env:")
 
 
+def bare_python() -> str:
+    """The Python below a virtual environment: the one that has pip, and that outlives `.venv`."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
 def pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Option → value as `pip install` would see it."""
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"],
+        [bare_python(), "-m", "pip", "config", "list"],
         env=dict(environ),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -33,7 +33,7 @@ def up(environ: Mapping[str, str]) -> int:
         require_free(port)
         home.claim_kind("demo" if is_demo else "plain")
         with environment_in_use():
-            _Stack(home, port, is_demo=is_demo, environ=environ, keep=(lock.fd,)).run()
+            Stack(home, port, is_demo=is_demo, environ=environ, keep=(lock.fd,)).run()
     except StopAskedError:
         return 0
     finally:
@@ -41,8 +41,8 @@ def up(environ: Mapping[str, str]) -> int:
     return 0
 
 
-class _Stack:
-    """One run of `up`."""
+class Stack:
+    """One stack: `run` is `manage.py up`; trials call `start`, `supervisor.tick` and `supervisor.stop` themselves."""
 
     def __init__(
         self, home: Home, port: int, *, is_demo: bool, environ: Mapping[str, str], keep: tuple[int, ...]

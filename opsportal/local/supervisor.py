@@ -150,7 +150,8 @@ class Supervisor:
             self._sentinel = self._start_sentinel()
         if time.monotonic() - self._rotated > ROTATE_EVERY_SECONDS:
             self._rotated = time.monotonic()
-            rotate(self.home.log)
+            with contextlib.suppress(OSError):
+                rotate(self.home.log)
         if before != [child.state for child in self.children.values()]:
             self._save()
 
@@ -165,14 +166,13 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 self._sentinel.stdin.close()
         self._sentinel.wait()
-        with contextlib.suppress(OSError):
-            self._save()
+        self._save()
 
     def _look_at(self, child: Child) -> None:
         process = child.process
         if process is None:
             if child.state == "waiting" and time.monotonic() >= child.next_start:
-                self._launch(child)
+                self._launch_again(child)
         elif process.poll() is not None:
             self._bury(child, process)
         elif child.state == "starting" and self._is_ready(child):
@@ -193,6 +193,13 @@ class Supervisor:
         child.restarts += 1
         child.next_start = time.monotonic() + min(FIRST_BACK_OFF * 2 ** (child.failures - 1), LONGEST_BACK_OFF)
         self.on_death(child)
+
+    def _launch_again(self, child: Child) -> None:
+        try:
+            self._launch(child)
+        except OSError as error:  # no memory, no descriptors, no disk: it may pass
+            child.last_error = str(error)
+            child.next_start = time.monotonic() + LONGEST_BACK_OFF
 
     def _launch(self, child: Child) -> None:
         service = child.service
@@ -264,4 +271,6 @@ class Supervisor:
 
     def _save(self) -> None:
         services = [child.facts() for child in self.children.values()]
-        write_private(self.home.state, json.dumps({"pid": os.getpid(), **self.facts, "services": services}))
+        # For `status` only: a full disk must not end the stack.
+        with contextlib.suppress(OSError):
+            write_private(self.home.state, json.dumps({"pid": os.getpid(), **self.facts, "services": services}))
