@@ -217,7 +217,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage",
     },
 }
-WHITENOISE_USE_FINDERS = TESTING
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = TESTING  # no collected files in tests
 
 # --- security headers (UI: strict, no nonces, since a 304 would pair an old body with a new nonce) --------
 CONTENT_SECURITY_POLICY = {
@@ -259,6 +259,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # no uploads yet: a form over 1 MiB is 
 AWS_ENDPOINT_URL: str | None = env.str("AWS_ENDPOINT_URL", "") or None  # set = simulated, and the bar says so
 AUDIT_ANCHOR: str = env.str("AUDIT_ANCHOR", "")
 HEARTBEAT_URL: str = env.str("HEARTBEAT_URL", "")
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 
 # --- outbound connections: public addresses only; each purpose opens further networks and sockets by itself ------
 _PURPOSES = ("database", "heartbeat", "probe", "webhook")
@@ -277,7 +278,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["opsportal.accounts.api.authentication.ActorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["opsportal.accounts.api.permissions.ActionPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["opsportal.core.api.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["opsportal.core.strict_json.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "opsportal.core.api.problem_handler",
     "DEFAULT_PAGINATION_CLASS": None,

@@ -105,14 +105,15 @@ class SyslogAnchor:
         with_prefix = logging.Formatter("opsportal-audit %(message)s")
         handler.setFormatter(with_prefix)
         for checkpoint in checkpoints:
-            handler.emit(
-                logging.LogRecord("opsportal.audit", logging.INFO, "", 0, checkpoint.to_line(), None, None)
-            )
+            handler.emit(logging.LogRecord("opsportal.audit", logging.INFO, "", 0, checkpoint.to_line(), None, None))
         handler.close()
 
 
 def anchor_from(setting: str) -> Anchor | None:
-    """The anchor AUDIT_ANCHOR names: `file:PATH`, `syslog:` or `syslog:HOST:PORT`; None when unset. Raises AnchorError."""
+    """The anchor AUDIT_ANCHOR names: `file:PATH`, `syslog:` or `syslog:HOST:PORT`; None when unset.
+
+    Raises AnchorError.
+    """
     kind, _, rest = setting.partition(":")
     if not setting:
         return None
@@ -124,7 +125,7 @@ def anchor_from(setting: str) -> Anchor | None:
 
 
 def read_checkpoints(path: Path) -> Iterator[Checkpoint]:
-    """The checkpoints of an anchor file, or of a syslog that holds them among other lines. A cut-off line is passed over.
+    """The checkpoints of an anchor file, or of a syslog that holds them among others. A cut-off line is passed over.
 
     Raises AnchorError.
     """
@@ -143,7 +144,7 @@ def read_checkpoints(path: Path) -> Iterator[Checkpoint]:
 
 
 def witnessed(checkpoints: Iterable[Checkpoint]) -> Mapping[int, Mapping[int, bytes]]:
-    """chain → sequence number → short hash, as first written: a later line never overrules an earlier one."""
+    """By chain: sequence number → short hash, as first written: a later line never overrules an earlier one."""
     rows: dict[int, dict[int, bytes]] = {}
     for checkpoint in checkpoints:
         chain = rows.setdefault(checkpoint.chain, {})

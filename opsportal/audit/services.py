@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -37,7 +37,7 @@ def _clean(value: object, path: str) -> object:
         return str(value)
     if isinstance(value, Mapping):
         return {str(key): _clean(item, f"{path}.{key}") for key, item in value.items()}
-    if isinstance(value, Sequence | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item, path) for item in value]
     raise AuditDataError(f"{path}: a {type(value).__name__} cannot be recorded.")
 

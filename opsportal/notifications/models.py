@@ -45,16 +45,12 @@ class OutboxMessage(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["not_before", "id"], name="outbox_pending", condition=Q(sent_at=None, parked_at=None)
-            ),
+            models.Index(fields=["not_before", "id"], name="outbox_pending", condition=Q(sent_at=None, parked_at=None)),
             models.Index(fields=["parked_at"], name="outbox_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["-created_at", "-id"], name="outbox_latest"),
         ]
         constraints = [
-            models.CheckConstraint(
-                name="outbox_one_end", condition=Q(sent_at__isnull=True) | Q(parked_at__isnull=True)
-            )
+            models.CheckConstraint(name="outbox_one_end", condition=Q(sent_at__isnull=True) | Q(parked_at__isnull=True))
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ class OutboxState:
 
 
 def notices_of(actor: Actor) -> QuerySet[Notice]:
-    """This person's own notices, latest first."""
+    """The notices of this person, latest first."""
     return Notice.objects.filter(user_id=actor.user_id).order_by("-at", "-pk")
 
 

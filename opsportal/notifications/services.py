@@ -65,7 +65,7 @@ def muted() -> Iterator[None]:
         _is_muted.reset(token)
 
 
-def notify(
+def notify(  # noqa: PLR0913 - a message has that many parts
     *,
     key: str,
     kind: str,
@@ -119,7 +119,9 @@ def sends_mail() -> bool:
     return bool(settings.EMAIL_CONFIGURED or settings.DEMO)
 
 
-def mail_enqueue(*, key: str, kind: str, target: str, subject: str, body: str, at: datetime, user_id: int | None) -> None:
+def mail_enqueue(
+    *, key: str, kind: str, target: str, subject: str, body: str, at: datetime, user_id: int | None
+) -> None:
     """Put one mail that concerns a single person (invitation, password reset) into the outbox.
 
     It is written even when no mail can be sent: it is then parked and shown, never silently dropped.

@@ -1,3 +1,12 @@
-from django.urls import URLPattern, URLResolver
+"""The bell."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+
+from opsportal.notifications import views
+
+app_name = "notifications"
+urlpatterns = [
+    path("notices/", views.notice_list, name="notices"),
+    path("notices/read/", views.notices_read, name="notices-read"),
+    path("notices/<int:pk>/open/", views.notice_open, name="notice-open"),
+]

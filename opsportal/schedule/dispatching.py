@@ -69,7 +69,7 @@ class LoopThread:
                 failed_in_row += 1
                 self._record_failure(error)
             if not again and not self.stop.is_set():
-                wait = min(30.0, self.loop.every * 2**min(failed_in_row, 5)) if failed_in_row else self.loop.every
+                wait = min(30.0, self.loop.every * 2 ** min(failed_in_row, 5)) if failed_in_row else self.loop.every
                 self._rest(wait)
         connection.close()
 
@@ -96,7 +96,7 @@ class LoopThread:
         self.failures += 1
         self.last_error = f"{type(error).__name__}: {error}"[:500]
         self.error_at = real_now()
-        logger.warning("dispatcher.loop_failed", loop=self.loop.name, error=self.last_error, exc_info=True)
+        logger.warning("dispatcher.loop_failed", loop=self.loop.name, error=self.last_error, exc_info=error)
         connection.close()  # a broken connection is the usual reason: begin the next pass with a fresh one
 
 

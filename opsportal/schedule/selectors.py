@@ -81,7 +81,8 @@ def runs_by_state() -> dict[str, int]:
 
 def oldest_due_run() -> datetime | None:
     """When the longest waiting run was made (real time)."""
-    oldest: datetime | None = Run.objects.filter(state=RunState.DUE, not_before=None).aggregate(at=Min("created_at"))["at"]
+    due = Run.objects.filter(state=RunState.DUE, not_before=None)
+    oldest: datetime | None = due.aggregate(at=Min("created_at"))["at"]
     return oldest
 
 

@@ -40,7 +40,7 @@ class RunClaim:
     lease_seconds: int
 
 
-def schedule_put(
+def schedule_put(  # noqa: PLR0913 - a schedule has that many columns
     *,
     key: str,
     task: str,
@@ -88,7 +88,7 @@ def schedule_remove(*, key: str) -> None:
     Schedule.objects.filter(key=key).delete()
 
 
-def run_request(
+def run_request(  # noqa: PLR0913 - a run has that many columns
     *,
     key: str,
     task: str,
@@ -232,9 +232,7 @@ def fail_run(*, claim: RunClaim, error: str, is_permanent: bool = False) -> str:
     """
     run = Run.objects.get(pk=claim.run_id)
     if is_permanent or run.on_lost == OnLost.UNKNOWN or claim.attempt >= run.max_attempts:
-        _held_update(
-            claim, state=RunState.FAILED, error=error[:2000], finished_at=real_now(), lease_until=None
-        )
+        _held_update(claim, state=RunState.FAILED, error=error[:2000], finished_at=real_now(), lease_until=None)
         return RunState.FAILED
     wait = BACK_OFF[min(claim.attempt - 1, len(BACK_OFF) - 1)]
     _held_update(
@@ -279,9 +277,7 @@ def begin_step(*, claim: RunClaim, n: int, name: str) -> Step | None:
     Raises LeaseLostError.
     """
     renew(claim=claim)
-    step, _ = Step.objects.get_or_create(
-        run_id=claim.run_id, n=n, defaults={"name": name, "started_at": real_now()}
-    )
+    step, _ = Step.objects.get_or_create(run_id=claim.run_id, n=n, defaults={"name": name, "started_at": real_now()})
     return None if step.state == RunState.DONE else step
 
 

@@ -76,7 +76,7 @@ def run_once(name: str, function: TaskFunction, run_id: int) -> None:
         _fail(claim, str(error), is_permanent=True)
     except SoftTimeLimitExceeded:
         _fail(claim, "The run passed its time limit.", is_permanent=False)
-    except Exception as error:  # noqa: BLE001 - the edge of the task: whatever went wrong belongs in the ledger
+    except Exception as error:
         log.warning("schedule.run_failed", exc_info=True)
         _fail(claim, f"{type(error).__name__}: {error}", is_permanent=False)
 

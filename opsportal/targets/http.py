@@ -59,12 +59,11 @@ def fetch(
     """
     try:
         parts = urlsplit(url)
-        port = parts.port
+        _ = parts.port
     except ValueError as error:
         raise TargetError(f"This is no address: {error}.", is_permanent=True) from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise TargetError("An address is http:// or https:// with a host and no sign-in in it.", is_permanent=True)
-    del port
     deadline, started = Deadline(min(seconds, TOTAL_SECONDS)), time.monotonic()
     sent = {"User-Agent": "opsportal", "Accept-Encoding": "identity", "Connection": "close", **(headers or {})}
     try:
@@ -77,7 +76,7 @@ def fetch(
             content, is_cut = _read(response)
             names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             return Answer(response.status, names, content, time.monotonic() - started, is_cut)
-    except (httpcore.InvalidURL if hasattr(httpcore, "InvalidURL") else httpcore.UnsupportedProtocol) as error:
+    except httpcore.UnsupportedProtocol as error:
         raise TargetError(f"This is no address: {error}.", is_permanent=True) from error
     except httpcore.TimeoutException as error:
         raise TargetError("No answer in time.") from error

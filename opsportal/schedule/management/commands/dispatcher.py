@@ -27,7 +27,9 @@ class Command(BaseCommand):
         chosen = [item for name, item in loops().items() if not options["only"] or name in options["only"]]
         if options["list"]:
             for item in chosen:
-                self.stdout.write(f"{item.name}  every {item.every:g} s, limit {item.limit:g} s, wakes on {item.channel}")
+                self.stdout.write(
+                    f"{item.name}: every {item.every:g} s, at most {item.limit:g} s, wakes on {item.channel}"
+                )
             return
         stop = threading.Event()
 

@@ -1,0 +1,8 @@
+"""Reports: figures with their rows behind them."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+app_name = "reports"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("opsportal.reports.audit_urls")),
+]
