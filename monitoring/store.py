@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 COLUMNS: Final = ("n", "sum", "min", "max", "p50", "p95", "p99", "below")
 TABLES: Final = {60: "monitoring_point_1m", 300: "monitoring_point_5m", 3600: "monitoring_point_1h"}
+STEPS: Final = {"5 minutes": 300, "1 hour": 3600, "1 day": 86400}
 STAT_COLUMNS: Final = {
     "SampleCount": "n",
     "Sum": "sum",
@@ -122,15 +123,18 @@ def _roll_up(dirty: Sequence[tuple[int, datetime]], *, source: str, target: str,
     """Percentiles are left alone: they are fetched at their own period or not at all."""
     if not dirty:
         return
+    span = timedelta(seconds=STEPS[step])
+    first, last = min(ts for _, ts in dirty), max(ts for _, ts in dirty) + span
     sums = "sum(p.n), sum(p.sum), min(p.min), max(p.max), NULL::float8, NULL::float8, NULL::float8, sum(p.below)"
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {target} AS t (series_id, ts, {_LIST})"  # noqa: S608 - our own table and column names
             f" SELECT d.series_id, d.ts, {sums} FROM unnest(%s::int[], %s::timestamptz[]) AS d (series_id, ts)"
             f" JOIN {source} p ON p.series_id = d.series_id AND p.ts >= d.ts AND p.ts < d.ts + interval '{step}'"
-            " GROUP BY d.series_id, d.ts ORDER BY d.series_id, d.ts"
+            # Constant bounds as well: without them every partition is searched.
+            " WHERE p.ts >= %s AND p.ts < %s GROUP BY d.series_id, d.ts ORDER BY d.series_id, d.ts"
             f" ON CONFLICT (series_id, ts) DO UPDATE SET {_SETS} WHERE {_CHANGED}",
-            [[series for series, _ in dirty], [ts for _, ts in dirty]],
+            [[series for series, _ in dirty], [ts for _, ts in dirty], first, last],
         )
 
 

@@ -4,6 +4,7 @@ from django.db import models
 
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Environment, Platform
+from opsportal.targets.database import DatabaseTarget
 
 
 class Verdict(models.TextChoices):
@@ -57,3 +58,13 @@ class TargetDatabase(VersionedModel):
                 condition=~models.Q(dsn_env="") | ~models.Q(socket_dir=""), name="target_database_reachable"
             ),
         ]
+
+    @property
+    def reader(self) -> DatabaseTarget:
+        """How to reach it read-only."""
+        return DatabaseTarget(self.dsn_env, self.socket_dir, self.database, self.reader_role)
+
+    @property
+    def maintainer(self) -> DatabaseTarget:
+        """How an approved plan reaches it."""
+        return DatabaseTarget(self.dsn_env, self.socket_dir, self.database, self.maintainer_role)

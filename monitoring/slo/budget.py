@@ -75,9 +75,8 @@ class Budget:
 
     @property
     def used(self) -> float | None:
-        if self.attained is None:
-            return None
-        return (1 - self.attained) / (1 - self.objective)
+        """Share of the whole budget that is gone; None when nothing is known."""
+        return None if self.attained is None else self.used_events / self.events
 
     @property
     def left(self) -> float | None:
@@ -88,12 +87,15 @@ class Budget:
         return None if self.left is None else self.left * self.minutes
 
 
-def budget(count: Count, *, objective: float, window: timedelta) -> Budget:
-    """The budget of a count as it stands; `objective` is a share such as 0.999."""
+def budget(count: Count, *, objective: float, window: timedelta, elapsed: float = 1.0) -> Budget:
+    """The budget of a count as it stands; `objective` is a share such as 0.999.
+
+    `elapsed` is the share of the window that has passed: the whole window is expected to bring events at that pace.
+    """
     return Budget(
         objective=objective,
         attained=count.attained,
-        events=count.total * (1 - objective),
+        events=count.total * (1 - objective) / max(elapsed, 1e-9),
         used_events=count.bad,
         minutes=window.total_seconds() / 60 * (1 - objective),
     )

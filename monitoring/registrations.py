@@ -1,0 +1,47 @@
+"""What monitoring hangs into the shell and the health page."""
+
+from opsportal.core.actor import Actor
+from opsportal.core.clock import now
+from opsportal.core.shell import register_nav
+from opsportal.schedule.probes import Probe, register_probe
+
+
+def _firing_count(actor: Actor) -> int:
+    from monitoring.selectors.alarms import firing_count
+
+    return firing_count(actor, at=now())
+
+
+def _aws_probe() -> Probe:
+    """How old our knowledge of AWS is."""
+    from monitoring.loops import blind_accounts
+    from monitoring.models import AwsAccount, Series
+
+    accounts = AwsAccount.objects.filter(enabled=True)
+    if not accounts.exists():
+        return Probe(name="aws", state="off", at=None, text="No AWS account is connected.")
+    read = Series.objects.filter(account__in=accounts, enabled=True, watermark__isnull=False).order_by("-watermark")
+    newest = read.first()
+    if newest is None:
+        return Probe(name="aws", state="stale", at=None, text="Nothing was read from AWS yet.")
+    blind = blind_accounts(now())
+    if blind:
+        return Probe(
+            name="aws", state="down", at=newest.watermark, text=next(iter(blind.values())) or "AWS is not read."
+        )
+    return Probe(name="aws", state="ok", at=newest.watermark, text="Metrics are fresh.")
+
+
+def register() -> None:
+    """Called once at start."""
+    register_nav(
+        30,
+        "monitoring",
+        "Monitoring",
+        "activity",
+        "monitoring:overview",
+        "monitoring.overview_view",
+        count=_firing_count,
+    )
+    register_nav(40, "slos", "SLOs", "target", "reports:slo", "monitoring.slo_view")
+    register_probe("aws", _aws_probe)

@@ -1,0 +1,114 @@
+"""Alarms for pages: firing first, silenced and stale shown as such."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Case, IntegerField, Q, Value, When
+
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
+from monitoring.thresholds import SIGNS
+from opsportal.core.actor import Actor
+from opsportal.core.formats import number
+
+STALE_GRACE = timedelta(minutes=2)
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm as a table shows it. `state` is ok, alarm, unknown, or stale (last judged too long ago)."""
+
+    alarm: Alarm
+    state: str
+    is_silenced: bool
+    silence: Silence | None
+
+    @property
+    def kind(self) -> str:
+        """The word of the state language."""
+        return {"ok": "ok", "alarm": "fail", "stale": "stale"}.get(self.state, "unknown")
+
+    @property
+    def now_text(self) -> str:
+        unit = self.alarm.rule.unit if self.alarm.rule else ""
+        return number(self.alarm.value, unit)
+
+    @property
+    def limit_text(self) -> str:
+        rule = self.alarm.rule
+        return f"{SIGNS[rule.comparison]} {number(rule.threshold, rule.unit)}" if rule else ""
+
+
+def shown_state(alarm: Alarm, at: datetime) -> str:
+    """A state older than two periods is stale, whatever it says."""
+    every = max(alarm.rule.period, alarm.rule.poll_every) if alarm.rule else 300
+    limit = timedelta(seconds=2 * every) + STALE_GRACE
+    if alarm.fetched_at is None:
+        return AlarmState.UNKNOWN
+    return "stale" if at - alarm.fetched_at > limit else alarm.state
+
+
+def active_silences(actor: Actor, at: datetime) -> list[Silence]:
+    """Silences that hold now."""
+    rows = Silence.objects.visible_to(actor).filter(starts_at__lte=at, ends_at__gt=at)
+    return list(rows.select_related("platform", "service", "alarm", "created_by").order_by("ends_at", "pk")[:SHOWN])
+
+
+def _covering(alarm: Alarm, silences: Sequence[Silence]) -> Silence | None:
+    for silence in silences:
+        if silence.platform_id != alarm.platform_id:
+            continue
+        if silence.alarm_id is not None:
+            if silence.alarm_id == alarm.pk:
+                return silence
+        elif silence.service_id in (None, alarm.service_id):
+            return silence
+    return None
+
+
+def alarm_rows(
+    actor: Actor, *, at: datetime, platform_id: int | None = None, service_id: int | None = None, state: str = ""
+) -> list[AlarmRow]:
+    """Alarms the actor may see, firing first, then unknown, then the rest; at most 200."""
+    rows = Alarm.objects.visible_to(actor).filter(Q(rule=None) | Q(rule__enabled=True))
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    if service_id is not None:
+        rows = rows.filter(service_id=service_id)
+    if state:
+        rows = rows.filter(state=state)
+    order = Case(
+        When(state=AlarmState.ALARM, then=Value(0)),
+        When(state=AlarmState.UNKNOWN, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    found = rows.select_related("rule", "severity", "platform", "service").order_by(
+        order, "severity__rank", "-since", "pk"
+    )[:SHOWN]
+    silences = active_silences(actor, at)
+    result = []
+    for alarm in found:
+        silence = _covering(alarm, silences)
+        result.append(AlarmRow(alarm, shown_state(alarm, at), silence is not None, silence))
+    return result
+
+
+def firing_count(actor: Actor, *, at: datetime) -> int:
+    """Alarms that fire now and are not silenced, for the rail; mirrored twins of portal rules do not count twice."""
+    rows = Alarm.objects.visible_to(actor).filter(state=AlarmState.ALARM).exclude(origin=AlarmOrigin.CLOUDWATCH)
+    held = Q(pk__in=[])
+    for silence in active_silences(actor, at):
+        one = Q(platform_id=silence.platform_id)
+        if silence.alarm_id is not None:
+            one &= Q(pk=silence.alarm_id)
+        elif silence.service_id is not None:
+            one &= Q(service_id=silence.service_id)
+        held |= one
+    return rows.exclude(held).count()
+
+
+def transitions_of(alarm: Alarm) -> list[AlarmTransition]:
+    """The alarm's last events, newest first."""
+    return list(alarm.transitions.select_related("severity").order_by("-at", "-pk")[:100])

@@ -1,0 +1,244 @@
+"""Services for the overview grid and the service page."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Q
+
+from monitoring.models import (
+    Alarm,
+    AlarmState,
+    Annotation,
+    AnnotationKind,
+    Deployment,
+    EvidenceResult,
+    Resource,
+    ResourceKind,
+    ResourcePoll,
+    Series,
+    ServiceMetric,
+)
+from monitoring.selectors.alarms import shown_state
+from monitoring.store import floor_to
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Service
+
+SPARK = timedelta(hours=3)
+STALE_AFTER = timedelta(minutes=12)
+
+
+@dataclass(slots=True)
+class Signal:
+    """One metric of the grid: its newest figure and the last three hours."""
+
+    metric: ServiceMetric
+    values: list[float | None]
+    newest: float | None
+    at: datetime | None
+
+
+@dataclass(slots=True)
+class ServiceRow:
+    """One service of the grid."""
+
+    service: Service
+    state: str = "unknown"  # ok, fail, warn, unknown, stale
+    firing: int = 0
+    rank: int | None = None
+    label: str = ""
+    tasks: Resource | None = None
+    targets: Resource | None = None
+    signals: list[Signal] = field(default_factory=list)
+    read_at: datetime | None = None
+
+
+def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> list[ServiceRow]:
+    """Every service the actor may see, worst first. Five queries."""
+    services = Service.objects.visible_to(actor).select_related("platform", "environment")
+    if platform_id is not None:
+        services = services.filter(platform_id=platform_id)
+    rows = {service.pk: ServiceRow(service) for service in services.order_by("platform__key", "key", "pk")[:200]}
+    alarms: dict[int, list[str]] = defaultdict(list)
+    for alarm in Alarm.objects.filter(service__in=rows).select_related("rule", "severity"):
+        row = rows[alarm.service_id or 0]
+        state = shown_state(alarm, at)
+        alarms[row.service.pk].append(state)
+        if state == AlarmState.ALARM:
+            row.firing += 1
+            if alarm.severity and (row.rank is None or alarm.severity.rank < row.rank):
+                row.rank, row.label = alarm.severity.rank, alarm.severity.label
+    for resource in Resource.objects.filter(
+        service__in=rows, kind__in=[ResourceKind.ECS_SERVICE, ResourceKind.TARGET_GROUP]
+    ):
+        row = rows[resource.service_id or 0]
+        if resource.kind == ResourceKind.ECS_SERVICE:
+            row.tasks = resource
+        else:
+            row.targets = resource
+    _add_signals(rows, at)
+    for pk, row in rows.items():
+        row.state = _state(row, alarms[pk], at)
+    order = {"fail": 0, "warn": 1, "stale": 2, "unknown": 3, "ok": 4}
+    return sorted(rows.values(), key=lambda row: (order[row.state], row.rank or 9))
+
+
+def _state(row: ServiceRow, alarms: Sequence[str], at: datetime) -> str:
+    """Green needs fresh and judged; a firing alarm or a lost task is red."""
+    broken = any(part is not None and part.state == "fail" for part in (row.tasks, row.targets))
+    if row.firing or broken:
+        return "fail"
+    if row.read_at is None:
+        return "unknown"
+    if at - row.read_at > STALE_AFTER:
+        return "stale"
+    if any(part is not None and part.state == "warn" for part in (row.tasks, row.targets)):
+        return "warn"
+    judged = [state for state in alarms if state == AlarmState.OK]
+    return "ok" if judged else "unknown"
+
+
+def _add_signals(rows: Mapping[int, ServiceRow], at: datetime) -> None:
+    metrics = (
+        ServiceMetric.objects.filter(service__in=rows, series__isnull=False)
+        .select_related("series")
+        .order_by("service_id", "position", "pk")
+    )
+    chosen: dict[int, list[ServiceMetric]] = defaultdict(list)
+    for metric in metrics:
+        row = rows[metric.service_id]
+        if metric.series and metric.series.watermark:
+            row.read_at = max(row.read_at or metric.series.watermark, metric.series.watermark)
+        if len(chosen[metric.service_id]) < 3:
+            chosen[metric.service_id].append(metric)
+    values = recent_values([m for group in chosen.values() for m in group], at=at)
+    for pk, group in chosen.items():
+        for metric in group:
+            points = values.get(metric.pk, {})
+            grid = _grid(points, at)
+            newest = max(points, default=None)
+            rows[pk].signals.append(Signal(metric, grid, points[newest] if newest else None, newest))
+
+
+def recent_values(metrics: Sequence[ServiceMetric], *, at: datetime) -> dict[int, dict[datetime, float]]:
+    """The first statistic of each metric over the last three hours at 5 minutes, in one query."""
+    by_series: dict[int, list[ServiceMetric]] = defaultdict(list)
+    for metric in metrics:
+        by_series[metric.series_id or 0].append(metric)
+    found: dict[int, dict[datetime, float]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT series_id, ts, n, sum, min, max, p50, p95, p99 FROM monitoring_point_5m"
+            " WHERE series_id = ANY(%s) AND ts >= %s AND ts < %s ORDER BY ts",
+            [list(by_series), floor_to(at - SPARK, 300), at],
+        )
+        for series_id, ts, n, total, low, high, p50, p95, p99 in cursor.fetchall():
+            figures = {
+                "Average": total / n if n else None,
+                "Sum": total,
+                "SampleCount": n,
+                "Minimum": low,
+                "Maximum": high,
+                "p50": p50,
+                "p95": p95,
+                "p99": p99,
+            }
+            for metric in by_series[series_id]:
+                value = figures.get(metric.stats[0]) if metric.stats else None
+                if value is not None:
+                    found[metric.pk][ts] = value
+    return found
+
+
+def _grid(points: Mapping[datetime, float], at: datetime) -> list[float | None]:
+    start = floor_to(at - SPARK, 300)
+    return [points.get(start + timedelta(minutes=5 * n)) for n in range(int(SPARK / timedelta(minutes=5)))]
+
+
+def metrics_of(service: Service) -> list[ServiceMetric]:
+    """The metrics of a service's page, in the pack's order."""
+    return list(service.metrics.select_related("series").order_by("position", "pk")[:24])
+
+
+def resources_of(service: Service) -> list[Resource]:
+    """Databases, tasks, targets and certificates of a service; the newest snapshot and backup job of each database."""
+    rows = list(
+        service.resources.exclude(kind__in=[ResourceKind.RDS_SNAPSHOT, ResourceKind.BACKUP_JOB]).order_by(
+            "kind", "identifier"
+        )[:40]
+    )
+    for kind in (ResourceKind.RDS_SNAPSHOT, ResourceKind.BACKUP_JOB):
+        newest = service.resources.filter(kind=kind).order_by("parent", "-happened_at", "-pk").distinct("parent")
+        rows += list(newest[:10])
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened near now on the platform."""
+
+    at: datetime
+    text: str
+    note: str
+    url: str
+
+
+def changes_near(service: Service, *, start: datetime, end: datetime) -> list[Change]:
+    """Deployments, windows, drills and incidents of the service in a stretch of time, newest first."""
+    deployments = Deployment.objects.filter(service=service, started_at__gte=start, started_at__lt=end)
+    found = [Change(row.started_at, f"Deploy {row.label}", row.state.replace("_", " "), "") for row in deployments[:20]]
+    for mark in marks_near(service, start=start, end=end):
+        title = "Restricted incident" if mark.restricted else f"{mark.ref} {mark.title}"
+        found.append(
+            Change(mark.starts_at, title, AnnotationKind(mark.kind).label, "" if mark.restricted else mark.url)
+        )
+    return sorted(found, key=lambda change: change.at, reverse=True)[:20]
+
+
+def marks_near(service: Service, *, start: datetime, end: datetime) -> list[Annotation]:
+    """Annotations over a stretch of time for a service or its whole platform."""
+    rows = Annotation.objects.filter(platform_id=service.platform_id, starts_at__lt=end)
+    rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=start)).filter(Q(service=None) | Q(service=service))
+    return list(rows.order_by("-starts_at", "-pk")[:50])
+
+
+def resource_rows(actor: Actor, *, platform_id: int | None = None, kind: str = "") -> list[Resource]:
+    """Resources of the actor's platforms, failing ones first; at most 300."""
+    rows = Resource.objects.visible_to(actor).select_related("platform", "service")
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    rows = rows.filter(kind=kind) if kind else rows.exclude(kind=ResourceKind.RDS_SNAPSHOT)
+    return sorted(
+        rows.order_by("kind", "parent", "-happened_at", "pk")[:300],
+        key=lambda row: {"fail": 0, "warn": 1, "unknown": 2}.get(row.state, 3),
+    )
+
+
+def unread_kinds(actor: Actor) -> list[ResourcePoll]:
+    """Kinds of resources that could not be read, with the missing permission."""
+    rows = ResourcePoll.objects.exclude(error="")
+    if not actor.sees_all:
+        rows = rows.filter(account__sources__platform_id__in=actor.platform_ids)
+    return list(rows.select_related("account").order_by("kind", "pk").distinct()[:50])
+
+
+def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None) -> list[Series]:
+    """Metrics that were not read for more than two of their intervals."""
+    rows = Series.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    late = Q(poll_every=60, watermark__lt=at - timedelta(minutes=4)) | Q(
+        poll_every=300, watermark__lt=at - timedelta(minutes=12)
+    )
+    return list(rows.filter(late | Q(watermark=None)).order_by("watermark", "pk")[:100])
+
+
+def latest_evidence(actor: Actor, *, platform_id: int | None = None) -> list[EvidenceResult]:
+    """The newest result of each check per platform."""
+    rows = EvidenceResult.objects.visible_to(actor)
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    newest = rows.order_by("platform_id", "check_name", "-created_at", "-pk").distinct("platform_id", "check_name")
+    return list(newest.select_related("platform")[:100])

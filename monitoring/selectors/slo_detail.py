@@ -1,0 +1,168 @@
+"""One objective in depth: how the budget went, day by day, and what used it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import F, Q
+
+from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket, SloExclusion
+from monitoring.selectors.slo_report import Period, SloRow
+from monitoring.slo.attribution import Mark, attribute
+
+REST = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one cause used: share of the whole budget, bad events, and minutes fully down that equal it."""
+
+    ref: str
+    title: str
+    url: str
+    share: float
+    events: float
+    minutes: float
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An exclusion and the share of the budget it left out."""
+
+    exclusion: SloExclusion
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything below the report's table for the chosen objective."""
+
+    row: SloRow
+    left: Sequence[tuple[datetime, float | None]]
+    days: Sequence[tuple[date, float | None]]
+    shares: Sequence[Share]
+    left_out: Sequence[LeftOut]
+    marks: Sequence[Annotation]
+    gaps: Sequence[tuple[datetime, datetime]]
+
+
+def _annotations(slo: Slo, period: Period) -> list[Annotation]:
+    rows = Annotation.objects.filter(platform_id=slo.platform_id, starts_at__lt=period.until)
+    rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=period.starts_at))
+    return list(rows.filter(Q(service=None) | Q(service_id=slo.service_id)).order_by("starts_at", "pk")[:200])
+
+
+def slo_detail(row: SloRow, period: Period) -> Detail:
+    """Read the buckets of one objective over a period."""
+    allowed = row.budget.events
+    hours = list(
+        SloBucket.objects.filter(slo=row.slo, res=60, ts__gte=period.starts_at, ts__lt=period.until)
+        .order_by("ts")
+        .values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered")
+    )
+    marks = _annotations(row.slo, period)
+    return Detail(
+        row=row,
+        left=_left(hours, allowed, period),
+        days=_days(hours, allowed, period),
+        shares=_shares(row, marks, period),
+        left_out=_left_out(row.slo, allowed, period),
+        marks=marks,
+        gaps=_gaps(hours, period),
+    )
+
+
+def _left(
+    hours: Sequence[tuple[datetime, *tuple[float, ...]]], allowed: float, period: Period
+) -> list[tuple[datetime, float | None]]:
+    points: list[tuple[datetime, float | None]] = [(period.starts_at, 100.0)]
+    used = 0.0
+    for ts, good, total, xgood, xtotal, _expected, covered in hours:
+        used += (total - xtotal) - (good - xgood)
+        left = 100 * (1 - used / allowed) if allowed else None
+        points.append((ts + timedelta(hours=1), left if covered else None))
+    return points
+
+
+def _days(
+    hours: Sequence[tuple[datetime, *tuple[float, ...]]], allowed: float, period: Period
+) -> list[tuple[date, float | None]]:
+    """Budget used per UTC day in per cent; None where nothing is known."""
+    used: dict[date, float | None] = {}
+    day = period.starts_at.date()
+    while day <= (period.until - timedelta(microseconds=1)).date():
+        used[day] = None
+        day += timedelta(days=1)
+    for ts, good, total, xgood, xtotal, _expected, covered in hours:
+        if covered and allowed:
+            bad = (total - xtotal) - (good - xgood)
+            used[ts.date()] = (used.get(ts.date()) or 0.0) + 100 * bad / allowed
+    return sorted(used.items())
+
+
+def _gaps(hours: Sequence[tuple[datetime, *tuple[float, ...]]], period: Period) -> list[tuple[datetime, datetime]]:
+    """Hours of which nothing is known, merged."""
+    known = {ts for ts, *_, covered in hours if covered}
+    found: list[tuple[datetime, datetime]] = []
+    hour = period.starts_at.replace(minute=0)
+    while hour < period.until:
+        ends = hour + timedelta(hours=1)
+        if hour not in known and ends <= period.until:
+            if found and found[-1][1] == hour:
+                found[-1] = (found[-1][0], ends)
+            else:
+                found.append((hour, ends))
+        hour = ends
+    return found
+
+
+def _shares(row: SloRow, marks: Sequence[Annotation], period: Period) -> list[Share]:
+    buckets = SloBucket.objects.filter(slo=row.slo, res=5, ts__gte=period.starts_at, ts__lt=period.until)
+    bad = buckets.annotate(bad=F("total") - F("xtotal") - F("good") + F("xgood")).filter(bad__gt=0)
+    slices = list(bad.order_by("ts").values_list("ts", "bad"))
+    incidents = [mark for mark in marks if mark.kind == AnnotationKind.INCIDENT]
+    used = attribute(slices, [Mark(str(mark.pk), mark.starts_at, mark.ends_at) for mark in incidents])
+    allowed, minutes = row.budget.events, row.budget.minutes
+
+    def share(events: float) -> float:
+        return events / allowed if allowed else 0.0
+
+    found = [
+        Share(
+            ref="" if mark.restricted else mark.ref,
+            title="Restricted incident" if mark.restricted else mark.title,
+            url="" if mark.restricted else mark.url,
+            share=share(used[str(mark.pk)]),
+            events=used[str(mark.pk)],
+            minutes=share(used[str(mark.pk)]) * minutes,
+            starts_at=mark.starts_at,
+            ends_at=mark.ends_at,
+        )
+        for mark in incidents
+        if used.get(str(mark.pk))
+    ]
+    found.sort(key=lambda one: -one.share)
+    rest = used[REST]
+    found.append(Share("", "Rest, under no incident", "", share(rest), rest, share(rest) * minutes, None, None))
+    return found
+
+
+def _left_out(slo: Slo, allowed: float, period: Period) -> list[LeftOut]:
+    rows = (
+        SloExclusion.objects.filter(
+            platform_id=slo.platform_id, starts_at__lt=period.until, ends_at__gt=period.starts_at
+        )
+        .filter(Q(slo=None) | Q(slo=slo))
+        .filter(Q(service=None) | Q(service_id=slo.service_id))
+        .select_related("requested_by", "approved_by")
+        .order_by("starts_at", "pk")[:100]
+    )
+    found = []
+    for row in rows:
+        start, end = max(row.starts_at, period.starts_at), min(row.ends_at, period.until)
+        buckets = SloBucket.objects.filter(slo=slo, res=5, ts__gt=start - timedelta(minutes=5), ts__lt=end)
+        bad = sum(xtotal - xgood for xgood, xtotal in buckets.values_list("xgood", "xtotal"))
+        found.append(LeftOut(row, bad / allowed if allowed else 0.0))
+    return found

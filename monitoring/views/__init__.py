@@ -1,0 +1,1 @@
+"""HTTP for monitoring: gate, parse, one domain call, render."""

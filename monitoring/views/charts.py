@@ -1,0 +1,172 @@
+"""Charts as lazy fragments, and the same drawing as a file for browsers without script."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from markupsafe import Markup
+
+from monitoring.models import AlarmRule, Annotation, AnnotationKind, RuleTerm, Series, ServiceMetric
+from monitoring.selectors.points import fitting_period, gaps, stat_values
+from monitoring.views.ranges import Range, range_of
+from opsportal.core import charts
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.clock import now
+from opsportal.core.formats import number, stamp
+from opsportal.core.gate import authorize
+from opsportal.core.htmx import render_page
+
+DATA_ROWS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart with the figures around it."""
+
+    title: str
+    svg: Markup
+    newest: str
+    newest_at: datetime | None
+    unit: str
+    rows: list[tuple[str, str]]
+    foot: str
+    series: Series | None
+
+
+def _rules(series: Series) -> list[AlarmRule]:
+    terms = RuleTerm.objects.filter(series=series, role="value", rule__enabled=True).select_related("rule__severity")
+    return [term.rule for term in terms.order_by("rule__key")]
+
+
+def _limits(rules: Sequence[AlarmRule], stat: str) -> list[charts.Threshold]:
+    found = {}
+    for rule in rules:
+        if rule.stat != stat and not (stat in ("Average", "Maximum") and rule.stat in ("Average", "Maximum")):
+            continue
+        critical = rule.severity is not None and rule.severity.rank <= 2
+        above = rule.comparison in ("gt", "ge")
+        found[rule.threshold, above] = charts.Threshold(rule.threshold, "crit" if critical else "warn", above)
+    return list(found.values())
+
+
+def _marks(series: Series, span: Range) -> tuple[list[charts.Annotation], list[charts.Band]]:
+    rows = Annotation.objects.filter(platform_id=series.platform_id, starts_at__lt=span.end)
+    rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=span.start))
+    moments: list[charts.Annotation] = []
+    bands: list[charts.Band] = []
+    for mark in rows.filter(Q(service=None) | Q(service_id=series.service_id)).order_by("starts_at", "pk")[:20]:
+        if mark.kind in (AnnotationKind.WINDOW, AnnotationKind.DRILL):
+            bands.append(
+                charts.Band(max(mark.starts_at, span.start), min(mark.ends_at or span.end, span.end), mark.ref)
+            )
+        elif mark.starts_at >= span.start:
+            kind: Any = {"incident": "incident", "deployment": "deploy"}.get(mark.kind, "event")
+            moments.append(charts.Annotation(mark.starts_at, "" if mark.restricted else mark.ref, kind))
+    return moments, bands
+
+
+def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Drawing:
+    """Draw one statistic of a series over a range, with limits, marks and gaps."""
+    period = fitting_period(series, span.start, span.end, stat=stat)
+    points = stat_values(series_id=series.pk, stat=stat, period=period, start=span.start, end=span.end)
+    rules = _rules(series)
+    moments, bands = _marks(series, span)
+    blind = gaps(series, span.start, span.end)
+    bands += [charts.Band(begins, ends, "not read", "nodata") for begins, ends in blind]
+    curve: list[tuple[datetime, float | None]] = []
+    edges = [begins for begins, _ in blind]
+    for ts, value in points:
+        # Silence that was asked about is drawn through; what was not asked about is cut.
+        while edges and edges[0] <= ts:
+            curve.append((edges.pop(0), None))
+        curve.append((ts, value))
+    svg = charts.line_chart(
+        [charts.Series(stat, curve)],
+        title=f"{title}, {stat}",
+        unit=unit,
+        start=span.start,
+        end=span.end,
+        thresholds=_limits(rules, stat),
+        annotations=moments,
+        bands=bands,
+    )
+    newest = points[-1] if points else None
+    step = max(1, len(points) // DATA_ROWS)
+    limits = "; ".join(
+        f"{rule.severity.label if rule.severity else 'limit'} {rule.get_comparison_display()} {number(rule.threshold, unit)}"
+        for rule in rules
+    )
+    return Drawing(
+        title=title,
+        svg=svg,
+        newest=number(newest[1], unit) if newest else "no data",
+        newest_at=newest[0] if newest else None,
+        unit=unit,
+        rows=[(stamp(ts), number(value, unit)) for ts, value in points[::-step]],
+        foot=limits,
+        series=series,
+    )
+
+
+def _metric_drawing(request: AuthorizedRequest, pk: int) -> tuple[ServiceMetric, Drawing | None, Range]:
+    rows = ServiceMetric.objects.visible_to(request.actor).select_related("series", "service")
+    metric = get_object_or_404(rows, pk=pk)
+    authorize(request.actor, "monitoring.series_view", metric)
+    span = range_of(request, now())
+    if metric.series is None:
+        return metric, None, span
+    stat = request.GET.get("stat", "")
+    stat = stat if stat in metric.stats else metric.stats[0]
+    return metric, draw(series=metric.series, stat=stat, title=metric.name, unit=metric.unit, span=span), span
+
+
+@require_action("monitoring.series_view")
+def metric_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One metric of a service as a chart."""
+    metric, drawing, span = _metric_drawing(request, pk)
+    context = {"drawing": drawing, "title": metric.name, "stats": metric.stats, "span": span}
+    return render_page(request, "monitoring/chart.html", context, fragment="chart")
+
+
+@require_action("monitoring.series_view")
+def metric_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """The same drawing as a file."""
+    _, drawing, _ = _metric_drawing(request, pk)
+    return _svg(drawing)
+
+
+def _series_drawing(request: AuthorizedRequest, pk: int) -> tuple[Series, Drawing, Range]:
+    series = get_object_or_404(Series.objects.visible_to(request.actor), pk=pk)
+    authorize(request.actor, "monitoring.series_view", series)
+    span = range_of(request, now())
+    usual = "Average" if {"Sum", "SampleCount"} <= set(series.stats) else next(iter(series.stats), "Sum")
+    stat = request.GET.get("stat", usual)
+    stat = stat if stat in (*series.stats, "Average") else usual
+    drawing = draw(series=series, stat=stat, title=series.name, unit=series.unit, span=span)
+    return series, drawing, span
+
+
+@require_action("monitoring.series_view")
+def series_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """A series as a chart, for pages of upper apps: `?from=&to=` or `?range=`, and `&stat=`."""
+    series, drawing, span = _series_drawing(request, pk)
+    context = {"drawing": drawing, "title": series.name, "stats": series.stats, "span": span}
+    return render_page(request, "monitoring/chart.html", context, fragment="chart")
+
+
+@require_action("monitoring.series_view")
+def series_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """The same drawing as a file."""
+    return _svg(_series_drawing(request, pk)[1])
+
+
+def _svg(drawing: Drawing | None) -> HttpResponse:
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="24"><text y="16">No data</text></svg>'
+    body = charts.standalone(drawing.svg) if drawing else empty
+    response = HttpResponse(body, content_type="image/svg+xml")
+    response["Cache-Control"] = f"private, max-age={int(timedelta(seconds=30).total_seconds())}"
+    return response

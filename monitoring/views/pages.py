@@ -1,0 +1,158 @@
+"""Pages: overview, service, alarms, resources, polls, points."""
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from monitoring.models import Alarm, ResourceKind, Series
+from monitoring.selectors import alarms as alarm_reads
+from monitoring.selectors import polls as poll_reads
+from monitoring.selectors import services as reads
+from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
+from monitoring.views.ranges import SPANS, range_of
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.clock import now
+from opsportal.core.gate import allows, authorize
+from opsportal.core.htmx import render_page
+from opsportal.core.shell import selected_platform
+from opsportal.platforms.models import Service
+
+
+def _platform_id(request: AuthorizedRequest) -> int | None:
+    chosen = selected_platform(request)
+    return chosen.pk if chosen else None
+
+
+@require_action("monitoring.overview_view")
+def overview(request: AuthorizedRequest) -> HttpResponse:
+    """The grid of services with their signals, and what fires."""
+    at, platform_id = now(), _platform_id(request)
+    rows = reads.service_rows(request.actor, at=at, platform_id=platform_id)
+    context = {
+        "rows": rows,
+        "words": {word: sum(row.state == word for row in rows) for word in ("ok", "warn", "fail", "stale", "unknown")},
+        "firing": alarm_reads.alarm_rows(request.actor, at=at, platform_id=platform_id, state="alarm")[:12],
+        "stale": reads.stale_series(request.actor, at=at, platform_id=platform_id)[:8],
+        "unread": reads.unread_kinds(request.actor)[:8],
+        "evidence": reads.latest_evidence(request.actor, platform_id=platform_id)[:12],
+        "history": poll_reads.backfill_progress(),
+        "at": at,
+    }
+    return render_page(request, "monitoring/overview.html", context, fragment=request.GET.get("part") and "grid")
+
+
+@require_action("monitoring.service_view")
+def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One service: charts, alarms, databases and backups, changes nearby."""
+    found = get_object_or_404(
+        Service.objects.visible_to(request.actor).select_related("platform", "environment"), pk=pk
+    )
+    authorize(request.actor, "monitoring.service_view", found)
+    at = now()
+    span = range_of(request, at)
+    rows = alarm_reads.alarm_rows(request.actor, at=at, service_id=found.pk)
+    context = {
+        "service": found,
+        "span": span,
+        "spans": list(SPANS),
+        "metrics": reads.metrics_of(found),
+        "alarms": rows,
+        "firing": [row for row in rows if row.state == "alarm"],
+        "resources": reads.resources_of(found),
+        "changes": reads.changes_near(found, start=span.start, end=span.end),
+        "at": at,
+    }
+    return render_page(request, "monitoring/service_detail.html", context)
+
+
+@require_action("monitoring.alarm_view")
+def alarms(request: AuthorizedRequest) -> HttpResponse:
+    """All alarms, firing first."""
+    at = now()
+    state = request.GET.get("state", "")
+    state = state if state in ("ok", "alarm", "unknown") else ""
+    rows = alarm_reads.alarm_rows(request.actor, at=at, platform_id=_platform_id(request), state=state)
+    context = {
+        "rows": rows,
+        "state": state,
+        "silences": alarm_reads.active_silences(request.actor, at),
+        "can_silence": allows(request.actor, "monitoring.silence_set"),
+        "at": at,
+    }
+    return render_page(request, "monitoring/alarm_list.html", context, fragment="rows")
+
+
+@require_action("monitoring.alarm_view")
+def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One alarm: its rule, its state, its events."""
+    rows = Alarm.objects.visible_to(request.actor).select_related("rule", "severity", "platform", "service", "account")
+    found = get_object_or_404(rows, pk=pk)
+    authorize(request.actor, "monitoring.alarm_view", found)
+    at = now()
+    terms = list(found.rule.terms.select_related("series").order_by("role", "pk")) if found.rule else []
+    context = {
+        "alarm": found,
+        "state": alarm_reads.shown_state(found, at),
+        "terms": terms,
+        "events": alarm_reads.transitions_of(found),
+        "silences": [
+            row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
+        ],
+        "can_silence": allows(request.actor, "monitoring.silence_set", found),
+        "at": at,
+    }
+    return render_page(request, "monitoring/alarm_detail.html", context)
+
+
+@require_action("monitoring.resource_view")
+def resources(request: AuthorizedRequest) -> HttpResponse:
+    """Databases, backups, services, targets and certificates as last read."""
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in ResourceKind.values else ""
+    rows = reads.resource_rows(request.actor, platform_id=_platform_id(request), kind=kind)
+    base = reverse("monitoring:resources")
+    views = [{"label": "All", "href": base, "current": not kind}]
+    views += [
+        {"label": one.label, "href": f"{base}?kind={one.value}", "current": kind == one.value} for one in ResourceKind
+    ]
+    context = {"rows": rows, "views": views, "unread": reads.unread_kinds(request.actor), "at": now()}
+    return render_page(request, "monitoring/resource_list.html", context)
+
+
+@require_action("monitoring.poll_view")
+def polls(request: AuthorizedRequest) -> HttpResponse:
+    """What polling asks, gets, misses and costs."""
+    at = now()
+    accounts = poll_reads.account_polls(request.actor, at=at)
+    context = {
+        "accounts": accounts,
+        "share": {job.pk: poll_reads.backfill_share(job) for row in accounts for job in row.backfills},
+        "runs": poll_reads.recent_runs(request.actor),
+        "stale": reads.stale_series(request.actor, at=at),
+        "unread": reads.unread_kinds(request.actor),
+        "at": at,
+    }
+    return render_page(request, "monitoring/poll_list.html", context)
+
+
+@require_action("monitoring.series_view")
+def series_points(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """The stored points of a series, the last rows behind every figure."""
+    rows = Series.objects.visible_to(request.actor).select_related("platform", "service", "account")
+    found = get_object_or_404(rows, pk=pk)
+    authorize(request.actor, "monitoring.series_view", found)
+    span = range_of(request, now())
+    asked = request.GET.get("period", "")
+    period = (
+        int(asked)
+        if asked in {str(one) for one in TABLE_OF}
+        else fitting_period(found, span.start, span.end, stat="Sum")
+    )
+    context = {
+        "series": found,
+        "span": span,
+        "period": period,
+        "points": point_rows(series_id=found.pk, period=period, start=span.start, end=span.end),
+        "gaps": gaps(found, span.start, span.end),
+    }
+    return render_page(request, "monitoring/series_points.html", context)
