@@ -1,0 +1,174 @@
+"""The calls the portal makes, the policy that allows exactly these, and a check of a role call by call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from opsportal.aws.errors import AwsDeniedError, AwsError, AwsRejectedError, guard
+from opsportal.aws.session import AwsAccount, client
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One read call. `action` is what IAM calls it; `asks` is why the portal needs it."""
+
+    service: str
+    name: str
+    action: str
+    asks: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionResult:
+    """What came of one call made as that role. `operation` is the IAM action."""
+
+    operation: str
+    verdict: Literal["allowed", "denied", "could_not_check"]
+    detail: str
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    Operation("acm", "DescribeCertificate", "acm:DescribeCertificate", "when a certificate ends and who uses it"),
+    Operation("acm", "ListCertificates", "acm:ListCertificates", "which certificates there are"),
+    Operation("backup", "ListBackupJobs", "backup:ListBackupJobs", "whether last night's backups ended well"),
+    Operation("cloudwatch", "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", "which alarms rang overnight"),
+    Operation("cloudwatch", "DescribeAlarms", "cloudwatch:DescribeAlarms", "the alarms that CloudWatch keeps"),
+    Operation("cloudwatch", "GetMetricData", "cloudwatch:GetMetricData", "the datapoints behind every figure"),
+    Operation("ecs", "DescribeServices", "ecs:DescribeServices", "wanted and running tasks, deployments"),
+    Operation("ecs", "ListClusters", "ecs:ListClusters", "which clusters there are"),
+    Operation("ecs", "ListServices", "ecs:ListServices", "which services there are"),
+    Operation(
+        "elbv2",
+        "DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "which load balancers there are",
+    ),
+    Operation(
+        "elbv2",
+        "DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "which target groups there are",
+    ),
+    Operation(
+        "elbv2",
+        "DescribeTargetHealth",
+        "elasticloadbalancing:DescribeTargetHealth",
+        "which targets are healthy",
+    ),
+    Operation("rds", "DescribeDBClusterSnapshots", "rds:DescribeDBClusterSnapshots", "the age of cluster snapshots"),
+    Operation("rds", "DescribeDBClusters", "rds:DescribeDBClusters", "clusters and their restorable time"),
+    Operation("rds", "DescribeDBInstances", "rds:DescribeDBInstances", "database instances and their state"),
+    Operation("rds", "DescribeDBSnapshots", "rds:DescribeDBSnapshots", "the age of instance snapshots"),
+    Operation("rds", "DescribeEvents", "rds:DescribeEvents", "failovers, backups and restarts of databases"),
+    Operation("sts", "GetCallerIdentity", "sts:GetCallerIdentity", "proof of the role and its account"),
+)
+# AWS answers this one to everybody, so a policy need not name it; the portal's own identity assumes the role.
+UNLISTED_ACTIONS: Final = frozenset({"sts:GetCallerIdentity"})
+
+
+def policy_document() -> dict[str, Any]:
+    """Return the permissions policy of the role: every action the code calls, and none beside."""
+    actions = sorted({operation.action for operation in OPERATIONS} - UNLISTED_ACTIONS)
+    return {
+        "Version": "2012-10-17",
+        # None of these reads can be limited to a resource in every service, so the list of verbs is the limit.
+        "Statement": [{"Sid": "OpsportalRead", "Effect": "Allow", "Action": actions, "Resource": "*"}],
+    }
+
+
+def policy_json() -> str:
+    """Return the policy as the text to paste into IAM."""
+    return json.dumps(policy_document(), indent=2)
+
+
+def trust_policy_json(*, portal_principal: str, external_id: str) -> str:
+    """Return the role's trust policy: only the portal, and only with that external id."""
+    statement = {
+        "Sid": "OpsportalAssume",
+        "Effect": "Allow",
+        "Principal": {"AWS": portal_principal},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+
+
+def check_permissions(account: AwsAccount, *, at: datetime) -> list[PermissionResult]:
+    """Make each call once, with the smallest question, in the account's first region.
+
+    An answer that the thing asked about does not exist proves the right to ask. A call that is
+    throttled or unanswered proves nothing: could_not_check, never allowed.
+    """
+    region = account.regions[0]
+    return [_check(account, region, operation, _QUESTIONS[operation.action], at) for operation in OPERATIONS]
+
+
+def _check(
+    account: AwsAccount,
+    region: str,
+    operation: Operation,
+    ask: Callable[[AwsAccount, str, datetime], object],
+    end: datetime,
+) -> PermissionResult:
+    try:
+        with guard(account, region, operation.action):
+            ask(account, region, end)
+    except AwsDeniedError as error:
+        return PermissionResult(operation.action, "denied", error.detail)
+    except AwsRejectedError as error:
+        return PermissionResult(operation.action, "allowed", f"asked about nothing real: {error.code}")
+    except AwsError as error:
+        return PermissionResult(operation.action, "could_not_check", f"{error.code}: {error.detail}")
+    return PermissionResult(operation.action, "allowed", "")
+
+
+def _arn(account: AwsAccount, service: str, region: str, resource: str) -> str:
+    return f"arn:aws:{service}:{region}:{account.account_id}:{resource}"
+
+
+_NOBODY: Final = "opsportal-permission-check"
+_QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
+    "acm:DescribeCertificate": lambda a, r, _: client(a, "acm", r).describe_certificate(
+        CertificateArn=_arn(a, "acm", r, "certificate/00000000-0000-0000-0000-000000000000")
+    ),
+    "acm:ListCertificates": lambda a, r, _: client(a, "acm", r).list_certificates(MaxItems=1),
+    "backup:ListBackupJobs": lambda a, r, _: client(a, "backup", r).list_backup_jobs(MaxResults=1),
+    "cloudwatch:DescribeAlarmHistory": lambda a, r, _: client(a, "cloudwatch", r).describe_alarm_history(MaxRecords=1),
+    "cloudwatch:DescribeAlarms": lambda a, r, _: client(a, "cloudwatch", r).describe_alarms(MaxRecords=1),
+    "cloudwatch:GetMetricData": lambda a, r, end: client(a, "cloudwatch", r).get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "m0",
+                "MetricStat": {
+                    "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"},
+                    "Period": 300,
+                    "Stat": "Sum",
+                },
+            }
+        ],
+        StartTime=end - timedelta(minutes=5),
+        EndTime=end,
+    ),
+    "ecs:DescribeServices": lambda a, r, _: client(a, "ecs", r).describe_services(cluster=_NOBODY, services=[_NOBODY]),
+    "ecs:ListClusters": lambda a, r, _: client(a, "ecs", r).list_clusters(maxResults=1),
+    "ecs:ListServices": lambda a, r, _: client(a, "ecs", r).list_services(cluster=_NOBODY, maxResults=1),
+    "elasticloadbalancing:DescribeLoadBalancers": lambda a, r, _: client(a, "elbv2", r).describe_load_balancers(
+        PageSize=1
+    ),
+    "elasticloadbalancing:DescribeTargetGroups": lambda a, r, _: client(a, "elbv2", r).describe_target_groups(
+        PageSize=1
+    ),
+    "elasticloadbalancing:DescribeTargetHealth": lambda a, r, _: client(a, "elbv2", r).describe_target_health(
+        TargetGroupArn=_arn(a, "elasticloadbalancing", r, f"targetgroup/{_NOBODY}/0000000000000000")
+    ),
+    "rds:DescribeDBClusterSnapshots": lambda a, r, _: client(a, "rds", r).describe_db_cluster_snapshots(MaxRecords=20),
+    "rds:DescribeDBClusters": lambda a, r, _: client(a, "rds", r).describe_db_clusters(MaxRecords=20),
+    "rds:DescribeDBInstances": lambda a, r, _: client(a, "rds", r).describe_db_instances(MaxRecords=20),
+    "rds:DescribeDBSnapshots": lambda a, r, _: client(a, "rds", r).describe_db_snapshots(MaxRecords=20),
+    "rds:DescribeEvents": lambda a, r, _: client(a, "rds", r).describe_events(MaxRecords=20),
+    "sts:GetCallerIdentity": lambda a, r, _: client(a, "sts", r).get_caller_identity(),
+}

@@ -1,0 +1,152 @@
+"""One AWS account as the portal sees it, and the boto3 clients for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, Credentials, DeferredRefreshableCredentials
+from botocore.session import Session as BotocoreSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_acm import ACMClient
+    from mypy_boto3_backup import BackupClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_sts import STSClient
+
+_SESSION_NAME: Final = "opsportal"
+_CONNECT_SECONDS: Final = 2
+_READ_SECONDS: Final = 20
+# A simulated AWS gets these words instead of keys, so that a real key never leaves for it.
+_SIMULATED_KEY: Final = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccount:
+    """Where to ask and as whom. No secret key is ever part of it.
+
+    `endpoint_url` is set for the simulated AWS only. `attempts` counts every try of one request,
+    the first included.
+    """
+
+    account_id: str
+    regions: tuple[str, ...]
+    role_arn: str | None = None
+    external_id: str | None = None
+    endpoint_url: str | None = None
+    attempts: int = 3
+
+
+_clients: dict[tuple[int, AwsAccount, str, str], Any] = {}
+_sessions: dict[tuple[int, AwsAccount], BotocoreSession] = {}
+_lock = threading.Lock()
+
+
+def forget_clients() -> None:
+    """Drop every cached client, for an account whose role or external id has changed."""
+    with _lock:
+        _clients.clear()
+        _sessions.clear()
+
+
+@overload
+def client(account: AwsAccount, service: Literal["acm"], region: str) -> ACMClient: ...
+@overload
+def client(account: AwsAccount, service: Literal["backup"], region: str) -> BackupClient: ...
+@overload
+def client(account: AwsAccount, service: Literal["cloudwatch"], region: str) -> CloudWatchClient: ...
+@overload
+def client(account: AwsAccount, service: Literal["ecs"], region: str) -> ECSClient: ...
+@overload
+def client(account: AwsAccount, service: Literal["elbv2"], region: str) -> ElasticLoadBalancingv2Client: ...
+@overload
+def client(account: AwsAccount, service: Literal["rds"], region: str) -> RDSClient: ...
+@overload
+def client(account: AwsAccount, service: Literal["sts"], region: str) -> STSClient: ...
+def client(account: AwsAccount, service: str, region: str) -> Any:
+    """Return the cached client. Assuming the role happens at its first call, inside that call's guard."""
+    key = (os.getpid(), account, service, region)
+    with _lock:
+        found = _clients.get(key)
+        if found is None:
+            make: Any = boto3.Session(botocore_session=_session(account), region_name=region).client
+            found = _clients[key] = make(service, endpoint_url=account.endpoint_url, config=_config(account))
+    return found
+
+
+def _config(account: AwsAccount) -> Config:
+    return Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={
+            "mode": "adaptive" if account.attempts > 1 else "standard",
+            "total_max_attempts": account.attempts,
+        },
+        max_pool_connections=8,
+        user_agent_extra="opsportal",
+    )
+
+
+def _session(account: AwsAccount) -> BotocoreSession:
+    key = (os.getpid(), account)
+    if key in _sessions:
+        return _sessions[key]
+    session = BotocoreSession()
+    # botocore's own parser asks the local zone about every datapoint, which makes a long answer six times slower.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
+    if account.endpoint_url is not None:
+        session.set_credentials(_SIMULATED_KEY, _SIMULATED_KEY)
+    if account.role_arn is not None:
+        source = session.get_credentials() or Credentials("", "")
+        extra = {"RoleSessionName": _SESSION_NAME, "DurationSeconds": 3600}
+        if account.external_id:
+            extra["ExternalId"] = account.external_id
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=_creator(session, account),
+            source_credentials=source,
+            role_arn=account.role_arn,
+            extra_args=extra,
+        )
+        assumed = BotocoreSession()
+        assumed.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
+        # botocore's own resolver sets the credentials of a profile in just this way.
+        assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001
+            method="assume-role", refresh_using=fetcher.fetch_credentials
+        )
+        session = assumed
+    _sessions[key] = session
+    return session
+
+
+def _creator(session: BotocoreSession, account: AwsAccount) -> Callable[..., Any]:
+    def create(service: str, **options: Any) -> Any:
+        return session.create_client(
+            service,
+            region_name=account.regions[0],
+            endpoint_url=account.endpoint_url,
+            **{**options, "config": _config(account)},
+        )
+
+    return create
+
+
+def _parse_timestamp(value: float | str | datetime) -> datetime:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except ValueError:
+        parsed = datetime.fromisoformat(value)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

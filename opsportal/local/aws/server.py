@@ -1,0 +1,78 @@
+"""The process: moto's WSGI application behind our control endpoint, threaded, on loopback."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from opsportal.core import clock
+from opsportal.local.aws import hooks
+from opsportal.local.aws.world import DEFAULT_MINUTES, UnknownFaultError, World, fault_from_row
+
+CONTROL: Final = "/opsportal-sim/"
+LOOPBACK: Final = "127.0.0.1"
+_LARGEST_BODY: Final = 1_000_000
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class Application:
+    """Answers `/opsportal-sim/…` itself and gives everything else to moto.
+
+    GET state · POST fault {name, minutes?, platform?} · POST heal · POST overlays [{name, platform,
+    starts_at, ends_at}]. Only `manage.py demo` and the demo panel call these; the portal never does.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        hooks.install(world)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = str(environ.get("PATH_INFO", ""))
+        if not path.startswith(CONTROL):
+            found: Iterable[bytes] = self._moto(environ, start_response)
+            return found
+        try:
+            status, answer = self._control(environ, path.removeprefix(CONTROL).strip("/"))
+        except (UnknownFaultError, ValueError, KeyError, TypeError) as error:
+            status, answer = HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        body = json.dumps(answer).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    def _control(self, environ: Mapping[str, Any], verb: str) -> tuple[HTTPStatus, Any]:
+        now = clock.now()
+        if environ["REQUEST_METHOD"] == "GET" and verb == "state":
+            return HTTPStatus.OK, self.world.describe(now)
+        if environ["REQUEST_METHOD"] != "POST":
+            return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, overlays"}
+        body = _body(environ)
+        if verb == "fault":
+            minutes = int(body.get("minutes") or DEFAULT_MINUTES)
+            self.world.start_fault(str(body["name"]), at=now, minutes=minutes, platform=body.get("platform"))
+        elif verb == "heal":
+            self.world.heal(at=now)
+        elif verb == "overlays":
+            self.world.add_faults([fault_from_row(row) for row in body])
+        else:
+            return HTTPStatus.NOT_FOUND, {"error": f"no {verb} here"}
+        return HTTPStatus.OK, self.world.describe(now)
+
+
+def _body(environ: Mapping[str, Any]) -> Any:
+    length = min(int(environ.get("CONTENT_LENGTH") or 0), _LARGEST_BODY)
+    return json.loads(environ["wsgi.input"].read(length) or b"{}")
+
+
+def build_server(world: World, port: int) -> BaseWSGIServer:
+    """Return the bound server, not yet serving; port 0 takes a free one."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    return make_server(LOOPBACK, port, Application(world), threaded=True, request_handler=MotoRequestHandler)
