@@ -11,8 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
 from a2wsgi import WSGIMiddleware
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from opsportal.live.stream import event_stream
 from opsportal.wsgi import application as pages
+
+# isort: split
+# After the line above, which sets Django up: the stream reads models.
+from opsportal.live.stream import event_stream
 
 _pages = WSGIMiddleware(pages, workers=4)
 

@@ -13,6 +13,8 @@ MIGRATION_FOLDERS = ("*/migrations", "opsportal/*/migrations")
 
 def refuse_schema_ahead(cluster: Cluster, home: Home) -> None:
     """Refuse a data folder that a newer code has migrated; going back would lose data."""
+    if cluster.rows("opsportal", "SELECT to_regclass('django_migrations')") == [[""]]:
+        return
     known: dict[str, set[str]] = {}
     for pattern in MIGRATION_FOLDERS:
         for folder in CHECKOUT.glob(pattern):
