@@ -72,6 +72,11 @@ def advance(position: Position, target: Stage) -> Position:
     return Position(State.OPEN, target)
 
 
+def is_responding(position: Position) -> bool:
+    """Whether someone works on it: Respond or any later stage."""
+    return ORDER.index(position.stage) >= ORDER.index(Stage.RESPOND)
+
+
 def acknowledge(position: Position) -> Position:
     """Someone has it: Detect becomes Assess, a later stage stays."""
     if position.state is not State.OPEN:
@@ -131,8 +136,8 @@ PRECEDED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "detected_at": ("impact_started_at",),
     "declared_at": ("detected_at",),
     "acknowledged_at": ("declared_at",),
-    "mitigated_at": ("impact_started_at", "detected_at"),
     "resolved_at": ("impact_started_at", "detected_at", "mitigated_at"),
+    "mitigated_at": ("impact_started_at", "detected_at"),
     "closed_at": ("resolved_at",),
 }
 

@@ -1,5 +1,28 @@
-"""What incidents hand to the rooms below: predicates, navigation, loops."""
+"""What incidents hand to the rooms below: predicates, navigation, loops, invariants, evidence checks."""
+
+from incidents import loops, predicates, selectors
+from incidents.evidence import day
+from opsportal.core.gate import register_predicate
+from opsportal.core.shell import register_nav, register_worst_rank
+from opsportal.schedule.invariants import invariant
+
+# Imported for what they register.
+REGISTERED = (loops, day)
 
 
 def register() -> None:
     """Called once, from AppConfig.ready."""
+    register_predicate("holds_command", predicates.holds_command)
+    register_predicate("not_author", predicates.not_author)
+    register_predicate("own_or_commands", predicates.own_or_commands)
+    register_nav(
+        20,
+        "incidents",
+        "Incidents",
+        "siren",
+        "incidents:list",
+        "incidents.incident_view",
+        count=selectors.open_count,
+    )
+    register_worst_rank(selectors.worst_open_rank)
+    invariant(name="incidents.record_is_whole")(loops.broken_invariants)

@@ -78,6 +78,7 @@ class IncidentClock(VersionedModel):
             models.Index(
                 fields=["due_at"], condition=Q(stopped_at__isnull=True, fired_at__isnull=True), name="clock_to_fire"
             ),
+            models.Index(fields=["kind", "due_at"], condition=Q(stopped_at__isnull=True), name="clock_running"),
         ]
 
     @property

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 
@@ -14,6 +16,7 @@ from opsportal.core.models import VersionedModel
 from opsportal.platforms.models import Platform, Service, Severity
 
 USER = settings.AUTH_USER_MODEL
+INCIDENT_WORDS = SearchVector("title", "summary", config="simple")
 
 
 class Incident(VersionedModel):
@@ -79,6 +82,7 @@ class Incident(VersionedModel):
             models.Index(fields=["service", "-number"], name="incident_service_number"),
             models.Index(fields=["declared_at"], name="incident_declared_at"),
             models.Index(fields=["commander", "-number"], name="incident_commander_number"),
+            GinIndex(INCIDENT_WORDS, name="incident_words"),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from incidents.choices import Audience, ClaimOutcome, EntryKind, UpdateState
 from incidents.models.incident import Incident
@@ -80,6 +81,7 @@ class AlarmClaim(AppendOnlyModel):
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, null=True, related_name="claims")
     outcome = models.CharField(max_length=9, choices=ClaimOutcome)
     claimed_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now(), help_text="real time; business time may run faster")
 
     objects = IncidentPartQuerySet.as_manager()
 

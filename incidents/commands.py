@@ -1,0 +1,123 @@
+"""What a line in the composer means: plain text is logged, a leading slash acts. Pure: no Django, no clock read."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from incidents.lifecycle import WORKING
+
+
+class CommandError(ValueError):
+    """The line is no command we know; the text says how it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line, understood. `name` is log, decision, severity, status, role, assign or update."""
+
+    name: str
+    body: str = ""
+    word: str = ""  # a severity's label, a stage, a role, an update's state
+    person: str = ""
+    is_internal: bool = False
+    occurred_at: datetime | None = None
+
+
+_ENDS: Final = ("mitigated", "resolved")
+_UPDATE_STATES: Final = ("investigating", "identified", "monitoring", "resolved")
+_TIME: Final = re.compile(r"(\d{1,2})[:.](\d{2})(?:\s+|$)(.*)", re.DOTALL)
+USAGE: Final = {
+    "at": "/at 14:32 what happened then",
+    "assign": "/assign @name makes that person commander",
+    "decision": "/decision what was decided and why",
+    "role": "/role scribe takes a role, /role scribe @name gives it",
+    "severity": "/severity P1 why",
+    "status": "/status respond (or assess, communicate, resolve, mitigated, resolved)",
+    "update": "/update identified what people should know; /update internal … tells colleagues only",
+}
+
+
+def _first(text: str) -> tuple[str, str]:
+    head, _, rest = text.strip().partition(" ")
+    return head, rest.strip()
+
+
+def _named(text: str) -> str:
+    return text.strip().removeprefix("@").strip()
+
+
+def _refuse(name: str) -> CommandError:
+    return CommandError(f"Write {USAGE[name]}.")
+
+
+def _at(rest: str, now: datetime, zone: str) -> Command:
+    found = _TIME.match(rest)
+    if found is None or not found[3].strip():
+        raise _refuse("at")
+    hour, minute = int(found[1]), int(found[2])
+    if hour > 23 or minute > 59:
+        raise CommandError(f"{found[1]}:{found[2]} is no time of day.")
+    local = now.astimezone(ZoneInfo(zone))
+    when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    # A time of day still to come means yesterday's: shortly after midnight people log what was before it.
+    if when > local:
+        when -= timedelta(days=1)
+    return Command("log", body=found[3].strip(), occurred_at=when)
+
+
+def _status(rest: str) -> Command:
+    word, note = _first(rest)
+    word = word.lower()
+    if word not in (*_ENDS, *(stage.value for stage in WORKING)):
+        raise _refuse("status")
+    return Command("status", body=note, word=word)
+
+
+def _update(rest: str) -> Command:
+    word, text = _first(rest)
+    is_internal = word.lower() == "internal"
+    if is_internal:
+        word, text = _first(text)
+    state = word.lower()
+    if state not in _UPDATE_STATES:
+        state, text = "investigating", f"{word} {text}".strip()
+    if not text:
+        raise _refuse("update")
+    return Command("update", body=text, word=state, is_internal=is_internal)
+
+
+def _role(rest: str) -> Command:
+    word, person = _first(rest)
+    if not word:
+        raise _refuse("role")
+    return Command("role", word=word.lower(), person=_named(person))
+
+
+def parse(text: str, *, now: datetime, zone: str) -> Command:
+    """Understand one line; `zone` is the person's, for `/at`. Raises CommandError with the way to write it."""
+    line = text.strip()
+    if not line.startswith("/"):
+        return Command("log", body=text)
+    name, rest = _first(line[1:])
+    name = name.lower()
+    if name == "at":
+        return _at(rest, now, zone)
+    if name == "status":
+        return _status(rest)
+    if name == "update":
+        return _update(rest)
+    if name == "role":
+        return _role(rest)
+    if name in ("severity", "assign", "decision") and rest:
+        if name == "assign":
+            return Command("assign", person=_named(rest))
+        if name == "decision":
+            return Command("decision", body=rest)
+        word, why = _first(rest)
+        return Command("severity", word=word, body=why)
+    if name in USAGE:
+        raise _refuse(name)
+    known = ", ".join(f"/{command}" for command in USAGE)
+    raise CommandError(f"/{name} is no command. Known: {known}.")

@@ -1,0 +1,86 @@
+"""The first text of a review, taken from the record: no guess, no AI, empty where only people know."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from incidents.choices import ClockKind, EntryKind, OutcomeChoice
+from incidents.models import Incident, IncidentClock, TimelineEntry
+from opsportal.core.formats import duration, stamp
+
+SECTIONS = (
+    ("impact", "Impact"),
+    ("cause", "Cause"),
+    ("resolution", "Resolution"),
+    ("went-well", "Went well"),
+    ("went-wrong", "Went wrong"),
+    ("prevention", "Prevention"),
+    ("lessons", "Lessons"),
+)
+
+
+def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
+    """(key, title, text) of each section in order (Phase09's template with Bookstore's lessons)."""
+    clocks = list(IncidentClock.objects.filter(incident=incident).order_by("started_at", "pk"))
+    entries = list(
+        TimelineEntry.objects.filter(incident=incident, kind__in=[EntryKind.ALARM, EntryKind.DECISION])
+        .order_by("number")
+        .only("kind", "body", "occurred_at")[:20]
+    )
+    texts = {
+        "impact": _impact(incident),
+        "cause": _cause(incident, entries),
+        "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
+        "went-well": _lines(_met(clock) for clock in clocks if clock.outcome == OutcomeChoice.MET),
+        "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
+        "prevention": "",
+        "lessons": "",
+    }
+    return [(key, title, texts[key]) for key, title in SECTIONS]
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _impact(incident: Incident) -> str:
+    end = incident.resolved_at or incident.declared_at
+    first = f"**{incident.title}** lasted {duration(end - incident.impact_started_at)}."
+    texts = [incident.impact_business, incident.impact_technical]
+    users = f"Users affected: {incident.users_affected}." if incident.users_affected else ""
+    times = _lines(f"{word} {stamp(at)}" for word, at in _times(incident))
+    return "\n\n".join(part for part in (first, users, *texts, times) if part)
+
+
+def _times(incident: Incident) -> list[tuple[str, datetime]]:
+    pairs = (
+        ("Impact began", incident.impact_started_at),
+        ("Detected", incident.detected_at),
+        ("Acknowledged", incident.acknowledged_at),
+        ("Mitigated", incident.mitigated_at),
+        ("Resolved", incident.resolved_at),
+    )
+    return [(word, at) for word, at in pairs if at is not None]
+
+
+def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
+    if incident.cause:
+        return incident.cause
+    alarms = _lines(_dated(entries, EntryKind.ALARM))
+    return f"What the alarms said:\n\n{alarms}" if alarms else ""
+
+
+def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
+    return [f"{stamp(entry.occurred_at)}: {entry.body}" for entry in entries if entry.kind == kind]
+
+
+def _met(clock: IncidentClock) -> str:
+    assert clock.stopped_at is not None
+    took = duration(clock.stopped_at - clock.started_at)
+    return f"{ClockKind(clock.kind).label} after {took}" + (f" of {clock.rule_text}" if clock.rule_text else "")
+
+
+def _missed(clock: IncidentClock) -> str:
+    label = ClockKind(clock.kind).label
+    if clock.stopped_at is None or clock.due_at is None:
+        return f"{label} missed ({clock.rule_text}, {clock.source_text})"
+    return f"{label} {duration(clock.stopped_at - clock.due_at)} late ({clock.rule_text}, {clock.source_text})"

@@ -1,0 +1,221 @@
+"""What people type, parsed."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from incidents.choices import (
+    TRIAGE_ANSWERS,
+    TRIAGE_QUESTIONS,
+    ActionKind,
+    ActionState,
+    Audience,
+    DetectionSource,
+    IncidentRole,
+    IncidentType,
+    StageChoice,
+    UpdateState,
+)
+from incidents.lifecycle import WORKING
+from incidents.selectors import members_of, severities_of
+from opsportal.core.forms import CleanForm, VersionedForm
+from opsportal.platforms.models import Service, Severity
+
+AREA = forms.Textarea(attrs={"rows": 3})
+FIRST_YEAR = 2000
+
+
+class MomentField(forms.DateTimeField):
+    """A time in the person's zone, by the browser's own picker; empty means now."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    input_formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            moment = super().to_python(value)
+        except OverflowError as error:
+            raise forms.ValidationError("This time is out of range.") from error
+        if moment is None:
+            return None
+        moment = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+        if not FIRST_YEAR <= moment.year <= 2100:
+            raise forms.ValidationError("This time is out of range.")
+        return moment.astimezone(UTC)
+
+
+class DeclareForm(CleanForm):
+    """Two interactions: what is wrong, and where. The rest has a default and can be changed after."""
+
+    service = forms.ModelChoiceField(Service.objects.none(), empty_label="Not named")
+    title = forms.CharField(max_length=200, label="What is wrong?")
+    severity = forms.ModelChoiceField(Severity.objects.none(), required=False, empty_label="Let the portal choose")
+    type = forms.ChoiceField(choices=IncidentType.choices, required=False, initial=IncidentType.DEGRADATION)
+    detection_source = forms.ChoiceField(
+        choices=DetectionSource.choices, required=False, initial=DetectionSource.TEAM_OBSERVATION, label="Found by"
+    )
+    summary = forms.CharField(required=False, widget=AREA, max_length=4000)
+    impact_started_at = MomentField(required=False, label="Impact began")
+    take_command = forms.BooleanField(required=False, initial=True, label="Take command")
+
+    def __init__(self, *args: Any, platform_ids: frozenset[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        services = Service.objects.filter(platform_id__in=platform_ids).select_related("platform")
+        self.fields["service"].queryset = services.order_by("platform__name", "name", "pk")  # type: ignore[attr-defined]
+        self.fields["service"].label_from_instance = lambda row: f"{row.platform.name}: {row.name}"  # type: ignore[attr-defined]
+        self.fields["severity"].queryset = (  # type: ignore[attr-defined]
+            Severity.objects.filter(scheme__platform_id__in=platform_ids, scheme__kind="incident")
+            .select_related("scheme__platform")
+            .order_by("scheme__platform__name", "rank", "pk")
+        )
+        self.fields["severity"].label_from_instance = (  # type: ignore[attr-defined]
+            lambda row: f"{row.scheme.platform.name}: {row.label} {row.name}"
+        )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        service, severity = data.get("service"), data.get("severity")
+        if service and severity and severity.scheme.platform_id != service.platform_id:
+            self.add_error("severity", f"This severity is not {service.platform.name}'s.")
+        return data
+
+
+class ActForm(VersionedForm):
+    """An act on one incident."""
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.platform_id = platform_id
+
+
+class NoteForm(ActForm):
+    note = forms.CharField(required=False, widget=AREA, max_length=4000)
+
+
+class SeverityForm(ActForm):
+    severity = forms.ModelChoiceField(Severity.objects.none(), empty_label=None)
+    why = forms.CharField(required=False, max_length=400, label="Why")
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, platform_id=platform_id, **kwargs)
+        allowed = [row.pk for row in severities_of(platform_id)]
+        rows = Severity.objects.filter(pk__in=allowed).select_related("scheme").order_by("rank", "pk")
+        self.fields["severity"].queryset = rows  # type: ignore[attr-defined]
+        self.fields["severity"].label_from_instance = lambda row: f"{row.label} {row.name}".strip()  # type: ignore[attr-defined]
+
+
+class RoleForm(ActForm):
+    role = forms.ChoiceField(choices=IncidentRole.choices)
+    user_id = forms.TypedChoiceField(coerce=int, label="Person")
+    note = forms.CharField(required=False, max_length=400, label="Hand-over note")
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, platform_id=platform_id, **kwargs)
+        self.fields["user_id"].choices = members_of(platform_id)  # type: ignore[attr-defined]
+
+
+class StageForm(ActForm):
+    stage = forms.ChoiceField(choices=[(stage.value, StageChoice(stage).label) for stage in WORKING])
+
+
+class UpdateForm(ActForm):
+    state = forms.ChoiceField(choices=UpdateState.choices)
+    audience = forms.ChoiceField(choices=Audience.choices)
+    body = forms.CharField(widget=AREA, max_length=4000, label="What people should know")
+
+
+class MitigateForm(NoteForm):
+    mitigated_at = MomentField(required=False, label="Mitigated at", help_text="Empty: now.")
+
+
+class ResolveForm(ActForm):
+    resolution = forms.CharField(required=False, widget=AREA, max_length=4000, label="What ended it")
+    resolved_at = MomentField(required=False, label="Resolved at", help_text="Empty: now.")
+
+
+class ReopenForm(ActForm):
+    why = forms.CharField(max_length=400, label="Why")
+
+
+class TriageForm(ActForm):
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, platform_id=platform_id, **kwargs)
+        for key, question in TRIAGE_QUESTIONS:
+            self.fields[key] = forms.ChoiceField(
+                choices=[("", "Not asked"), *TRIAGE_ANSWERS], required=False, label=question
+            )
+            self.fields[f"{key}_note"] = forms.CharField(required=False, max_length=200, label=f"{question}: note")
+
+    @property
+    def answers(self) -> dict[str, dict[str, str]]:
+        data = self.cleaned_data
+        return {key: {"answer": data[key], "note": data[f"{key}_note"]} for key, _ in TRIAGE_QUESTIONS if data[key]}
+
+
+class DescribeForm(ActForm):
+    title = forms.CharField(max_length=200)
+    summary = forms.CharField(required=False, widget=AREA, max_length=4000)
+    users_affected = forms.CharField(required=False, max_length=120, help_text="Figure or range, and where it is from.")
+    impact_business = forms.CharField(required=False, widget=AREA, max_length=8000, label="Business impact")
+    impact_technical = forms.CharField(required=False, widget=AREA, max_length=8000, label="Technical impact")
+    cause = forms.CharField(required=False, widget=AREA, max_length=8000)
+    resolution = forms.CharField(required=False, widget=AREA, max_length=8000)
+    impact_started_at = MomentField(required=False, label="Impact began")
+    detected_at = MomentField(required=False, label="Detected")
+    mitigated_at = MomentField(required=False, label="Mitigated")
+    resolved_at = MomentField(required=False, label="Resolved")
+    why = forms.CharField(required=False, max_length=400, label="Why a time is corrected")
+
+
+class RestrictForm(ActForm):
+    is_restricted = forms.BooleanField(required=False, label="Known only to those named, and auditors")
+    user_ids = forms.TypedMultipleChoiceField(
+        coerce=int, required=False, label="Named", widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, platform_id=platform_id, **kwargs)
+        self.fields["user_ids"].choices = members_of(platform_id)  # type: ignore[attr-defined]
+
+
+class ComposerForm(VersionedForm):
+    text = forms.CharField(max_length=10_000, strip=False)
+    client_key = forms.CharField(max_length=64, required=False)
+    last = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+
+
+class CorrectForm(CleanForm):
+    body = forms.CharField(widget=AREA, max_length=10_000, label="Corrected text")
+    occurred_at = MomentField(required=False, label="It happened at", help_text="Empty: as it stands.")
+
+
+class SectionForm(VersionedForm):
+    body = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 8}), max_length=50_000, strip=False)
+
+
+class AnswerForm(VersionedForm):
+    note = forms.CharField(required=False, widget=AREA, max_length=2000)
+
+
+class ActionItemForm(CleanForm):
+    title = forms.CharField(max_length=200, label="What is to be done")
+    kind = forms.ChoiceField(choices=ActionKind.choices, required=False, initial=ActionKind.PREVENT)
+    owner_id = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Owner")
+    due_date = forms.DateField(required=False, label="By", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["owner_id"].choices = [("", "Nobody yet"), *members_of(platform_id)]  # type: ignore[attr-defined]
+
+
+class ActionItemChangeForm(ActForm):
+    state = forms.ChoiceField(choices=ActionState.choices)
+    owner_id = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Owner")
+    due_date = forms.DateField(required=False, label="By", widget=forms.DateInput(attrs={"type": "date"}))
+    evidence = forms.CharField(required=False, widget=AREA, max_length=2000, label="What shows that it is done")
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, platform_id=platform_id, **kwargs)
+        self.fields["owner_id"].choices = [("", "Nobody yet"), *members_of(platform_id)]  # type: ignore[attr-defined]

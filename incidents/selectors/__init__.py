@@ -1,0 +1,72 @@
+"""What pages, API and other rooms read: frozen rows, one query per block, nothing that queries while rendering."""
+
+from incidents.selectors.detail import (
+    ClockView,
+    EntryView,
+    clock_views,
+    entries_after,
+    entries_page,
+    members_of,
+    role_holders,
+    severities_of,
+    updates_of,
+)
+from incidents.selectors.lists import (
+    ClockScore,
+    IncidentFilter,
+    IncidentRow,
+    ListSummary,
+    clock_scores,
+    incident_by_number,
+    incident_page,
+    list_summary,
+    open_count,
+    open_rows,
+    worst_open_rank,
+)
+from incidents.selectors.related import alarms_nearby, changes_nearby, metrics_of, recent_incidents, related_incidents
+from incidents.selectors.reviews import (
+    action_items_of,
+    action_page,
+    key_entries,
+    overdue_actions,
+    review_of,
+    reviews_due,
+)
+from incidents.selectors.today import OpenIncident, open_incidents
+
+__all__ = [
+    "ClockScore",
+    "ClockView",
+    "EntryView",
+    "IncidentFilter",
+    "IncidentRow",
+    "ListSummary",
+    "OpenIncident",
+    "action_items_of",
+    "action_page",
+    "alarms_nearby",
+    "changes_nearby",
+    "clock_scores",
+    "clock_views",
+    "entries_after",
+    "entries_page",
+    "incident_by_number",
+    "incident_page",
+    "key_entries",
+    "list_summary",
+    "members_of",
+    "metrics_of",
+    "open_count",
+    "open_incidents",
+    "open_rows",
+    "overdue_actions",
+    "recent_incidents",
+    "related_incidents",
+    "review_of",
+    "reviews_due",
+    "role_holders",
+    "severities_of",
+    "updates_of",
+    "worst_open_rank",
+]

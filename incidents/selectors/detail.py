@@ -1,0 +1,217 @@
+"""One incident: its clocks, timeline, roles and updates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from django.db.models import Max
+
+from incidents.choices import Audience, ClockKind, EntryKind, IncidentRole, OutcomeChoice
+from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
+from opsportal.core.formats import stopwatch
+from opsportal.platforms.models import Membership, PolicySource, SchemeKind, Severity
+
+ENTRY_PAGE: Final = 100
+WARN_SHARE: Final = 0.2  # of the time: a clock with less than a fifth left asks for attention
+
+# Look of each kind in the list: icon, class of the line.
+LOOK: Final = {
+    EntryKind.LOG: ("message-square", ""),
+    EntryKind.DECISION: ("flag", "dec"),
+    EntryKind.ALARM: ("siren", "crit"),
+    EntryKind.METRIC: ("activity", "good"),
+    EntryKind.STATE: ("check", "good"),
+    EntryKind.STAGE: ("arrow-right", ""),
+    EntryKind.SEVERITY: ("target", ""),
+    EntryKind.ROLE: ("user", ""),
+    EntryKind.UPDATE: ("megaphone", "pub"),
+    EntryKind.CLOCK: ("clock", "crit"),
+    EntryKind.TRIAGE: ("list-checks", ""),
+    EntryKind.ACCESS: ("lock", ""),
+    EntryKind.REVIEW: ("file-text", ""),
+}
+# Written by the portal: the kind stands where a person's name would.
+SYSTEM_WORD: Final = {EntryKind.CLOCK: "Clock", EntryKind.ALARM: "Alarm", EntryKind.METRIC: "Metric"}
+
+
+class EntryView(NamedTuple):
+    """One line of the timeline."""
+
+    pk: int
+    number: int
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    author_name: str | None
+    source: str
+    body: str
+    supersedes_id: int | None
+    superseded_by: int | None
+
+    @property
+    def glyph(self) -> str:
+        return LOOK[EntryKind(self.kind)][0]
+
+    @property
+    def cls(self) -> str:
+        return LOOK[EntryKind(self.kind)][1]
+
+    @property
+    def system_word(self) -> str:
+        return SYSTEM_WORD.get(EntryKind(self.kind), "Portal")
+
+    @property
+    def is_written(self) -> bool:
+        return self.kind in (EntryKind.LOG, EntryKind.DECISION)
+
+    @property
+    def is_late(self) -> bool:
+        """Logged well after it happened; both times are shown."""
+        return self.recorded_at - self.occurred_at > timedelta(minutes=2)
+
+
+ENTRY_COLUMNS: Final = (
+    "pk",
+    "number",
+    "kind",
+    "occurred_at",
+    "recorded_at",
+    "author__name",
+    "source",
+    "body",
+    "supersedes_id",
+    "superseded_by__number",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """Some entries in the order they were recorded, and how many older ones there are."""
+
+    entries: Sequence[EntryView]
+    older: int
+    last_number: int
+
+
+def entries_page(incident: Incident, *, before: int | None = None, size: int = ENTRY_PAGE) -> EntryPage:
+    """The newest entries, or those before number `before`: numbers are gap-free, so older ones need no count."""
+    rows = TimelineEntry.objects.filter(incident=incident)
+    if before is not None:
+        rows = rows.filter(number__lt=before)
+    found = [EntryView(*row) for row in rows.order_by("-number").values_list(*ENTRY_COLUMNS)[:size]]
+    found.reverse()
+    return EntryPage(found, found[0].number - 1 if found else 0, found[-1].number if found else 0)
+
+
+def entries_after(incident: Incident, number: int) -> list[EntryView]:
+    """What was recorded since entry `number`."""
+    rows = TimelineEntry.objects.filter(incident=incident, number__gt=number)
+    return [EntryView(*row) for row in rows.order_by("number").values_list(*ENTRY_COLUMNS)[:500]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """A clock as `ui.clock` shows it."""
+
+    kind: str
+    label: str
+    state: str
+    text: str
+    small: str
+    rule: str
+    until: datetime | None
+    left: int | None
+    total: int | None
+
+
+def _rule_words(clock: IncidentClock) -> str:
+    if clock.due_at is None:
+        said = f"“{clock.rule_text}”: " if clock.rule_text else ""
+        return f"{said}no number in guide"
+    every = "every " if clock.kind == ClockKind.UPDATE else "within "
+    source = clock.source_text or PolicySource(clock.source).label
+    return f"{every}{clock.rule_text} · {source}"
+
+
+def _clock_view(clock: IncidentClock, now: datetime) -> ClockView | None:
+    label, rule = ClockKind(clock.kind).label, _rule_words(clock)
+    if clock.outcome == OutcomeChoice.STOPPED:
+        return None
+    if clock.stopped_at is not None:
+        took = clock.stopped_at - clock.started_at
+        if clock.outcome == OutcomeChoice.MET or clock.due_at is None:
+            return ClockView(clock.kind, label, "met", stopwatch(took), "taken", rule, None, None, None)
+        late = stopwatch(clock.stopped_at - clock.due_at)
+        return ClockView(clock.kind, label, "missed", f"+{late}", "late", rule, None, None, None)
+    if clock.due_at is None:
+        return ClockView(clock.kind, label, "run", stopwatch(now - clock.started_at), "so far", rule, None, None, None)
+    left, total = clock.due_at - now, clock.due_at - clock.started_at
+    if left <= timedelta(0):
+        return ClockView(clock.kind, label, "missed", f"+{stopwatch(-left)}", "overdue", rule, None, None, None)
+    state = "warn" if left < total * WARN_SHARE else "run"
+    seconds = int(left.total_seconds())
+    return ClockView(
+        clock.kind, label, state, stopwatch(left), "", rule, clock.due_at, seconds, int(total.total_seconds())
+    )
+
+
+_STATE_ORDER: Final = {"warn": 0, "run": 1, "missed": 2, "met": 3}
+
+
+def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
+    """The latest round of each clock, running ones first; a round missed before stays visible beside it."""
+    latest = set(
+        IncidentClock.objects.filter(incident=incident)
+        .values("kind")
+        .annotate(newest=Max("pk"))
+        .values_list("newest", flat=True)
+    )
+    rows = IncidentClock.objects.filter(incident=incident).order_by("kind", "round")
+    shown = [clock for clock in rows if clock.pk in latest or clock.outcome == OutcomeChoice.MISSED]
+    views = [view for clock in shown if (view := _clock_view(clock, now)) is not None]
+    return sorted(views, key=lambda view: (_STATE_ORDER[view.state], view.left or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class RoleHolder:
+    role: str
+    label: str
+    user_id: int
+    name: str
+    assumed_at: datetime
+
+
+def role_holders(incident: Incident) -> list[RoleHolder]:
+    """Who holds which role now, commander first."""
+    order = {role: position for position, role in enumerate(IncidentRole.values)}
+    rows = RoleAssignment.objects.filter(incident=incident, renounced_at__isnull=True).values_list(
+        "role", "user_id", "user__name", "assumed_at"
+    )
+    holders = [RoleHolder(role, IncidentRole(role).label, pk, name, since) for role, pk, name, since in rows]
+    return sorted(holders, key=lambda holder: (order[holder.role], holder.assumed_at))
+
+
+def updates_of(incident: Incident) -> list[StatusUpdate]:
+    """What people were told, newest first."""
+    rows = StatusUpdate.objects.filter(incident=incident).select_related("author")
+    return list(rows.order_by("-published_at", "-pk")[:50])
+
+
+def last_public_update(incident: Incident) -> StatusUpdate | None:
+    rows = StatusUpdate.objects.filter(incident=incident, audience=Audience.PUBLIC)
+    return rows.order_by("-published_at", "-pk").first()
+
+
+def members_of(platform_id: int) -> list[tuple[int, str]]:
+    """(user id, name) of the platform's active members."""
+    rows = Membership.objects.filter(platform_id=platform_id, user__is_active=True)
+    return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name"))
+
+
+def severities_of(platform_id: int) -> list[Severity]:
+    """The platform's incident severities, worst first; its alert levels where it has no other scheme."""
+    rows = list(
+        Severity.objects.filter(scheme__platform_id=platform_id).select_related("scheme").order_by("rank", "pk")
+    )
+    return [row for row in rows if row.scheme.kind == SchemeKind.INCIDENT] or rows

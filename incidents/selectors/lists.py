@@ -1,0 +1,262 @@
+"""Lists of incidents: one query for the rows, one for their clocks, whatever the number of incidents."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, cast
+
+from django.contrib.postgres.search import SearchQuery
+from django.db import connection
+from django.db.models import Count, Min, Q
+
+from incidents.choices import ClockKind, OutcomeChoice, StateChoice
+from incidents.models import Incident, IncidentClock
+from incidents.models.incident import INCIDENT_WORDS
+from opsportal.core.actor import Actor
+from opsportal.core.gate import HiddenError
+from opsportal.core.pagination import Page, keyset_page
+
+LIST_PAGE: Final = 50
+OPEN_LIMIT: Final = 100
+
+
+class IncidentRow(NamedTuple):
+    """One line of a list."""
+
+    pk: int
+    number: int
+    title: str
+    rank: int
+    label: str
+    state: str
+    stage: str
+    platform_key: str
+    service_name: str | None
+    commander_name: str | None
+    is_restricted: bool
+    impact_started_at: datetime
+    declared_at: datetime
+    resolved_at: datetime | None
+    review_state: str | None
+
+    @property
+    def reference(self) -> str:
+        return f"INC-{self.number}"
+
+    @property
+    def url(self) -> str:
+        return f"/incidents/{self.number}/"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == StateChoice.OPEN
+
+    def lasted(self, now: datetime) -> timedelta:
+        return (self.resolved_at or now) - self.impact_started_at
+
+
+ROW: Final = (
+    "pk",
+    "number",
+    "title",
+    "rank",
+    "severity__label",
+    "state",
+    "stage",
+    "platform__key",
+    "service__name",
+    "commander__name",
+    "is_restricted",
+    "impact_started_at",
+    "declared_at",
+    "resolved_at",
+    "review__state",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockScore:
+    """How an incident's clocks stand, for a list."""
+
+    met: int = 0
+    missed: int = 0
+    running: int = 0
+    next_due_at: datetime | None = None
+    review_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFilter:
+    """What a list is narrowed to; every field empty means all that the actor may see."""
+
+    platform_id: int | None = None
+    state: str = ""
+    rank: int | None = None
+    service: str = ""
+    since: datetime | None = None
+    text: str = ""
+    view: str = ""
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.state or self.view)
+
+
+def incident_by_number(actor: Actor, number: int) -> Incident:
+    """The incident INC-`number` with what its page shows of it. Raises HiddenError."""
+    rows = Incident.objects.visible_to(actor).select_related(
+        "platform", "service", "severity", "commander", "declared_by", "review"
+    )
+    incident = rows.filter(number=number).first()
+    if incident is None:
+        raise HiddenError("incidents.incident_view")
+    return cast("Incident", incident)
+
+
+def filtered(actor: Actor, asked: IncidentFilter, *, now: datetime) -> Any:
+    """The queryset of a list."""
+    rows = Incident.objects.visible_to(actor)
+    if asked.platform_id is not None:
+        rows = rows.filter(platform_id=asked.platform_id)
+    if asked.state:
+        rows = rows.filter(state=asked.state)
+    if asked.rank is not None:
+        rows = rows.filter(rank=asked.rank)
+    if asked.service:
+        rows = rows.filter(Q(service__key=asked.service) | Q(service__name__iexact=asked.service))
+    if asked.since is not None:
+        rows = rows.filter(declared_at__gte=asked.since)
+    if asked.text:
+        rows = _matching(rows, asked.text)
+    views: Mapping[str, Q] = {
+        "open": Q(state=StateChoice.OPEN),
+        "no-commander": Q(state=StateChoice.OPEN, commander__isnull=True),
+        "mine": Q(commander_id=actor.user_id or 0),
+        "critical": Q(rank=1, declared_at__gte=now - timedelta(days=92)),
+        "review-due": Q(state__in=[StateChoice.RESOLVED, StateChoice.CLOSED], pk__in=_review_due_ids()),
+    }
+    return rows.filter(views[asked.view]) if asked.view in views else rows
+
+
+def _review_due_ids() -> Any:
+    running = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True)
+    return running.values("incident_id")
+
+
+def _matching(rows: Any, text: str) -> Any:
+    digits = text.upper().removeprefix("INC-").strip()
+    if digits.isascii() and digits.isdigit() and len(digits) < 12:
+        return rows.filter(number=int(digits))
+    words = re.findall(r"\w+", text)[:8]
+    if not words:
+        return rows.none()
+    query = SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
+    return rows.annotate(words=INCIDENT_WORDS).filter(words=query)
+
+
+def incident_page(
+    actor: Actor, asked: IncidentFilter, *, now: datetime, cursor: str | None, size: int = LIST_PAGE
+) -> Page[Any]:
+    """One page, newest first. Without a narrowing, open ones are left to `open_rows`."""
+    rows = filtered(actor, asked, now=now)
+    if not asked.is_narrowed:
+        rows = rows.exclude(state=StateChoice.OPEN)
+    page = keyset_page(rows.values_list(*ROW, named=True), order=("-number",), cursor=cursor, size=size)
+    return Page([IncidentRow(*row) for row in page.rows], page.next_cursor, page.previous_cursor)
+
+
+def open_rows(actor: Actor, asked: IncidentFilter, *, now: datetime) -> list[IncidentRow]:
+    """Open incidents, worst first; bounded, since nobody reads more."""
+    rows = filtered(actor, asked, now=now).filter(state=StateChoice.OPEN)
+    return [IncidentRow(*row) for row in rows.order_by("rank", "-number").values_list(*ROW)[:OPEN_LIMIT]]
+
+
+def clock_scores(incident_ids: Sequence[int]) -> dict[int, ClockScore]:
+    """How the clocks of these incidents stand, by incident id: one query."""
+    if not incident_ids:
+        return {}
+    running = Q(stopped_at__isnull=True, outcome=OutcomeChoice.RUNNING)
+    rows = (
+        IncidentClock.objects.filter(incident_id__in=incident_ids)
+        .values("incident_id")
+        .annotate(
+            met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)),
+            missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED)),
+            running=Count("pk", filter=running),
+            next_due_at=Min("due_at", filter=running & ~Q(kind=ClockKind.REVIEW)),
+            review_due_at=Min("due_at", filter=Q(kind=ClockKind.REVIEW, stopped_at__isnull=True)),
+        )
+    )
+    return {
+        row["incident_id"]: ClockScore(
+            met=row["met"],
+            missed=row["missed"],
+            running=row["running"],
+            next_due_at=row["next_due_at"],
+            review_due_at=row["review_due_at"],
+        )
+        for row in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ListSummary:
+    """The line above the list."""
+
+    open: int
+    without_commander: int
+    reviews_due: int
+    opened_30d: int
+    acknowledge_median: timedelta | None
+    resolve_median: timedelta | None
+    worst_rank: int | None = None
+
+
+_MEDIANS: Final = (
+    "count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.acknowledged_at - r.detected_at),"
+    " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.resolved_at - r.impact_started_at)"
+)
+
+
+def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> ListSummary:
+    """Counts and 30-day medians over what this actor may see."""
+    rows = Incident.objects.visible_to(actor)
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    counts = rows.filter(state=StateChoice.OPEN).aggregate(
+        open=Count("pk"), nobody=Count("pk", filter=Q(commander__isnull=True)), worst=Min("rank")
+    )
+    recent = rows.filter(declared_at__gte=now - timedelta(days=30)).values(
+        "declared_at", "detected_at", "acknowledged_at", "resolved_at", "impact_started_at"
+    )
+    sql, params = recent.order_by().query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.acknowledged_at - r.detected_at),"
+            " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.resolved_at - r.impact_started_at)"
+            f" FROM ({sql}) r",
+            params,
+        )
+        opened, acknowledged, resolved = cursor.fetchone()
+    due = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=rows.order_by())
+    return ListSummary(
+        open=counts["open"],
+        without_commander=counts["nobody"],
+        reviews_due=due.count(),
+        opened_30d=opened,
+        acknowledge_median=acknowledged,
+        resolve_median=resolved,
+        worst_rank=counts["worst"],
+    )
+
+
+def open_count(actor: Actor) -> int:
+    """How many open incidents this actor may see: the number in the rail."""
+    return Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN).count()
+
+
+def worst_open_rank(actor: Actor) -> int | None:
+    """The rank of the worst open incident this actor may see."""
+    worst = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN).aggregate(worst=Min("rank"))
+    return cast("int | None", worst["worst"])

@@ -1,0 +1,78 @@
+"""What stands around an incident: metrics, changes, alarms, other incidents."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.db.models import Q
+
+from incidents.models import Incident
+from incidents.selectors.lists import ROW as INCIDENT_ROW
+from incidents.selectors.lists import IncidentFilter, IncidentRow, filtered
+from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, Series
+from opsportal.core.actor import Actor
+
+NEARBY: Final = timedelta(hours=2)
+
+
+class Change(NamedTuple):
+    """Something that changed near the start of an incident."""
+
+    kind: str
+    title: str
+    at: datetime
+    ended_at: datetime | None
+    url: str
+    glyph: str
+
+
+def changes_nearby(incident: Incident) -> list[Change]:
+    """Deployments, windows and other marks of the platform within two hours of the impact, newest first."""
+    start, end = incident.impact_started_at - NEARBY, incident.impact_started_at + NEARBY
+    deployments = Deployment.objects.filter(platform_id=incident.platform_id, started_at__range=(start, end))
+    found = [
+        Change("Deployment", f"{row.service.name if row.service else ''} {row.label} {row.state}".strip(),
+               row.started_at, row.finished_at, "", "rocket")
+        for row in deployments.select_related("service").order_by("-started_at")[:30]
+    ]  # fmt: skip
+    marks = (
+        Annotation.objects.filter(platform_id=incident.platform_id, starts_at__lte=end, restricted=False)
+        .filter(Q(ends_at__isnull=True) | Q(ends_at__gte=start))
+        .exclude(kind__in=[AnnotationKind.DEPLOYMENT, AnnotationKind.INCIDENT])
+    )
+    found += [
+        Change(AnnotationKind(row.kind).label, row.title, row.starts_at, row.ends_at, row.url, "wrench")
+        for row in marks.order_by("-starts_at")[:30]
+    ]
+    return sorted(found, key=lambda change: change.at, reverse=True)
+
+
+def alarms_nearby(incident: Incident) -> list[Alarm]:
+    """Alarms that fire now on the incident's service, or platform when it has none."""
+    rows = Alarm.objects.filter(platform_id=incident.platform_id, state=AlarmState.ALARM)
+    if incident.service_id is not None:
+        rows = rows.filter(Q(service_id=incident.service_id) | Q(service__isnull=True))
+    return list(rows.select_related("severity").order_by("-since")[:20])
+
+
+def metrics_of(incident: Incident) -> list[Series]:
+    """The series of the incident's service that its page draws."""
+    rows = Series.objects.filter(platform_id=incident.platform_id, enabled=True)
+    if incident.service_id is not None:
+        rows = rows.filter(service_id=incident.service_id)
+    return list(rows.order_by("poll_every", "namespace", "name", "pk")[:6])
+
+
+def related_incidents(actor: Actor, incident: Incident, *, now: datetime) -> list[IncidentRow]:
+    """Earlier incidents of the same signal or service, newest first."""
+    same = Q(service_id=incident.service_id) if incident.service_id else Q(type=incident.type)
+    if incident.signal:
+        same |= Q(signal=incident.signal)
+    rows = filtered(actor, IncidentFilter(platform_id=incident.platform_id), now=now).filter(same)
+    rows = rows.exclude(pk=incident.pk).order_by("-number").values_list(*INCIDENT_ROW)
+    return [IncidentRow(*row) for row in rows[:10]]
+
+
+def recent_incidents(actor: Actor, text: str, *, now: datetime, limit: int = 8) -> list[IncidentRow]:
+    """For the command palette: incidents that match the words typed, newest first."""
+    rows: Any = filtered(actor, IncidentFilter(text=text), now=now)
+    return [IncidentRow(*row) for row in rows.order_by("-number").values_list(*INCIDENT_ROW)[:limit]]

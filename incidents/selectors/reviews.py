@@ -1,0 +1,120 @@
+"""Reviews and action items."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from django.db.models import Q
+
+from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
+from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
+from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from opsportal.core.actor import Actor
+from opsportal.core.gate import HiddenError
+from opsportal.core.pagination import Page, keyset_page
+
+KEY_ENTRIES: Final = 40
+UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
+
+
+class ReviewDue(NamedTuple):
+    """A review that is not published yet, for Today."""
+
+    number: int
+    title: str
+    rank: int
+    label: str
+    due_at: datetime | None
+    state: str | None
+
+    @property
+    def url(self) -> str:
+        return f"/incidents/{self.number}/review/"
+
+
+def review_of(actor: Actor, number: int) -> Review:
+    """The review of INC-`number`. Raises HiddenError when there is none that this actor may see."""
+    rows = Review.objects.visible_to(actor).select_related(
+        "incident__platform", "incident__service", "incident__severity", "incident__commander", "author", "published_by"
+    )
+    review = rows.filter(incident__number=number).first()
+    if review is None:
+        raise HiddenError("incidents.review_view")
+    return review  # type: ignore[no-any-return]
+
+
+def sections_of(review: Review) -> list[ReviewSection]:
+    rows = ReviewSection.objects.filter(review=review).select_related("edited_by")
+    return list(rows.order_by("position", "pk"))
+
+
+def approvals_of(review: Review) -> list[ReviewApproval]:
+    """Who read it and what they said, newest first."""
+    return list(ReviewApproval.objects.filter(review=review).select_related("user").order_by("-at", "-pk")[:20])
+
+
+def key_entries(incident: Incident) -> list[EntryView]:
+    """The moments that changed the course, as they stand corrected."""
+    rows = TimelineEntry.objects.filter(incident=incident, kind__in=KEY_KINDS, superseded_by__isnull=True)
+    return [EntryView(*row) for row in rows.order_by("occurred_at", "number").values_list(*ENTRY_COLUMNS)[:KEY_ENTRIES]]
+
+
+def action_items_of(incident: Incident) -> list[ActionItem]:
+    rows = ActionItem.objects.filter(incident=incident).select_related("owner", "incident")
+    return list(rows.order_by("due_date", "number"))
+
+
+def action_item(actor: Actor, number: int) -> ActionItem:
+    """ACT-`number`. Raises HiddenError."""
+    rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
+    item = rows.filter(number=number).first()
+    if item is None:
+        raise HiddenError("incidents.action_item_view")
+    return item  # type: ignore[no-any-return]
+
+
+def action_page(
+    actor: Actor, *, platform_id: int | None, view: str, today: date, cursor: str | None, size: int = 50
+) -> Page[ActionItem]:
+    """The board: unfinished ones by default, newest first; `overdue`, `mine`, `unowned`, `finished` narrow it."""
+    rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    unfinished = Q(state__in=UNFINISHED)
+    views = {
+        "": unfinished,
+        "overdue": unfinished & Q(due_date__lt=today),
+        "mine": unfinished & Q(owner_id=actor.user_id or 0),
+        "unowned": unfinished & Q(owner__isnull=True),
+        "finished": ~unfinished,
+    }
+    return keyset_page(rows.filter(views.get(view, unfinished)), order=("-number",), cursor=cursor, size=size)
+
+
+def overdue_actions(actor: Actor, *, today: date, platform_id: int | None = None, limit: int = 20) -> list[ActionItem]:
+    """Unfinished action items past their day, oldest first (Today)."""
+    rows = ActionItem.objects.visible_to(actor).filter(state__in=UNFINISHED, due_date__lt=today)
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    return list(rows.select_related("owner", "incident", "platform").order_by("due_date", "number")[:limit])
+
+
+def reviews_due(actor: Actor, *, platform_id: int | None = None, limit: int = 20) -> Sequence[ReviewDue]:
+    """Reviews whose clock runs, the next due first (Today)."""
+    rows = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True).filter(
+        incident__in=Incident.objects.visible_to(actor)
+    )
+    if platform_id is not None:
+        rows = rows.filter(incident__platform_id=platform_id)
+    rows = rows.exclude(incident__review__state=ReviewState.PUBLISHED).order_by("due_at", "pk")
+    return [
+        ReviewDue(*row)
+        for row in rows.values_list(
+            "incident__number",
+            "incident__title",
+            "incident__rank",
+            "incident__severity__label",
+            "due_at",
+            "incident__review__state",
+        )[:limit]
+    ]

@@ -1,0 +1,50 @@
+"""Every change to an incident. Keyword-only, `by` and `at` passed in, one transaction with timeline, audit, outbox."""
+
+from incidents.services.access import entry_correct, incident_restrict
+from incidents.services.actions import action_item_add, action_item_update
+from incidents.services.claims import claim_transition
+from incidents.services.command import incident_acknowledge, role_assign
+from incidents.services.declare import incident_declare
+from incidents.services.progress import (
+    incident_advance,
+    incident_close,
+    incident_mitigate,
+    incident_reopen,
+    incident_resolve,
+)
+from incidents.services.record import incident_describe, incident_set_severity, incident_triage
+from incidents.services.reviews import (
+    review_draft,
+    review_publish,
+    review_section_edit,
+    review_send_back,
+    review_submit,
+)
+from incidents.services.timeline import entry_log
+from incidents.services.updates import update_post
+
+__all__ = [
+    "action_item_add",
+    "action_item_update",
+    "claim_transition",
+    "entry_correct",
+    "entry_log",
+    "incident_acknowledge",
+    "incident_advance",
+    "incident_close",
+    "incident_declare",
+    "incident_describe",
+    "incident_mitigate",
+    "incident_reopen",
+    "incident_resolve",
+    "incident_restrict",
+    "incident_set_severity",
+    "incident_triage",
+    "review_draft",
+    "review_publish",
+    "review_section_edit",
+    "review_send_back",
+    "review_submit",
+    "role_assign",
+    "update_post",
+]

@@ -1,0 +1,79 @@
+"""Who may know of an incident, and corrections that keep what was said."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from incidents.choices import WRITTEN_KINDS, EntryKind
+from incidents.errors import IncidentError
+from incidents.models import Incident, IncidentAccess, TimelineEntry
+from incidents.services.base import change, finish, lock, mark_charts
+from incidents.services.timeline import MAX_BODY, append, check_occurred
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Membership
+
+
+@transaction.atomic
+def incident_restrict(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, is_restricted: bool, user_ids: Iterable[int] = ()
+) -> Incident:
+    """Hide the incident from all but those named (and auditors), or lift that. Raises IncidentError."""
+    current = lock(incident, expected=expected)
+    named = set(user_ids) | ({by.user_id} if by.user_id else set())
+    members = set(
+        Membership.objects.filter(platform_id=current.platform_id, user_id__in=named, user__is_active=True).values_list(
+            "user_id", flat=True
+        )
+    )
+    if named - members:
+        raise IncidentError("Only active members of the platform can be named.")
+    change(current, is_restricted=is_restricted)
+    IncidentAccess.objects.filter(incident=current).exclude(user_id__in=members).delete()
+    IncidentAccess.objects.bulk_create(
+        [
+            IncidentAccess(incident=current, user_id=user_id, named_by_id=by.user_id, named_at=at)
+            for user_id in sorted(members if is_restricted else ())
+        ],
+        ignore_conflicts=True,
+    )
+    said = f"restricted to {len(members)} named" if is_restricted else "lifted the restriction"
+    append(current, kind=EntryKind.ACCESS, body=said, by=by, at=at, data={"users": sorted(members)})
+    mark_charts(current, by=by, at=at)
+    finish(current, by=by, at=at, verb="access.changed", data={"restricted": is_restricted, "users": sorted(members)})
+    return current
+
+
+def entry_correct(
+    *, by: Actor, at: datetime, entry: TimelineEntry, body: str, occurred_at: datetime | None = None
+) -> TimelineEntry:
+    """Supersede an entry; the old text stays readable. Raises IncidentError, also when someone was first."""
+    if entry.kind not in WRITTEN_KINDS:
+        raise IncidentError("This is the portal's own record of what was done; log a line beside it instead.")
+    if not body.strip() or len(body) > MAX_BODY:
+        raise IncidentError(f"Write between 1 and {MAX_BODY:,} characters.")
+    check_occurred(occurred_at, at)
+    try:
+        with transaction.atomic():
+            correction = append(
+                entry.incident,
+                kind=entry.kind,
+                body=body,
+                by=by,
+                at=at,
+                occurred_at=occurred_at or entry.occurred_at,
+                supersedes=entry,
+            )
+            record(
+                by=by,
+                at=at,
+                verb="incidents.entry.corrected",
+                obj_kind="incident",
+                obj_id=entry.incident_id,
+                platform_id=entry.incident.platform_id,
+                data={"entry": correction.pk, "supersedes": entry.pk},
+            )
+    except IntegrityError as error:
+        raise IncidentError("Someone corrected this entry first; correct theirs instead.") from error
+    return correction

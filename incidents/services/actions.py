@@ -1,0 +1,105 @@
+"""Action items: who does what by when, and what shows that it is done."""
+
+from datetime import date, datetime
+
+from django.db import transaction
+
+from incidents.choices import ActionKind, ActionState
+from incidents.errors import IncidentError
+from incidents.models import ActionItem, Incident, Review
+from incidents.services import notices
+from incidents.services.base import next_number
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.core.live import touch
+from opsportal.core.markdown import clean_text
+from opsportal.platforms.models import Membership
+
+
+def _check_owner(platform_id: int, owner_id: int | None) -> None:
+    if owner_id is None:
+        return
+    if not Membership.objects.filter(platform_id=platform_id, user_id=owner_id, user__is_active=True).exists():
+        raise IncidentError("The owner must be an active member of the platform.")
+
+
+def _finish(item: ActionItem, *, by: Actor, at: datetime, verb: str) -> None:
+    touch("today", item.pk)
+    if item.incident_id is not None:
+        touch(f"incident:{item.incident_id}", item.incident_id)
+    record(
+        by=by,
+        at=at,
+        verb=f"incidents.action_item.{verb}",
+        obj_kind="action_item",
+        obj_id=item.pk,
+        platform_id=item.platform_id,
+        data={"number": item.number, "state": item.state, "owner": item.owner_id},
+    )
+
+
+@transaction.atomic
+def action_item_add(
+    *,
+    by: Actor,
+    at: datetime,
+    incident: Incident,
+    title: str,
+    kind: str = ActionKind.PREVENT,
+    owner_id: int | None = None,
+    due_date: date | None = None,
+) -> ActionItem:
+    """Write down what is to be done after an incident. Raises IncidentError."""
+    title = clean_text(title).strip()
+    if not title:
+        raise IncidentError("Say what is to be done.")
+    _check_owner(incident.platform_id, owner_id)
+    item = ActionItem.objects.create(
+        number=next_number("incidents_action_number"),
+        platform_id=incident.platform_id,
+        incident=incident,
+        review=Review.objects.filter(incident=incident).first(),
+        title=title[:200],
+        kind=kind,
+        owner_id=owner_id,
+        due_date=due_date,
+        created_by_id=by.user_id,
+        created_at=at,
+    )
+    if owner_id != by.user_id:
+        notices.tell_action_item(item, at)
+    _finish(item, by=by, at=at, verb="added")
+    return item
+
+
+@transaction.atomic
+def action_item_update(
+    *,
+    by: Actor,
+    at: datetime,
+    item: ActionItem,
+    expected: int,
+    state: str,
+    owner_id: int | None,
+    due_date: date | None,
+    evidence: str = "",
+) -> ActionItem:
+    """Change owner, date or state; done needs what shows it. Raises IncidentError, VersionConflictError."""
+    evidence = clean_text(evidence).strip()
+    if state == ActionState.DONE and not (evidence or item.evidence):
+        raise IncidentError("Say what shows that it is done: a link, a test, a change.")
+    _check_owner(item.platform_id, owner_id)
+    is_finished = state in (ActionState.DONE, ActionState.DROPPED)
+    new_owner = owner_id != item.owner_id
+    item.update_versioned(
+        expected=expected,
+        state=state,
+        owner_id=owner_id,
+        due_date=due_date,
+        evidence=evidence or item.evidence,
+        finished_at=(item.finished_at or at) if is_finished else None,
+    )
+    if new_owner and owner_id != by.user_id:
+        notices.tell_action_item(item, at)
+    _finish(item, by=by, at=at, verb="completed" if state == ActionState.DONE else "changed")
+    return item

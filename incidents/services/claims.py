@@ -1,0 +1,158 @@
+"""An alarm transition becomes an incident, joins one, or is noted as none of ours: exactly once."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import IntegrityError, connection, transaction
+
+from incidents.choices import ClaimOutcome, DetectionSource, EntryKind
+from incidents.models import AlarmClaim, Incident
+from incidents.services.base import finish
+from incidents.services.declare import DEFAULT_RANK, Declaration, NoSeverityError, incident_declare, severity_of_rank
+from incidents.services.timeline import append
+from monitoring.models import AlarmState, AlarmTransition
+from opsportal.core.actor import Actor, system_actor
+from opsportal.core.faults import failpoint
+from opsportal.platforms.models import SchemeKind, Severity
+
+CLAIM_LOCK: Final = 0x1C1A1  # the advisory lock class of this claim; the second key is the transition
+CLAIM_ACTOR: Final = system_actor("incidents.claims")
+
+
+def claim_transition(*, transition: AlarmTransition, at: datetime, by: Actor = CLAIM_ACTOR) -> AlarmClaim | None:
+    """Deal with one transition in one transaction; None when another process has or had it.
+
+    The unique key of the claim makes it exactly once, the advisory lock only saves two dispatchers the work.
+    """
+    try:
+        with transaction.atomic():
+            if not _is_mine(transition.pk):
+                return None
+            failpoint("incidents.claim.begin")
+            incident, outcome = _deal_with(transition, by=by, at=at)
+            claim = AlarmClaim.objects.create(transition=transition, incident=incident, outcome=outcome, claimed_at=at)
+            failpoint("incidents.claim.before_commit")
+    except IntegrityError:
+        # Another source of the same fault opened the incident first: the next pass finds it and attaches.
+        if AlarmClaim.objects.filter(transition=transition).exists():
+            return None
+        raise
+    failpoint("incidents.claim.after_commit")
+    return claim
+
+
+def _is_mine(transition_id: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [CLAIM_LOCK, transition_id & 0x7FFFFFFF])
+        locked = bool(cursor.fetchone()[0])
+    return locked and not AlarmClaim.objects.filter(transition_id=transition_id).exists()
+
+
+def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
+    same = _open_for_signal(transition)
+    if transition.to_state == AlarmState.OK:
+        return _recovered(transition, same, by=by, at=at)
+    if transition.to_state == AlarmState.UNKNOWN:
+        return _noted(transition, same, "no data", by=by, at=at)
+    if same is not None or not transition.opens_incident:
+        return _noted(transition, same or _open_for_service(transition), "ALARM", by=by, at=at)
+    if transition.silenced:
+        return None, ClaimOutcome.IGNORED
+    return _opened(transition, by=by, at=at)
+
+
+def _open_for_signal(transition: AlarmTransition) -> Incident | None:
+    if not transition.signal:
+        return None
+    return (
+        Incident.objects.open()
+        .filter(platform_id=transition.platform_id, service_id=transition.service_id, signal=transition.signal)
+        .first()
+    )
+
+
+def _open_for_service(transition: AlarmTransition) -> Incident | None:
+    """An alarm that opens nothing by itself is still news for whoever works on its service."""
+    if transition.service_id is None:
+        return None
+    return Incident.objects.open().filter(service_id=transition.service_id).order_by("rank", "number").first()
+
+
+def _noted(
+    transition: AlarmTransition, incident: Incident | None, word: str, *, by: Actor, at: datetime
+) -> tuple[Incident | None, str]:
+    if incident is None:
+        return None, ClaimOutcome.IGNORED
+    _write(transition, incident, EntryKind.ALARM, word, by=by, at=at)
+    return incident, ClaimOutcome.ATTACHED
+
+
+def _recovered(
+    transition: AlarmTransition, same: Incident | None, *, by: Actor, at: datetime
+) -> tuple[Incident | None, str]:
+    """The metric is back: said on the incident that this alarm opened or joined, while that is not closed."""
+    incident = same
+    if incident is None:
+        told = AlarmClaim.objects.filter(
+            transition__alarm_id=transition.alarm_id,
+            transition_id__lt=transition.pk,
+            outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED],
+        )
+        last = told.select_related("incident").order_by("-transition_id").first()
+        incident = last.incident if last and last.incident and last.incident.closed_at is None else None
+    if incident is None:
+        return None, ClaimOutcome.IGNORED
+    _write(transition, incident, EntryKind.METRIC, "is back", by=by, at=at)
+    return incident, ClaimOutcome.RECOVERED
+
+
+def _write(transition: AlarmTransition, incident: Incident, kind: str, word: str, *, by: Actor, at: datetime) -> None:
+    name = transition.alarm.name
+    reason = f": {transition.reason}" if transition.reason else ""
+    body = f"{name} is back{reason}" if kind == EntryKind.METRIC else f"{name} {transition.from_state} → {word}{reason}"
+    data = {"transition": transition.pk, "alarm": transition.alarm_id, "to": transition.to_state}
+    append(incident, kind=kind, body=body, by=by, at=at, occurred_at=min(transition.at, at), data=data)
+    finish(incident, by=by, at=at, verb="alarm.noted", data={"transition": transition.pk})
+
+
+def _opened(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
+    severity = _severity(transition)
+    if severity is None:
+        return None, ClaimOutcome.IGNORED
+    alarm = transition.alarm
+    detected_at = min(max(transition.at, transition.recorded_at), at)
+    incident = incident_declare(
+        by=by,
+        at=at,
+        declaration=Declaration(
+            platform_id=transition.platform_id,
+            title=alarm.name,
+            service=transition.service,
+            severity=severity,
+            detection_source=DetectionSource.AUTOMATED_ALERT,
+            summary=transition.reason,
+            impact_started_at=min(_impact_started(transition), detected_at),
+            detected_at=detected_at,
+            signal=transition.signal,
+            take_command=False,
+        ),
+    )
+    _write(transition, incident, EntryKind.ALARM, "ALARM", by=by, at=at)
+    return incident, ClaimOutcome.OPENED
+
+
+def _impact_started(transition: AlarmTransition) -> datetime:
+    """The start of the first period that breached: `at` is the end of the last one."""
+    rule = transition.alarm.rule
+    return transition.at - timedelta(seconds=rule.period * rule.datapoints) if rule is not None else transition.at
+
+
+def _severity(transition: AlarmTransition) -> Severity | None:
+    """The alarm's own severity when the incident scheme holds it, else the incident severity of the same rank."""
+    given = transition.severity
+    if given is not None and given.scheme.kind == SchemeKind.INCIDENT:
+        return given
+    try:
+        return severity_of_rank(transition.platform_id, given.rank if given is not None else DEFAULT_RANK)
+    except NoSeverityError:
+        return None

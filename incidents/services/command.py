@@ -1,0 +1,72 @@
+"""Acknowledging, taking command, and the other roles."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from incidents.choices import SINGLE_ROLES, EntryKind, IncidentRole
+from incidents.errors import CommandTakenError, IncidentError
+from incidents.models import Incident, RoleAssignment
+from incidents.services import notices
+from incidents.services.base import change, finish, lock
+from incidents.services.declare import take_command
+from incidents.services.timeline import append
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.core.models import VersionConflictError
+from opsportal.platforms.models import Membership
+
+
+@transaction.atomic
+def incident_acknowledge(*, by: Actor, at: datetime, incident: Incident, expected: int) -> Incident:
+    """Acknowledge and take command: a race that one person wins.
+
+    Raises CommandTakenError with the winner's name, VersionConflictError, TransitionError.
+    """
+    current = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
+    if current.commander_id is not None and current.commander_id != by.user_id:
+        holder = (
+            RoleAssignment.objects.filter(incident=current, role=IncidentRole.COMMANDER, renounced_at__isnull=True)
+            .select_related("user")
+            .get()
+        )
+        raise CommandTakenError(holder.user.name, holder.assumed_at)
+    if current.commander_id == by.user_id:
+        return current
+    if current.version != expected:
+        raise VersionConflictError(current)
+    take_command(current, by=by, at=at)
+    finish(current, by=by, at=at, verb="incident.acknowledged")
+    return current
+
+
+@transaction.atomic
+def role_assign(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, role: str, user_id: int, note: str = ""
+) -> Incident:
+    """Give a role to a member of the platform; a role of one person passes on. Raises IncidentError."""
+    current = lock(incident, expected=expected)
+    if not current.is_open:
+        raise IncidentError("Roles are held while an incident is open.")
+    if not Membership.objects.filter(platform_id=current.platform_id, user_id=user_id, user__is_active=True).exists():
+        raise IncidentError("Only an active member of the platform can hold a role.")
+    held = RoleAssignment.objects.filter(incident=current, role=role, renounced_at__isnull=True)
+    if held.filter(user_id=user_id).exists():
+        return current
+    person = User.objects.get(pk=user_id)
+    label = IncidentRole(role).label
+    if role == IncidentRole.COMMANDER and current.commander_id is None and user_id == by.user_id:
+        take_command(current, by=by, at=at)
+    else:
+        if role in SINGLE_ROLES:
+            for assignment in held:
+                assignment.update_versioned(expected=assignment.version, renounced_at=at, note=note)
+        assignment = RoleAssignment.objects.create(incident=current, role=role, user_id=user_id, assumed_at=at)
+        change(current, **({"commander_id": user_id} if role == IncidentRole.COMMANDER else {}))
+        said = f"took {label}" if user_id == by.user_id else f"gave {label} to {person.name}"
+        said += f": {note}" if note else ""
+        append(current, kind=EntryKind.ROLE, body=said, by=by, at=at, data={"role": role, "user": user_id})
+        if user_id != by.user_id:
+            notices.tell_role(current, label, user_id, assignment.pk, at)
+    finish(current, by=by, at=at, verb="role.assigned", data={"role": role, "user": user_id})
+    return current

@@ -1,0 +1,140 @@
+"""Opening an incident: by a person or by an alarm, always with clocks, timeline, notices and audit at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, IncidentRole, IncidentType
+from incidents.errors import IncidentError
+from incidents.lifecycle import START, Stage, check_times
+from incidents.models import Incident, RoleAssignment
+from incidents.services import clocks, notices
+from incidents.services.base import finish, mark_charts, next_number
+from incidents.services.timeline import append, start_timeline
+from opsportal.core.actor import Actor
+from opsportal.core.markdown import clean_text
+from opsportal.platforms.models import SchemeKind, Service, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What is known at the start. Everything but platform and title has a reasoned default."""
+
+    platform_id: int
+    title: str
+    service: Service | None = None
+    severity: Severity | None = None
+    type: str = IncidentType.DEGRADATION
+    detection_source: str = DetectionSource.TEAM_OBSERVATION
+    summary: str = ""
+    impact_started_at: datetime | None = None
+    detected_at: datetime | None = None
+    signal: str = ""
+    take_command: bool = True
+    declare_key: str | None = None
+
+
+class NoSeverityError(IncidentError):
+    """The platform has no severity scheme, so nothing can be rated."""
+
+    def __init__(self) -> None:
+        super().__init__("This platform has no severities yet: an admin adds them under Settings, or applies its pack.")
+
+
+def severity_of_rank(platform_id: int, rank: int) -> Severity:
+    """The incident severity of a platform nearest to `rank`, the worse of two. Raises NoSeverityError."""
+    rows = list(
+        Severity.objects.filter(scheme__platform_id=platform_id).select_related("scheme").order_by("rank", "pk")
+    )
+    own = [row for row in rows if row.scheme.kind == SchemeKind.INCIDENT] or rows
+    if not own:
+        raise NoSeverityError
+    nearest: Severity = min(own, key=lambda row: (abs(row.rank - rank), row.rank))
+    return nearest
+
+
+DEFAULT_RANK = 2  # a person who declares means it; milder is one click away
+
+
+def incident_declare(*, by: Actor, at: datetime, declaration: Declaration) -> Incident:
+    """Open an incident and, for a person, take command of it.
+
+    The same `declare_key` again returns the incident that exists. Raises IncidentError, TimeOrderError.
+    """
+    title = clean_text(declaration.title).strip()
+    if not title:
+        raise IncidentError("Say in a few words what is wrong.")
+    try:
+        with transaction.atomic():
+            return _open(by=by, at=at, declaration=declaration, title=title)
+    except IntegrityError:
+        if declaration.declare_key:
+            existing = Incident.objects.filter(declare_key=declaration.declare_key, platform_id=declaration.platform_id)
+            if found := existing.first():
+                return found
+        raise
+
+
+def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
+    severity = declaration.severity or severity_of_rank(declaration.platform_id, DEFAULT_RANK)
+    detected_at = declaration.detected_at or at
+    times = {
+        "impact_started_at": min(declaration.impact_started_at or detected_at, detected_at),
+        "detected_at": detected_at,
+        "declared_at": at,
+    }
+    check_times(times)
+    incident = Incident.objects.create(
+        number=next_number("incidents_incident_number"),
+        platform_id=declaration.platform_id,
+        service=declaration.service,
+        title=title[:200],
+        summary=clean_text(declaration.summary),
+        type=declaration.type,
+        severity=severity,
+        rank=severity.rank,
+        state=START.state.value,
+        stage=START.stage.value,
+        stage_times={Stage.DETECT.value: detected_at.isoformat()},
+        detection_source=declaration.detection_source,
+        signal=declaration.signal,
+        declare_key=declaration.declare_key,
+        is_restricted=declaration.type in RESTRICTED_TYPES,
+        declared_by_id=by.user_id,
+        **times,
+    )
+    start_timeline(incident)
+    source = DetectionSource(declaration.detection_source).label.lower()
+    append(
+        incident,
+        kind=EntryKind.STATE,
+        body=f"declared {severity.label}, found by {source}" + (f": {incident.summary}" if incident.summary else ""),
+        by=by,
+        at=at,
+        data={"state": "open", "severity": severity.label},
+    )
+    clocks.start_all(incident, detected_at)
+    if declaration.take_command and by.user_id is not None:
+        take_command(incident, by=by, at=at)
+    mark_charts(incident, by=by, at=at)
+    notices.tell_opened(incident, at)
+    finish(incident, by=by, at=at, verb="incident.declared", data={"number": incident.number, "rank": incident.rank})
+    return incident
+
+
+def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:
+    """Make `by` the commander of a locked incident that has none, and acknowledge it."""
+    from incidents.lifecycle import acknowledge
+    from incidents.services.base import change, moved
+
+    assert by.user_id is not None
+    RoleAssignment.objects.create(incident=incident, role=IncidentRole.COMMANDER, user_id=by.user_id, assumed_at=at)
+    first = incident.acknowledged_at is None
+    changes = moved(incident, acknowledge(incident.position), at) | {"commander_id": by.user_id}
+    if first:
+        changes["acknowledged_at"] = at
+    change(incident, **changes)
+    took = clocks.acknowledge_clocks(incident, at)
+    said = f"acknowledged{took}, took command" if first else "took command"
+    append(incident, kind=EntryKind.ROLE, body=said, by=by, at=at, data={"role": "commander", "user": by.user_id})

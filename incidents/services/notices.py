@@ -1,0 +1,168 @@
+"""Who is told what: the only place of this room that writes outbox rows."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from incidents.choices import ClockKind
+from incidents.models import ActionItem, Incident, IncidentAccess, IncidentClock, Review, StatusUpdate
+from opsportal.core.formats import stamp
+from opsportal.notifications.services import Audience, Recipient, members, notify, people
+from opsportal.platforms.models import Role
+
+RESPONDERS: Final = (Role.OPERATOR, Role.COMMANDER, Role.ADMIN)
+DECIDERS: Final = (Role.COMMANDER, Role.ADMIN)
+
+
+def _members(incident: Incident, roles: Iterable[str]) -> list[Recipient]:
+    """Active members of the platform with one of `roles`; of a restricted incident only those who may know of it."""
+    if incident.is_restricted:
+        named = IncidentAccess.objects.filter(incident=incident).values_list("user_id", flat=True)
+        known = {*named, incident.commander_id, incident.declared_by_id} - {None}
+        return people(*known)
+    return members(Audience(incident.platform_id, tuple(roles)))
+
+
+def _send(
+    incident: Incident,
+    *,
+    key: str,
+    kind: str,
+    to: Sequence[Recipient],
+    subject: str,
+    body: str,
+    at: datetime,
+    url: str = "",
+) -> None:
+    if not to:
+        return
+    notify(
+        key=key,
+        kind=kind,
+        to=to,
+        subject=subject,
+        body=body,
+        url=url or incident.url,
+        group_key=f"incident:{incident.pk}",
+        at=at,
+        platform_id=incident.platform_id,
+    )
+
+
+def tell_opened(incident: Incident, at: datetime) -> None:
+    """Everyone who may respond."""
+    label = incident.severity.label
+    _send(
+        incident,
+        key=f"incident:{incident.pk}:opened",
+        kind="incident.opened",
+        to=_members(incident, RESPONDERS),
+        subject=f"{label} {incident.reference}: {incident.title}",
+        body=f"{incident.reference} ({label}) was opened {stamp(at)}. {incident.summary}".strip(),
+        at=at,
+    )
+
+
+def tell_severity(incident: Incident, before: str, why: str, at: datetime) -> None:
+    _send(
+        incident,
+        key=f"incident:{incident.pk}:severity:{incident.version}",
+        kind="incident.severity",
+        to=_members(incident, RESPONDERS),
+        subject=f"{incident.reference} is now {incident.severity.label} (was {before})",
+        body=why or incident.title,
+        at=at,
+    )
+
+
+def tell_state(incident: Incident, word: str, at: datetime) -> None:
+    """Mitigated, resolved, reopened, closed."""
+    _send(
+        incident,
+        key=f"incident:{incident.pk}:{word}:{incident.version}",
+        kind="incident.state",
+        to=_members(incident, RESPONDERS),
+        subject=f"{incident.reference} {word}: {incident.title}",
+        body=incident.resolution or incident.title,
+        at=at,
+    )
+
+
+def tell_update(update: StatusUpdate, at: datetime) -> None:
+    incident = update.incident
+    _send(
+        incident,
+        key=f"incident:{incident.pk}:update:{update.pk}",
+        kind="incident.update",
+        to=_members(incident, Role.values),
+        subject=f"{incident.reference} {update.get_state_display()}: {incident.title}",
+        body=update.body,
+        at=at,
+    )
+
+
+def tell_clock(clock: IncidentClock, at: datetime) -> None:
+    """The commander, or everyone who could take command; an escalation goes to those who decide."""
+    incident = clock.incident
+    nobody_has_it = incident.commander_id is None
+    roles = DECIDERS if clock.kind == ClockKind.ESCALATE else RESPONDERS
+    everyone = nobody_has_it or clock.kind == ClockKind.ESCALATE
+    to = _members(incident, roles) if everyone else people(incident.commander_id or 0)
+    label = ClockKind(clock.kind).label
+    word = "escalation is due" if clock.kind == ClockKind.ESCALATE else f"{label.lower()} was missed"
+    _send(
+        incident,
+        key=f"clock:{clock.pk}:fired",
+        kind="incident.clock",
+        to=to,
+        subject=f"{incident.reference}: {word}",
+        body=f"{label}: {clock.rule_text} ({clock.source_text}), due {stamp(clock.due_at)}.",
+        at=at,
+    )
+
+
+def tell_role(incident: Incident, role_label: str, user_id: int, assignment_id: int, at: datetime) -> None:
+    _send(
+        incident,
+        key=f"role:{assignment_id}",
+        kind="incident.role",
+        to=people(user_id),
+        subject=f"{incident.reference}: you are {role_label}",
+        body=incident.title,
+        at=at,
+    )
+
+
+def tell_review(review: Review, word: str, at: datetime) -> None:
+    """Ask for a second reader, or say that a review was published or sent back."""
+    incident = review.incident
+    if word == "sent back":
+        to = people(review.author_id or 0)
+    else:
+        to = [one for one in _members(incident, (*RESPONDERS, Role.MANAGER)) if one.user_id != review.author_id]
+    _send(
+        incident,
+        key=f"review:{review.pk}:{word}:{review.version}",
+        kind="incident.review",
+        to=to,
+        subject=f"Review of {incident.reference} {word}: {incident.title}",
+        body=f"The review of {incident.reference} is {word}.",
+        at=at,
+        url=review.url,
+    )
+
+
+def tell_action_item(item: ActionItem, at: datetime) -> None:
+    """Its owner."""
+    if item.owner_id is None or item.incident is None:
+        return
+    _send(
+        item.incident,
+        key=f"action-item:{item.pk}:owner:{item.version}",
+        kind="incident.action_item",
+        to=people(item.owner_id),
+        subject=f"{item.reference} is yours: {item.title}",
+        body=f"From {item.incident.reference}" + (f", due {item.due_date:%d %b %Y}." if item.due_date else "."),
+        at=at,
+        url="/actions/",
+    )

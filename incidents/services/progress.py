@@ -1,0 +1,159 @@
+"""Moving through the life cycle: stages, mitigated, resolved, closed, reopened."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from incidents import lifecycle
+from incidents.choices import ClockKind, EntryKind, StageChoice
+from incidents.errors import IncidentError
+from incidents.lifecycle import Stage
+from incidents.models import Incident, Review
+from incidents.services import clocks, notices
+from incidents.services.base import change, finish, lock, mark_charts, moved
+from incidents.services.reviews import draft, review_is_required
+from incidents.services.timeline import append, check_occurred
+from opsportal.core.actor import Actor
+from opsportal.core.formats import duration
+from opsportal.core.markdown import clean_text
+
+
+@transaction.atomic
+def incident_advance(*, by: Actor, at: datetime, incident: Incident, expected: int, stage: str) -> Incident:
+    """Move between the working stages, forward or back. Raises TransitionError."""
+    current = lock(incident, expected=expected)
+    position = lifecycle.advance(current.position, Stage(stage))
+    before = StageChoice(current.stage).label
+    change(current, **moved(current, position, at))
+    append(
+        current,
+        kind=EntryKind.STAGE,
+        body=f"{before} → {StageChoice(stage).label}",
+        by=by,
+        at=at,
+        data={"from": before, "to": stage},
+    )
+    if lifecycle.is_responding(position):
+        clocks.done(current, ClockKind.RESPOND, at)
+    finish(current, by=by, at=at, verb="stage.changed", data={"stage": stage})
+    return current
+
+
+@transaction.atomic
+def incident_mitigate(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, note: str = "", mitigated_at: datetime | None = None
+) -> Incident:
+    """Users are served again. Raises TransitionError, TimeOrderError, IncidentError."""
+    current = lock(incident, expected=expected)
+    check_occurred(mitigated_at, at)
+    when = mitigated_at or at
+    change(current, **moved(current, lifecycle.mitigate(current.position), at), mitigated_at=when)
+    clocks.stop(current, ClockKind.ESCALATE, at)
+    said = f"marked mitigated after {duration(when - current.impact_started_at)}"
+    append(
+        current,
+        kind=EntryKind.STATE,
+        body=said + (f": {clean_text(note)}" if note else ""),
+        by=by,
+        at=at,
+        occurred_at=when,
+        data={"state": "mitigated"},
+    )
+    notices.tell_state(current, "mitigated", at)
+    finish(current, by=by, at=at, verb="incident.mitigated")
+    return current
+
+
+@transaction.atomic
+def incident_resolve(
+    *,
+    by: Actor,
+    at: datetime,
+    incident: Incident,
+    expected: int,
+    resolution: str = "",
+    resolved_at: datetime | None = None,
+) -> Incident:
+    """It is over: the working clocks end, the review's clock starts. Raises TransitionError, TimeOrderError."""
+    current = lock(incident, expected=expected)
+    check_occurred(resolved_at, at)
+    when = resolved_at or at
+    changes = moved(current, lifecycle.resolve(current.position), at) | {"resolved_at": when}
+    if resolution.strip():
+        changes["resolution"] = clean_text(resolution).strip()
+    if current.mitigated_at is None:
+        changes["mitigated_at"] = when
+    change(current, **changes)
+    clocks.acknowledge_clocks(current, at)
+    clocks.done(current, ClockKind.RESOLVE, when)
+    for kind in (ClockKind.ESCALATE, ClockKind.UPDATE):
+        clocks.stop(current, kind, when)
+    clocks.start(current, ClockKind.REVIEW, when)
+    append(
+        current,
+        kind=EntryKind.STATE,
+        body=f"resolved after {duration(current.lasted(at))}"
+        + (f": {current.resolution}" if resolution.strip() else ""),
+        by=by,
+        at=at,
+        occurred_at=when,
+        data={"state": "resolved"},
+    )
+    mark_charts(current, by=by, at=at)
+    notices.tell_state(current, "resolved", at)
+    finish(current, by=by, at=at, verb="incident.resolved")
+    return current
+
+
+@transaction.atomic
+def incident_close(*, by: Actor, at: datetime, incident: Incident, expected: int) -> Incident:
+    """End the record: impact, cause and resolution stand, and a review that is due is open (M-PIR-03).
+
+    Raises IncidentError naming what is missing, TransitionError.
+    """
+    current = lock(incident, expected=expected)
+    position = lifecycle.close(current.position)
+    texts = {
+        "impact": current.users_affected or current.impact_business or current.impact_technical,
+        "cause": current.cause,
+        "resolution": current.resolution,
+    }
+    missing = [name for name, text in texts.items() if not text.strip()]
+    if missing:
+        raise IncidentError(f"Write {' and '.join(missing)} first: every closed incident is documented.")
+    if review_is_required(current) and not Review.objects.filter(incident=current).exists():
+        draft(current, by=by, at=at)
+    change(current, **moved(current, position, at), closed_at=at)
+    append(current, kind=EntryKind.STATE, body="closed", by=by, at=at, data={"state": "closed"})
+    finish(current, by=by, at=at, verb="incident.closed")
+    return current
+
+
+@transaction.atomic
+def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: int, why: str) -> Incident:
+    """It came back. Raises TransitionError, IncidentError without a reason or with another open for its signal."""
+    if not why.strip():
+        raise IncidentError("Say why it is opened again.")
+    current = lock(incident, expected=expected)
+    position = lifecycle.reopen(current.position)
+    twin = Incident.objects.open().filter(
+        platform_id=current.platform_id, service_id=current.service_id, signal=current.signal
+    )
+    if current.signal and (other := twin.first()) is not None:
+        raise IncidentError(f"{other.reference} is open for the same signal; go on there.")
+    change(current, **moved(current, position, at), resolved_at=None, mitigated_at=None, closed_at=None)
+    clocks.stop(current, ClockKind.REVIEW, at)
+    for kind in (ClockKind.UPDATE, ClockKind.RESOLVE):
+        clocks.start(current, kind, at)
+    append(
+        current,
+        kind=EntryKind.STATE,
+        body=f"opened again: {clean_text(why).strip()}",
+        by=by,
+        at=at,
+        data={"state": "open"},
+    )
+    mark_charts(current, by=by, at=at)
+    notices.tell_state(current, "opened again", at)
+    finish(current, by=by, at=at, verb="incident.reopened")
+    return current

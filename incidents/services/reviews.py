@@ -1,0 +1,136 @@
+"""Post-incident reviews: drafted from the record without AI, published by another person (M-PIR)."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
+from incidents.drafting import draft_sections
+from incidents.errors import IncidentError
+from incidents.models import Incident, Review, ReviewApproval, ReviewSection
+from incidents.services import clocks, notices
+from incidents.services.base import finish
+from incidents.services.timeline import append
+from opsportal.core.actor import Actor
+from opsportal.core.markdown import clean_text
+from opsportal.core.models import VersionConflictError
+
+MAX_SECTION = 50_000
+
+
+def review_is_required(incident: Incident) -> bool:
+    """Whether this incident may not close without a review: the two worst ranks, or a policy that sets its clock."""
+    if incident.rank <= clocks.REVIEW_REQUIRED_RANK:
+        return True
+    return incident.clocks.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True).exists()
+
+
+def draft(incident: Incident, *, by: Actor, at: datetime) -> Review:
+    """Write the draft inside the caller's transaction; its author is the commander until someone submits it."""
+    review = Review.objects.create(incident=incident, author_id=incident.commander_id, drafted_at=at)
+    ReviewSection.objects.bulk_create(
+        [
+            ReviewSection(review=review, key=key, title=title, position=position, body=body)
+            for position, (key, title, body) in enumerate(draft_sections(incident), start=1)
+        ]
+    )
+    append(incident, kind=EntryKind.REVIEW, body="review drafted from the record", by=by, at=at)
+    return review
+
+
+@transaction.atomic
+def review_draft(*, by: Actor, at: datetime, incident: Incident) -> Review:
+    """The incident's review, drafted now when there is none yet. Raises IncidentError while it is open."""
+    current = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
+    existing = Review.objects.filter(incident=current).first()
+    if existing is not None:
+        return existing
+    if current.is_open:
+        raise IncidentError("Resolve the incident first: the review is drafted from its record.")
+    review = draft(current, by=by, at=at)
+    notices.tell_review(review, "drafted", at)
+    finish(current, by=by, at=at, verb="review.drafted", data={"review": review.pk})
+    return review
+
+
+def _locked(review: Review, expected: int, *states: str) -> Review:
+    current = Review.objects.select_for_update(of=("self",), no_key=True).select_related("incident").get(pk=review.pk)
+    if current.version != expected:
+        raise VersionConflictError(current)
+    if current.state not in states:
+        raise IncidentError(f"The review is {current.get_state_display().lower()}.")
+    return current
+
+
+@transaction.atomic
+def review_section_edit(*, by: Actor, at: datetime, section: ReviewSection, expected: int, body: str) -> ReviewSection:
+    """Write one section; two people on two sections never collide. Raises VersionConflictError, IncidentError."""
+    if len(body) > MAX_SECTION:
+        raise IncidentError(f"A section has at most {MAX_SECTION:,} characters.")
+    # The review's row is locked too: what is being published is not edited underneath.
+    review = (
+        Review.objects.select_for_update(of=("self",), no_key=True).select_related("incident").get(pk=section.review_id)
+    )
+    if review.state == ReviewState.PUBLISHED:
+        raise IncidentError("The review is published; its text stands.")
+    section.update_versioned(expected=expected, body=clean_text(body), edited_by_id=by.user_id, edited_at=at)
+    # A changed text is a changed review: a reader agrees to the version he read.
+    review.update_versioned(expected=review.version)
+    finish(review.incident, by=by, at=at, verb="review.edited", data={"review": review.pk, "section": section.key})
+    return section
+
+
+@transaction.atomic
+def review_submit(*, by: Actor, at: datetime, review: Review, expected: int) -> Review:
+    """Ask for a second reader; who submits is the author from now on. Raises IncidentError."""
+    current = _locked(review, expected, ReviewState.DRAFT)
+    current.update_versioned(expected=expected, state=ReviewState.IN_REVIEW, author_id=by.user_id, submitted_at=at)
+    append(current.incident, kind=EntryKind.REVIEW, body="submitted the review", by=by, at=at)
+    notices.tell_review(current, "ready to read", at)
+    finish(current.incident, by=by, at=at, verb="review.submitted", data={"review": current.pk})
+    return current
+
+
+def _answer(current: Review, *, by: Actor, at: datetime, expected: int, verdict: str, note: str) -> None:
+    if by.user_id is None:
+        raise IncidentError("Only a person reads a review.")
+    ReviewApproval.objects.create(
+        review=current, review_version=expected, user_id=by.user_id, verdict=verdict, note=clean_text(note), at=at
+    )
+
+
+@transaction.atomic
+def review_send_back(*, by: Actor, at: datetime, review: Review, expected: int, note: str) -> Review:
+    """Return the review to its author with a reason. Raises IncidentError."""
+    if not note.strip():
+        raise IncidentError("Say what is missing.")
+    current = _locked(review, expected, ReviewState.IN_REVIEW)
+    _answer(current, by=by, at=at, expected=expected, verdict=Verdict.SENT_BACK, note=note)
+    current.update_versioned(expected=expected, state=ReviewState.DRAFT, submitted_at=None)
+    append(
+        current.incident,
+        kind=EntryKind.REVIEW,
+        body=f"sent the review back: {clean_text(note).strip()}",
+        by=by,
+        at=at,
+    )
+    notices.tell_review(current, "sent back", at)
+    finish(current.incident, by=by, at=at, verb="review.returned", data={"review": current.pk})
+    return current
+
+
+@transaction.atomic
+def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, note: str = "") -> Review:
+    """Agree to this version and publish it: another person than the author. Raises IncidentError."""
+    current = _locked(review, expected, ReviewState.IN_REVIEW)
+    if by.user_id is None or by.user_id == current.author_id:
+        raise IncidentError("Another person than its author reads and publishes a review.")
+    _answer(current, by=by, at=at, expected=expected, verdict=Verdict.AGREED, note=note)
+    current.update_versioned(
+        expected=expected, state=ReviewState.PUBLISHED, published_at=at, published_by_id=by.user_id
+    )
+    clocks.done(current.incident, ClockKind.REVIEW, at)
+    append(current.incident, kind=EntryKind.REVIEW, body="read, agreed and published the review", by=by, at=at)
+    notices.tell_review(current, "published", at)
+    finish(current.incident, by=by, at=at, verb="review.published", data={"review": current.pk})
+    return current

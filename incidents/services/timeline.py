@@ -1,0 +1,126 @@
+"""Appending to a timeline: gap-free numbers, a resent line stored once, all live."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, connection, transaction
+
+from incidents.choices import EntryKind
+from incidents.errors import IncidentError
+from incidents.models import Incident, TimelineEntry, TimelineHead
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.core.live import touch
+from opsportal.core.markdown import clean_text
+
+MAX_BODY: Final = 10_000
+CLOCK_SKEW: Final = timedelta(minutes=1)
+
+# Number and entry in one statement: the head's row lock is held for one round trip, whoever else writes.
+_APPEND: Final = """
+WITH head AS (
+    UPDATE incidents_timelinehead SET last_number = last_number + 1 WHERE incident_id = %(incident)s
+    RETURNING last_number
+)
+INSERT INTO incidents_timelineentry
+    (incident_id, number, kind, occurred_at, recorded_at, author_id, source, body, data, client_key, supersedes_id)
+SELECT %(incident)s, head.last_number, %(kind)s, %(occurred_at)s, %(recorded_at)s, %(author)s, %(source)s, %(body)s,
+    %(data)s, %(client_key)s, %(supersedes)s
+FROM head RETURNING id, number
+"""
+
+
+def append(  # noqa: PLR0913 - one row, its fields by name
+    incident: Incident,
+    *,
+    kind: str,
+    body: str,
+    by: Actor,
+    at: datetime,
+    occurred_at: datetime | None = None,
+    data: Mapping[str, Any] | None = None,
+    client_key: str | None = None,
+    supersedes: TimelineEntry | None = None,
+) -> TimelineEntry:
+    """Write one entry inside the caller's transaction and wake who is looking. Raises IntegrityError on a resend."""
+    entry = TimelineEntry(
+        incident=incident,
+        kind=kind,
+        occurred_at=occurred_at or at,
+        recorded_at=at,
+        author_id=by.user_id,
+        source="" if by.user_id else by.name[:60],
+        body=clean_text(body)[:MAX_BODY],
+        data=dict(data or {}),
+        client_key=client_key or None,
+        supersedes=supersedes,
+    )
+    data_field = TimelineEntry._meta.get_field("data")
+    values = {
+        "incident": incident.pk,
+        "kind": entry.kind,
+        "occurred_at": entry.occurred_at,
+        "recorded_at": entry.recorded_at,
+        "author": entry.author_id,
+        "source": entry.source,
+        "body": entry.body,
+        "data": data_field.get_db_prep_save(entry.data, connection),
+        "client_key": entry.client_key,
+        "supersedes": supersedes.pk if supersedes else None,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND, values)
+        entry.pk, entry.number = cursor.fetchone()
+    touch(f"incident:{incident.pk}", entry.number)
+    return entry
+
+
+def start_timeline(incident: Incident) -> None:
+    """Give a new incident its counter."""
+    TimelineHead.objects.create(incident=incident)
+
+
+def entry_log(
+    *,
+    by: Actor,
+    at: datetime,
+    incident: Incident,
+    body: str,
+    kind: str = EntryKind.LOG,
+    occurred_at: datetime | None = None,
+    client_key: str = "",
+) -> TimelineEntry:
+    """Log a line. The same `client_key` again returns the entry that is already there. Raises IncidentError."""
+    if not body.strip():
+        raise IncidentError("Write what happened.")
+    if len(body) > MAX_BODY:
+        raise IncidentError(f"A line has at most {MAX_BODY:,} characters; put the rest into a second one.")
+    check_occurred(occurred_at, at)
+    try:
+        # The savepoint also takes back the number, so that a resend leaves no gap.
+        with transaction.atomic():
+            entry = append(
+                incident, kind=kind, body=body, by=by, at=at, occurred_at=occurred_at, client_key=client_key or None
+            )
+            record(
+                by=by,
+                at=at,
+                verb="incidents.entry.logged",
+                obj_kind="incident",
+                obj_id=incident.pk,
+                platform_id=incident.platform_id,
+                data={"entry": entry.pk},
+            )
+    except IntegrityError:
+        existing = TimelineEntry.objects.filter(incident=incident, client_key=client_key or None).first()
+        if existing is None:
+            raise
+        return existing
+    return entry
+
+
+def check_occurred(occurred_at: datetime | None, at: datetime) -> None:
+    """Nothing is logged before it happened. Raises IncidentError."""
+    if occurred_at is not None and occurred_at > at + CLOCK_SKEW:
+        raise IncidentError("This time is still to come; log it when it has happened.")

@@ -1,0 +1,49 @@
+"""Telling people: a status update, which starts the next update clock."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from incidents.choices import Audience, ClockKind, EntryKind, UpdateState
+from incidents.errors import IncidentError
+from incidents.lifecycle import Position, Stage, State
+from incidents.models import Incident, StatusUpdate
+from incidents.services import clocks, notices
+from incidents.services.base import change, finish, lock, moved
+from incidents.services.timeline import append
+from opsportal.core.actor import Actor
+from opsportal.core.markdown import clean_text
+
+
+@transaction.atomic
+def update_post(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, state: str, audience: str, body: str
+) -> StatusUpdate:
+    """Post a status update. The update clock is met (or missed) and starts again. Raises IncidentError."""
+    body = clean_text(body).strip()
+    if not body:
+        raise IncidentError("Write what people should know.")
+    current = lock(incident, expected=expected)
+    if current.state == State.CLOSED:
+        raise IncidentError("The incident is closed; reopen it to post an update.")
+    update = StatusUpdate.objects.create(
+        incident=current, state=state, audience=audience, body=body, author_id=by.user_id, published_at=at
+    )
+    stages = moved(current, Position(State.OPEN, Stage.COMMUNICATE), at)
+    is_before = current.is_open and current.stage in (Stage.DETECT, Stage.ASSESS, Stage.RESPOND)
+    change(current, **(stages if is_before else {}))
+    clocks.done(current, ClockKind.UPDATE, at)
+    if current.is_open:
+        clocks.start(current, ClockKind.UPDATE, at)
+    who = "published" if audience == Audience.PUBLIC else "told colleagues"
+    append(
+        current,
+        kind=EntryKind.UPDATE,
+        body=f"{who} **{UpdateState(state).label}**: “{body}”",
+        by=by,
+        at=at,
+        data={"update": update.pk, "audience": audience, "state": state},
+    )
+    notices.tell_update(update, at)
+    finish(current, by=by, at=at, verb="update.posted", data={"update": update.pk})
+    return update
