@@ -1,6 +1,18 @@
-"""People, sessions, tokens and personal settings."""
+"""People's own settings, sessions and tokens."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from opsportal.accounts.views import settings, tokens
 
 app_name = "accounts"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("settings/", settings.settings_index, name="settings"),
+    path("settings/me/", settings.settings_person, name="settings-person"),
+    path("settings/sessions/", settings.session_list, name="sessions"),
+    path("settings/sessions/others/end/", settings.session_end_others, name="session-end-others"),
+    path("settings/sessions/<int:pk>/end/", settings.session_end, name="session-end"),
+    path("settings/tokens/", tokens.token_list, name="tokens"),
+    path("settings/tokens/add/", tokens.token_add, name="token-add"),
+    path("settings/tokens/<int:pk>/revoke/", tokens.token_end, name="token-revoke"),
+    path("accounts/confirm/", settings.confirm, name="confirm"),
+]

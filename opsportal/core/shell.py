@@ -84,7 +84,20 @@ class Shell:
     can_declare: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SettingLink:
+    """One card of the settings index."""
+
+    order: int
+    label: str
+    text: str
+    icon: str
+    url_name: str
+    action: str
+
+
 _nav: dict[str, _NavEntry] = {}
+_settings: dict[str, SettingLink] = {}
 _platform_source: list[Callable[[Actor], Sequence[PlatformChoice]]] = []
 _health_source: list[Callable[[], Health]] = []
 _worst_source: list[Callable[[Actor], int | None]] = []
@@ -97,11 +110,20 @@ def register_nav(
     icon: str,
     url_name: str,
     action: str,
-    *,
     count: Callable[[Actor], int] | None = None,
 ) -> None:
     """Add a line to the rail, shown to whoever may do `action`; `count` is the number beside it."""
     _nav[name] = _NavEntry(order, name, label, icon, url_name, action, count)
+
+
+def register_setting(order: int, label: str, text: str, icon: str, url_name: str, action: str) -> None:
+    """Add a card to the settings index, shown to whoever may do `action`."""
+    _settings[url_name] = SettingLink(order, label, text, icon, url_name, action)
+
+
+def setting_links(actor: Actor) -> list[SettingLink]:
+    """The cards this actor may open, in order."""
+    return [link for link in sorted(_settings.values(), key=lambda row: row.order) if allows(actor, link.action)]
 
 
 def register_platforms(source: Callable[[Actor], Sequence[PlatformChoice]]) -> None:
@@ -152,15 +174,22 @@ def selected_platform(request: HttpRequest) -> PlatformChoice | None:
     return chosen
 
 
+def _exists(url_name: str) -> bool:
+    """Whether this installation has the room."""
+    try:
+        reverse(url_name)
+    except NoReverseMatch:
+        return False
+    return True
+
+
 def _nav_items(request: HttpRequest, actor: Actor) -> list[NavItem]:
     items, best = [], ""
     shown = [entry for entry in sorted(_nav.values(), key=lambda entry: entry.order) if allows(actor, entry.action)]
     urls: dict[str, str] = {}
     for entry in shown:
-        try:
+        if _exists(entry.url_name):
             urls[entry.name] = reverse(entry.url_name)
-        except NoReverseMatch:
-            continue
     for url in urls.values():  # the longest address that this page lies below is the current one
         below = request.path == url if url == "/" else request.path.startswith(url)
         best = url if below and len(url) > len(best) else best
@@ -192,7 +221,7 @@ def _shell(request: HttpRequest) -> Shell:
         counts={item.name: item.count for item in nav},
         health=_health_source[0]() if _health_source else Health(),
         worst_rank=_worst_source[0](actor) if _worst_source else None,
-        can_declare=allows(actor, "incidents.incident_declare"),
+        can_declare=_exists("incidents:declare") and allows(actor, "incidents.incident_declare"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 
 from opsportal.core.models import PlatformQuerySet, VersionedModel
 
@@ -32,6 +33,9 @@ class Platform(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("platforms:detail", args=[self.key])
 
     @property
     def platform_id(self) -> int:

@@ -1,0 +1,50 @@
+"""Reads about platforms and their people."""
+
+from collections.abc import Mapping, Sequence
+
+from allauth.mfa.models import Authenticator
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from opsportal.accounts.models import Invitation, User
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Membership, Platform, Severity
+
+
+def roles_by_platform(user_id: int) -> Mapping[int, str]:
+    """Platform id -> role of one person, in one query."""
+    return dict(Membership.objects.filter(user_id=user_id).values_list("platform_id", "role"))
+
+
+def choosable_platforms(actor: Actor) -> Sequence[Platform]:
+    """What the platform switcher offers."""
+    return list(readable_platforms(actor).order_by("name", "pk"))
+
+
+def readable_platforms(actor: Actor) -> QuerySet[Platform]:
+    """A member's platforms; a portal administrator knows of every one."""
+    everything: QuerySet[Platform] = Platform.objects.all()
+    return everything if actor.is_portal_admin else Platform.objects.visible_to(actor)
+
+
+def readable_people(actor: Actor) -> QuerySet[User]:
+    """Everybody for a portal administrator, else the people of the actor's platforms."""
+    people = User.objects.annotate(
+        has_mfa=Exists(Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP))
+    )
+    if actor.is_portal_admin or actor.sees_all:
+        return people
+    mine = Membership.objects.filter(platform_id__in=actor.platform_ids, user=OuterRef("pk"))
+    return people.filter(Q(Exists(mine)) | Q(pk=actor.user_id))
+
+
+def open_invitations(actor: Actor, at: object) -> list[Invitation]:
+    """Invitations not used yet that this actor may see: all, or those into the actor's platforms."""
+    rows = Invitation.objects.filter(accepted_at=None, expires_at__gt=at, email__gt="").select_related("invited_by")
+    if not actor.is_portal_admin:
+        rows = rows.filter(roles__has_any_keys=[str(pk) for pk in actor.platform_ids])
+    return list(rows.order_by("-created_at", "-pk"))
+
+
+def severity_of(platform_id: int, kind: str, rank: int) -> Severity | None:
+    """The platform's own word for a rank on its "alert" or "incident" scheme, or None where it has none."""
+    return Severity.objects.filter(scheme__platform_id=platform_id, scheme__kind=kind, rank=rank).order_by("pk").first()
