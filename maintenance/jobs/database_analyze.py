@@ -14,6 +14,7 @@ from opsportal.core.models import JSON
 from opsportal.plans.execution import CallFailedError, register_executor
 from opsportal.plans.models import PlanCall, RiskClass
 from opsportal.plans.services import PlanDraft, PlannedCall
+from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.database import DatabaseTargetError, maintain, read_rows
 
 KIND: Final = "database-analyze"
@@ -66,7 +67,7 @@ def execute(call: PlanCall) -> Mapping[str, JSON]:
             raise CallFailedError(f"{call.target} is not there any more; nothing was done to it.")
         maintain(database.maintainer, "ANALYZE {}.{}", names)
         after = read_rows(database.reader, STATS_SQL, names)
-    except DatabaseTargetError as error:
+    except (DatabaseTargetError, BlockedAddressError) as error:
         raise CallFailedError(f"{call.target}: {error}") from error
     return {"before": before[0], "after": after[0] if after else None}
 

@@ -1,0 +1,89 @@
+"""A job from its plan to its evidence, against a real database."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from psycopg import Connection
+from pytest_django import Settings
+
+from maintenance.loops import jobs, windows
+from maintenance.models import Job, JobRun, JobRunState
+from maintenance.services.jobs import job_run_execute, job_run_plan
+from maintenance.services.windows import window_now
+from monitoring.models import TargetDatabase, Verdict
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.plans.models import Approval, PlanState
+from opsportal.plans.services import plan_decide
+from opsportal.platforms.models import Platform
+from tests.factories.maintenance import PORTAL, window
+
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run(platform: Platform, at: datetime, owner_connection: Connection[object], settings: Settings) -> JobRun:
+    """A planned run of ANALYZE on the test's own database, which stands for a platform's."""
+    owner_connection.execute(
+        "CREATE TABLE IF NOT EXISTS stock (id int); INSERT INTO stock SELECT generate_series(1, 50)"
+    )
+    here = connection.settings_dict
+    settings.TARGET_SOCKETS = {"database": [here["HOST"]]}
+    TargetDatabase.objects.create(
+        platform=platform,
+        key="shop",
+        name="Shop",
+        socket_dir=here["HOST"],
+        database=here["NAME"],
+        reader_role="ops_owner",
+        maintainer_role="ops_owner",
+    )
+    weekly = window(platform, rule="")
+    job = Job.objects.create(
+        platform=platform,
+        key="analyze",
+        name="Analyze",
+        kind="database-analyze",
+        params={"database": "shop"},
+        window=weekly,
+    )
+    occurrence = window_now(by=PORTAL, at=at, window=weekly)
+    return job_run_plan(by=PORTAL, at=at, job=job, occurrence=occurrence)
+
+
+def approve(run: JobRun, by: Actor, at: datetime) -> None:
+    plan_decide(
+        by=by,
+        at=at,
+        plan=run.plan,
+        verdict=Approval.Verdict.APPROVED,
+        seen_hash=run.plan.content_hash,
+        expected=run.plan.version,
+    )
+
+
+def test_an_approved_run_analyzes_and_keeps_evidence(
+    run: JobRun, at: datetime, commander: User, actor_for: ActorFor
+) -> None:
+    assert run.plan.calls.filter(target="shop: public.stock").exists()
+    approve(run, actor_for(commander), at)
+    assert job_run_execute(by=PORTAL, clock=lambda: at, run=run) == JobRunState.DONE
+    stock = run.plan.calls.get(target="shop: public.stock")
+    assert stock.result["after"]["changed"] == 0
+    assert run.evidence is not None
+    assert (run.evidence.verdict, run.evidence.asked["plan"]) == (Verdict.OK, run.plan.content_hash)
+
+
+def test_a_run_without_approval_is_shown_as_not_run(run: JobRun, at: datetime) -> None:
+    windows(at)
+    jobs(at + timedelta(hours=2))
+    run.refresh_from_db()
+    assert (run.state, run.plan.state) == (JobRunState.NOT_RUN, PlanState.EXPIRED)
+
+
+def test_planning_twice_gives_one_plan(run: JobRun, at: datetime) -> None:
+    again = job_run_plan(by=PORTAL, at=at, job=run.job, occurrence=run.occurrence)
+    assert again.pk == run.pk

@@ -1,0 +1,129 @@
+"""The pages of this room, with and without htmx."""
+
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import urlencode
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from maintenance.models import ChecklistItem, HandOver, ItemState, OperationsLogEntry
+from maintenance.services.windows import window_now
+from opsportal.accounts.models import User
+from opsportal.platforms.models import Platform
+from tests.factories.maintenance import PORTAL, checklist_run, window
+
+ClientFor = Callable[..., Client]
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.mark.parametrize(
+    "name", ["maintenance:checklists", "maintenance:operations-log", "maintenance:calendar", "plans:plans"]
+)
+def test_lists_say_what_would_be_here_when_empty(client_for: ClientFor, viewer: User, name: str) -> None:
+    answer = client_for(viewer).get(reverse(name))
+    assert answer.status_code == 200
+    assert 'class="void"' in answer.content.decode()
+
+
+def test_a_tick_without_script_returns_to_the_item(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    item = checklist_run(platform, at=at).items.get(position=1)
+    answer = client_for(operator).post(reverse("maintenance:item-tick", args=[item.pk]), {"version": 1})
+    assert answer.status_code == 303
+    assert answer["Location"].endswith(f"#checklist-item-{item.pk}")
+    item.refresh_from_db()
+    assert item.state == ItemState.DONE
+
+
+def test_a_second_tick_answers_409_with_name_and_list(
+    client_for: ClientFor, operator: User, commander: User, platform: Platform, at: datetime
+) -> None:
+    item = checklist_run(platform, at=at).items.get(position=1)
+    url = reverse("maintenance:item-tick", args=[item.pk])
+    client_for(operator).post(url, {"version": 1})
+    answer = client_for(commander).post(url, {"version": 1}, headers=HTMX)
+    assert answer.status_code == 409
+    assert f"{operator.name} was first" in answer.content.decode()
+
+
+def test_a_viewer_sees_no_boxes_and_cannot_tick(
+    client_for: ClientFor, viewer: User, platform: Platform, at: datetime
+) -> None:
+    run = checklist_run(platform, at=at)
+    item = run.items.get(position=1)
+    client = client_for(viewer)
+    page = client.get(reverse("maintenance:checklist-run", args=[run.pk])).content.decode()
+    assert reverse("maintenance:item-tick", args=[item.pk]) not in page
+    assert client.post(reverse("maintenance:item-tick", args=[item.pk]), {"version": 1}).status_code == 403
+    item.refresh_from_db()
+    assert item.version == 1
+
+
+def test_a_stranger_finds_nothing(client_for: ClientFor, stranger: User, platform: Platform, at: datetime) -> None:
+    run = checklist_run(platform, at=at)
+    client = client_for(stranger)
+    assert client.get(reverse("maintenance:checklist-run", args=[run.pk])).status_code == 404
+    tick = reverse("maintenance:item-tick", args=[run.items.get(position=1).pk])
+    assert client.post(tick, {"version": 1}).status_code == 404
+    assert not ChecklistItem.objects.filter(run=run, state=ItemState.DONE).exists()
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", "9223372036854775808", "1\x00"])
+def test_a_bad_version_is_refused_with_a_sentence(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime, version: str
+) -> None:
+    item = checklist_run(platform, at=at).items.get(position=1)
+    answer = client_for(operator).post(reverse("maintenance:item-tick", args=[item.pk]), {"version": version})
+    assert answer.status_code in (400, 422)
+    item.refresh_from_db()
+    assert item.state == ItemState.OPEN
+
+
+def test_the_selected_item_shows_what_was_asked(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    run = checklist_run(platform, at=at)
+    item = run.items.get(position=2)
+    url = reverse("maintenance:checklist-run", args=[run.pk])
+    page = client_for(operator).get(url, {"item": item.pk}).content.decode()
+    assert "No check belongs to this item" in page
+
+
+def test_a_signed_hand_over_reaches_the_log(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    run = checklist_run(platform, at=at)
+    answer = client_for(operator).post(
+        reverse("maintenance:hand-over", args=[run.pk]), {"version": 0, "body": "Watch the batch.", "sign": "1"}
+    )
+    assert answer.status_code == 303
+    assert HandOver.objects.get(run=run).signed_at is not None
+    assert OperationsLogEntry.objects.filter(text="Handed over after Morning.").exists()
+
+
+def test_a_log_line_is_stored_clean_or_refused(
+    client_for: ClientFor, operator: User, platform: Platform, bad_text: str
+) -> None:
+    body = urlencode({"platform": platform.pk, "text": bad_text}, errors="surrogatepass")
+    url = reverse("maintenance:operations-log-add")
+    answer = client_for(operator).post(url, body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code in (303, 400, 413, 422)
+    stored = OperationsLogEntry.objects.filter(platform=platform).values_list("text", flat=True)
+    assert not any("\x00" in text for text in stored)
+
+
+@pytest.mark.parametrize("month", ["2026-13", "x", "0000-01", "99999-01"])
+def test_a_nonsense_month_is_a_400(client_for: ClientFor, viewer: User, month: str) -> None:
+    assert client_for(viewer).get(reverse("maintenance:calendar"), {"month": month}).status_code == 400
+
+
+def test_the_calendar_shows_the_window_of_the_month(
+    client_for: ClientFor, viewer: User, platform: Platform, at: datetime
+) -> None:
+    occurrence = window_now(by=PORTAL, at=at, window=window(platform, rule=""))
+    page = client_for(viewer).get(reverse("maintenance:calendar"), {"month": "2026-03"}).content.decode()
+    assert reverse("maintenance:window", args=[occurrence.pk]) in page
