@@ -10,7 +10,9 @@ from django.db.models import Count
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Decision, DecisionQuerySet, DecisionStatus
 
-_CONSEQUENCE: Final = re.compile(r"^\s*[-*]\s*(?:(?P<good>Good|✅)|(?P<bad>Bad|❌))\s*(?:[,:]?\s*because:?)?\s*(?P<text>.+)$")
+_CONSEQUENCE: Final = re.compile(
+    r"^\s*[-*]\s*(?:(?P<good>Good|✅)|(?P<bad>Bad|❌))\s*(?:[,:]?\s*because:?)?\s*(?P<text>.+)$"
+)
 
 
 @dataclass(frozen=True, slots=True)

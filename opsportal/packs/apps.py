@@ -13,6 +13,6 @@ class PacksConfig(AppConfig):
             "packs.pack_view",
         )  # fmt: skip
         shell.register_setting(
-            65, "Policy", "What the guides decide: figures, targets, contradictions, each with its source.", "scroll-text",
+            65, "Policy", "What the guides decide: figures, targets, contradictions.", "scroll-text",
             "packs:policy", "packs.policy_view",
         )  # fmt: skip

@@ -74,7 +74,11 @@ def parse_document(text: str, file: str, *, first_line: int = 1) -> Document:
     """Parse YAML; raises PackError naming the line for bad syntax, a repeated key or a file too large."""
     if len(text) > MAX_BYTES:
         raise PackError([Problem(file, 1, "", f"is larger than {MAX_BYTES} characters")])
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + first_line
+        raise PackError([Problem(file, line, "", f"has a character that YAML refuses: {error.reason}")]) from error
     try:
         node = loader.get_single_node()
         if node is None:
@@ -101,7 +105,9 @@ def _walk(node: yaml.Node, path: FieldPath, file: str, first_line: int) -> Itera
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise PackError([Problem(file, key.start_mark.line + first_line, field_name(path), "has a key that is no word")])
+                raise PackError(
+                    [Problem(file, key.start_mark.line + first_line, field_name(path), "has a key that is no word")]
+                )
             inner = _walk(value, (*path, str(key.value)), file, first_line)
             # The key's line is the field's line: a block value begins on the next one.
             yield next(inner)[0], key.start_mark.line + first_line
@@ -128,8 +134,8 @@ def read_decision(path: Path, file: str) -> Document:
     if not isinstance(front.data, dict):
         raise PackError([Problem(file, 2, "", "must begin with fields such as 'number: 1'")])
     data, lines = dict(front.data), dict(front.lines)
-    section, start = "", head.count("\n") + 3
-    for number, line in enumerate(body.split("\n"), start=start - 1):
+    section = ""
+    for number, line in enumerate(body.split("\n"), start=head.count("\n") + 3):
         if line.startswith("## "):
             section = line[3:].strip().lower()
             if section not in SECTIONS or section in data:

@@ -109,7 +109,9 @@ def read_pack(reference: str) -> Pack:
         file = path.relative_to(directory).as_posix()
         is_decision = path.parent == directory / "decisions" and path.suffix == ".md"
         if not is_decision and file not in FILES:
-            problems.append(Problem(file, 1, "", f"is not a file of a pack; those are {', '.join(FILES)}, decisions/*.md"))
+            problems.append(
+                Problem(file, 1, "", f"is not a file of a pack; those are {', '.join(FILES)}, decisions/*.md")
+            )
             continue
         try:
             document = read_decision(path, file) if is_decision else read_document(path, file)
@@ -121,7 +123,11 @@ def read_pack(reference: str) -> Pack:
             decisions.append(document)
         else:
             documents[file] = document
-    problems += [Problem(file, 1, "", "is missing; an empty list says 'not in guide'") for file in FILES if not (directory / file).is_file()]
+    problems += [
+        Problem(file, 1, "", "is missing; an empty list says 'not in guide'")
+        for file in FILES
+        if not (directory / file).is_file()
+    ]
     if problems:
         raise PackError(sorted(problems))
     head = documents["platform.yaml"].data
@@ -136,7 +142,12 @@ def _items(documents: dict[str, Document]) -> Iterator[PackItem]:
     yield PackItem("platform", key, {**head.data["platform"], "guide": head.data["pack"]["guide"]}, head, ("platform",))
     if "document" in head.data:
         yield PackItem("document", "guide", head.data["document"], head, ("document",))
-    for kind, name in (("environment", "environments"), ("contact", "contacts"), ("calendar", "calendars"), ("link", "links")):
+    for kind, name in (
+        ("environment", "environments"),
+        ("contact", "contacts"),
+        ("calendar", "calendars"),
+        ("link", "links"),
+    ):
         yield from _listed(kind, head, name)
     severities = documents["severities.yaml"]
     for path, data in _entries(severities, "schemes"):

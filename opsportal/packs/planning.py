@@ -78,7 +78,9 @@ class PackPlan:
     @property
     def token(self) -> str:
         """Names exactly this plan, so that what is applied is what was confirmed."""
-        return data_hash({"changes": [[c.kind, c.key, c.action, c.data, [f.here for f in c.fields]] for c in self.changes]})
+        return data_hash(
+            {"changes": [[c.kind, c.key, c.action, c.data, [f.here for f in c.fields]] for c in self.changes]}
+        )
 
 
 def pack_plan(pack: Pack) -> PackPlan:

@@ -1,8 +1,10 @@
 """What a schema cannot say: keys used once, names that lead somewhere, rules and zones that exist."""
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import available_timezones
 
 from maintenance.jobs.registry import PLANNERS
@@ -42,36 +44,46 @@ class _Names:
             item.key: {level["label"] for level in item.data["levels"]} for item in pack.of("severity-scheme")
         }
         self.ranks = {item.key: {level["rank"] for level in item.data["levels"]} for item in pack.of("severity-scheme")}
-        self.zones = available_timezones()
+        self.zones: AbstractSet[object] = available_timezones()
         self.checks = registered_checks()
 
     def problems(self, item: PackItem) -> Iterator[Problem]:
         yield from self._common(item)
-        match item.kind:
-            case "severity-scheme":
-                yield from _ranks(item)
-            case "severity-alias":
-                known = self.ranks.get(item.data["scheme"], set())
-                yield from self._name(item, ("rank",), item.data["rank"], known, "level of that scheme")
-            case "clock":
-                label = item.key.rsplit(".", 1)[0]
-                yield from self._name(item, (), label, self.labels.get("incident", set()), "label of the incident scheme")
-            case "threshold":
-                labels = self.labels.get("alert", set())
-                yield from self._name(item, ("severity",), item.data["severity"], labels, "label of the alert scheme")
-                if item.data["datapoints"] > item.data["evaluation_periods"]:
-                    yield item.problem(("datapoints",), "must not be more than evaluation_periods")
-                yield from self._metrics(item)
-            case "slo":
-                yield from self._metrics(item)
-            case "checklist":
-                yield from self._checks(item)
-            case "window":
-                for index, service in enumerate(item.data.get("services", ())):
-                    yield from self._name(item, ("services", index), service, self.services, "service")
-            case "job":
-                yield from self._name(item, ("window",), item.data["window"], self.windows, "window")
-                yield from self._name(item, ("kind",), item.data["kind"], set(PLANNERS), "kind of job")
+        own = {
+            "severity-scheme": _ranks,
+            "severity-alias": self._alias,
+            "clock": self._clock,
+            "threshold": self._threshold,
+            "slo": self._metrics,
+            "checklist": self._checks,
+            "window": self._window,
+            "job": self._job,
+        }.get(item.kind)
+        if own is not None:
+            yield from own(item)
+
+    def _alias(self, item: PackItem) -> Iterator[Problem]:
+        known = self.ranks.get(item.data["scheme"], set())
+        yield from self._name(item, ("rank",), item.data["rank"], known, "level of that scheme")
+
+    def _clock(self, item: PackItem) -> Iterator[Problem]:
+        known = self.labels.get("incident", set())
+        yield from self._name(item, (), item.key.rsplit(".", 1)[0], known, "label of the incident scheme")
+
+    def _threshold(self, item: PackItem) -> Iterator[Problem]:
+        labels = self.labels.get("alert", set())
+        yield from self._name(item, ("severity",), item.data["severity"], labels, "label of the alert scheme")
+        if item.data["datapoints"] > item.data["evaluation_periods"]:
+            yield item.problem(("datapoints",), "must not be more than evaluation_periods")
+        yield from self._metrics(item)
+
+    def _window(self, item: PackItem) -> Iterator[Problem]:
+        for index, service in enumerate(item.data.get("services", ())):
+            yield from self._name(item, ("services", index), service, self.services, "service")
+
+    def _job(self, item: PackItem) -> Iterator[Problem]:
+        yield from self._name(item, ("window",), item.data["window"], self.windows, "window")
+        yield from self._name(item, ("kind",), item.data["kind"], set(PLANNERS), "kind of job")
 
     def _common(self, item: PackItem) -> Iterator[Problem]:
         data = item.data
@@ -89,7 +101,9 @@ class _Names:
                 yield from self._name(item, ("schedule", "zone"), schedule["zone"], self.zones, "zone")
             yield from _rule(item, schedule["cron"])
 
-    def _name(self, item: PackItem, field: FieldPath, value: object, known: Set[object], what: str) -> Iterator[Problem]:
+    def _name(
+        self, item: PackItem, field: FieldPath, value: object, known: AbstractSet[object], what: str
+    ) -> Iterator[Problem]:
         if value not in known:
             yield item.problem(field, f"{value!r} is no {what}" + _near(known))
 
@@ -113,13 +127,28 @@ class _Names:
                 yield item.problem(("items", index, "key"), f"{entry['key']} stands in this list more than once")
             for number, check in enumerate(entry.get("checks", ())):
                 place: FieldPath = ("items", index, "checks", number)
-                yield from self._name(item, (*place, "check"), check["check"], self.checks, "evidence check")
+                yield from self._name(item, (*place, "check"), check["check"], set(self.checks), "evidence check")
                 params = check.get("params", {})
+                yield from self._params(item, (*place, "params"), check["check"], params)
                 service, metric = params.get("service"), params.get("metric")
                 if service and metric and f"{service}.{metric}" not in self.metrics:
                     yield item.problem((*place, "params", "metric"), f"{service} has no metric {metric!r}")
                 if "job" in params:
                     yield from self._name(item, (*place, "params", "job"), params["job"], self.jobs, "job")
+
+    def _params(self, item: PackItem, place: FieldPath, name: str, params: Mapping[str, Any]) -> Iterator[Problem]:
+        known = self.checks[name].params if name in self.checks else params
+        for param, value in params.items():
+            if param not in known:
+                yield item.problem((*place, param), f"{name} takes no {param!r}" + _near(set(known)))
+            elif name in self.checks and not _fits(value, known[param]):
+                yield item.problem((*place, param), f"must be a {known[param].__name__}")
+
+
+def _fits(value: object, wanted: type) -> bool:
+    if isinstance(value, bool):
+        return wanted is bool
+    return isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
 
 
 def _ranks(item: PackItem) -> Iterator[Problem]:
@@ -140,6 +169,6 @@ def _rule(item: PackItem, cron: str) -> Iterator[Problem]:
             yield item.problem(("schedule", "cron"), f"{cron!r} never comes")
 
 
-def _near(known: Set[object]) -> str:
+def _near(known: AbstractSet[object]) -> str:
     few = 12
     return f"; known are {', '.join(sorted(map(str, known)))}" if 0 < len(known) <= few else ""

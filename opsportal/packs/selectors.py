@@ -49,9 +49,15 @@ def pack_rows() -> list[PackRow]:
         found = applied.get(platform.pk, {}) if platform else {}
         rows.append(
             PackRow(
-                name, head.version, head.guide, head.platform_key, platform,
-                found.get("version", ""), found.get("last"), found.get("number", 0),
-            )  # fmt: skip
+                name,
+                head.version,
+                head.guide,
+                head.platform_key,
+                platform,
+                found.get("version", ""),
+                found.get("last"),
+                found.get("number", 0),
+            )
         )
     return rows
 

@@ -12,7 +12,7 @@ from opsportal.accounts.models import User
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.packs.documents import PackError
-from opsportal.packs.kinds import KINDS, Context, data_hash
+from opsportal.packs.kinds import KINDS, data_hash
 from opsportal.packs.models import PackObject
 from opsportal.packs.pack import Pack, pack_names, read_pack
 from opsportal.packs.planning import Action, Change, PackPlan, pack_plan
@@ -62,7 +62,8 @@ def pack_apply(
     """Write what differs; applying twice changes nothing.
 
     What was edited here is kept and reported unless `overwrite_drift`. `confirmed` is the token of the plan that a
-    person agreed to; `admin` becomes the first admin of a platform that the pack makes. Raises PackError, PlanChangedError, LevelInUseError, VersionConflictError; then nothing is written.
+    person agreed to; `admin` becomes the first admin of a platform that the pack makes.
+    Raises PackError, PlanChangedError, LevelInUseError, VersionConflictError; then nothing is written.
     """
     pack = load_pack(reference)
     platform = Platform.objects.select_for_update().filter(key=pack.platform_key).first()
@@ -77,9 +78,9 @@ def pack_apply(
 
 
 def _write(plan: PackPlan, platform: Platform, *, by: Actor, at: datetime, overwrite: bool) -> tuple[Change, ...]:
-    context = plan.pack.context
     written: dict[str, dict[str, str]] = defaultdict(dict)
     kept: list[Change] = []
+    done: list[PackObject] = []
     for change in plan.changes:
         if change.item is None or change.data is None:
             PackObject.objects.filter(platform=platform, kind=change.kind, key=change.key).delete()
@@ -90,13 +91,28 @@ def _write(plan: PackPlan, platform: Platform, *, by: Actor, at: datetime, overw
             if change.action is not Action.UNCHANGED:
                 KINDS[change.kind].write(platform, change.key, change.data, by=by, at=at)
                 written[change.kind][_code(change.key)] = change.action.value
-            _remember(change, platform, plan.pack, context, at)
+            done.append(
+                PackObject(
+                    platform=platform,
+                    kind=change.kind,
+                    key=change.key,
+                    applied_hash=data_hash(change.data),
+                    applied_at=at,
+                    pack_version=plan.pack.version,
+                    declared=change.item.data,
+                )
+            )
+    _remember(done, platform)
     for kind, keys in written.items():
-        data = {"pack": plan.pack.name, "version": plan.pack.version, "kind": kind, "objects": keys}
         record(
-            by=by, at=at, verb="packs.object.applied", obj_kind="platform", obj_id=platform.pk,
-            platform_id=platform.pk, data=data,
-        )  # fmt: skip
+            by=by,
+            at=at,
+            verb="packs.object.applied",
+            obj_kind="platform",
+            obj_id=platform.pk,
+            platform_id=platform.pk,
+            data={"pack": plan.pack.name, "version": plan.pack.version, "kind": kind, "objects": keys},
+        )
     return tuple(kept)
 
 
@@ -105,13 +121,18 @@ def _code(key: str) -> str:
     return key.replace(" ", "_")
 
 
-def _remember(change: Change, platform: Platform, pack: Pack, context: Context, at: datetime) -> None:
-    if change.item is None or change.data is None:
-        return
-    applied = {"applied_hash": data_hash(change.data), "pack_version": pack.version, "declared": change.item.data}
-    known = PackObject.objects.filter(platform=platform, kind=change.kind, key=change.key)
-    # Rows that say the same already keep the time at which it was applied.
-    if not known.filter(**applied).exists():
-        PackObject.objects.update_or_create(
-            platform=platform, kind=change.kind, key=change.key, defaults={**applied, "applied_at": at}
-        )
+def _remember(done: list[PackObject], platform: Platform) -> None:
+    """Keep what was applied as the next comparison's base; a row that says the same already keeps its time."""
+    said = ("applied_hash", "pack_version", "declared")
+    known = {(row.kind, row.key): row for row in PackObject.objects.filter(platform=platform)}
+    changed = []
+    for row in done:
+        before = known.get((row.kind, row.key))
+        if before is None or any(getattr(before, name) != getattr(row, name) for name in said):
+            changed.append(row)
+    PackObject.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["platform", "kind", "key"],
+        update_fields=[*said, "applied_at"],
+    )

@@ -51,7 +51,7 @@ def _checklist(row: ChecklistTemplate) -> Data:
 
 
 def _checklist_write(platform: Platform, key: str, data: Data, *, by: Actor, at: datetime) -> None:
-    del by, at
+    del by
     source = source_columns(data)
     columns = {
         "name": data["name"],
@@ -65,7 +65,7 @@ def _checklist_write(platform: Platform, key: str, data: Data, *, by: Actor, at:
         **source,
     }
     found = ChecklistTemplate.objects.filter(platform=platform, key=key).first()
-    template: Any = save(found, lambda: ChecklistTemplate(platform=platform, key=key), columns)
+    template: Any = save(found, lambda: ChecklistTemplate(platform=platform, key=key, active_since=at), columns)
     present = {item.key: item for item in template.items.all()}
     for position, item in enumerate(data["items"], start=1):
         fields = {**item, "position": position, **source}

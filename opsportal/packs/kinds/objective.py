@@ -24,7 +24,11 @@ ERROR_RATE: Final = "error-rate"
 
 def _term(context: Context, service: str, metric: str, stat: str, **more: Any) -> Data:
     selector = context.selector(service, metric)
-    term = {"namespace": selector.get("namespace"), "metric": selector.get("name"), "dimensions": selector.get("dimensions")}
+    term = {
+        "namespace": selector.get("namespace"),
+        "metric": selector.get("name"),
+        "dimensions": selector.get("dimensions"),
+    }
     return {**term, "stat": stat, **more}
 
 
@@ -59,7 +63,10 @@ def _threshold_declare(data: Data, context: Context) -> Data:
     indicator, service = data["indicator"], data["service"]
     if "value" in indicator:
         return {**own, "metric": _metric_key(context, service, indicator["value"]), "stat": data["stat"]}
-    return {**own, **{role: [_metric_key(context, service, term) for term in terms] for role, terms in indicator.items()}}
+    return {
+        **own,
+        **{role: [_metric_key(context, service, term) for term in terms] for role, terms in indicator.items()},
+    }
 
 
 def _threshold(row: AlarmRule) -> Data:
@@ -101,8 +108,7 @@ def _threshold_write(platform: Platform, key: str, data: Data, *, by: Actor, at:
 THRESHOLD = Kind(
     name="threshold",
     load=lambda platform: {
-        row.key: _threshold(row)
-        for row in platform.alarm_rules.select_related("service", "severity").order_by("pk")
+        row.key: _threshold(row) for row in platform.alarm_rules.select_related("service", "severity").order_by("pk")
     },
     write=_threshold_write,
     shape=_threshold_shape,

@@ -38,9 +38,7 @@ def _policy_row(platform: Platform, key: str) -> PolicyEntry | None:
 
 def _policy_load(platform: Platform) -> dict[str, Data]:
     rows = platform.policy_entries.exclude(group__in=[TARGET_GROUP, DOCUMENT_GROUP]).order_by("pk")
-    return {
-        row.key: {"group": row.group, "title": row.title, "value": row.value, **_common(row)} for row in rows
-    }
+    return {row.key: {"group": row.group, "title": row.title, "value": row.value, **_common(row)} for row in rows}
 
 
 def _policy_write(platform: Platform, key: str, data: Data, *, by: Actor, at: datetime) -> None:

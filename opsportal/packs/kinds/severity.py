@@ -24,7 +24,9 @@ class LevelInUseError(Exception):
 
 def _scheme_shape(data: Data, context: Context) -> Data:
     del context
-    levels = [pick(level, rank=0, label="", name="", description="", pages=False, paging="none") for level in data["levels"]]
+    levels = [
+        pick(level, rank=0, label="", name="", description="", pages=False, paging="none") for level in data["levels"]
+    ]
     return {"name": data["name"], "levels": sorted(levels, key=lambda level: level["rank"]), **provenance(data)}
 
 
@@ -57,7 +59,9 @@ def _scheme_write(platform: Platform, key: str, data: Data, *, by: Actor, at: da
         try:
             row.delete()
         except ProtectedError as error:
-            raise LevelInUseError(f"{key} level {row.label} is not in the pack any more, but is still in use.") from error
+            raise LevelInUseError(
+                f"{key} level {row.label} is not in the pack any more, but is still in use."
+            ) from error
 
 
 def _scheme_declare(data: Data, context: Context) -> Data:

@@ -91,8 +91,10 @@ class Command(BaseCommand):
 
 def _line(change: Change) -> str:
     fields = ", ".join(field.field for field in change.fields)
-    return f"{change.action.value:<9} {change.kind} {change.key}" + (f"  {fields}" if fields else "") + (
-        f"  [{change.place}]" if change.place else ""
+    return (
+        f"{change.action.value:<9} {change.kind} {change.key}"
+        + (f"  {fields}" if fields else "")
+        + (f"  [{change.place}]" if change.place else "")
     )
 
 

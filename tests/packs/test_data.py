@@ -1,0 +1,122 @@
+"""What the five packs declare is what the five guides give."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from opsportal.packs.pack import Pack, PackItem, pack_names, read_pack
+
+GUIDES = {
+    "bookstore": "Bookstore",
+    "shop-management": "ShopMgmt",
+    "solemate": "SoleMate",
+    "phase-09": "Phase09",
+    "genai-demo": "GenAIDemo",
+}
+
+
+def _boxes(name: str) -> int:
+    return sum(len(item.data["items"]) for item in read_pack(name).of("checklist"))
+
+
+def _marked(pack: Pack) -> list[PackItem]:
+    return [item for item in pack.items if item.kind not in ("platform", "metric")]
+
+
+def test_the_five_platforms_are_there() -> None:
+    assert set(pack_names()) == set(GUIDES)
+
+
+def test_solemate_has_its_38_boxes() -> None:
+    assert _boxes("solemate") == 38
+
+
+def test_phase_09_has_its_29_boxes() -> None:
+    counts = [len(item.data["items"]) for item in read_pack("phase-09").of("checklist")]
+    assert counts == [7, 5, 5, 5, 7]
+    # The other four of the guide are action items of its example review and belong to no list.
+    assert sum(counts) == 29
+
+
+def test_shop_management_has_its_seven_decisions() -> None:
+    decisions = [item.data for item in read_pack("shop-management").of("decision")]
+    assert [decision["number"] for decision in decisions] == [1, 2, 3, 4, 5, 6, 7]
+    assert {decision["date"] for decision in decisions} == {"2024-01-01"}
+    assert [decision["number"] for decision in decisions if "alternatives" in decision] == [1]
+    assert [decision["number"] for decision in decisions if "implementation" in decision] == [2, 7]
+    assert [decision["number"] for decision in decisions if "consequences" not in decision] == [7]
+
+
+@pytest.mark.parametrize("name", sorted(GUIDES))
+def test_a_source_names_the_packs_own_guide(name: str) -> None:
+    for item in _marked(read_pack(name)):
+        source = item.data.get("source")
+        assert source is None or source.startswith(GUIDES[name]), f"{item.kind} {item.key}"
+
+
+@pytest.mark.parametrize("name", sorted(GUIDES))
+def test_a_portal_default_says_why(name: str) -> None:
+    for item in _marked(read_pack(name)):
+        if item.data.get("portal_default"):
+            assert item.data.get("note"), f"{item.kind} {item.key}"
+
+
+@pytest.mark.parametrize("name", sorted(GUIDES))
+def test_what_is_not_in_the_guide_has_no_figure(name: str) -> None:
+    for item in _marked(read_pack(name)):
+        if item.data.get("not_in_guide"):
+            figures = {"minutes", "value", "objective", "rto_minutes"} & set(item.data)
+            assert not figures, f"{item.kind} {item.key}"
+
+
+def test_every_contradiction_stays_visible() -> None:
+    found: Counter[str] = Counter()
+    for name in GUIDES:
+        for item in read_pack(name).items:
+            found.update(_conflicts(item.data))
+    assert set(found) == {f"C{number}" for number in range(1, 16)}
+
+
+def _conflicts(data: dict[str, Any]) -> list[str]:
+    own = list(data.get("conflicts", ()))
+    for inner in (*data.get("levels", ()), data.get("schedule", {})):
+        own += inner.get("conflicts", ())
+    return own
+
+
+def test_every_incident_level_has_every_clock() -> None:
+    for name in GUIDES:
+        pack = read_pack(name)
+        incident = next(item for item in pack.of("severity-scheme") if item.key == "incident")
+        assert len(pack.of("clock")) == 6 * len(incident.data["levels"])
+
+
+def test_shop_management_keeps_the_guides_rule_beside_the_fast_one() -> None:
+    rules = {item.key: item.data for item in read_pack("shop-management").of("threshold")}
+    guide, fast = rules["db-connections"], rules["db-connections-fast"]
+    assert (guide["stat"], guide["period"], guide["datapoints"], guide["evaluation_periods"]) == ("Average", 300, 2, 2)
+    assert "source" in guide
+    assert (fast["stat"], fast["period"], fast["datapoints"], fast["evaluation_periods"]) == ("Maximum", 60, 1, 1)
+    assert (fast["value"], fast["comparison"], fast["poll_every"], fast["portal_default"]) == (80, ">", 60, True)
+
+
+@pytest.mark.parametrize(
+    "name, key, minutes",
+    [
+        ("bookstore", "Sev 1.acknowledge", 15),
+        ("bookstore", "Sev 1.escalate", 30),
+        ("bookstore", "Sev 4.update", 30),
+        ("solemate", "P2.respond", 60),
+        ("solemate", "P4.respond", 1440),
+        ("phase-09", "P0.resolve", 60),
+        ("phase-09", "P2.respond", 120),
+        ("phase-09", "P1.review", 2880),
+        ("phase-09", "P0.respond", None),
+        ("phase-09", "P3.resolve", None),
+    ],
+)
+def test_clocks_are_the_guides(name: str, key: str, minutes: int | None) -> None:
+    clock = next(item for item in read_pack(name).of("clock") if item.key == key)
+    assert clock.data.get("minutes") == minutes
+    assert "source" in clock.data
