@@ -215,6 +215,9 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING
+        # Compressing takes twenty seconds of a first start, and loopback has nothing to gain.
+        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if LOCAL
         else "whitenoise.storage.CompressedManifestStaticFilesStorage",
     },
 }
