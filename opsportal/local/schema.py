@@ -8,6 +8,9 @@ from opsportal.local.environment import CHECKOUT, Home, write_private
 from opsportal.local.errors import StackError
 from opsportal.local.postgres import Cluster
 
+SCHEMA_PACKAGES = ("opsportal", "monitoring", "incidents", "maintenance")
+# Where migrations, models with their rights, grants and SQL functions stand.
+SCHEMA_PARTS = {"migrations", "models", "roles", "sql", "migrate"}
 MIGRATION_FOLDERS = ("*/migrations", "opsportal/*/migrations")
 
 
@@ -27,19 +30,32 @@ def refuse_schema_ahead(cluster: Cluster, home: Home) -> None:
             )
 
 
-class StaticStamp:
-    """Remembers from which files the static folder was collected, since compressing them takes seconds."""
+class Stamp:
+    """Remembers from which files something was made, so that a warm start need not make it again."""
 
-    def __init__(self, home: Home) -> None:
-        self._path = home.path / "static.stamp"
-        self._wanted = _fingerprint([CHECKOUT / "requirements.lock", *(CHECKOUT / "static").rglob("*")])
-        self._folder = home.path / "static"
+    def __init__(self, path: Path, wanted: str) -> None:
+        self._path, self._wanted = path, wanted
 
     def is_current(self) -> bool:
-        return self._folder.is_dir() and self._path.exists() and self._path.read_text() == self._wanted
+        return self._path.exists() and self._path.read_text() == self._wanted
 
     def keep(self) -> None:
         write_private(self._path, self._wanted)
+
+
+def static_stamp(home: Home) -> Stamp:
+    """The collected static files: compressing them takes seconds."""
+    wanted = _fingerprint([CHECKOUT / "requirements.lock", *(CHECKOUT / "static").rglob("*")])
+    return Stamp(home.path / "static.stamp", wanted)
+
+
+def schema_stamp(home: Home, cluster: Cluster) -> Stamp:
+    """The schema and the app role's rights; a migration undone by hand counts as a change."""
+    files = [CHECKOUT / "requirements.lock"]
+    for package in SCHEMA_PACKAGES:
+        files += [path for path in (CHECKOUT / package).rglob("*.py") if SCHEMA_PARTS & set(path.with_suffix("").parts)]
+    applied = cluster.rows("opsportal", "SELECT count(*), max(id) FROM django_migrations")
+    return Stamp(home.path / "schema.stamp", f"{_fingerprint(files)} {applied}")
 
 
 def _fingerprint(paths: Iterable[Path]) -> str:

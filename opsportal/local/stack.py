@@ -13,7 +13,7 @@ from opsportal.local import postgres, valkey
 from opsportal.local.bootstrap import environment_in_use
 from opsportal.local.environment import CHECKOUT, Home, home_of, require_free, wanted_port
 from opsportal.local.lock import HomeLock
-from opsportal.local.schema import StaticStamp, refuse_schema_ahead
+from opsportal.local.schema import refuse_schema_ahead, schema_stamp, static_stamp
 from opsportal.local.settings_env import process_environment, stack_settings
 from opsportal.local.supervisor import Child, StopAskedError, Supervisor
 from opsportal.local.terminal import progress, say
@@ -97,13 +97,17 @@ class Stack:
             supervisor.wait_ready()
 
     def _migrate(self) -> None:
-        stamp = StaticStamp(self.home)
-        steps = [("migrate", (*MANAGE, "migrate", "--no-input", "-v", "1"))]
-        if not stamp.is_current():
+        steps = []
+        if not schema_stamp(self.home, self.cluster).is_current():
+            steps.append(("migrate", (*MANAGE, "migrate", "--no-input", "-v", "1")))
+        if not static_stamp(self.home).is_current():
             steps.append(("static", (*MANAGE, "collectstatic", "--no-input", "-v", "0")))
-        with progress("database schema" + (" and static files" if len(steps) > 1 else "")):
-            self.supervisor.run_steps(*steps)
-        stamp.keep()
+        if steps:
+            with progress("database schema and static files"):
+                self.supervisor.run_steps(*steps)
+            # Looked at anew: the schema's stamp holds what is applied now.
+            schema_stamp(self.home, self.cluster).keep()
+            static_stamp(self.home).keep()
 
     def _prepare_people(self) -> None:
         arguments = ("demo", "seed") if self.is_demo else ("firstrun", "code")

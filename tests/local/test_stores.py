@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from opsportal.local import postgres, shopdb, valkey
-from opsportal.local.environment import CHECKOUT, Home
+from opsportal.local.environment import Home
 from opsportal.local.errors import StackError
-from opsportal.local.schema import StaticStamp, refuse_schema_ahead
+from opsportal.local.schema import refuse_schema_ahead, schema_stamp, static_stamp
 from opsportal.local.supervisor import Supervisor
 
 pytestmark = pytest.mark.usefixtures("signals")
@@ -91,9 +91,17 @@ def test_another_major_is_refused(home: Home) -> None:
 
 
 def test_static_files_are_collected_once_per_state(home: Home) -> None:
-    stamp = StaticStamp(home)
-    assert not stamp.is_current()
-    (home.path / "static").mkdir()
-    stamp.keep()
-    assert StaticStamp(home).is_current()
-    assert (CHECKOUT / "static").is_dir()
+    assert not static_stamp(home).is_current()
+    static_stamp(home).keep()
+    assert static_stamp(home).is_current()
+
+
+def test_a_migration_undone_by_hand_is_noticed(cluster: postgres.Cluster, shared_home: Home) -> None:
+    with psycopg.connect(cluster.url("ops_owner", "opsportal"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE django_migrations (id int, app text, name text)")
+        connection.execute("INSERT INTO django_migrations VALUES (1, 'audit', '0001_initial')")
+        schema_stamp(shared_home, cluster).keep()
+        assert schema_stamp(shared_home, cluster).is_current()
+        connection.execute("DELETE FROM django_migrations")
+        assert not schema_stamp(shared_home, cluster).is_current()
+        connection.execute("DROP TABLE django_migrations")
