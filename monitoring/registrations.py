@@ -2,7 +2,7 @@
 
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
-from opsportal.core.shell import register_nav
+from opsportal.core.shell import register_nav, register_setting
 from opsportal.schedule.probes import Probe, register_probe
 
 
@@ -44,4 +44,8 @@ def register() -> None:
         count=_firing_count,
     )
     register_nav(40, "slos", "SLOs", "target", "reports:slo", "monitoring.slo_view")
+    register_setting(
+        60, "AWS", "Accounts the portal reads, their roles and permissions", "cloud", "monitoring:connect-aws",
+        "monitoring.aws_account_view",
+    )  # fmt: skip
     register_probe("aws", _aws_probe)

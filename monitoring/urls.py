@@ -1,6 +1,34 @@
 """Routes of monitoring."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from monitoring.views import actions, aws, charts, pages, slos
 
 app_name = "monitoring"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("monitoring/", pages.overview, name="overview"),
+    path("monitoring/services/<int:pk>/", pages.service, name="service"),
+    path("monitoring/alarms/", pages.alarms, name="alarms"),
+    path("monitoring/alarms/<int:pk>/", pages.alarm, name="alarm"),
+    path("monitoring/alarms/<int:pk>/silence/", actions.silence, name="silence"),
+    path("monitoring/silences/<int:pk>/end/", actions.silence_stop, name="silence-end"),
+    path("monitoring/resources/", pages.resources, name="resources"),
+    path("monitoring/polls/", pages.polls, name="polls"),
+    path("monitoring/metrics/<int:pk>/chart/", charts.metric_chart, name="metric-chart"),
+    path("monitoring/metrics/<int:pk>/chart.svg", charts.metric_chart_svg, name="metric-chart-svg"),
+    path("monitoring/series/<int:pk>/chart/", charts.series_chart, name="series-chart"),
+    path("monitoring/series/<int:pk>/chart.svg", charts.series_chart_svg, name="series-chart-svg"),
+    path("monitoring/series/<int:pk>/points/", pages.series_points, name="series-points"),
+    path("slos/", slos.slos, name="slos"),
+    path("slos/<int:pk>/", slos.slo, name="slo"),
+    path("slos/<int:pk>/buckets/", slos.slo_buckets, name="slo-buckets"),
+    path("slos/<int:pk>/exclusions/new/", actions.exclusion, name="slo-exclusion"),
+    path("slos/exclusions/<int:pk>/void/", actions.exclusion_take_back, name="slo-exclusion-void"),
+    path("settings/aws/", aws.aws_accounts, name="connect-aws"),
+    path("settings/aws/connect/", aws.aws_connect, name="aws-connect"),
+    path("settings/aws/<int:pk>/", aws.aws_account, name="aws-account"),
+    path("settings/aws/<int:pk>/change/", aws.aws_change, name="aws-change"),
+    path("settings/aws/<int:pk>/check/", aws.aws_check, name="aws-check"),
+    path("settings/aws/<int:pk>/platforms/", aws.aws_source, name="aws-source"),
+    path("settings/aws/<int:pk>/disconnect/", aws.aws_disconnect, name="aws-disconnect"),
+]

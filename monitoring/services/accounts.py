@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
@@ -83,6 +84,23 @@ def account_put(
             data={"account": account_id, "changed": changed, "regions": list(regions)},
         )
     return account
+
+
+@transaction.atomic
+def cost_cap_set(*, by: Actor, at: datetime, account: AwsAccount, usd: Decimal) -> None:
+    """Where polling of common series stops in a month."""
+    if account.cost_cap_usd == usd:
+        return
+    account.update_versioned(expected=account.version, cost_cap_usd=usd)
+    record(
+        by=by,
+        at=at,
+        verb="monitoring.cost_cap.set",
+        obj_kind="monitoring.awsaccount",
+        obj_id=account.pk,
+        platform_id=None,
+        data={"usd": float(usd)},
+    )
 
 
 def _schedule(account: AwsAccount, at: datetime) -> None:

@@ -96,9 +96,9 @@ def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Dr
     )
     newest = points[-1] if points else None
     step = max(1, len(points) // DATA_ROWS)
+    labels = [(rule.severity.label if rule.severity else "limit", rule) for rule in rules]
     limits = "; ".join(
-        f"{rule.severity.label if rule.severity else 'limit'} {rule.get_comparison_display()} {number(rule.threshold, unit)}"
-        for rule in rules
+        f"{label} {rule.get_comparison_display()} {number(rule.threshold, unit)}" for label, rule in labels
     )
     return Drawing(
         title=title,

@@ -54,7 +54,7 @@ def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
     context = {
         "service": found,
         "span": span,
-        "spans": list(SPANS),
+        "range_views": [{"label": key, "href": f"?range={key}", "current": key == span.key} for key in SPANS],
         "metrics": reads.metrics_of(found),
         "alarms": rows,
         "firing": [row for row in rows if row.state == "alarm"],

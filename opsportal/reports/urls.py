@@ -5,4 +5,5 @@ from django.urls import URLPattern, URLResolver, include, path
 app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.reports.audit_urls")),
+    path("", include("opsportal.reports.slo_urls")),
 ]

@@ -8,3 +8,4 @@ import "./live.js";
 import "./drafts.js";
 import "./charts.js";
 import "./copy.js";
+import "./print.js";

@@ -1,0 +1,93 @@
+"""Posts: silences and exclusions."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from monitoring.forms import SHORT_SILENCE, ExclusionForm, SilenceForm, VoidForm
+from monitoring.models import Alarm, Silence, Slo, SloExclusion
+from monitoring.services.marks import exclusion_put, exclusion_void, silence_end, silence_put
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.clock import now
+from opsportal.core.gate import DeniedError, authorize
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent
+
+READ_WRITE = ("GET", "HEAD", "POST")
+
+
+@require_action("monitoring.silence_set", methods=READ_WRITE)
+@idempotent
+def silence(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Let one alarm call nobody for a while; an operator for two hours at most."""
+    alarm = get_object_or_404(Alarm.objects.visible_to(request.actor).select_related("platform", "service"), pk=pk)
+    authorize(request.actor, "monitoring.silence_set", alarm)
+    form = SilenceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        length = timedelta(minutes=form.cleaned_data["minutes"])
+        if length > SHORT_SILENCE and request.actor.has_role(alarm.platform_id, "operator"):
+            raise DeniedError("monitoring.silence_set", "An operator may silence for two hours at most.")
+        at = now()
+        silence_put(
+            by=request.actor, at=at, platform=alarm.platform, service=alarm.service, alarm=alarm, starts_at=at,
+            ends_at=at + length, reason=form.cleaned_data["reason"],
+        )  # fmt: skip
+        messages.success(request, f"{alarm.name} calls nobody for {form.cleaned_data['minutes']} minutes.")
+        return redirect_or_fragment(request, reverse("monitoring:alarm", args=[alarm.pk]))
+    status = 422 if request.method == "POST" else 200
+    return render_page(request, "monitoring/silence_new.html", {"alarm": alarm, "form": form}, status=status)
+
+
+@require_action("monitoring.silence_end", methods=("POST",))
+@idempotent
+def silence_stop(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """End a silence now."""
+    found = get_object_or_404(Silence.objects.visible_to(request.actor), pk=pk)
+    authorize(request.actor, "monitoring.silence_end", found)
+    expected = request.POST.get("version", "")
+    version = int(expected) if expected.isascii() and expected.isdigit() and len(expected) < 10 else found.version
+    silence_end(by=request.actor, at=now(), silence=found, expected=version)
+    messages.success(request, "The silence is over.")
+    return redirect_or_fragment(request, reverse("monitoring:alarms"))
+
+
+@require_action("monitoring.slo_exclusion_set", methods=READ_WRITE)
+@idempotent
+def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Leave a stretch of time out of the adjusted figures of one objective."""
+    slo = get_object_or_404(Slo.objects.visible_to(request.actor).select_related("platform"), pk=pk)
+    authorize(request.actor, "monitoring.slo_exclusion_set", slo)
+    form = ExclusionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        exclusion_put(
+            by=request.actor, at=now(), platform=slo.platform, service=None, slo=slo,
+            starts_at=form.cleaned_data["starts_at"], ends_at=form.cleaned_data["ends_at"],
+            reason=form.cleaned_data["reason"],
+        )  # fmt: skip
+        messages.success(request, "Left out of the adjusted figures; the raw ones stay as they are.")
+        return redirect_or_fragment(request, reverse("monitoring:slo", args=[slo.pk]))
+    status = 422 if request.method == "POST" else 200
+    return render_page(request, "monitoring/exclusion_new.html", {"slo": slo, "form": form}, status=status)
+
+
+@require_action("monitoring.slo_exclusion_void", methods=READ_WRITE)
+@idempotent
+def exclusion_take_back(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Take an exclusion back, with a reason; the row stays."""
+    rows = SloExclusion.objects.visible_to(request.actor).select_related("slo", "platform", "service")
+    found = get_object_or_404(rows, pk=pk, voided_at=None)
+    authorize(request.actor, "monitoring.slo_exclusion_void", found)
+    form = VoidForm(request.POST or None, initial={"version": found.version})
+    if request.method == "POST" and form.is_valid():
+        exclusion_void(
+            by=request.actor, at=now(), exclusion=found, reason=form.cleaned_data["reason"],
+            expected=form.cleaned_data["version"],
+        )  # fmt: skip
+        messages.success(request, "The time counts again.")
+        url = reverse("monitoring:slo", args=[found.slo_id]) if found.slo_id else reverse("monitoring:slos")
+        return redirect_or_fragment(request, url)
+    status = 422 if request.method == "POST" else 200
+    return render_page(request, "monitoring/exclusion_void.html", {"exclusion": found, "form": form}, status=status)

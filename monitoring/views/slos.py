@@ -1,0 +1,81 @@
+"""Objectives: the list, one in depth, and the buckets behind its figures."""
+
+from datetime import timedelta
+
+from django.core.exceptions import BadRequest
+from django.db.models import F
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+
+from monitoring.models import Slo, SloBucket
+from monitoring.selectors.slo_detail import slo_detail
+from monitoring.selectors.slo_report import Period, rolling, slo_rows, slos_of, versions_at
+from monitoring.views.ranges import range_of
+from monitoring.drawings import drawings
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.clock import now
+from opsportal.core.gate import allows, authorize
+from opsportal.core.htmx import render_page
+from opsportal.core.pagination import keyset_page
+from opsportal.core.shell import selected_platform
+
+
+@require_action("monitoring.slo_view")
+def slos(request: AuthorizedRequest) -> HttpResponse:
+    """What is promised, what it counts, and how it stands."""
+    chosen = selected_platform(request)
+    found = slos_of(request.actor, platform_id=chosen.pk if chosen else None)
+    context = {"rows": slo_rows(found, rolling(now())), "unbound": [slo for slo in found if not slo.terms.exists()]}
+    return render_page(request, "monitoring/slo_list.html", context)
+
+
+def _slo(request: AuthorizedRequest, pk: int) -> Slo:
+    rows = Slo.objects.visible_to(request.actor).select_related("platform", "service")
+    found = get_object_or_404(rows, pk=pk, enabled=True)
+    authorize(request.actor, "monitoring.slo_view", found)
+    return found
+
+
+@require_action("monitoring.slo_view")
+def slo(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One objective over its own window."""
+    found, at = _slo(request, pk), now()
+    version = versions_at([found], at).get(found.pk)
+    period: Period = rolling(at, days=version.window_days if version else 30)
+    rows = slo_rows([found], period)
+    detail = slo_detail(rows[0], period) if rows else None
+    context = {
+        "slo": found,
+        "period": period,
+        "detail": detail,
+        "row": rows[0] if rows else None,
+        "drawings": drawings(detail, period) if detail else None,
+        "versions": list(found.versions.order_by("-number")),
+        "terms": list(found.terms.select_related("series").order_by("role", "pk")),
+        "can_exclude": allows(request.actor, "monitoring.slo_exclusion_set", found),
+        "can_void": allows(request.actor, "monitoring.slo_exclusion_void", found),
+    }
+    return render_page(request, "monitoring/slo_detail.html", context)
+
+
+@require_action("monitoring.slo_view")
+def slo_buckets(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """The counted events behind a figure: `?from=&to=&res=5|60|1440`, each leading to the points it counts."""
+    found, at = _slo(request, pk), now()
+    span = range_of(request, at, default="24h")
+    asked = request.GET.get("res", "60")
+    if asked not in ("5", "60", "1440"):
+        raise BadRequest("Buckets have 5, 60 or 1440 minutes.")
+    rows = SloBucket.objects.filter(slo=found, res=int(asked), ts__gte=span.start, ts__lt=span.end)
+    if request.GET.get("bad"):
+        rows = rows.filter(total__gt=F("good"))
+    page = keyset_page(rows, order=("-ts",), cursor=request.GET.get("cursor"))
+    context = {
+        "slo": found,
+        "span": span,
+        "res": int(asked),
+        "step": timedelta(minutes=int(asked)),
+        "page": page,
+        "terms": list(found.terms.select_related("series").order_by("role", "pk")),
+    }
+    return render_page(request, "monitoring/slo_buckets.html", context)

@@ -1,0 +1,110 @@
+"""The SLO report: one row per objective, one of them in depth; print and CSV."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.urls import reverse
+
+from monitoring.selectors.slo_detail import slo_detail
+from monitoring.selectors.slo_report import Period, SloRow, month, quarter, rolling, slo_rows, slos_of
+from monitoring.drawings import drawings
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.clock import now
+from opsportal.core.gate import allows
+from opsportal.core.htmx import render_page
+from opsportal.core.shell import selected_platform
+
+HEAD = (
+    "platform", "objective", "target", "raw", "adjusted", "good", "total", "left_out_total", "budget_events",
+    "budget_left", "budget_left_minutes", "burn_1h", "forecast", "coverage", "before", "state", "as_of",
+)  # fmt: skip
+
+
+def _period(text: str, at: datetime) -> Period:
+    """`30d`, `2026-10` or `2026-q3`; raises BadRequest."""
+    if text in ("", "30d"):
+        return rolling(at)
+    found = re.fullmatch(r"(20\d\d)-(?:q([1-4])|(0[1-9]|1[0-2]))", text)
+    if found is None:
+        raise BadRequest("A period is 30d, a month such as 2026-10, or a quarter such as 2026-q3.")
+    year, number, name = int(found[1]), found[2], found[3]
+    first = datetime(year, int(name) if name else 3 * int(number) - 2, 1, tzinfo=UTC)
+    if first > at:
+        raise BadRequest("This period has not begun.")
+    return month(first, at) if name else quarter(first, at)
+
+
+def _views(chosen: Period, at: datetime) -> list[dict[str, object]]:
+    last = month(at.replace(day=1) - timedelta(days=1), at)
+    options = [("30 days", "30d"), (f"{last.starts_at:%B}", last.key), (f"{at:%B}", month(at, at).key)]
+    options.append(("Quarter", quarter(at, at).key))
+    base = reverse("reports:slo")
+    return [{"label": label, "href": f"{base}?period={key}", "current": key == chosen.key} for label, key in options]
+
+
+def _rows(request: AuthorizedRequest, period: Period) -> list[SloRow]:
+    platform = selected_platform(request)
+    return slo_rows(slos_of(request.actor, platform_id=platform.pk if platform else None), period)
+
+
+def _cells(rows: Sequence[SloRow], period: Period) -> list[list[object]]:
+    return [
+        [
+            row.slo.platform.key, row.slo.name, row.objective, row.raw, row.adjusted, row.count.good, row.count.total,
+            row.count.xtotal, row.budget.events, row.budget.left, row.budget.left_minutes, row.burn_1h, row.forecast,
+            row.coverage, row.before, row.health, period.until.isoformat(),
+        ]
+        for row in rows
+    ]  # fmt: skip
+
+
+@require_action("monitoring.slo_view")
+def slo_report(request: AuthorizedRequest) -> HttpResponse:
+    """`?period=30d|2026-10|2026-q4` and `?slo=` for the one shown in depth (the worst otherwise)."""
+    at = now()
+    period = _period(request.GET.get("period", ""), at)
+    rows = _rows(request, period)
+    wanted = request.GET.get("slo", "")
+    chosen = next((row for row in rows if str(row.slo.pk) == wanted), rows[0] if rows else None)
+    detail = slo_detail(chosen, period) if chosen else None
+    digest = hashlib.sha256(repr(_cells(rows, period)).encode()).hexdigest()[:8]
+    context = {
+        "period": period,
+        "period_views": _views(period, at),
+        "rows": rows,
+        "words": {word: sum(row.health == word for row in rows) for word in ("met", "at_risk", "exhausted", "no_data")},
+        "chosen": chosen,
+        "detail": detail,
+        "drawings": drawings(detail, period) if detail else None,
+        "digest": digest,
+        "can_void": chosen is not None and allows(request.actor, "monitoring.slo_exclusion_void", chosen.slo),
+    }
+    return render_page(request, "reports/slo_report.html", context)
+
+
+def _safe(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    if isinstance(value, str) and value[:1] in "=+-@\t\r":
+        return f"'{value}"
+    return "" if value is None else value
+
+
+@require_action("monitoring.slo_export")
+def slo_csv(request: AuthorizedRequest) -> HttpResponse:
+    """The report's rows as CSV, shares as fractions of one."""
+    period = _period(request.GET.get("period", ""), now())
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(HEAD)
+    writer.writerows([_safe(cell) for cell in row] for row in _cells(_rows(request, period), period))
+    name = f"slo-report-{period.key}.csv"
+    return HttpResponse(
+        out.getvalue(), content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )  # fmt: skip
