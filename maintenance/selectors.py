@@ -119,11 +119,12 @@ def window_occurrences(actor: Actor, start: datetime, end: datetime) -> QuerySet
 
 
 def coming_windows(actor: Actor, at: datetime, platform_id: int | None) -> Sequence[WindowOccurrence]:
-    """Open windows and those of the next days, soonest first: what Today shows."""
+    """The open or next occurrence of each window within eight days, soonest first."""
     rows = window_occurrences(actor, at, at + timedelta(days=8))
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
-    return list(rows[:8])
+    next_of_each = rows.order_by("window_id", "starts_at", "pk").distinct("window_id")
+    return sorted(next_of_each[:50], key=lambda row: (row.starts_at, row.pk))[:8]
 
 
 def job_runs(actor: Actor) -> QuerySet[JobRun]:
