@@ -1,5 +1,8 @@
-"""`/api/v1/`: each app adds its `api/urls.py`; the schema and its page stand beside them."""
+"""`/api/v1/`: each room adds its `api/urls.py`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("opsportal.accounts.api.urls")),
+    path("", include("opsportal.platforms.api.urls")),
+]

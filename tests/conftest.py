@@ -23,6 +23,7 @@ from opsportal.core.actor import ANONYMOUS, Actor
 from opsportal.core.clock import real_now
 from opsportal.core.roles import grant_statements
 from opsportal.platforms.models import Platform
+from tests.bad_input import BAD_BODIES, BAD_TEXTS
 from tests.factories.accounts import TokenPersona, UserFactory, token_persona
 from tests.factories.platforms import MembershipFactory, platform_with_policy
 
@@ -289,47 +290,11 @@ def show_second_factor(client: Client, user: User) -> None:
     session.save()
 
 
-# --- bad input ---------------------------------------------------------------------------------------------------
-BAD_TEXTS = {
-    "nul": "a\x00b",
-    "lone-surrogate": "a\ud800b",
-    "right-to-left": "a\u202eb\u2066c",
-    "zero-width": "\u200b\u200d\ufeff",
-    "markup": "<script>alert(1)</script>",
-    "markdown-link": "[x](javascript:alert(1))",
-    "template": "{{ 7*7 }}{% debug %}",
-    "sql": "'; DROP TABLE users; --",
-    "emoji": "\U0001f9d1\u200d\U0001f692",
-    "long": "x" * 100_000,
-    "blank": "   ",
-    "newlines": "a\r\nb\rc\u2028d",
-    "huge-number": str(2**63),
-    "far-year": "9999-12-31T23:59:59Z",
-}
-
-
+# --- bad input ---------------------------------------------------------------------------------------------
 @pytest.fixture(params=list(BAD_TEXTS), ids=list(BAD_TEXTS))
 def bad_text(request: pytest.FixtureRequest) -> str:
     """Each text of the hand list (TRUST, T6): a page or post may refuse it (4xx) or store it clean, never fail."""
     return BAD_TEXTS[request.param]
-
-
-BAD_BODIES = {
-    "nul": b'{"name": "a\\u0000b"}',
-    "lone-surrogate": b'{"name": "a\\ud800b"}',
-    "deep": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "huge-number": b'{"name": 9223372036854775808}',
-    "endless-number": b'{"name": ' + b"9" * 10_000 + b"}",
-    "infinity": b'{"name": 1e999}',
-    "nan": b'{"name": NaN}',
-    "bad-utf-8": b'{"name": "\xff\xfe"}',
-    "cut": b'{"name": "',
-    "twice": b'{"name": "a", "name": "b"}',
-    "array": b"[]",
-    "text": b'"x"',
-    "empty": b"",
-    "ten-megabytes": b'{"name": "' + b"x" * 10_485_760 + b'"}',
-}
 
 
 @pytest.fixture(params=list(BAD_BODIES), ids=list(BAD_BODIES))

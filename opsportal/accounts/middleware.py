@@ -7,13 +7,16 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 
 from opsportal.accounts.actors import session_actor
+from opsportal.accounts.models import User
 from opsportal.accounts.services.sessions import session_seen
 from opsportal.core.gate import DeniedError, authorize, rules
 from opsportal.core.shell import request_actor
 
+FIRST_RUN: Final = "platforms:first-run"  # by name: platforms stands above
 _OWN_GATE: Final = ("action", "cls")  # our views and DRF's carry their action themselves
 
 
@@ -43,6 +46,8 @@ class ActorMiddleware:
         if action is None:
             raise DeniedError(name, "No rule allows this page.")
         rule = rules().get(action)
+        if name == settings.LOGIN_URL and request.method == "GET" and not User.objects.exists():
+            return redirect(FIRST_RUN)  # nobody could sign in yet
         if rule is not None and rule.cells["anonymous"] == "y":
             return None
         actor = request_actor(request)

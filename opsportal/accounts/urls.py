@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from opsportal.accounts.api.views import docs
 from opsportal.accounts.views import settings, tokens
 
 app_name = "accounts"
@@ -14,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/", tokens.token_list, name="tokens"),
     path("settings/tokens/add/", tokens.token_add, name="token-add"),
     path("settings/tokens/<int:pk>/revoke/", tokens.token_end, name="token-revoke"),
+    path("api/docs/", docs, name="api-docs"),
     path("accounts/confirm/", settings.confirm, name="confirm"),
 ]

@@ -95,7 +95,8 @@ def _keep(row: IdempotencyKey, response: HttpResponseBase) -> None:
     body = _body(response)
     row.status = response.status_code
     row.headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    row.headers.setdefault("Content-Type", "application/json")
+    if hasattr(response, "data"):
+        row.headers["Content-Type"] = "application/json"
     row.body = body
     row.save(update_fields=["status", "headers", "body"])
 

@@ -11,6 +11,8 @@ import orjson
 from django.core.exceptions import BadRequest, FieldError, ValidationError
 from django.db.models import Model, Q, QuerySet
 
+from opsportal.core.markdown import clean_text
+
 M = TypeVar("M", bound=Model)
 MAX_SIZE: Final = 500
 
@@ -55,6 +57,7 @@ def _decode(cursor: str, order: tuple[str, ...]) -> tuple[str, list[Any]]:
         or len(payload) != len(order) + 1
         or payload[0] not in ("next", "previous")
         or not all(isinstance(value, scalar) for value in payload)
+        or any(isinstance(value, str) and value != clean_text(value) for value in payload)
     ):
         raise BadCursorError("This page link belongs to another list; start again from the first page.")
     return payload[0], payload[1:]

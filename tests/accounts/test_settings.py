@@ -12,6 +12,7 @@ from opsportal.accounts.services.tokens import MAX_LIFE, TokenRequestError, scop
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.gate import DeniedError
+from tests.bad_input import post_form
 
 Clients = Callable[..., Client]
 Actors = Callable[..., Actor]
@@ -45,9 +46,8 @@ def test_own_settings_are_saved_with_their_version(viewer: User, client_for: Cli
 
 def test_bad_name_is_refused_or_stored_clean(bad_text: str, viewer: User, client_for: Clients) -> None:
     posted = {"name": bad_text, "theme": "dark", "zone": "UTC", "density": "compact", "version": "1"}
-    data = {name: value.encode("utf-8", "surrogatepass") for name, value in posted.items()}
     client = client_for(viewer)
-    assert client.post(reverse("accounts:settings-person"), data).status_code in (303, 422)
+    assert post_form(client, reverse("accounts:settings-person"), posted).status_code in (303, 422)
     viewer.refresh_from_db()
     assert "\x00" not in viewer.name
     assert client.get(reverse("accounts:settings-person")).status_code == 200
@@ -84,9 +84,7 @@ def test_ending_others_keeps_this_one(viewer: User, client_for: Clients) -> None
 
 def test_token_is_shown_once_kept_hashed_and_revoked(operator: User, client_for: Clients) -> None:
     client = client_for(operator)
-    made = client.post(
-        reverse("accounts:token-add"), {"name": "script", "days": "30", "scopes": ["platforms:read"]}
-    )
+    made = client.post(reverse("accounts:token-add"), {"name": "script", "days": "30", "scopes": ["platforms:read"]})
     assert made.status_code == 200
     token = ApiToken.objects.get()
     text = made.content.decode().split(f"ops_{token.pk}_")[1][:43]
@@ -119,6 +117,8 @@ def test_token_makes_no_token(token: object, actor_for: Actors) -> None:
         )
 
 
-@pytest.mark.parametrize("text", ["", "ops_", "ops_1_x", "ops_0_" + "a" * 43, "ops_" + "9" * 30 + "_" + "a" * 43, "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "ops_", "ops_1_x", "ops_0_" + "a" * 43, "ops_" + "9" * 30 + "_" + "a" * 43, "\ud800"]
+)
 def test_malformed_token_is_nobody(text: str, db: None) -> None:
     assert token_find(text=text) is None

@@ -10,6 +10,7 @@ from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.platforms.kinds import KINDS
 from opsportal.platforms.models import Contact, Environment, Membership, Platform
+from tests.bad_input import post_form
 
 Clients = Callable[..., Client]
 
@@ -141,9 +142,7 @@ def test_members_change_role_but_never_their_own_and_one_admin_stays(
     own = Membership.objects.get(user=admin)
     refused = client.post(reverse("platforms:member-role", args=["shop", own.pk]), {"role": "viewer", "version": "1"})
     assert refused.status_code == 403
-    last = client_for(portal_admin).post(
-        reverse("platforms:member-remove", args=["shop", own.pk]), {"version": "1"}
-    )
+    last = client_for(portal_admin).post(reverse("platforms:member-remove", args=["shop", own.pk]), {"version": "1"})
     assert last.status_code == 422
     assert "last admin" in last.content.decode()
     own.refresh_from_db()
@@ -168,13 +167,10 @@ def test_bad_text_is_refused_or_stored_clean(
     url = reverse("platforms:row-new", args=["shop", "contacts"])
     posted = {"key": "x", "name": bad_text, "duty": bad_text, "note": bad_text, "level": bad_text}
     client = client_for(admin)
-    client.raise_request_exception = False
-    data = {name: value.encode("utf-8", "surrogatepass") for name, value in posted.items()}
-    assert client.post(url, data).status_code < 500
-    posted["level"] = "1"
-    data = {name: value.encode("utf-8", "surrogatepass") for name, value in posted.items()}
-    assert client.post(url, data).status_code < 500
+    assert post_form(client, url, posted).status_code == 422
+    assert post_form(client, url, {**posted, "level": "1"}).status_code in (303, 422)
     for contact in Contact.objects.all():
         assert "\x00" not in contact.name
-    listed = client.get(reverse("platforms:rows", args=["shop", "contacts"]), {"q": bad_text.encode("utf-8", "replace")})
-    assert listed.status_code < 500
+    listed = client.get(reverse("platforms:rows", args=["shop", "contacts"]))
+    assert listed.status_code == 200
+    assert "<script>alert" not in listed.content.decode()

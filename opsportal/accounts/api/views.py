@@ -1,0 +1,83 @@
+"""Who am I, the schema, and the page that shows it without a CDN."""
+
+import json
+from functools import cache
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from opsportal.accounts.services.tokens import scopes_of
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.api import ApiView
+from opsportal.core.htmx import render_page
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["user", "token"])
+    name = serializers.CharField()
+    user_id = serializers.IntegerField()
+    is_portal_admin = serializers.BooleanField()
+    roles = serializers.DictField(child=serializers.CharField(), help_text="platform id -> role")
+    scopes = serializers.ListField(child=serializers.CharField())
+
+
+class MeView(ApiView):
+    actions: ClassVar = {"GET": "accounts.self_view"}
+
+    @extend_schema(operation_id="me", responses=MeSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller, its roles, and the scopes it has or could hand to a token."""
+        del request
+        actor = self.actor
+        me = {
+            "kind": actor.kind,
+            "name": actor.name,
+            "user_id": actor.user_id,
+            "is_portal_admin": actor.is_portal_admin,
+            "roles": {str(pk): role for pk, role in actor.roles.items()},
+            "scopes": sorted(actor.scopes) if actor.kind == "token" else scopes_of(actor),
+        }
+        return Response(MeSerializer(me).data)
+
+
+class SchemaView(SpectacularAPIView):  # type: ignore[misc]
+    """OpenAPI 3.1 of everything below /api/v1/."""
+
+    actions: ClassVar = {"GET": "core.api_schema"}
+    authentication_classes = ApiView.authentication_classes
+    permission_classes = ApiView.permission_classes
+
+
+@cache
+def _operations() -> list[dict[str, Any]]:
+    """Every operation of the schema, flat, as the page shows it; the routes do not change while a process runs."""
+    schema: Any = SchemaGenerator().get_schema(request=None, public=True)
+    parts = schema.get("components", {}).get("schemas", {})
+    found = []
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            name = str(body.get("$ref", "")).rpartition("/")[2]
+            found.append(
+                {
+                    "id": operation["operationId"],
+                    "path": path,
+                    "method": method.upper(),
+                    "summary": operation.get("summary", ""),
+                    "text": operation.get("description", ""),
+                    "body": json.dumps(parts[name], indent=2, ensure_ascii=False) if name in parts else "",
+                    "answers": ", ".join(operation.get("responses", {})),
+                }
+            )
+    return found
+
+
+@require_action("core.api_docs")
+def docs(request: AuthorizedRequest) -> HttpResponse:
+    return render_page(request, "accounts/api_docs.html", {"operations": _operations()})
