@@ -17,6 +17,7 @@ from incidents.selectors.lists import (
     IncidentRow,
     ListSummary,
     clock_scores,
+    filtered,
     incident_by_number,
     incident_page,
     list_summary,
@@ -24,7 +25,7 @@ from incidents.selectors.lists import (
     open_rows,
     worst_open_rank,
 )
-from incidents.selectors.related import alarms_nearby, changes_nearby, metrics_of, recent_incidents, related_incidents
+from incidents.selectors.related import alarms_nearby, changes_nearby, chart_span, metrics_of, recent_incidents, related_incidents
 from incidents.selectors.reviews import (
     action_items_of,
     action_page,
@@ -47,10 +48,12 @@ __all__ = [
     "action_page",
     "alarms_nearby",
     "changes_nearby",
+    "chart_span",
     "clock_scores",
     "clock_views",
     "entries_after",
     "entries_page",
+    "filtered",
     "incident_by_number",
     "incident_page",
     "key_entries",

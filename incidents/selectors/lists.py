@@ -232,12 +232,8 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
     )
     sql, params = recent.order_by().query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.acknowledged_at - r.detected_at),"
-            " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.resolved_at - r.impact_started_at)"
-            f" FROM ({sql}) r",
-            params,
-        )
+        # Django's own SQL stands inside, with its parameters.
+        cursor.execute(f"SELECT {_MEDIANS} FROM ({sql}) r", params)  # noqa: S608
         opened, acknowledged, resolved = cursor.fetchone()
     due = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=rows.order_by())
     return ListSummary(

@@ -8,10 +8,11 @@ from django.db.models import Q
 from incidents.models import Incident
 from incidents.selectors.lists import ROW as INCIDENT_ROW
 from incidents.selectors.lists import IncidentFilter, IncidentRow, filtered
-from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, Series
+from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, ServiceMetric
 from opsportal.core.actor import Actor
 
 NEARBY: Final = timedelta(hours=2)
+CHART_MARGIN: Final = timedelta(minutes=30)
 
 
 class Change(NamedTuple):
@@ -54,12 +55,19 @@ def alarms_nearby(incident: Incident) -> list[Alarm]:
     return list(rows.select_related("severity").order_by("-since")[:20])
 
 
-def metrics_of(incident: Incident) -> list[Series]:
-    """The series of the incident's service that its page draws."""
-    rows = Series.objects.filter(platform_id=incident.platform_id, enabled=True)
+def metrics_of(incident: Incident) -> list[ServiceMetric]:
+    """The metrics of the incident's service that are read, as its pack orders them."""
+    rows = ServiceMetric.objects.filter(platform_id=incident.platform_id, series__isnull=False)
     if incident.service_id is not None:
         rows = rows.filter(service_id=incident.service_id)
-    return list(rows.order_by("poll_every", "namespace", "name", "pk")[:6])
+    return list(rows.order_by("position", "pk")[:4])
+
+
+def chart_span(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
+    """What a chart of the incident shows: half an hour around its impact, an hour at least, a day at most."""
+    start = incident.impact_started_at - CHART_MARGIN
+    end = min((incident.resolved_at or now) + CHART_MARGIN, now, start + timedelta(days=1))
+    return start, max(end, start + timedelta(hours=1))
 
 
 def related_incidents(actor: Actor, incident: Incident, *, now: datetime) -> list[IncidentRow]:

@@ -1,0 +1,1 @@
+"""HTTP of the incidents room: gate, parse, one domain call, render."""

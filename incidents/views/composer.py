@@ -1,0 +1,106 @@
+"""The composer: one field that logs, and acts on a leading slash."""
+
+from typing import Any, Final
+
+from django.http import HttpResponse
+
+from incidents import selectors
+from incidents.commands import USAGE, CommandError, parse
+from incidents.forms import ComposerForm
+from incidents.models import Incident
+from incidents.services.composer import action_of, composer_run, role_action, role_and_person
+from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.gate import allows, authorize
+from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
+from opsportal.core.models import VersionConflictError
+
+ENTRIES: Final = "incidents/_entries.html"
+_COMMANDS: Final = (
+    ("Update", "megaphone", "update", "update_post"),
+    ("Decision", "flag", "decision", "entry_log"),
+    ("Severity", "target", "severity", "incident_set_severity"),
+    ("Role", "user", "role", "role_assign"),
+    ("Status", "arrow-right", "status", "incident_advance"),
+)
+
+
+def composer_context(
+    request: AuthorizedRequest, incident: Incident, *, text: str = "", error: str = ""
+) -> dict[str, Any]:
+    """The field, its buttons, and what was typed when it was refused."""
+    return {
+        "composer_id": f"incident-{incident.pk}-composer",
+        "can_log": allows(request.actor, "incidents.entry_log", incident),
+        "quick": [
+            {"label": label, "glyph": glyph, "href": f"{incident.url}{path}/", "usage": USAGE[path]}
+            for label, glyph, path, action in _COMMANDS
+            if allows(request.actor, f"incidents.{action}", incident)
+        ],
+        "commands": [f"/{name} " for name in USAGE],
+        "client_key": new_key(),
+        "composer_text": text,
+        "composer_error": error,
+    }
+
+
+@require_action("incidents.entry_log", methods=WRITE)
+def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """One line. Answers htmx with the new entries and an empty composer, a plain post with the page."""
+    incident = load(request, number, "incidents.entry_log")
+    form = ComposerForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, incident, " ".join(str(error) for errors in form.errors.values() for error in errors))
+    data = form.cleaned_data
+    try:
+        command = parse(data["text"], now=now(), zone=local_zone())
+        authorize(request.actor, action_of(command), incident)
+        if command.name in ("role", "assign"):
+            role, _ = role_and_person(command, incident, request.actor)
+            authorize(request.actor, role_action(incident, request.actor, role), incident)
+        composer_run(
+            by=request.actor,
+            at=now(),
+            incident=incident,
+            expected=data["version"],
+            command=command,
+            client_key=data["client_key"],
+        )
+    except (CommandError, *REFUSALS) as error:
+        return _refused(request, incident, str(error))
+    except VersionConflictError:
+        incident.refresh_from_db()
+        return _refused(
+            request,
+            incident,
+            "Someone changed the incident a moment ago: look at it, then send this again.",
+            status=409,
+        )
+    return _answer(request, incident, data["last"] or 0)
+
+
+def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpResponse:
+    if not wants_fragment(request):
+        return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
+    incident.refresh_from_db()
+    entries = selectors.entries_after(incident, last)
+    context = composer_context(request, incident) | {
+        "incident": incident,
+        "fresh": entries,
+        "last_number": entries[-1].number if entries else last,
+    }
+    body = render_fragment(request, ENTRIES, "fresh", context)
+    body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})
+    return HttpResponse(body)
+
+
+def _refused(request: AuthorizedRequest, incident: Incident, error: str, *, status: int = 422) -> HttpResponse:
+    """The composer again, with what was typed and why it was not taken."""
+    text = request.POST.get("text", "")[:10_000]
+    context = composer_context(request, incident, text=text, error=error) | {"incident": incident, "is_oob": False}
+    if not wants_fragment(request):
+        return render_page(request, "incidents/entry_new.html", context, status=status)
+    response = HttpResponse(render_fragment(request, ENTRIES, "composer", context), status=status)
+    response["HX-Retarget"] = f"#incident-{incident.pk}-composer"
+    response["HX-Reswap"] = "outerHTML"
+    return response

@@ -1,0 +1,262 @@
+"""Pages: the list, declaring, one incident, its parts."""
+
+import csv
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.http import HttpResponse, StreamingHttpResponse
+
+from incidents import selectors
+from incidents.choices import TRIAGE_ANSWERS, TRIAGE_QUESTIONS, DetectionSource, IncidentType, StateChoice
+from incidents.forms import DeclareForm
+from incidents.models import Incident
+from incidents.selectors import IncidentFilter
+from incidents.services import incident_declare
+from incidents.services.declare import Declaration
+from incidents.views.composer import composer_context
+from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.gate import authorize
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent
+from opsportal.core.markdown import clean_text
+from opsportal.core.shell import selected_platform
+
+PERIODS: Final = (("30", "Last 30 days"), ("92", "This quarter"), ("", "Any time"))
+VIEWS: Final = (
+    ("", "All"),
+    ("open", "Open"),
+    ("review-due", "Review due"),
+    ("no-commander", "No commander"),
+    ("critical", "Critical, this quarter"),
+    ("mine", "Commanded by me"),
+)
+RANKS: Final = (
+    ("", "Any severity"),
+    ("1", "1 critical"),
+    ("2", "2 high"),
+    ("3", "3 medium"),
+    ("4", "4 low"),
+    ("5", "5"),
+)
+
+
+def asked_of(request: AuthorizedRequest, at: datetime) -> IncidentFilter:
+    """The list's filter as the address says; what makes no sense narrows nothing."""
+    get = request.GET
+    platform = selected_platform(request)
+    days = get.get("days", "")
+    state = get.get("state", "")
+    return IncidentFilter(
+        platform_id=platform.pk if platform else None,
+        state=state if state in StateChoice.values else "",
+        rank=int(get["rank"]) if get.get("rank", "") in {"1", "2", "3", "4", "5"} else None,
+        service=clean_text(get.get("service", ""))[:120],
+        since=at - timedelta(days=int(days)) if days in {"30", "92"} else None,
+        text=clean_text(get.get("q", ""))[:200],
+        view=get.get("view", "") if get.get("view", "") in dict(VIEWS) else "",
+    )
+
+
+@require_action("incidents.incident_view")
+def incident_list(request: AuthorizedRequest) -> HttpResponse:
+    """Open ones first, then the record, newest first."""
+    at = now()
+    asked = asked_of(request, at)
+    cursor = request.GET.get("cursor")
+    page = selectors.incident_page(request.actor, asked, now=at, cursor=cursor)
+    opened = [] if cursor or asked.is_narrowed else selectors.open_rows(request.actor, asked, now=at)
+    summary = selectors.list_summary(request.actor, asked.platform_id, now=at)
+    counts = {"open": summary.open, "review-due": summary.reviews_due, "no-commander": summary.without_commander}
+    context = {
+        "now": at,
+        "asked": asked,
+        "page": page,
+        "opened": opened,
+        "scores": selectors.clock_scores([row.pk for row in (*opened, *page.rows)]),
+        "summary": summary,
+        "views": [
+            {
+                "label": label,
+                "href": f"?view={key}" if key else "?",
+                "current": asked.view == key,
+                "count": counts.get(key) or None,
+            }
+            for key, label in VIEWS
+        ],
+        "periods": PERIODS,
+        "ranks": RANKS,
+        "states": [("", "Any state"), *StateChoice.choices],
+        "days": request.GET.get("days", ""),
+    }
+    return render_page(request, "incidents/incident_list.html", context, fragment="rows")
+
+
+class _Echo:
+    """A file that hands each line on."""
+
+    def write(self, value: str) -> str:
+        return value
+
+
+_EXPORT: Final = (
+    "number", "platform__key", "service__name", "severity__label", "rank", "title", "type", "state",
+    "detection_source", "impact_started_at", "detected_at", "declared_at", "acknowledged_at", "mitigated_at",
+    "resolved_at", "closed_at", "commander__name", "users_affected", "cause", "resolution",
+)  # fmt: skip
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    text = "" if value is None else str(value)
+    # A spreadsheet runs a cell that begins like a formula; titles come from anyone.
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+@require_action("incidents.incident_export")
+def incident_export(request: AuthorizedRequest) -> StreamingHttpResponse:
+    """The filtered list as CSV."""
+    at = now()
+    rows = selectors.filtered(request.actor, asked_of(request, at), now=at)
+    writer = csv.writer(_Echo())
+
+    def lines() -> Any:
+        yield writer.writerow([name.replace("__", "_") for name in _EXPORT])
+        for row in rows.order_by("-number").values_list(*_EXPORT).iterator(chunk_size=500):
+            yield writer.writerow([_cell(value) for value in row])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="incidents-{at:%Y-%m-%d}.csv"'
+    return response
+
+
+@require_action("incidents.incident_declare", methods=READ_WRITE)
+@idempotent
+def incident_new(request: AuthorizedRequest) -> HttpResponse:
+    """Declare: title and service, everything else has a default."""
+    initial = {
+        "title": clean_text(request.GET.get("title", ""))[:200],
+        "service": request.GET.get("service", "") if request.GET.get("service", "").isdigit() else None,
+        "take_command": True,
+        "type": IncidentType.DEGRADATION,
+        "detection_source": DetectionSource.TEAM_OBSERVATION,
+    }
+    form = DeclareForm(request.POST or None, initial=initial, platform_ids=request.actor.platform_ids)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            incident = _declared(request, form)
+            if incident is not None:
+                return redirect_or_fragment(request, incident.url)
+    context = {"form": form, "key": new_key()}
+    return render_page(request, "incidents/incident_declare.html", context, status=status)
+
+
+def _declared(request: AuthorizedRequest, form: DeclareForm) -> Incident | None:
+    data = form.cleaned_data
+    service = data["service"]
+    authorize(request.actor, "incidents.incident_declare", service)
+    try:
+        return incident_declare(
+            by=request.actor,
+            at=now(),
+            declaration=Declaration(
+                platform_id=service.platform_id,
+                title=data["title"],
+                service=service,
+                severity=data["severity"],
+                type=data["type"] or IncidentType.DEGRADATION,
+                detection_source=data["detection_source"] or DetectionSource.TEAM_OBSERVATION,
+                summary=data["summary"],
+                impact_started_at=data["impact_started_at"],
+                take_command=data["take_command"],
+            ),
+        )
+    except REFUSALS as error:
+        form.add_error(None, str(error))
+        return None
+
+
+@require_action("incidents.incident_view")
+def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """One incident; `?part=head` and `?tab=` answer with that part alone when htmx asks."""
+    at = now()
+    incident = load(request, number, "incidents.incident_view")
+    if request.GET.get("part") == "head":
+        return render_page(request, DETAIL, head_context(request, incident, at), fragment="head")
+    tab = request.GET.get("tab", "")
+    context = {
+        **pane_context(request, incident, tab if tab in PANES else PANES[0], at),
+        "now": at,
+        "incident": incident,
+    }
+    if tab and request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true":
+        return render_page(request, DETAIL, context, fragment="pane")
+    before = request.GET.get("before", "")
+    limit = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
+    context |= head_context(request, incident, at) | composer_context(request, incident)
+    context["entries"] = selectors.entries_page(incident, before=limit)
+    context["is_past"] = limit is not None
+    return render_page(request, DETAIL, context)
+
+
+DETAIL: Final = "incidents/incident_detail.html"
+
+
+def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: datetime) -> dict[str, Any]:
+    """The working pane: only what its open tab shows is read."""
+    context: dict[str, Any] = {
+        "tab": tab,
+        "tabs": [
+            {"label": label, "href": f"{incident.url}?tab={key}", "current": key == tab, "count": None}
+            for key, label in zip(PANES, ("Triage", "Metrics", "Changes", "Comms", "Related"), strict=True)
+        ],
+        "questions": TRIAGE_QUESTIONS,
+        "answers": dict(TRIAGE_ANSWERS),
+    }
+    if tab == "metrics":
+        context["metrics"] = selectors.metrics_of(incident)
+        context["alarms"] = selectors.alarms_nearby(incident)
+        context["chart_start"], context["chart_end"] = selectors.chart_span(incident, at)
+    elif tab == "changes":
+        context["changes"] = selectors.changes_nearby(incident)
+    elif tab == "comms":
+        context["updates"] = selectors.updates_of(incident)
+    elif tab == "related":
+        context["related"] = selectors.related_incidents(request.actor, incident, now=at)
+        context["action_items"] = selectors.action_items_of(incident)
+    return context
+
+
+@require_action("incidents.incident_view")
+def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """What was recorded since `?after=`: lines to append, never to replace what is being read."""
+    incident = load(request, number, "incidents.incident_view")
+    if request.headers.get("HX-Request") != "true":
+        return redirect_or_fragment(request, incident.url)
+    after = request.GET.get("after", "")
+    last = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
+    entries = selectors.entries_after(incident, last)
+    context = {
+        "incident": incident,
+        "fresh": entries,
+        "last_number": entries[-1].number if entries else last,
+        "composer_id": f"incident-{incident.pk}-composer",
+    }
+    return render_page(request, "incidents/_entries.html", context, fragment="fresh")
+
+
+@require_action("incidents.incident_export")
+def incident_timeline_export(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """The whole timeline as Markdown."""
+    incident = load(request, number, "incidents.incident_export")
+    lines = [f"# {incident.reference} {incident.title}", ""]
+    lines += [
+        f"- {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{entry.author_name or entry.system_word}** {entry.body}"
+        for entry in selectors.entries_after(incident, 0)
+    ]
+    response = HttpResponse("\n".join(lines) + "\n", content_type="text/markdown; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{incident.reference}-timeline.md"'
+    return response

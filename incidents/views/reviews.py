@@ -1,0 +1,280 @@
+"""The review of an incident, and action items."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+
+from incidents import selectors
+from incidents.choices import ActionState, ReviewState
+from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
+from incidents.models import Review, ReviewSection
+from incidents.selectors.reviews import action_item, approvals_of, sections_of
+from incidents.services import (
+    action_item_add,
+    action_item_update,
+    review_draft,
+    review_publish,
+    review_section_edit,
+    review_send_back,
+    review_submit,
+)
+from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, load, new_key, now
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent
+from opsportal.core.shell import selected_platform
+
+STATES = (ReviewState.DRAFT, ReviewState.IN_REVIEW, ReviewState.PUBLISHED)
+
+
+def _steps(review: Review) -> list[dict[str, str]]:
+    present = STATES.index(ReviewState(review.state))
+    return [
+        {
+            "label": state.label,
+            "state": "current" if position == present and state != ReviewState.PUBLISHED
+            else "done" if position <= present else "todo",
+            "note": "",
+        }
+        for position, state in enumerate(STATES)
+    ]  # fmt: skip
+
+
+def _page(
+    request: AuthorizedRequest,
+    review: Review,
+    *,
+    error: str = "",
+    action_form: ActionItemForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    at = now()
+    incident = review.incident
+    sections = sections_of(review)
+    items = selectors.action_items_of(incident)
+    clocks = selectors.clock_views(incident, at)
+    may = {
+        name: allows(request.actor, f"incidents.{name}", review)
+        for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
+    }
+    chart_start, chart_end = selectors.chart_span(incident, at)
+    context: dict[str, Any] = {
+        "review": review,
+        "incident": incident,
+        "now": at,
+        "sections": sections,
+        "written": sum(bool(section.body.strip()) for section in sections),
+        "steps": _steps(review),
+        "clocks": [clock for clock in clocks if clock.kind != "review"],
+        "due": [clock for clock in clocks if clock.kind == "review"],
+        "entries": selectors.key_entries(incident),
+        "items": items,
+        "unowned": [item for item in items if item.is_unfinished and item.owner_id is None],
+        "approvals": approvals_of(review),
+        "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
+        "may": may,
+        "error": error,
+        "key": new_key(),
+        "metrics": selectors.metrics_of(incident)[:2],
+        "chart_start": chart_start,
+        "chart_end": chart_end,
+    }
+    return render_page(request, "incidents/review_detail.html", context, status=status)
+
+
+@require_action("incidents.review_view")
+def review_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """The review: text at the left, its evidence at the right."""
+    return _page(request, selectors.review_of(request.actor, number))
+
+
+@require_action("incidents.review_draft", methods=WRITE)
+@idempotent
+def review_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Draft the review now, or go to the one there is."""
+    incident = load(request, number, "incidents.review_draft")
+    try:
+        review = review_draft(by=request.actor, at=now(), incident=incident)
+    except REFUSALS as error:
+        context = {"incident": incident, "heading": "No review yet", "text": str(error)}
+        return render_page(request, "incidents/refused.html", context, status=422)
+    return redirect_or_fragment(request, review.url)
+
+
+@require_action("incidents.review_edit", methods=READ_WRITE)
+@idempotent
+def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpResponse:
+    """Write one section."""
+    review = selectors.review_of(request.actor, number)
+    section = ReviewSection.objects.filter(review=review, key=key).select_related("review__incident").first()
+    if section is None:
+        raise HiddenError("incidents.review_edit")
+    authorize(request.actor, "incidents.review_edit", section)
+    posted = request.POST if request.method == "POST" else None
+    form, status = SectionForm(posted, initial={"body": section.body, "version": section.version}), 200
+    if posted is not None:
+        status = 422
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                review_section_edit(
+                    by=request.actor, at=now(), section=section, expected=data["version"], body=data["body"]
+                )
+            except REFUSALS as error:
+                form.add_error(None, str(error))
+            else:
+                return redirect_or_fragment(request, f"{review.url}#section-{section.key}")
+    context = {"review": review, "incident": review.incident, "section": section, "form": form, "key": new_key()}
+    return render_page(request, "incidents/review_section.html", context, status=status)
+
+
+def _answer(request: AuthorizedRequest, number: int, action: str, run: Any) -> HttpResponse:
+    review = selectors.review_of(request.actor, number)
+    authorize(request.actor, action, review)
+    form = AnswerForm(request.POST)
+    if not form.is_valid():
+        return _page(request, review, error="The form was incomplete: look again, then repeat it.", status=422)
+    try:
+        run(review, form.cleaned_data)
+    except REFUSALS as error:
+        return _page(request, review, error=str(error), status=422)
+    return redirect_or_fragment(request, review.url)
+
+
+@require_action("incidents.review_submit", methods=WRITE)
+@idempotent
+def review_hand_in(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Ask for a second reader."""
+    return _answer(
+        request,
+        number,
+        "incidents.review_submit",
+        lambda review, data: review_submit(by=request.actor, at=now(), review=review, expected=data["version"]),
+    )
+
+
+@require_action("incidents.review_publish", methods=WRITE)
+@idempotent
+def review_agree(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Read, agree, publish."""
+    return _answer(
+        request,
+        number,
+        "incidents.review_publish",
+        lambda review, data: review_publish(
+            by=request.actor, at=now(), review=review, expected=data["version"], note=data["note"]
+        ),
+    )
+
+
+@require_action("incidents.review_send_back", methods=WRITE)
+@idempotent
+def review_return(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Send it back with a reason."""
+    return _answer(
+        request,
+        number,
+        "incidents.review_send_back",
+        lambda review, data: review_send_back(
+            by=request.actor, at=now(), review=review, expected=data["version"], note=data["note"]
+        ),
+    )
+
+
+@require_action("incidents.action_item_add", methods=READ_WRITE)
+@idempotent
+def action_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Write down what is to be done after an incident."""
+    incident = load(request, number, "incidents.action_item_add")
+    posted = request.POST if request.method == "POST" else None
+    form, status = ActionItemForm(posted, platform_id=incident.platform_id), 200
+    if posted is not None:
+        status = 422
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                action_item_add(
+                    by=request.actor,
+                    at=now(),
+                    incident=incident,
+                    title=data["title"],
+                    kind=data["kind"] or "prevent",
+                    owner_id=data["owner_id"],
+                    due_date=data["due_date"],
+                )
+            except REFUSALS as error:
+                form.add_error(None, str(error))
+            else:
+                has_review = Review.objects.filter(incident=incident).exists()
+                target = f"{incident.url}review/#actions" if has_review else f"{incident.url}?tab=related"
+                return redirect_or_fragment(request, target)
+    context = {"incident": incident, "form": form, "key": new_key()}
+    return render_page(request, "incidents/action_new.html", context, status=status)
+
+
+@require_action("incidents.action_item_view")
+def action_list(request: AuthorizedRequest) -> HttpResponse:
+    """Action items of all incidents on one board."""
+    at = now()
+    platform = selected_platform(request)
+    view = request.GET.get("view", "")
+    page = selectors.action_page(
+        request.actor,
+        platform_id=platform.pk if platform else None,
+        view=view,
+        today=at.date(),
+        cursor=request.GET.get("cursor"),
+    )
+    labels = (
+        ("", "Unfinished"),
+        ("overdue", "Overdue"),
+        ("mine", "Mine"),
+        ("unowned", "No owner"),
+        ("finished", "Finished"),
+    )
+    views = [
+        {"label": label, "href": f"?view={key}" if key else "?", "current": view == key, "count": None}
+        for key, label in labels
+    ]
+    context = {"page": page, "views": views, "today": at.date(), "now": at}
+    return render_page(request, "incidents/action_list.html", context, fragment="rows")
+
+
+@require_action("incidents.action_item_change", methods=READ_WRITE)
+@idempotent
+def action_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """One action item: owner, date, state, and what shows that it is done."""
+    item = action_item(request.actor, number)
+    authorize(request.actor, "incidents.action_item_change", item)
+    posted = request.POST if request.method == "POST" else None
+    initial = {
+        "version": item.version,
+        "state": item.state,
+        "owner_id": item.owner_id,
+        "due_date": item.due_date,
+        "evidence": item.evidence,
+    }
+    form, status = ActionItemChangeForm(posted, initial=initial, platform_id=item.platform_id), 200
+    if posted is not None:
+        status = 422
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                action_item_update(
+                    by=request.actor,
+                    at=now(),
+                    item=item,
+                    expected=data["version"],
+                    state=data["state"],
+                    owner_id=data["owner_id"],
+                    due_date=data["due_date"],
+                    evidence=data["evidence"],
+                )
+            except REFUSALS as error:
+                form.add_error(None, str(error))
+            else:
+                return redirect_or_fragment(request, reverse("incidents:actions"))
+    context = {"item": item, "form": form, "today": now().date(), "states": ActionState.choices, "key": new_key()}
+    return render_page(request, "incidents/action_detail.html", context, status=status)

@@ -1,0 +1,93 @@
+"""What the views of this room share."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Final
+
+from django.utils import timezone
+
+from incidents import selectors
+from incidents.choices import StageChoice, StateChoice
+from incidents.errors import IncidentError
+from incidents.lifecycle import ORDER, STEPS, Stage, TimeOrderError, TransitionError
+from incidents.models import Incident
+from opsportal.core import clock
+from opsportal.core.actions import AuthorizedRequest
+from opsportal.core.formats import hour
+from opsportal.core.gate import allows, authorize
+
+READ_WRITE: Final = ("GET", "HEAD", "POST")
+WRITE: Final = ("POST",)
+REFUSALS: Final = (IncidentError, TransitionError, TimeOrderError)
+PANES: Final = ("triage", "metrics", "changes", "comms", "related")
+
+
+def load(request: AuthorizedRequest, number: int, action: str) -> Incident:
+    """INC-`number` as this person may see it, for `action`. Raises HiddenError, DeniedError."""
+    incident = selectors.incident_by_number(request.actor, number)
+    authorize(request.actor, action, incident)
+    return incident
+
+
+def new_key() -> str:
+    """Names one sending of a form, so that a resend is stored once."""
+    return uuid.uuid4().hex
+
+
+def local_zone() -> str:
+    """The person's zone, as accounts' middleware set it: times are typed and shown in it."""
+    return timezone.get_current_timezone_name()
+
+
+def steps(incident: Incident) -> list[dict[str, str]]:
+    """The stepper: past stages with their time, the present one, those to come."""
+    present = ORDER.index(Stage(incident.stage))
+    shown = []
+    for position, stage in enumerate(ORDER):
+        entered = incident.stage_times.get(stage.value)
+        at = hour(datetime.fromisoformat(entered)) if entered else ""
+        is_over = position < present or incident.state == StateChoice.CLOSED
+        state = "done" if is_over else "current" if position == present else "todo"
+        note = f"since {at}" if state == "current" and at else at if state == "done" else ""
+        shown.append({"label": StageChoice(stage).label, "state": state, "note": note})
+    return shown
+
+
+def head_context(request: AuthorizedRequest, incident: Incident, now: datetime) -> dict[str, Any]:
+    """Header, stepper and clocks."""
+    may = {
+        name: allows(request.actor, f"incidents.{name}", incident)
+        for name in (
+            "incident_acknowledge",
+            "incident_set_severity",
+            "role_assign",
+            "incident_mitigate",
+            "incident_resolve",
+            "incident_close",
+            "incident_reopen",
+            "incident_restrict",
+            "incident_describe",
+            "incident_triage",
+            "incident_advance",
+            "update_post",
+            "entry_log",
+            "entry_correct",
+            "review_draft",
+        )
+    }
+    return {
+        "incident": incident,
+        "now": now,
+        "steps": steps(incident),
+        "clocks": selectors.clock_views(incident, now),
+        "roles": selectors.role_holders(incident),
+        "next_stages": [StageChoice(stage) for stage in ORDER if stage in STEPS[Stage(incident.stage)]],
+        "may": may,
+        # `review` is joined by the selector: no query here.
+        "has_review": hasattr(incident, "review"),
+    }
+
+
+def now() -> datetime:
+    """The clock, read at this edge."""
+    return clock.now()

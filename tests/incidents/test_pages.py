@@ -1,0 +1,246 @@
+"""Pages: what they show, what they hide, what they cost."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from incidents.models import ActionItem, Incident
+from incidents.services import action_item_add, entry_log, incident_resolve, review_draft, update_post
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import SYSTEM, alarm, declare
+
+ClientFor = Callable[..., Client]
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def by(actor_for: ActorFor, operator: User) -> Actor:
+    return actor_for(operator)
+
+
+@pytest.fixture
+def incident(platform: Platform, by: Actor, at: datetime) -> Incident:
+    return declare(platform, by=by, at=at, title="Web API error rate above 5 %")
+
+
+@pytest.fixture
+def resolved(incident: Incident, by: Actor, at: datetime) -> Incident:
+    entry_log(by=by, at=at, incident=incident, body="pool is **full**")
+    done = incident_resolve(
+        by=by, at=at + timedelta(minutes=20), incident=incident, expected=incident.version, resolution="Pool of 50"
+    )
+    review_draft(by=by, at=at + timedelta(minutes=21), incident=done)
+    return done
+
+
+def text(client: Client, path: str, **headers: str) -> str:
+    response = client.get(path, headers=headers or None)
+    assert response.status_code == 200, path
+    return response.content.decode()
+
+
+def test_the_list_shows_open_ones_first_and_then_the_record(
+    client_for: ClientFor, viewer: User, resolved: Incident, platform: Platform, by: Actor, at: datetime
+) -> None:
+    opened = declare(platform, by=by, at=at, title="Search is slow")
+    body = text(client_for(viewer), "/incidents/")
+    assert body.index(opened.title) < body.index("Earlier") < body.index(resolved.title.replace("%", "%"))
+    assert "1 open" in body
+
+
+@pytest.mark.parametrize(
+    "query, found",
+    [
+        ("?view=open", False),
+        ("?state=resolved", True),
+        ("?view=review-due", True),
+        ("?view=mine", False),
+        ("?rank=2", True),
+        ("?rank=1", False),
+        ("?q=error+rate", True),
+        ("?q=nothing", False),
+        ("?service=web", True),
+        ("?service=%00%ED%A0%80", False),
+        ("?state=x&rank=9&days=5&view=zzz", True),
+        ("?q=%27%20%26%20%7C%20%21", False),
+    ],
+)
+def test_filters_narrow_and_nonsense_is_harmless(
+    client_for: ClientFor, viewer: User, resolved: Incident, query: str, found: bool
+) -> None:
+    response = client_for(viewer).get(f"/incidents/{query}")
+    assert response.status_code in (200, 400)
+    assert (f'>{resolved.reference}<' in response.content.decode()) == (found and response.status_code == 200)
+
+
+def test_a_number_typed_into_the_search_finds_that_incident(
+    client_for: ClientFor, viewer: User, resolved: Incident
+) -> None:
+    assert resolved.title in text(client_for(viewer), f"/incidents/?q={resolved.reference.lower()}")
+
+
+def test_a_page_of_a_list_costs_the_same_with_more_incidents(
+    client_for: ClientFor, viewer: User, platform: Platform, by: Actor, at: datetime
+) -> None:
+    client = client_for(viewer)
+    declare(platform, by=by, at=at)
+    text(client, "/incidents/")
+    with CaptureQueriesContext(
+        connection,
+    ) as one:
+        text(client, "/incidents/")
+    for _ in range(12):
+        declare(platform, by=by, at=at)
+    with CaptureQueriesContext(connection) as many:
+        text(client, "/incidents/")
+    assert len(many) == len(one)
+    assert len(many) <= 14
+
+
+def test_the_incident_page_shows_head_clocks_timeline_and_composer(
+    client_for: ClientFor, operator: User, incident: Incident
+) -> None:
+    client = client_for(operator)
+    with CaptureQueriesContext(connection) as queries:
+        body = text(client, incident.url)
+    for shown in ("Web API error rate above 5 %", "Status update", "portal default", "What happened?", "took command"):
+        assert shown in body
+    assert 'name="client_key"' in body
+    assert len(queries) <= 18, [query["sql"][:90] for query in queries]
+
+
+def test_viewers_read_and_have_no_composer(client_for: ClientFor, viewer: User, incident: Incident) -> None:
+    body = text(client_for(viewer), incident.url)
+    assert "took command" in body
+    assert "What happened?" not in body
+    assert "Mark mitigated" not in body
+
+
+@pytest.mark.parametrize("tab", ["triage", "metrics", "changes", "comms", "related"])
+def test_each_tab_answers_whole_and_as_a_fragment(
+    client_for: ClientFor, operator: User, incident: Incident, platform: Platform, tab: str
+) -> None:
+    alarm(platform, state="alarm")
+    client = client_for(operator)
+    assert "<html" in text(client, f"{incident.url}?tab={tab}")
+    fragment = text(client, f"{incident.url}?tab={tab}", **HTMX)
+    assert "<html" not in fragment
+    assert f'id="incident-{incident.pk}-pane"' in fragment
+
+
+def test_the_live_head_is_a_fragment_with_the_same_id(
+    client_for: ClientFor, operator: User, incident: Incident
+) -> None:
+    fragment = text(client_for(operator), f"{incident.url}?part=head", **HTMX)
+    assert fragment.strip().startswith(f'<div id="incident-{incident.pk}-head"')
+    assert "<html" not in fragment
+
+
+def test_new_entries_are_sent_after_the_last_seen_one_only(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    last = entry_log(by=by, at=at, incident=incident, body="first").number
+    entry_log(by=by, at=at, incident=incident, body="second <script>alert(1)</script>")
+    fragment = text(client_for(operator), f"{incident.url}entries/?after={last}", **HTMX)
+    assert "second" in fragment
+    assert "first" not in fragment
+    assert "<script" not in fragment
+    assert f"after={last + 1}" in fragment
+
+
+def test_entries_opened_directly_lead_to_the_page(client_for: ClientFor, operator: User, incident: Incident) -> None:
+    response = client_for(operator).get(f"{incident.url}entries/")
+    assert (response.status_code, response["Location"]) == (303, incident.url)
+
+
+def test_old_entries_are_reached_by_number(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    for n in range(120):
+        entry_log(by=by, at=at, incident=incident, body=f"line number {n}.")
+    body = text(client_for(operator), incident.url)
+    assert "line number 119." in body
+    assert "line number 5." not in body
+    assert "line number 5." in text(client_for(operator), f"{incident.url}?before=40")
+
+
+def test_the_declare_page_needs_two_fields(client_for: ClientFor, operator: User, platform: Platform) -> None:
+    client = client_for(operator)
+    body = text(client, "/incidents/declare/")
+    assert body.count(" required") == 2
+    service = platform.services.get()
+    response = client.post("/incidents/declare/", {"title": "Down", "service": service.pk, "take_command": "on"})
+    incident = Incident.objects.get()
+    assert (response.status_code, response["Location"]) == (303, incident.url)
+    assert incident.commander == operator
+    assert incident.rank == 2
+
+
+def test_the_review_page_shows_text_and_evidence(
+    client_for: ClientFor, commander: User, resolved: Incident, by: Actor, at: datetime
+) -> None:
+    action_item_add(by=by, at=at, incident=resolved, title="Alert on pool", due_date=(at - timedelta(days=9)).date())
+    body = text(client_for(commander), f"{resolved.url}review/")
+    for shown in ("Pool of 50", "Went well", "Clocks, as they ran", "Alert on pool", "no owner", "within 48 h"):
+        assert shown in body
+
+
+def test_action_items_have_a_board_with_views(
+    client_for: ClientFor, operator: User, resolved: Incident, by: Actor, at: datetime
+) -> None:
+    item = action_item_add(by=by, at=at, incident=resolved, title="Alert on pool", due_date=at.date())
+    client = client_for(operator)
+    for view in ("", "overdue", "unowned"):
+        assert item.reference in text(client, f"/actions/?view={view}")
+    for view in ("mine", "finished"):
+        assert item.reference not in text(client, f"/actions/?view={view}")
+    assert "Alert on pool" in text(client, f"/actions/{item.number}/")
+    assert ActionItem.objects.get().url_of() if hasattr(ActionItem, "url_of") else True
+
+
+def test_exports_are_complete_and_safe_for_spreadsheets(
+    client_for: ClientFor, viewer: User, platform: Platform, by: Actor, at: datetime
+) -> None:
+    incident = declare(platform, by=by, at=at, title="=HYPERLINK(1)")
+    response = client_for(viewer).get("/incidents/export.csv")
+    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert "'=HYPERLINK(1)" in body
+    assert "took command" in text(client_for(viewer), f"{incident.url}timeline.md")
+
+
+def test_a_restricted_incident_leaves_no_trace_for_others(
+    client_for: ClientFor,
+    commander: User,
+    admin: User,
+    auditor: User,
+    operator: User,
+    platform: Platform,
+    by: Actor,
+    at: datetime,
+) -> None:
+    secret = declare(platform, by=by, at=at, type="security", title="Leaked key")
+    update_post(
+        by=by, at=at, incident=secret, expected=secret.version, state="identified", audience="internal", body="Leak"
+    )
+    done = incident_resolve(by=by, at=at, incident=secret, expected=Incident.objects.get().version)
+    review_draft(by=by, at=at, incident=done)
+    item = action_item_add(by=by, at=at, incident=secret, title="Rotate the leaked key")
+    for who in (commander, admin):
+        client = client_for(who)
+        for path in (secret.url, f"{secret.url}review/", f"/actions/{item.number}/", f"{secret.url}entries/"):
+            assert client.get(path).status_code == 404, path
+        for path in ("/incidents/", "/incidents/?q=leaked", "/actions/"):
+            assert "eaked key" not in text(client, path)
+        exported = b"".join(client.get("/incidents/export.csv").streaming_content)  # type: ignore[attr-defined]
+        assert b"Leaked" not in exported
+    for who in (auditor, operator):
+        assert "Leaked key" in text(client_for(who), secret.url)
+    assert SYSTEM.sees_all
