@@ -25,6 +25,9 @@ SPRITE: Final = (
 )  # fmt: skip
 
 
+OFF: Final = ' opacity=".28"'
+
+
 def _drawing(name: str) -> str:
     svg = str(_render_icon(name, None))
     return svg[svg.index(">") + 1 : svg.rindex("</svg>")].strip().replace("\n", "")
@@ -35,7 +38,27 @@ def sprite() -> str:
     symbols = "\n".join(
         f'<symbol id="{name}" viewBox="0 0 24 24">{" ".join(_drawing(name).split())}</symbol>' for name in SPRITE
     )
-    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}\n</svg>\n'
+    bars = "\n".join(f'<symbol id="rank-{rank}" viewBox="0 0 12 12">{_bars(rank)}</symbol>' for rank in range(1, 6))
+    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}\n{bars}\n</svg>\n'
+
+
+def _bars(rank: int) -> str:
+    if rank == 1:
+        return (
+            '<path d="M4 .5h4L11.5 4v4L8 11.5H4L.5 8V4z" opacity=".35"/>'
+            '<path d="M5.2 2.6h1.6v4.4h-1.6zM5.2 8h1.6v1.7h-1.6z"/>'
+        )
+    shapes = ((1, 9, 3), (5, 6, 6), (9, 3, 9))
+    return "".join(
+        f'<rect x="{x}" y="{y}" width="3" height="{height}" rx=".8"{"" if lit else OFF}/>'
+        for (x, y, height), lit in zip(shapes, (rank <= 4, rank <= 3, rank <= 2), strict=True)
+    )
+
+
+@cache
+def severity_bars(rank: int) -> Markup:
+    """The drawing beside a severity's label: a sign for rank 1, fewer bars for each rank below."""
+    return Markup(f'<svg aria-hidden="true"><use href="{static("icons.svg")}#rank-{rank}"/></svg>')  # noqa: S704 - int
 
 
 @cache

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from opsportal.core import clock, formats
 from opsportal.core.charts import bar, burn_down, day_strip, heat_map, line_chart, spark
-from opsportal.core.icons import icon
+from opsportal.core.icons import icon, severity_bars
 from opsportal.core.markdown import render_markdown
 
 COMPONENTS = "components/"
@@ -101,11 +101,13 @@ def environment(**options: Any) -> jinja2.Environment:
         query=query,
         static=static,
         icon=icon,
+        severity_bars=severity_bars,
         htmx_script=htmx_script,
         json_script=json_script,
         clock_now=clock.now,
         clock_rate=clock.rate,
         zone_key=get_current_timezone_name,
+        zone_name=lambda: formats.zone_name(clock.now()),
         line_chart=line_chart,
         spark=spark,
         bar=bar,

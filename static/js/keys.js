@@ -1,6 +1,7 @@
 // The keyboard map: never in fields, never with Ctrl, Alt or Meta, and off when the person says so.
+import { OFF, showKeys } from "./keymap.js";
+
 const NAV = { t: "today", i: "incidents", m: "monitoring", s: "slos", c: "checklists", w: "maintenance", d: "decisions", r: "reports" };
-const OFF = "keys-off";
 let afterG = 0;
 
 const off = () => localStorage.getItem(OFF) === "yes" || document.documentElement.dataset.keys === "off";
@@ -53,13 +54,7 @@ document.addEventListener("keydown", (event) => {
     key === "j" ? move(1) !== false
     : key === "k" ? move(-1) !== false
     : key === "/" ? document.dispatchEvent(new CustomEvent("palette"))
-    : key === "?" ? (document.getElementById("keys")?.showModal(), true)
+    : key === "?" ? (showKeys(), true)
     : key.length === 1 && press(key);
   if (done) event.preventDefault();
 });
-
-const box = document.querySelector("[data-keys-off]");
-if (box) {
-  box.checked = localStorage.getItem(OFF) === "yes";
-  box.addEventListener("change", () => localStorage.setItem(OFF, box.checked ? "yes" : "no"));
-}
