@@ -25,7 +25,7 @@ class OutboxState:
 
 def notices_of(actor: Actor) -> QuerySet[Notice]:
     """The notices of this person, latest first."""
-    return Notice.objects.filter(user_id=actor.user_id).order_by("-at", "-pk")
+    return Notice.objects.filter(user_id=actor.user_id or 0).order_by("-at", "-pk")
 
 
 def unread_count(actor: Actor) -> int:

@@ -142,7 +142,7 @@ def mail_enqueue(
 
 def notices_mark_read(*, by: Actor, at: datetime, notice_id: int | None = None) -> int:
     """Mark one notice of this person as read, or all of them; returns how many changed."""
-    unread = Notice.objects.filter(user_id=by.user_id, read_at=None)
+    unread = Notice.objects.filter(user_id=by.user_id or 0, read_at=None)
     if notice_id is not None:
         unread = unread.filter(pk=notice_id)
     changed = unread.update(read_at=at)

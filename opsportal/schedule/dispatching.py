@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -135,7 +135,7 @@ class Listener:
                 item.woken.set()
 
 
-def listen_parameters() -> dict[str, object]:
+def listen_parameters() -> dict[str, Any]:
     """What psycopg needs for a connection of its own to the portal's database."""
     wanted = connection.get_connection_params()
     keep = ("dbname", "user", "password", "host", "port", "connect_timeout", "sslmode", "sslrootcert", "service")

@@ -76,7 +76,7 @@ def runs_by_state() -> dict[str, int]:
     """How many runs stand in each open or troubled state; ended runs are not counted, there are too many."""
     open_states = (RunState.DUE, RunState.RUNNING, RunState.UNKNOWN)
     counted = Run.objects.filter(state__in=open_states).order_by().values_list("state").annotate(n=Count("pk"))
-    return dict.fromkeys(open_states, 0) | dict(counted)
+    return {str(state): 0 for state in open_states} | dict(counted)
 
 
 def oldest_due_run() -> datetime | None:

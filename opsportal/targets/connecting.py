@@ -12,7 +12,6 @@ from typing import Any
 
 import httpcore
 from httpcore import NetworkBackend, NetworkStream
-from httpcore._backends.sync import SyncStream
 
 from opsportal.targets.addresses import BlockedAddressError, require_allowed
 
@@ -31,22 +30,23 @@ class Deadline:
         return time.monotonic() >= self._at
 
 
-def open_socket(host: str, port: int, purpose: str, deadline: Deadline) -> socket.socket:
-    """A connected TCP socket. Raises BlockedAddressError when any address of the name is refused, else OSError."""
+def checked_addresses(host: str, port: int, purpose: str) -> list[str]:
+    """Every numeric address of the name. Raises BlockedAddressError when any of them is refused, else OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, address in found:
-        require_allowed(str(address[0]), purpose)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        require_allowed(address, purpose)
+    return addresses
+
+
+def open_socket(host: str, port: int, purpose: str, deadline: Deadline) -> socket.socket:
+    """A connected TCP socket. Raises BlockedAddressError, OSError."""
     last: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        opened = socket.socket(family, kind, protocol)
+    for address in checked_addresses(host, port, purpose):
         try:
-            opened.settimeout(deadline.left())
-            opened.connect(address)
+            return socket.create_connection((address, port), deadline.left())
         except OSError as error:
-            opened.close()
             last = error
-            continue
-        return opened
     raise last or OSError(f"{host} has no address.")
 
 
@@ -87,6 +87,7 @@ class GuardedBackend(NetworkBackend):
     def __init__(self, purpose: str, deadline: Deadline) -> None:
         self._purpose = purpose
         self._deadline = deadline
+        self._inner = httpcore.SyncBackend()
 
     def connect_tcp(
         self,
@@ -98,12 +99,19 @@ class GuardedBackend(NetworkBackend):
     ) -> NetworkStream:
         del timeout, local_address, socket_options
         try:
-            opened = open_socket(host, port, self._purpose, self._deadline)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(str(error)) from error
+            addresses = checked_addresses(host, port, self._purpose)
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
-        return _DeadlineStream(SyncStream(opened), self._deadline)
+        last: httpcore.NetworkError | httpcore.TimeoutException | None = None
+        for address in addresses:
+            try:
+                # By number: nothing is resolved a second time. TLS still asks for the name.
+                stream = self._inner.connect_tcp(address, port, timeout=self._deadline.left())
+            except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+                last = error
+                continue
+            return _DeadlineStream(stream, self._deadline)
+        raise last or httpcore.ConnectError(f"{host} has no address.")
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None

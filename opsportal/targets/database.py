@@ -135,6 +135,6 @@ def maintain(target: DatabaseTarget, statement: str, identifiers: Sequence[str])
         raise MaintainRefusedError("Only the execution of an approved plan maintains a database.")
     if _STATEMENTS.fullmatch(statement) is None:
         raise MaintainRefusedError(f"{statement!r} is not a maintenance statement.")
-    composed = sql.SQL(statement).format(*(sql.Identifier(name) for name in identifiers))  # type: ignore[arg-type]
+    composed = sql.SQL(statement).format(*(sql.Identifier(name) for name in identifiers))
     with _connect(target, is_reading=False) as opened:
         opened.execute(composed)

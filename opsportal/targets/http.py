@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
-from urllib.parse import urlsplit
 
 import certifi
 import httpcore
+import httpx
 
 from opsportal.targets.connecting import Deadline, GuardedBackend
 
 TOTAL_SECONDS: Final = 10.0
 MAX_BYTES: Final = 65_536
+MAX_PORT: Final = 65_535
 
 
 class TargetError(Exception):
@@ -58,20 +59,24 @@ def fetch(
     `purpose` names the allow-list (TARGET_NETWORKS). Raises BlockedAddressError, TargetError.
     """
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
+        parts = httpx.URL(url)  # international names and signs come out as plain ASCII
+    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise TargetError(f"This is no address: {error}.", is_permanent=True) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise TargetError("An address is http:// or https:// with a host and no sign-in in it.", is_permanent=True)
+    if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or (parts.port or 1) > MAX_PORT:
+        raise TargetError("An address is http:// or https:// with a host, and no sign-in in it.", is_permanent=True)
     deadline, started = Deadline(min(seconds, TOTAL_SECONDS)), time.monotonic()
-    sent = {"User-Agent": "opsportal", "Accept-Encoding": "identity", "Connection": "close", **(headers or {})}
+    sent: dict[bytes | str, bytes | str] = {
+        "User-Agent": "opsportal",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        **(headers or {}),
+    }
     try:
         with (
             httpcore.ConnectionPool(
                 ssl_context=_trust(), network_backend=GuardedBackend(purpose, deadline), max_connections=1
             ) as pool,
-            pool.stream(method, url, headers=sent, content=body) as response,
+            pool.stream(method, str(parts), headers=sent, content=body) as response,
         ):
             content, is_cut = _read(response)
             names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}

@@ -50,7 +50,9 @@ def anchor(tmp_path: Path, owner_connection: Connection) -> Iterator[Path]:
     owner_connection.execute("CREATE TABLE copy_entry AS TABLE audit_auditentry")
     owner_connection.execute("CREATE TABLE copy_head AS TABLE audit_audithead")
     owner_connection.execute("ALTER TABLE audit_auditentry DISABLE TRIGGER USER")
+    owner_connection.execute(CHAIN_ANEW)
     yield path
+    owner_connection.execute("DROP FUNCTION chain_anew")
     owner_connection.execute("DROP TABLE copy_entry, copy_head")
     owner_connection.execute("ALTER TABLE audit_auditentry ENABLE TRIGGER USER")
 
@@ -61,27 +63,28 @@ def restore(owner: Connection) -> None:
     owner.execute("INSERT INTO audit_audithead SELECT * FROM copy_head")
 
 
+CHAIN_ANEW = """
+CREATE FUNCTION chain_anew(p_chain bigint, p_first bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE e audit_auditentry; before bytea;
+BEGIN
+    SELECT hash INTO before FROM audit_auditentry WHERE chain = p_chain AND seq = p_first - 1;
+    before := coalesce(before, sha256('opsportal'::bytea));
+    FOR e IN SELECT * FROM audit_auditentry WHERE chain = p_chain AND seq >= p_first ORDER BY seq LOOP
+        e.previous_hash := before;
+        e.hash := audit_seal(e);
+        UPDATE audit_auditentry SET previous_hash = e.previous_hash, hash = e.hash WHERE id = e.id;
+        before := e.hash;
+    END LOOP;
+    UPDATE audit_audithead SET hash = before,
+        seq = (SELECT coalesce(max(seq), 0) FROM audit_auditentry WHERE chain = p_chain)
+        WHERE chain = p_chain;
+END $$;
+"""
+
+
 def chain_anew(owner: Connection, chain: int, first: int) -> None:
     """What a careful forger does: seal every row from `first` on again, and the head."""
-    owner.execute(
-        """
-        DO $$
-        DECLARE e audit_auditentry; before bytea;
-        BEGIN
-            SELECT hash INTO before FROM audit_auditentry WHERE chain = %(chain)s AND seq = %(first)s - 1;
-            before := coalesce(before, sha256('opsportal'::bytea));
-            FOR e IN SELECT * FROM audit_auditentry WHERE chain = %(chain)s AND seq >= %(first)s ORDER BY seq LOOP
-                e.previous_hash := before;
-                e.hash := audit_seal(e);
-                UPDATE audit_auditentry SET previous_hash = e.previous_hash, hash = e.hash WHERE id = e.id;
-                before := e.hash;
-            END LOOP;
-            UPDATE audit_audithead SET hash = before,
-                seq = (SELECT coalesce(max(seq), 0) FROM audit_auditentry WHERE chain = %(chain)s) WHERE chain = %(chain)s;
-        END $$;
-        """
-        % {"chain": chain, "first": first}
-    )
+    owner.execute("SELECT chain_anew(%s, %s)", [chain, first])
 
 
 def renumber(owner: Connection, chain: int, first: int, by: int) -> None:
