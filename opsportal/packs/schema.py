@@ -32,7 +32,7 @@ def _messages(error: ValidationError) -> Iterator[tuple[FieldPath, str]]:
     schema: Any = error.schema
     if "x-message" in schema:
         yield (), schema["x-message"]
-    elif error.validator == "additionalProperties":
+    elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
         for name in sorted(set(error.instance) - set(schema.get("properties", ()))):
             yield (name,), "is not a field that is known here"
     elif error.validator == "required":

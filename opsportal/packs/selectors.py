@@ -1,9 +1,10 @@
 """What the pages of packs and policy show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.db.models import Count, Max
 
@@ -33,8 +34,8 @@ def pack_rows() -> list[PackRow]:
     """Every pack that comes with the portal, in two queries."""
     platforms = {platform.key: platform for platform in Platform.objects.order_by("pk")}
     applied = {
-        found["platform_id"]: found
-        for found in PackObject.objects.values("platform_id").annotate(
+        row["platform_id"]: row
+        for row in PackObject.objects.values("platform_id").annotate(
             number=Count("pk"), last=Max("applied_at"), version=Max("pack_version")
         )
     }
@@ -46,7 +47,7 @@ def pack_rows() -> list[PackRow]:
             rows.append(PackRow(name, "", "", name, platforms.get(name), "", None, 0, str(error.problems[0])))
             continue
         platform = platforms.get(head.platform_key)
-        found = applied.get(platform.pk, {}) if platform else {}
+        found: Mapping[str, Any] = applied.get(platform.pk, {}) if platform else {}
         rows.append(
             PackRow(
                 name,

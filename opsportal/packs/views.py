@@ -53,7 +53,7 @@ def pack_apply_action(request: AuthorizedRequest, name: str) -> HttpResponse:
         "confirmed": request.POST.get("plan", ""),
     }
     try:
-        applied = pack_apply(row.name, admin=User.objects.filter(pk=request.actor.user_id).first(), **wish)
+        applied = pack_apply(row.name, admin=User.objects.filter(pk=request.actor.user_id or 0).first(), **wish)
     except PlanChangedError:
         return _detail(request, row, status=409, refusal="The pack or the platform changed since; look again.")
     except LevelInUseError as error:

@@ -126,7 +126,6 @@ def test_an_edit_on_both_sides_is_a_conflict(pack_copy: Path, portal: Actor, at:
 def test_what_the_pack_has_no_more_is_released_and_stays(pack_copy: Path, portal: Actor, at: datetime) -> None:
     pack_apply(str(pack_copy), by=portal, at=at)
     (pack_copy / "jobs.yaml").write_text("jobs: []\n")
-    path = pack_copy / "checklists.yaml"
     assert _actions(_plan(pack_copy))["job", "database-analyze"] is Action.RELEASED
     pack_apply(str(pack_copy), by=portal, at=at)
     assert Job.objects.filter(key="database-analyze").exists()

@@ -52,9 +52,8 @@ def _scheme_write(platform: Platform, key: str, data: Data, *, by: Actor, at: da
     scheme: Any = save(found, lambda: SeverityScheme(platform=platform, kind=key), columns)
     present = {row.label: row for row in scheme.severities.all()}
     for level in data["levels"]:
-        label = level["label"]
         fields = {**level, "paging": PAGING.get(level["paging"], level["paging"])}
-        save(present.pop(label, None), lambda label=label: Severity(scheme=scheme, label=label), fields)
+        save(present.pop(level["label"], None), lambda: Severity(scheme=scheme), fields)
     for row in present.values():
         try:
             row.delete()
