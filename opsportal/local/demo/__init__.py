@@ -1,0 +1,1 @@
+"""The demo's people, accounts, past and present, all made through the portal's own services."""

@@ -1,0 +1,64 @@
+"""The five platforms from their packs, the simulated accounts, and the database that jobs work on."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from monitoring.models import AwsAccount
+from monitoring.services.accounts import account_put, backfill_start, source_put
+from monitoring.services.policy import target_database_put
+from opsportal.core.actor import Actor
+from opsportal.local.aws.catalogue import ACCOUNT, EXTERNAL_IDS, REGION, ROLE_NAME, SECOND_ACCOUNT
+from opsportal.packs.pack import pack_names
+from opsportal.packs.services import pack_apply
+from opsportal.platforms.models import Platform
+
+HISTORY_DAYS = 31
+
+
+def packs_put(*, by: Actor, at: datetime) -> None:
+    """Apply each pack that was never applied; later drift is shown, never overwritten unasked."""
+    for name in pack_names():
+        if not Platform.objects.filter(key=name).exists():
+            pack_apply(name, by=by, at=at)
+
+
+def accounts_put(*, by: Actor, at: datetime) -> None:
+    """Connect the account that carries all five platforms and have its history read; a second one stays degraded."""
+    if AwsAccount.objects.exists():
+        return
+    account, _second = (
+        account_put(
+            by=by,
+            at=at,
+            account_id=number,
+            name=name,
+            role_arn=f"arn:aws:iam::{number}:role/{ROLE_NAME}",
+            external_id=EXTERNAL_IDS[number],
+            regions=[REGION],
+        )
+        for number, name in ((ACCOUNT, "Shops"), (SECOND_ACCOUNT, "Second, partly denied"))
+    )
+    for platform in Platform.objects.order_by("key"):
+        source_put(by=by, at=at, platform=platform, account=account)
+    backfill_start(by=by, at=at, account=account, days=HISTORY_DAYS)
+
+
+def target_database_connect(*, by: Actor, at: datetime) -> None:
+    """The embedded cluster's database `shop`, as the platform's database of shop-management."""
+    platform = Platform.objects.get(key="shop-management")
+    target_database_put(
+        by=by,
+        at=at,
+        platform=platform,
+        key="shop",
+        values={
+            "name": "Shop database",
+            "purpose": "checks and approved maintenance",
+            # The socket moves when the data folder's path is long: every start writes where it is now.
+            "socket_dir": settings.DATABASES["default"]["HOST"],
+            "database": "shop",
+            "reader_role": "shop_reader",
+            "maintainer_role": "shop_maintainer",
+        },
+    )

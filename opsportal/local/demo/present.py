@@ -1,0 +1,68 @@
+"""What is going on when the demo is first opened, and how its next list or window is opened now."""
+
+from datetime import datetime, timedelta
+
+from incidents.choices import DetectionSource
+from incidents.services.declare import Declaration, incident_declare, severity_of_rank
+from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceState, WindowOccurrence
+from maintenance.services.checklists import checklist_run_open, item_tick
+from maintenance.services.jobs import job_run_plan
+from maintenance.services.windows import window_now
+from opsportal.core.actor import Actor, system_actor
+from opsportal.platforms.models import Service
+
+DEMO = system_actor("demo")
+DUE_SOON = timedelta(minutes=13)
+
+
+def present_put(*, at: datetime, operator: Actor) -> None:
+    """A half answered list, one due within a quarter of an hour, a small open incident, a plan to decide on."""
+    half_done = checklist_open(at=at, platform="solemate", key="")
+    items = list(half_done.items.select_related("run").order_by("position"))
+    for item in items[: len(items) // 2]:
+        item_tick(by=operator, at=at, item=item, expected=item.version)
+    checklist_open(at=at, platform="phase-09", key="", due_in=DUE_SOON)
+    service = Service.objects.get(platform__key="bookstore", key="bookstore-web")
+    incident_declare(
+        by=operator,
+        at=at - timedelta(minutes=50),
+        declaration=Declaration(
+            platform_id=service.platform_id,
+            title="Prices show without currency on old phones",
+            service=service,
+            severity=severity_of_rank(service.platform_id, 4),
+            detection_source=DetectionSource.USER_REPORT,
+        ),
+    )
+    job_plan(at=at)
+
+
+def checklist_open(*, at: datetime, platform: str, key: str, due_in: timedelta | None = None) -> ChecklistRun:
+    """Open a list of that platform for this minute, due by its own rule or in `due_in`."""
+    templates = ChecklistTemplate.objects.filter(platform__key=platform, is_active=True)
+    template = (templates.filter(key=key) if key else templates.filter(key__contains="morning")).order_by("pk").first()
+    if template is None:
+        raise ChecklistTemplate.DoesNotExist(f"{platform} has no list {key or 'for the morning'}.")
+    slot_at = at.replace(second=0, microsecond=0)
+    if due_in is not None:
+        slot_at += due_in - timedelta(minutes=template.due_after_minutes)
+    return checklist_run_open(by=DEMO, at=at, template=template, slot_at=slot_at)
+
+
+def window_open_now(*, at: datetime, platform: str) -> WindowOccurrence:
+    """The platform's job window, now; its jobs are planned at once and wait for approval."""
+    job = Job.objects.select_related("window", "platform").filter(platform__key=platform, is_active=True).first()
+    if job is None:
+        raise Job.DoesNotExist(f"{platform} has no job.")
+    occurrence = window_now(by=DEMO, at=at, window=job.window)
+    job_run_plan(by=DEMO, at=at, job=job, occurrence=occurrence)
+    return occurrence
+
+
+def job_plan(*, at: datetime) -> None:
+    """Plan the next run of every job, so that a plan waits for a decision."""
+    for job in Job.objects.select_related("window", "platform").filter(is_active=True):
+        ahead = job.window.occurrences.filter(state=OccurrenceState.PLANNED, starts_at__gt=at)
+        occurrence = ahead.order_by("starts_at", "pk").first()
+        if occurrence is not None:
+            job_run_plan(by=DEMO, at=at, job=job, occurrence=occurrence)
