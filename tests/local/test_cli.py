@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from opsportal.local import logs
+from opsportal.local.browser import VARIABLE, find_chromium
 from opsportal.local.environment import CHECKOUT, Home
 from opsportal.local.errors import StackError
-from opsportal.local.gates import _Output
+from opsportal.local.gates import Outcome, _Output, _Run, run_visibly
 from opsportal.local.lock import HomeLock
+from opsportal.local.supervisor import Supervisor
 from opsportal.local.terminal import table
 
 
@@ -114,6 +116,31 @@ def test_the_closing_line_of_pytest_is_kept_for_the_end(capsysbinary: pytest.Cap
         output.write(chunk)
     assert output.finish() == "== 3 passed in 1s =="
     assert capsysbinary.readouterr().out == b"....\nfailed: x\n"
+
+
+@pytest.mark.parametrize("ci, result", [("true", "FAILED"), ("", "left out")])
+def test_left_out_browser_tests_are_named_and_fail_in_ci(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str], ci: str, result: str
+) -> None:
+    run = _Run(supervisor, {"CI": ci})
+    run._leave_out_browser()
+    assert run.outcomes == [Outcome("browser tests", result, 0.0)]
+    assert run.outcomes[0].is_failure == (result == "FAILED")
+    assert "tests marked e2e are left out" in capsys.readouterr().out
+
+
+def test_a_gates_output_is_passed_on_and_its_status_kept(supervisor: Supervisor) -> None:
+    chunks: list[bytes] = []
+    status = run_visibly(supervisor, [sys.executable, "-c", "print('one'); raise SystemExit(5)"], chunks.append)
+    assert (status, b"".join(chunks)) == (5, b"one\n")
+
+
+def test_the_named_browser_wins_and_must_exist(tmp_path: Path) -> None:
+    (tmp_path / "chromium").write_text("")
+    (tmp_path / "chromium").chmod(0o755)
+    assert find_chromium({"PATH": str(tmp_path)}) == str(tmp_path / "chromium")
+    assert find_chromium({VARIABLE: sys.executable, "PATH": str(tmp_path)}) == sys.executable
+    assert find_chromium({VARIABLE: str(tmp_path / "none"), "PATH": str(tmp_path)}) is None
 
 
 def test_tables_align_their_columns() -> None:
