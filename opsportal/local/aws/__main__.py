@@ -10,8 +10,6 @@ from pathlib import Path
 from types import FrameType
 
 from opsportal.local.aws.metrics import as_text
-from opsportal.local.aws.server import LOOPBACK, build_server
-from opsportal.local.aws.world import World
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,6 +22,10 @@ def main(argv: list[str] | None = None) -> int:
     if options.catalogue:
         print(as_text())
         return 0
+    # Printing the catalogue does without the seconds that moto takes to import.
+    from opsportal.local.aws.server import LOOPBACK, build_server
+    from opsportal.local.aws.world import World
+
     try:
         server = build_server(World(options.state_file), options.port)
     except OSError as error:

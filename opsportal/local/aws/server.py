@@ -1,29 +1,35 @@
-"""The process: moto's WSGI application behind our control endpoint, threaded, on loopback."""
+"""The process: the gateway behind our control endpoint, threaded, on loopback."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from opsportal.core import clock
-from opsportal.local.aws import hooks
+from opsportal.local.aws.gateway import Gateway, StartResponse
 from opsportal.local.aws.world import DEFAULT_MINUTES, UnknownFaultError, World, fault_from_row
 
 CONTROL: Final = "/opsportal-sim/"
 LOOPBACK: Final = "127.0.0.1"
 _LARGEST_BODY: Final = 1_000_000
 
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+class _Handler(WSGIRequestHandler):
+    """Keeps the connection of a client open and stays silent: the collector makes many calls."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
 
 
 class Application:
-    """Answers `/opsportal-sim/…` itself and gives everything else to moto.
+    """Answers `/opsportal-sim/…` itself and gives everything else to the gateway.
 
     GET state · POST fault {name, minutes?, platform?} · POST heal · POST overlays [{name, platform,
     starts_at, ends_at}]. Only `manage.py demo` and the demo panel call these; the portal never does.
@@ -31,14 +37,12 @@ class Application:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        hooks.install(world)
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._gateway = Gateway(world)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
         if not path.startswith(CONTROL):
-            found: Iterable[bytes] = self._moto(environ, start_response)
-            return found
+            return self._gateway(environ, start_response)
         try:
             status, answer = self._control(environ, path.removeprefix(CONTROL).strip("/"))
         except (UnknownFaultError, ValueError, KeyError, TypeError) as error:
@@ -75,4 +79,4 @@ def _body(environ: Mapping[str, Any]) -> Any:
 def build_server(world: World, port: int) -> BaseWSGIServer:
     """Return the bound server, not yet serving; port 0 takes a free one."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    return make_server(LOOPBACK, port, Application(world), threaded=True, request_handler=MotoRequestHandler)
+    return make_server(LOOPBACK, port, Application(world), threaded=True, request_handler=_Handler)

@@ -18,6 +18,7 @@ _PLAIN: Final = frozenset({"Average", "Sum", "Minimum", "Maximum", "SampleCount"
 _NORMAL: Final = NormalDist()
 _STEPS: Final = 24
 _NARROW: Final = 0.3
+_CLOSE: Final = 1e-9
 _ROOT_HALF: Final = math.sqrt(0.5)
 _DENSITY: Final = 1 / math.sqrt(2 * math.pi)
 
@@ -165,6 +166,8 @@ def _quantile(share: float, sigma: float, parts: Sequence[Summary], number: floa
             steep += count * math.exp(-0.5 * z * z)
         low, high = (low, guess) if below > share * number else (guess, high)
         step = (below - share * number) / (steep * _DENSITY / sigma) if steep else 0.0
+        if steep and abs(step) < _CLOSE:
+            break
         # Where the curve is flat a step would overshoot, and halving is safe.
         guess = guess - step if steep and low < guess - step < high else (low + high) / 2
     return math.exp(guess)

@@ -27,11 +27,11 @@ class UnknownFaultError(ValueError):
 class World:
     """The state of one simulator. The file holds the first day and every fault; all else is computed."""
 
-    def __init__(self, state_file: Path | None = None, *, seed: int = script.SEED) -> None:
+    def __init__(self, state_file: Path | None = None, *, seed: int = script.SEED, today: date | None = None) -> None:
         self._file = state_file
         self._lock = threading.RLock()
         self.seed = seed
-        self.today: date = clock.now().date()
+        self.today: date = today or clock.now().date()
         self._faults: list[Fault] = []
         self.revision = 0
         self.store = SeriesStore()

@@ -1,0 +1,217 @@
+"""Every operation the portal calls, through boto3 and HTTP, compared with botocore's own model."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import botocore.client
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from opsportal.aws import acm, backup, cloudwatch, ecs, elb, policy, rds, sts
+from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
+from opsportal.aws.session import AwsAccount, client, forget_clients
+from opsportal.local.aws.calls import Call, MetricAnswer
+from opsportal.local.aws.catalogue import ACCOUNT, REGION
+from opsportal.local.aws.operations import operations
+from opsportal.local.aws.world import World
+from tests.local.aws.simulator import Simulator, aws_simulator
+
+__all__ = ["aws_simulator"]
+pytestmark = pytest.mark.aws
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "double": (float, int),
+    "float": (float, int),
+    "timestamp": (datetime,),
+}
+
+
+def faults_of(shape: Shape, value: Any, place: str) -> Iterator[str]:
+    """Say wherever a value does not fit the model's shape: unknown or missing members, wrong types."""
+    if isinstance(shape, StructureShape):
+        yield from (f"{place}.{name}: not in the model" for name in value.keys() - shape.members.keys())
+        yield from (f"{place}.{name}: required" for name in set(shape.required_members) - value.keys())
+        for name in value.keys() & shape.members.keys():
+            yield from faults_of(shape.members[name], value[name], f"{place}.{name}")
+    elif isinstance(shape, ListShape):
+        for number, item in enumerate(value):
+            yield from faults_of(shape.member, item, f"{place}[{number}]")
+    elif isinstance(shape, MapShape):
+        for key, item in value.items():
+            yield from faults_of(shape.value, item, f"{place}[{key}]")
+    elif not isinstance(value, TYPES[shape.type_name]):
+        yield f"{place}: {type(value).__name__} for {shape.type_name}"
+    elif getattr(shape, "enum", None) and value not in shape.enum:
+        yield f"{place}: {value} is none of {shape.enum}"
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Every call made by boto3 as (service, operation); each answer is compared with its model on the way."""
+    calls: list[tuple[str, str]] = []
+    original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def record(self: Any, operation: str, params: dict[str, Any]) -> Any:
+        answer = original(self, operation, params)
+        calls.append((self.meta.service_model.service_name, operation))
+        shape = self.meta.service_model.operation_model(operation).output_shape
+        body = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+        assert list(faults_of(shape, body, operation)) == []
+        return answer
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record)
+    return calls
+
+
+def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
+    """Call each function of the package and say how many rows it gave."""
+    week = now - timedelta(days=7)
+    query = cloudwatch.MetricQuery(
+        "connections",
+        "AWS/RDS",
+        "DatabaseConnections",
+        (("DBClusterIdentifier", "shop-management-aurora"),),
+        "Maximum",
+        60,
+    )
+    groups = elb.target_groups(account, REGION)
+    return {
+        "identity": len([sts.caller_identity(account)]),
+        "clusters": len(rds.clusters(account, REGION)),
+        "instances": len(rds.instances(account, REGION)),
+        "cluster snapshots": len(rds.cluster_snapshots(account, REGION)),
+        "instance snapshots": len(rds.instance_snapshots(account, REGION)),
+        "events": len(rds.events(account, REGION, start=week, end=now)),
+        "jobs": len(backup.jobs(account, REGION, created_after=week)),
+        "services": len(ecs.services(account, REGION)),
+        "balancers": len(elb.load_balancers(account, REGION)),
+        "targets": len(elb.target_health(account, REGION, groups[0].arn)),
+        "certificates": len(acm.certificates(account, REGION)),
+        "alarms": len(cloudwatch.alarms(account, REGION)),
+        "history": len(cloudwatch.alarm_history(account, REGION, start=week, end=now)),
+        "points": len(
+            cloudwatch.metric_data(account, REGION, [query], start=now - timedelta(hours=1), end=now)[0].points
+        ),
+    }
+
+
+def test_every_call_answers_as_the_model_says_and_the_policy_lists_exactly_these(
+    aws_simulator: Simulator, recorded: list[tuple[str, str]]
+) -> None:
+    found = call_everything(aws_simulator.account, datetime.now(UTC).replace(second=0, microsecond=0))
+    assert all(found.values()), found
+    called = set(recorded) - {("sts", "AssumeRole")}
+    assert called == {(operation.service, operation.name) for operation in policy.OPERATIONS}
+
+
+def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> None:
+    now = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
+    world = World(today=now.date())
+    world.start_fault("service-down", at=now - timedelta(minutes=2))
+    table = operations(world)
+    asked: dict[str, dict[str, Any]] = {
+        "ListServices": {"cluster": "bookstore-cluster"},
+        "DescribeServices": {"cluster": "production-cluster", "services": ["solemate-backend", "nothing"]},
+        "GetCallerIdentity": {},
+        "DescribeEvents": {"Duration": 20_160},
+    }
+    account = AwsAccount(ACCOUNT, (REGION,), endpoint_url="http://127.0.0.1:1")
+    arn = table["acm", "ListCertificates"](Call(world, ACCOUNT, REGION, {}, now))
+    groups = table["elbv2", "DescribeTargetGroups"](Call(world, ACCOUNT, REGION, {}, now))
+    assert not isinstance(arn, MetricAnswer)
+    assert not isinstance(groups, MetricAnswer)
+    asked["DescribeCertificate"] = {"CertificateArn": arn["CertificateSummaryList"][0]["CertificateArn"]}
+    asked["DescribeTargetHealth"] = {"TargetGroupArn": groups["TargetGroups"][5]["TargetGroupArn"]}
+    for operation in policy.OPERATIONS:
+        if operation.name == "GetMetricData":
+            continue
+        answer = table[operation.service, operation.name](
+            Call(world, ACCOUNT, REGION, asked.get(operation.name, {}), now)
+        )
+        model = client(account, operation.service, REGION).meta.service_model  # type: ignore[call-overload]
+        shape = model.operation_model(operation.name).output_shape
+        assert list(faults_of(shape, answer, operation.name)) == []
+
+
+def test_no_operation_of_the_policy_changes_anything() -> None:
+    verbs = ("Describe", "Get", "List")
+    assert [o.name for o in policy.OPERATIONS if not o.name.startswith(verbs)] == []
+    document = policy.policy_document()
+    actions = document["Statement"][0]["Action"]
+    assert actions == sorted(set(actions))
+    assert not [action for action in actions if "*" in action]
+    assert "sts:GetCallerIdentity" not in actions
+
+
+def test_the_second_account_shows_denied_and_could_not_check(aws_simulator: Simulator) -> None:
+    results = {
+        r.operation: r.verdict for r in policy.check_permissions(aws_simulator.second_account, at=datetime.now(UTC))
+    }
+    assert {name for name, verdict in results.items() if verdict == "denied"} == {
+        "acm:ListCertificates",
+        "rds:DescribeDBClusterSnapshots",
+    }
+    assert {name for name, verdict in results.items() if verdict == "could_not_check"} == {
+        "cloudwatch:DescribeAlarmHistory"
+    }
+    assert len(results) == len(policy.OPERATIONS)
+
+
+def test_the_first_account_is_allowed_everything(aws_simulator: Simulator) -> None:
+    results = policy.check_permissions(aws_simulator.account, at=datetime.now(UTC))
+    assert {result.verdict for result in results} == {"allowed"}
+
+
+def test_a_wrong_external_id_is_denied(aws_simulator: Simulator) -> None:
+    account = aws_simulator.account_of("222222222222", external_id="guessed")
+    with pytest.raises(AwsDeniedError) as caught:
+        sts.caller_identity(account)
+    assert "sts:AssumeRole" in caught.value.detail
+    assert caught.value.kept
+
+
+def test_denied_and_throttled_name_the_permission(aws_simulator: Simulator) -> None:
+    account, now = aws_simulator.second_account, datetime.now(UTC)
+    assert sts.caller_identity(account).account_id == "222222222222"
+    with pytest.raises(AwsDeniedError) as denied:
+        rds.cluster_snapshots(account, REGION)
+    assert denied.value.permission == "rds:DescribeDBClusterSnapshots"
+    with pytest.raises(AwsThrottledError) as throttled:
+        cloudwatch.alarm_history(account, REGION, start=now - timedelta(days=1), end=now)
+    assert throttled.value.permission == "cloudwatch:DescribeAlarmHistory"
+    assert cloudwatch.alarms(account, REGION) == []
+
+
+def test_nobody_there_is_unreachable() -> None:
+    account = AwsAccount(ACCOUNT, (REGION,), endpoint_url="http://127.0.0.1:9", attempts=1)
+    with pytest.raises(AwsUnreachableError) as caught:
+        rds.clusters(account, REGION)
+    assert caught.value.what == f"rds:DescribeDBClusters in us-east-1 of account {ACCOUNT}"
+    forget_clients()
+
+
+def test_pages_are_merged_per_series_in_the_order_asked(
+    aws_simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloudwatch, "DATAPOINTS_PER_REQUEST", 25)
+    monkeypatch.setattr(cloudwatch, "QUERIES_PER_REQUEST", 2)
+    end = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+    dimensions = (("ClusterName", "bookstore-cluster"), ("ServiceName", "bookstore-api"))
+    queries = [
+        cloudwatch.MetricQuery(f"{name}-{stat}", "AWS/ECS", name, dimensions, stat, 60)
+        for name in ("CPUUtilization", "MemoryUtilization", "NoSuchMetric")
+        for stat in ("Average", "Maximum")
+    ]
+    found = cloudwatch.metric_data(aws_simulator.account, REGION, queries, start=end - timedelta(minutes=40), end=end)
+    assert [result.key for result in found] == [query.key for query in queries]
+    assert [len(result.points) for result in found] == [40, 40, 40, 40, 0, 0]
+    assert all(result.complete and result.status == "Complete" for result in found)
+    for result in found:
+        times = [at for at, _ in result.points]
+        assert times == sorted(set(times))
+        assert all(at.tzinfo is not None for at in times)
