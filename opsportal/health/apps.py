@@ -2,7 +2,7 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-from opsportal.core.shell import register_health
+from opsportal.core.shell import register_health, register_setting
 
 
 class HealthConfig(AppConfig):
@@ -15,3 +15,11 @@ class HealthConfig(AppConfig):
         from opsportal.health.selectors import banner
 
         register_health(banner)
+        register_setting(
+            70,
+            "Portal health",
+            "Loops, parked messages, versions, what should never be.",
+            "heart-pulse",
+            "health:detail",
+            "health.portal_view",
+        )

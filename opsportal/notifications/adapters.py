@@ -11,7 +11,7 @@ from opsportal.core import clock
 from opsportal.notifications.services import mail_enqueue
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] - allauth has no types
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Named in settings as ACCOUNT_ADAPTER."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -1,5 +1,6 @@
 """The audit trail as auditors read it: filtered, with people's present names put beside their ids."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,9 @@ from django.db.models import QuerySet
 from opsportal.accounts.models import User
 from opsportal.audit.models import PORTAL_CHAIN, AuditCheckpoint, AuditEntry, AuditHead
 from opsportal.core.actor import Actor
+from opsportal.core.conflicts import LastChange
 from opsportal.core.gate import allows
+from opsportal.core.models import VersionedModel
 from opsportal.platforms.models import Platform
 
 VIEW = "reports.audit_view"
@@ -118,3 +121,15 @@ def chain_states(chains: Mapping[int, str]) -> list[ChainState]:
     return [
         ChainState(name, heads[chain], *last.get(chain, (0, None))) for chain, name in chains.items() if chain in heads
     ]
+
+
+def last_change(row: VersionedModel) -> LastChange | None:
+    """Who changed this row last, for the merge page: the trail knows it by kind and number."""
+    name = type(row).__name__
+    kinds = {name.lower(), re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()}
+    entries = AuditEntry.objects.filter(obj_kind__in=kinds, obj_id=str(row.pk))
+    latest = entries.order_by("-at", "-pk").first()
+    if latest is None:
+        return None
+    found = next(with_names([latest], {}))
+    return LastChange(found.actor, latest.at)

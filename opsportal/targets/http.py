@@ -19,6 +19,7 @@ from opsportal.targets.connecting import Deadline, GuardedBackend
 TOTAL_SECONDS: Final = 10.0
 MAX_BYTES: Final = 65_536
 MAX_PORT: Final = 65_535
+OWN_HEADERS: Final = {"User-Agent": "opsportal", "Accept-Encoding": "identity", "Connection": "close"}
 
 
 class TargetError(Exception):
@@ -65,12 +66,7 @@ def fetch(
     if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or (parts.port or 1) > MAX_PORT:
         raise TargetError("An address is http:// or https:// with a host, and no sign-in in it.", is_permanent=True)
     deadline, started = Deadline(min(seconds, TOTAL_SECONDS)), time.monotonic()
-    sent: dict[bytes | str, bytes | str] = {
-        "User-Agent": "opsportal",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-        **(headers or {}),
-    }
+    sent = list({**OWN_HEADERS, **(headers or {})}.items())
     try:
         with (
             httpcore.ConnectionPool(

@@ -19,6 +19,7 @@ from opsportal.live import stream
 from opsportal.live.topics import allowed_topics
 from opsportal.plans.models import Plan
 from opsportal.platforms.models import Platform
+from opsportal.schedule.dispatching import listen_parameters
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ClientFor = Callable[..., Client]
@@ -232,7 +233,7 @@ def test_the_hub_heals_and_then_refreshes_all(operator: User, client_for: Client
 
 
 def end_listeners() -> None:
-    with psycopg.connect(**stream.listen_parameters() | {"application_name": "test"}, autocommit=True) as same_role:
+    with psycopg.connect(**listen_parameters() | {"application_name": "test"}, autocommit=True) as same_role:
         same_role.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'opsportal-listen'"
@@ -287,7 +288,7 @@ def test_eight_streams_share_one_listening_connection(operator: User, client_for
 
 
 def count_listeners() -> int:
-    with psycopg.connect(**stream.listen_parameters() | {"application_name": "test"}, autocommit=True) as same_role:
+    with psycopg.connect(**listen_parameters() | {"application_name": "test"}, autocommit=True) as same_role:
         row = same_role.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'opsportal-listen'"

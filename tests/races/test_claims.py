@@ -63,7 +63,7 @@ Together = Callable[[Callable[[int], object]], list[object]]
 def test_one_run_is_claimed_by_one(together: Together) -> None:
     for n in range(5):
         run = run_request(key=f"shop.{n}", task="shop.count", at=AT)
-        claims = together(lambda i, pk=run.pk: claim_run(run_id=pk, holder=str(i)))  # type: ignore[misc]
+        claims = together(lambda i, pk=run.pk: claim_run(run_id=pk, holder=str(i)))
         assert len([claim for claim in claims if claim is not None]) == 1
 
 

@@ -69,7 +69,12 @@ def test_a_loop_runs_again_at_once_while_there_is_work(dispatcher: Callable[[Loo
 
 def test_a_committed_wake_up_runs_the_loop_within_a_moment(dispatcher: Callable[[Loop], None]) -> None:
     passes: list[float] = []
-    dispatcher(make(lambda _now: passes.append(time.monotonic()) or 0, every=60, channel="test-channel"))
+
+    def work(_now: datetime) -> int:
+        passes.append(time.monotonic())
+        return 0
+
+    dispatcher(make(work, every=60, channel="test-channel"))
     time.sleep(1)  # the first pass and the one after LISTEN began
     before = len(passes)
     wake("another-channel")
@@ -144,7 +149,7 @@ def test_pulses_of_two_dispatchers_add_up() -> None:
     for _ in range(2):
         item = LoopThread(make(lambda _now: 0, every=60), threading.Event())
         item.start()
-        until(lambda item=item: item.passes == 1)  # type: ignore[misc]
+        until(lambda item=item: item.passes == 1)
         item.items = 5
         write_pulses([item])
         item.stop.set()

@@ -61,12 +61,12 @@ def test_what_goes_wrong_stands_in_the_ledger(error: Exception, state: str, text
 @pytest.mark.django_db(transaction=True)
 def test_the_lease_is_renewed_while_the_task_works() -> None:
     run = run_request(key="shop.long", task="shop.count_orders", at=AT, lease_seconds=1)
-    leases = []
+    leases: list[datetime] = []
 
     def works(claim: RunClaim) -> None:
         for _ in range(3):
             time.sleep(0.5)
-            leases.append(Run.objects.get(pk=claim.run_id).lease_until)
+            leases.append(Run.objects.get(pk=claim.run_id).lease_until or AT)
 
     run_once("shop.count_orders", works, run.pk)
     run.refresh_from_db()
@@ -81,7 +81,7 @@ def test_a_task_must_name_a_known_queue_and_a_time_limit() -> None:
 
 
 def test_a_declared_task_carries_name_queue_and_limits() -> None:
-    task = scheduled_task(name="tests.count_orders", queue="aws", time_limit=120)(lambda _claim: None)
+    task: Any = scheduled_task(name="tests.count_orders", queue="aws", time_limit=120)(lambda _claim: None)
     assert (task.name, task.queue, task.time_limit, task.soft_time_limit) == ("tests.count_orders", "aws", 120, 90)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from opsportal.targets import connecting
 from opsportal.targets.addresses import BlockedAddressError, is_allowed, require_allowed, require_allowed_socket
 from opsportal.targets.http import MAX_BYTES, TargetError, fetch
 
@@ -193,14 +192,14 @@ def resolving(*answers: list[str]) -> Resolver:
 
 
 def test_a_name_that_is_bound_anew_gains_nothing(canary: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting.socket, "getaddrinfo", resolving(["127.0.0.1"], ["8.8.8.8"]))
+    monkeypatch.setattr("opsportal.targets.connecting.socket.getaddrinfo", resolving(["127.0.0.1"], ["8.8.8.8"]))
     with pytest.raises(BlockedAddressError):
         fetch(purpose="webhook", url=address(canary, host="rebind.example"))
     assert canary.seen == []  # type: ignore[attr-defined]
 
 
 def test_one_inward_address_among_public_ones_refuses_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting.socket, "getaddrinfo", resolving(["8.8.8.8", "127.0.0.1"]))
+    monkeypatch.setattr("opsportal.targets.connecting.socket.getaddrinfo", resolving(["8.8.8.8", "127.0.0.1"]))
     with pytest.raises(BlockedAddressError):
         fetch(purpose="webhook", url="http://mixed.example/")
 
@@ -222,6 +221,6 @@ def test_what_is_no_address_is_refused_for_good(url: str) -> None:
     "url", ["http://a.example/\r\nX: y", "http://a.example/\x00", "http://\udc80.example/", "http://a b/"]
 )
 def test_a_damaged_address_is_an_error_and_never_a_crash(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting.socket, "getaddrinfo", resolving(["127.0.0.1"]))
+    monkeypatch.setattr("opsportal.targets.connecting.socket.getaddrinfo", resolving(["127.0.0.1"]))
     with pytest.raises((TargetError, BlockedAddressError)):
         fetch(purpose="webhook", url=url)

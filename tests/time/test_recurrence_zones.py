@@ -30,7 +30,7 @@ def transitions(zone: ZoneInfo) -> list[datetime]:
 def expected_local_days(after: datetime, until: datetime, cron: str, zone: ZoneInfo) -> list[datetime]:
     minute, hour = (int(part) for part in cron.split()[:2])
     local = after.astimezone(zone).replace(tzinfo=None, hour=hour, minute=minute, second=0) - timedelta(days=2)
-    days = []
+    days: list[datetime] = []
     while True:
         at, _ = to_utc(local, zone)
         if at > until:

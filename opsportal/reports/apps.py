@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+
+
+class ReportsConfig(AppConfig):
+    name = "opsportal.reports"
+    label = "reports"
+
+    def ready(self) -> None:
+        from opsportal.core.conflicts import register_last_change
+        from opsportal.core.shell import register_setting
+        from opsportal.reports.audit_selectors import last_change
+
+        register_last_change(last_change)
+        register_setting(
+            60,
+            "Audit trail",
+            "Who did what, when; as a page and as CSV.",
+            "scroll-text",
+            "reports:audit-list",
+            "reports.audit_view",
+        )

@@ -1,0 +1,9 @@
+"""Rows to look at; nothing is changed here."""
+
+from django.contrib import admin
+
+from opsportal.core.admin import ReadOnlyAdmin
+from opsportal.schedule.models import LoopPulse, Run, Schedule, Step
+
+for model in (Schedule, Run, Step, LoopPulse):
+    admin.site.register(model, ReadOnlyAdmin)
