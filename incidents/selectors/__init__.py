@@ -25,7 +25,14 @@ from incidents.selectors.lists import (
     open_rows,
     worst_open_rank,
 )
-from incidents.selectors.related import alarms_nearby, changes_nearby, chart_span, metrics_of, recent_incidents, related_incidents
+from incidents.selectors.related import (
+    alarms_nearby,
+    changes_nearby,
+    chart_span,
+    metrics_of,
+    recent_incidents,
+    related_incidents,
+)
 from incidents.selectors.reviews import (
     action_items_of,
     action_page,

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.db.models import Max
-
 from incidents.choices import Audience, ClockKind, EntryKind, IncidentRole, OutcomeChoice
 from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
 from opsportal.core.formats import stopwatch
@@ -161,14 +159,9 @@ _STATE_ORDER: Final = {"warn": 0, "run": 1, "missed": 2, "met": 3}
 
 def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
     """The latest round of each clock, running ones first; a round missed before stays visible beside it."""
-    latest = set(
-        IncidentClock.objects.filter(incident=incident)
-        .values("kind")
-        .annotate(newest=Max("pk"))
-        .values_list("newest", flat=True)
-    )
-    rows = IncidentClock.objects.filter(incident=incident).order_by("kind", "round")
-    shown = [clock for clock in rows if clock.pk in latest or clock.outcome == OutcomeChoice.MISSED]
+    rows = list(IncidentClock.objects.filter(incident=incident).order_by("kind", "round"))
+    latest = {clock.kind: clock.pk for clock in rows}
+    shown = [clock for clock in rows if clock.pk == latest[clock.kind] or clock.outcome == OutcomeChoice.MISSED]
     views = [view for clock in shown if (view := _clock_view(clock, now)) is not None]
     return sorted(views, key=lambda view: (_STATE_ORDER[view.state], view.left or 0))
 

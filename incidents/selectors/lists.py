@@ -213,9 +213,15 @@ class ListSummary:
     worst_rank: int | None = None
 
 
-_MEDIANS: Final = (
-    "count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY r.acknowledged_at - r.detected_at),"
+_SUMMARY: Final = (
+    "count(*) FILTER (WHERE r.state = 'open'),"
+    " count(*) FILTER (WHERE r.state = 'open' AND r.commander_id IS NULL),"
+    " min(r.rank) FILTER (WHERE r.state = 'open'),"
+    " count(*) FILTER (WHERE r.declared_at >= %s),"
+    " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.acknowledged_at - r.detected_at)"
+    " FILTER (WHERE r.declared_at >= %s),"
     " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.resolved_at - r.impact_started_at)"
+    " FILTER (WHERE r.declared_at >= %s)"
 )
 
 
@@ -224,26 +230,25 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
     rows = Incident.objects.visible_to(actor)
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
-    counts = rows.filter(state=StateChoice.OPEN).aggregate(
-        open=Count("pk"), nobody=Count("pk", filter=Q(commander__isnull=True)), worst=Min("rank")
-    )
-    recent = rows.filter(declared_at__gte=now - timedelta(days=30)).values(
-        "declared_at", "detected_at", "acknowledged_at", "resolved_at", "impact_started_at"
-    )
-    sql, params = recent.order_by().query.sql_with_params()
+    since = now - timedelta(days=30)
+    wanted = rows.filter(Q(state=StateChoice.OPEN) | Q(declared_at__gte=since)).values(
+        "state", "rank", "commander_id", "declared_at", "detected_at", "acknowledged_at", "resolved_at",
+        "impact_started_at",
+    )  # fmt: skip
+    sql, params = wanted.order_by().query.sql_with_params()
     with connection.cursor() as cursor:
         # Django's own SQL stands inside, with its parameters.
-        cursor.execute(f"SELECT {_MEDIANS} FROM ({sql}) r", params)  # noqa: S608
-        opened, acknowledged, resolved = cursor.fetchone()
+        cursor.execute(f"SELECT {_SUMMARY} FROM ({sql}) r", [*[since] * 3, *params])  # noqa: S608
+        opened, nobody, worst, recent, acknowledged, resolved = cursor.fetchone()
     due = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=rows.order_by())
     return ListSummary(
-        open=counts["open"],
-        without_commander=counts["nobody"],
+        open=opened,
+        without_commander=nobody,
         reviews_due=due.count(),
-        opened_30d=opened,
+        opened_30d=recent,
         acknowledge_median=acknowledged,
         resolve_median=resolved,
-        worst_rank=counts["worst"],
+        worst_rank=worst,
     )
 
 

@@ -66,10 +66,10 @@ def _severity_labelled(incident: Incident, label: str) -> Severity:
 
 
 def _role_of(word: str) -> str:
-    for value, label in IncidentRole.choices:
-        if word in (value, label.lower()) or value.startswith(word):
-            return value
-    raise IncidentError(f"{word} is no role. Known: {', '.join(IncidentRole.values)}.")
+    begins = [value for value, label in IncidentRole.choices if value.startswith(word) or label.lower() == word]
+    if len(begins) != 1:
+        raise IncidentError(f"{word} is no role. Known: {', '.join(IncidentRole.values)}.")
+    return str(begins[0])
 
 
 def role_and_person(command: Command, incident: Incident, by: Actor) -> tuple[str, int]:

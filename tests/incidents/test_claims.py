@@ -1,0 +1,161 @@
+"""An alarm transition becomes an incident exactly once, whoever else is at it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from incidents import loops
+from incidents.loops import claim_alarms, draft_reviews, fire_clocks
+from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review, TimelineEntry
+from incidents.services import incident_acknowledge, incident_resolve
+from monitoring.models import Annotation
+from opsportal.accounts.models import User
+from opsportal.audit.models import AuditEntry
+from opsportal.core.actor import Actor
+from opsportal.notifications.models import Notice
+from opsportal.platforms.models import Platform, Service
+from tests.factories.incidents import SYSTEM, alarm, clock_policy, declare, transition
+
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+
+
+def outcomes() -> list[str]:
+    return list(AlarmClaim.objects.order_by("transition_id").values_list("outcome", flat=True))
+
+
+def test_an_alarm_opens_an_incident_with_clocks_timeline_notice_audit_and_mark(
+    platform: Platform, at: datetime, operator: User, viewer: User
+) -> None:
+    event = transition(alarm(platform), "alarm", at)
+    assert claim_alarms(at + MINUTE) == 1
+    incident = Incident.objects.get()
+    assert (incident.title, incident.severity.label, incident.severity.scheme.kind) == ("Alarm db", "P1", "incident")
+    assert (incident.detected_at, incident.declared_at) == (event.recorded_at, at + MINUTE)
+    assert incident.detection_source == "automated_alert"
+    assert incident.commander_id is None
+    due = IncidentClock.objects.get(incident=incident, kind="acknowledge").due_at
+    assert due == event.recorded_at + 15 * MINUTE
+    kinds = list(TimelineEntry.objects.filter(incident=incident).order_by("number").values_list("kind", flat=True))
+    assert kinds == ["state", "alarm"]
+    assert Notice.objects.filter(user=operator, kind="incident.opened").count() == 1
+    assert not Notice.objects.filter(user=viewer).exists()
+    assert AuditEntry.objects.filter(verb="incidents.incident.declared", actor_kind="system").count() == 1
+    assert Annotation.objects.get().starts_at == incident.impact_started_at
+    assert claim_alarms(at + 2 * MINUTE) == 0
+    assert outcomes() == ["opened"]
+
+
+def test_a_second_source_of_the_same_signal_attaches_and_recovery_is_said(platform: Platform, at: datetime) -> None:
+    first, mirrored = alarm(platform), alarm(platform, key="cloudwatch-arn")
+    transition(first, "alarm", at)
+    transition(mirrored, "alarm", at + MINUTE)
+    transition(first, "ok", at + 5 * MINUTE, reason="70 ≤ 80")
+    while claim_alarms(at + 6 * MINUTE):
+        continue
+    incident = Incident.objects.get()
+    assert outcomes() == ["opened", "attached", "recovered"]
+    assert TimelineEntry.objects.filter(incident=incident, kind="metric").get().body == "Alarm db is back: 70 ≤ 80"
+
+
+def test_recovery_after_resolution_still_reaches_the_record(platform: Platform, at: datetime) -> None:
+    source = alarm(platform)
+    transition(source, "alarm", at)
+    claim_alarms(at)
+    incident = Incident.objects.get()
+    incident_resolve(by=SYSTEM, at=at + MINUTE, incident=incident, expected=incident.version)
+    transition(source, "ok", at + 2 * MINUTE)
+    claim_alarms(at + 3 * MINUTE)
+    assert outcomes() == ["opened", "recovered"]
+    transition(source, "alarm", at + 9 * MINUTE)
+    claim_alarms(at + 10 * MINUTE)
+    assert Incident.objects.count() == 2
+
+
+def test_what_opens_nothing_is_noted_or_ignored(platform: Platform, at: datetime) -> None:
+    quiet = alarm(platform, key="cpu", signal="cpu", opens_incident=False)
+    transition(quiet, "alarm", at)
+    claim_alarms(at)
+    declare(platform, by=SYSTEM, at=at)
+    transition(quiet, "alarm", at + MINUTE)
+    transition(alarm(platform, key="s", signal="s"), "alarm", at + MINUTE, silenced=True)
+    other = Service.objects.create(platform=platform, environment=platform.environments.get(), key="jobs", name="Jobs")
+    transition(alarm(platform, key="x", signal="x", service=other, opens_incident=False), "alarm", at + MINUTE)
+    transition(alarm(platform, key="ok", signal="ok"), "ok", at + MINUTE)
+    claim_alarms(at + MINUTE)
+    assert outcomes() == ["ignored", "attached", "ignored", "ignored", "ignored"]
+    assert Incident.objects.count() == 1
+
+
+def test_the_cursor_passes_only_what_is_claimed_and_settled(
+    platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = transition(alarm(platform), "alarm", at)
+    claim_alarms(at)
+    claim_alarms(at)
+    assert ClaimCursor.objects.get().transition_id == 0
+    monkeypatch.setattr(loops, "SETTLED_AFTER", timedelta(seconds=-60))
+    claim_alarms(at)
+    assert ClaimCursor.objects.get().transition_id == event.pk
+    later = transition(alarm(platform, key="b", signal="b"), "alarm", at)
+    assert claim_alarms(at) == 1
+    assert AlarmClaim.objects.filter(transition=later).exists()
+
+
+def test_clocks_fire_once_and_never_early(platform: Platform, at: datetime, operator: User) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    due = at + 15 * MINUTE
+    assert fire_clocks(due - timedelta(microseconds=1)) == 0
+    assert fire_clocks(due) == 1
+    assert fire_clocks(due) == 0
+    clock = IncidentClock.objects.get(incident=incident, kind="acknowledge")
+    assert (clock.outcome, clock.fired_at, clock.stopped_at) == ("missed", due, None)
+    entry = TimelineEntry.objects.get(incident=incident, kind="clock")
+    assert entry.body == "Acknowledge missed: 15 min (portal default, as Bookstore §7.1)"
+    assert Notice.objects.filter(user=operator, kind="incident.clock").count() == 1
+    assert fire_clocks(at + 31 * MINUTE) == 1
+
+
+def test_a_clock_that_was_met_does_not_fire(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    incident_acknowledge(by=actor_for(operator), at=at + MINUTE, incident=incident, expected=1)
+    assert fire_clocks(at + 16 * MINUTE) == 0
+
+
+def test_an_escalation_goes_to_those_who_decide(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor
+) -> None:
+    clock_policy(platform, "escalate", 20, source_text="Bookstore §7.1")
+    declare(platform, by=actor_for(operator), at=at)
+    assert fire_clocks(at + 20 * MINUTE) == 1
+    told = Notice.objects.filter(kind="incident.clock").values_list("user_id", flat=True)
+    assert list(told) == [commander.pk]
+
+
+def test_a_resolved_incident_gets_its_draft_from_the_record(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at)
+    fire_clocks(at + 31 * MINUTE)
+    incident_resolve(
+        by=by, at=at + 40 * MINUTE, incident=incident, expected=Incident.objects.get().version, resolution="Pool of 50"
+    )
+    assert draft_reviews(at + 41 * MINUTE) == 1
+    assert draft_reviews(at + 42 * MINUTE) == 0
+    texts = dict(Review.objects.get().sections.values_list("key", "body"))
+    assert "lasted 40\N{NO-BREAK SPACE}min" in texts["impact"]
+    assert texts["resolution"] == "Pool of 50"
+    assert "Acknowledge after 0" in texts["went-well"]
+    assert "Status update 10\N{NO-BREAK SPACE}min late" in texts["went-wrong"]
+    assert texts["prevention"] == ""
+
+
+def test_a_mild_incident_without_a_review_rule_gets_no_draft(platform: Platform, at: datetime) -> None:
+    incident = declare(platform, by=SYSTEM, at=at, label="P3")
+    incident_resolve(by=SYSTEM, at=at + MINUTE, incident=incident, expected=incident.version)
+    assert draft_reviews(at + 2 * MINUTE) == 0
