@@ -32,12 +32,12 @@ def web(port: int) -> Service:
         name="web",
         argv=tuple(argv),
         is_ready=partial(answers, port, "/healthz"),
-        ready_seconds=60.0,
+        ready_seconds=120.0,
     )
 
 
 def worker(sockets: Path) -> Service:
-    """Celery; ready when it waits on its queues."""
+    """Celery; ready when it takes orders."""
     argv = [PYTHON, "-m", "celery", "-A", "opsportal.celery", "worker", "--pool", "prefork", "--concurrency", "2"]
     argv += ["-Q", "default,aws,checks,jobs", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Service(
@@ -45,8 +45,8 @@ def worker(sockets: Path) -> Service:
         argv=(*argv, "--loglevel", "INFO"),
         # A stop gives tasks in flight back to the queue at once.
         env={"REMAP_SIGTERM": "SIGQUIT"},
-        is_ready=partial(valkey.has_waiting_reader, sockets),
-        ready_seconds=60.0,
+        is_ready=partial(valkey.has_worker, sockets),
+        ready_seconds=120.0,
     )
 
 
@@ -58,7 +58,7 @@ def dispatcher() -> Service:
 def simulated_aws(home: Home, port: int) -> Service:
     """AWS on loopback, for the demo."""
     argv = (PYTHON, "-m", "opsportal.local.aws", "--port", str(port), "--state-file", str(home.path / "aws.json"))
-    return Service(name="aws", argv=argv, is_ready=partial(answers, port, None), ready_seconds=60.0)
+    return Service(name="aws", argv=argv, is_ready=partial(answers, port, None), ready_seconds=120.0)
 
 
 def shop(cluster: Cluster) -> Service:
