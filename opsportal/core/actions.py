@@ -24,9 +24,10 @@ class AuthorizedRequest(HttpRequest):
 
 
 class ActionView(Protocol):
-    """A view that says which action it performs."""
+    """A view that says which action it performs, by which methods."""
 
     action: str
+    methods: tuple[str, ...]
 
     def __call__(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase: ...
 
@@ -57,6 +58,7 @@ def require_action(
             return view(authorized, *args, **kwargs)
 
         gated.action = action  # type: ignore[attr-defined]
+        gated.methods = methods  # type: ignore[attr-defined]
         return cast("ActionView", gated)
 
     return decorate
