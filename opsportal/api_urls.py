@@ -5,4 +5,5 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.accounts.api.urls")),
     path("", include("opsportal.platforms.api.urls")),
+    path("", include("incidents.api.urls")),
 ]

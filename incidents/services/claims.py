@@ -34,7 +34,7 @@ def claim_transition(*, transition: AlarmTransition, at: datetime, by: Actor = C
             failpoint("incidents.claim.before_commit")
     except IntegrityError:
         # Another source of the same fault opened the incident first: the next pass finds it and attaches.
-        if AlarmClaim.objects.filter(transition=transition).exists():
+        if AlarmClaim.objects.filter(transition=transition).exists() or _open_for_signal(transition) is not None:
             return None
         raise
     failpoint("incidents.claim.after_commit")

@@ -1,0 +1,192 @@
+"""`/api/v1/incidents/…`: list, declare, read, describe, and the timeline."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Q
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from incidents import selectors
+from incidents.api.serializers import (
+    EntrySerializer,
+    IncidentDeclareSerializer,
+    IncidentDescribeSerializer,
+    IncidentSerializer,
+)
+from incidents.errors import IncidentError
+from incidents.lifecycle import TimeOrderError, TransitionError
+from incidents.models import Incident, TimelineEntry
+from incidents.selectors import IncidentFilter
+from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from incidents.services import entry_log, incident_declare, incident_describe
+from incidents.services.declare import Declaration
+from opsportal.core import clock
+from opsportal.core.api import (
+    ApiView,
+    UnprocessableError,
+    expected_version,
+    page_response,
+    page_size,
+    row_response,
+)
+from opsportal.core.gate import authorize
+from opsportal.core.idempotency import idempotent
+from opsportal.core.pagination import Page, keyset_page
+from opsportal.platforms.models import Platform, Service, Severity
+
+VIEW = "incidents.incident_view"
+REFUSALS = (IncidentError, TransitionError, TimeOrderError)
+FILTERS = [
+    OpenApiParameter("platform", str, description="key of the platform"),
+    OpenApiParameter("state", str, enum=["open", "resolved", "closed"]),
+    OpenApiParameter("cursor", str, description="next_cursor of the page before"),
+    OpenApiParameter("size", int, description="1 to 500"),
+]
+
+
+class IncidentApiView(ApiView):
+    """Loads the incident of the address, as far as the caller may know it."""
+
+    def load(self, number: int, action: str) -> Incident:
+        incident = selectors.incident_by_number(self.actor, number)
+        authorize(self.actor, action, incident)
+        return incident
+
+
+class IncidentListView(IncidentApiView):
+    actions: ClassVar = {"GET": VIEW, "POST": "incidents.incident_declare"}
+    serializer_class = IncidentSerializer
+
+    @extend_schema(operation_id="incidents_list", parameters=FILTERS, responses=IncidentSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Incidents the caller may see, newest first."""
+        params = request.query_params
+        platform = Platform.objects.visible_to(self.actor).filter(key=params.get("platform", "")).first()
+        if params.get("platform") and platform is None:
+            return page_response(Page([], None, None), IncidentSerializer)
+        asked = IncidentFilter(
+            platform_id=platform.pk if platform else None,
+            state=params.get("state", "") if params.get("state", "") in ("open", "resolved", "closed") else "",
+        )
+        rows = selectors.filtered(self.actor, asked, now=clock.now())
+        page: Page[Any] = keyset_page(
+            rows.select_related("platform", "service", "severity", "commander"),
+            order=("-number",),
+            cursor=params.get("cursor"),
+            size=page_size(request),
+        )
+        return page_response(page, IncidentSerializer)
+
+    @extend_schema(
+        operation_id="incidents_declare", request=IncidentDeclareSerializer, responses={201: IncidentSerializer}
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Declare an incident; `Idempotency-Key` makes a resend harmless."""
+        serializer = IncidentDeclareSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        platform = Platform.objects.visible_to(self.actor).filter(key=data["platform"]).first()
+        if platform is None:
+            raise ValidationError({"platform": ["There is no such platform."]})
+        authorize(self.actor, "incidents.incident_declare", platform)
+        try:
+            incident = incident_declare(by=self.actor, at=clock.now(), declaration=self._declaration(platform, data))
+        except REFUSALS as error:
+            raise UnprocessableError(str(error)) from error
+        return row_response(incident, IncidentSerializer(incident), status=201)
+
+    def _declaration(self, platform: Platform, data: dict[str, Any]) -> Declaration:
+        service = severity = None
+        if data.get("service"):
+            service = Service.objects.filter(platform=platform, key=data["service"]).first()
+            if service is None:
+                raise ValidationError({"service": [f"{platform.key} has no such service."]})
+        if data.get("severity"):
+            known = Severity.objects.filter(scheme__platform=platform, label=data["severity"])
+            severity = known.select_related("scheme").order_by("-scheme__kind", "pk").first()
+            if severity is None:
+                raise ValidationError({"severity": [f"{platform.key} has no such severity."]})
+        return Declaration(
+            platform_id=platform.pk,
+            title=data["title"],
+            service=service,
+            severity=severity,
+            type=data["type"],
+            detection_source=data["detection_source"],
+            summary=data["summary"],
+            impact_started_at=data["impact_started_at"],
+            take_command=data["take_command"],
+        )
+
+
+class IncidentDetailView(IncidentApiView):
+    actions: ClassVar = {"GET": VIEW, "PATCH": "incidents.incident_describe"}
+    serializer_class = IncidentSerializer
+
+    @extend_schema(operation_id="incidents_read")
+    def get(self, request: Request, number: int) -> Response:
+        """One incident, with its ETag."""
+        del request
+        incident = self.load(number, VIEW)
+        return row_response(incident, IncidentSerializer(incident))
+
+    @extend_schema(operation_id="incidents_describe", request=IncidentDescribeSerializer)
+    def patch(self, request: Request, number: int) -> Response:
+        """Change texts of the record; needs `If-Match`."""
+        incident = self.load(number, "incidents.incident_describe")
+        expected = expected_version(request, incident)
+        serializer = IncidentDescribeSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        try:
+            incident_describe(
+                by=self.actor,
+                at=clock.now(),
+                incident=incident,
+                expected=expected,
+                changes=serializer.validated_data,
+            )
+        except REFUSALS as error:
+            raise UnprocessableError(str(error)) from error
+        fresh = self.load(number, VIEW)
+        return row_response(fresh, IncidentSerializer(fresh))
+
+
+class TimelineView(IncidentApiView):
+    actions: ClassVar = {"GET": VIEW, "POST": "incidents.entry_log"}
+    serializer_class = EntrySerializer
+
+    @extend_schema(operation_id="incidents_timeline_list", parameters=FILTERS[2:], responses=EntrySerializer(many=True))
+    def get(self, request: Request, number: int) -> Response:
+        """The timeline in the order it was recorded."""
+        incident = self.load(number, VIEW)
+        rows = TimelineEntry.objects.filter(incident=incident).values_list(*ENTRY_COLUMNS, named=True)
+        page: Page[Any] = keyset_page(
+            rows, order=("number",), cursor=request.query_params.get("cursor"), size=page_size(request)
+        )
+        shown = Page([EntryView(*row) for row in page.rows], page.next_cursor, page.previous_cursor)  # type: ignore[type-var]
+        return page_response(shown, EntrySerializer)
+
+    @extend_schema(operation_id="incidents_timeline_add", responses={201: EntrySerializer})
+    @idempotent
+    def post(self, request: Request, number: int) -> Response:
+        """Log a line; `Idempotency-Key` makes a resend harmless."""
+        incident = self.load(number, "incidents.entry_log")
+        serializer = EntrySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        try:
+            entry = entry_log(
+                by=self.actor,
+                at=clock.now(),
+                incident=incident,
+                body=data["body"],
+                kind=data["kind"],
+                occurred_at=data["occurred_at"],
+            )
+        except REFUSALS as error:
+            raise UnprocessableError(str(error)) from error
+        row = TimelineEntry.objects.filter(Q(pk=entry.pk)).values_list(*ENTRY_COLUMNS).get()
+        return Response(EntrySerializer(EntryView(*row)).data, status=201)

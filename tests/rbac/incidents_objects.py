@@ -1,0 +1,52 @@
+"""Routes of the incidents room."""
+
+from datetime import timedelta
+from typing import Any
+
+from incidents.models import Incident
+from incidents.services import action_item_add, entry_log, incident_resolve, review_draft
+from opsportal.core.clock import now
+from tests.factories.incidents import SYSTEM, declare
+from tests.rbac.objects import Case, route
+
+
+def _open(case: Case) -> Incident:
+    return declare(case.platform, by=SYSTEM, at=now() - timedelta(minutes=1))
+
+
+def _incident(case: Case) -> dict[str, Any]:
+    return {"number": _open(case).number}
+
+
+def _resolved(case: Case) -> Incident:
+    incident = _open(case)
+    return incident_resolve(by=SYSTEM, at=now(), incident=incident, expected=incident.version)
+
+
+def _review(case: Case) -> dict[str, Any]:
+    review = review_draft(by=SYSTEM, at=now(), incident=_resolved(case))
+    return {"number": review.incident.number}
+
+
+def _entry(case: Case) -> dict[str, Any]:
+    incident = _open(case)
+    entry = entry_log(by=SYSTEM, at=now(), incident=incident, body="a line")
+    return {"number": incident.number, "entry_number": entry.number}
+
+
+def _action_item(case: Case) -> dict[str, Any]:
+    return {"number": action_item_add(by=SYSTEM, at=now(), incident=_open(case), title="Alert on pool").number}
+
+
+for _name in (
+    "detail", "entries", "timeline-export", "log", "acknowledge", "severity", "role", "status", "update", "triage",
+    "mitigate", "resolve", "close", "reopen", "describe", "restrict", "action-new", "review-draft",
+):  # fmt: skip
+    route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1"})
+for _name in ("review", "review-submit", "review-publish", "review-send-back"):
+    route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
+route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})
+route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
+route("incidents:action", _action_item, data=lambda _case: {"version": "1"})
+route("incidents-api:detail", _incident)
+route("incidents-api:timeline", _incident, data=lambda _case: {"body": "a line"})
