@@ -52,10 +52,11 @@ def service(home: Home, sockets: Path) -> Service:
     )
 
 
-def has_waiting_reader(sockets: Path) -> bool:
-    """Whether a client waits on a queue, as a Celery worker does once it is up."""
-    answer = _ask(socket_path(sockets), b"INFO clients\r\n").decode(errors="replace")
-    return "blocked_clients:" in answer and "blocked_clients:0" not in answer
+def has_worker(sockets: Path) -> bool:
+    """Whether a Celery worker listens for remote control, as it does once it is up, busy or not."""
+    # Celery subscribes by pattern, and it is the only one here that does.
+    answer = _ask(socket_path(sockets), b"PUBSUB NUMPAT\r\n")
+    return answer.startswith(b":") and answer.strip() != b":0"
 
 
 def _ask(path: Path, command: bytes) -> bytes:

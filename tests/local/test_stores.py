@@ -47,7 +47,7 @@ def test_stores_serve_by_socket_with_two_roles_despite_stale_pid_files(cluster: 
     assert row == ("ops_app", "")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(cluster.url("shop_maintainer", "opsportal"))
-    assert not valkey.has_waiting_reader(cluster.sockets)
+    assert not valkey.has_worker(cluster.sockets)
 
 
 def test_the_shop_bloats_and_its_maintainer_may_maintain_but_not_read(cluster: postgres.Cluster) -> None:
