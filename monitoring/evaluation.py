@@ -7,7 +7,7 @@ does not swallow an alarm that came and went meanwhile.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
@@ -19,6 +19,8 @@ from monitoring.thresholds import Judgement, State, Threshold, describe, judge
 
 GRACE: Final = timedelta(minutes=3)  # how late a datapoint may be before its absence counts
 CATCH_UP: Final = timedelta(hours=1)  # older periods are not judged any more
+
+_NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 PointKey = tuple[int, datetime]
 
@@ -46,12 +48,16 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     """Judge every rule whose series live in this account and region; returns how many changed state."""
     rules: dict[int, AlarmRule] = {}
     terms: dict[int, list[_Term]] = defaultdict(list)
+    read_to: dict[int, datetime] = {}
     bound = RuleTerm.objects.filter(
         rule__enabled=True, series__account=account, series__region=region, series__enabled=True
     )
-    for term in bound.select_related("rule").order_by("rule_id", "pk"):
+    for term in bound.select_related("rule", "series").order_by("rule_id", "pk"):
         rules[term.rule_id] = term.rule
         terms[term.rule_id].append(_Term(term.role, term.series_id, term.stat))
+        # Beyond what was asked about in full nothing is judged: not knowing is neither ok nor alarm.
+        watermark = term.series.watermark or _NEVER
+        read_to[term.rule_id] = min(read_to.get(term.rule_id, at), watermark)
     alarms = _alarms_of(rules.values(), at)
     changed = 0
     for period in sorted({rule.period for rule in rules.values()}):
@@ -60,7 +66,7 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
         longest = max(rule.window for rule in group)
         points = _points(series, period, at - CATCH_UP - GRACE - timedelta(seconds=period * (longest + 1)), at)
         for rule in group:
-            changed += _judge_rule(rule, alarms[rule.pk], terms[rule.pk], points, at)
+            changed += _judge_rule(rule, alarms[rule.pk], terms[rule.pk], points, read_to[rule.pk], at)
     return changed
 
 
@@ -131,11 +137,12 @@ def _judge_rule(
     alarm: Alarm,
     terms: Sequence[_Term],
     points: Mapping[PointKey, Sequence[float | None]],
+    read_to: datetime,
     at: datetime,
 ) -> int:
     """Judge every whole period since the last time; returns how many changes."""
     step = timedelta(seconds=rule.period)
-    newest_end = floor_to(at, rule.period)
+    newest_end = floor_to(read_to, rule.period)
     first_end = alarm.evaluated_until + step if alarm.evaluated_until else newest_end
     first_end = max(first_end, floor_to(at - CATCH_UP, rule.period))
     threshold, state, changes = threshold_of(rule), alarm.state, 0

@@ -2,7 +2,9 @@
 
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
+from opsportal.core.roles import register_function
 from opsportal.core.shell import register_nav, register_setting
+from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
 
@@ -32,6 +34,14 @@ def _aws_probe() -> Probe:
     return Probe(name="aws", state="ok", at=newest.watermark, text="Metrics are fresh.")
 
 
+def _stray_points() -> list[str]:
+    """Nothing falls beside the partitions."""
+    from monitoring.store import stray_points
+
+    stray = stray_points()
+    return [f"{stray} datapoints lie outside every partition: the partition loop does not run."] if stray else []
+
+
 def register() -> None:
     """Called once at start."""
     register_nav(
@@ -48,4 +58,11 @@ def register() -> None:
         60, "AWS", "Accounts the portal reads, their roles and permissions", "cloud", "monitoring:connect-aws",
         "monitoring.aws_account_view",
     )  # fmt: skip
+    for signature in (
+        "monitoring_ensure_partitions(timestamptz, timestamptz)",
+        "monitoring_drop_partitions(timestamptz)",
+        "monitoring_stray_points()",
+    ):
+        register_function(signature)
     register_probe("aws", _aws_probe)
+    invariant(name="monitoring.points_have_partitions")(_stray_points)

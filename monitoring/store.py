@@ -67,7 +67,8 @@ def ensure_partitions(start: datetime, end: datetime) -> None:
     last = max(end, known[1]) if known else end
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT monitoring_ensure_partitions(%s, %s)", [first, last])
-    _ensured[name] = (first, last)
+    # Only what is committed may be relied on.
+    transaction.on_commit(lambda: _ensured.__setitem__(name, (first, last)))
 
 
 def drop_partitions(at: datetime) -> int:
@@ -80,10 +81,7 @@ def drop_partitions(at: datetime) -> int:
 def stray_points() -> int:
     """Points that fell outside every partition (the partition manager missed them)."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT count(*) FROM monitoring_point_1m_rest) + (SELECT count(*) FROM monitoring_point_5m_rest)"
-            " + (SELECT count(*) FROM monitoring_point_1h_rest)"
-        )
+        cursor.execute("SELECT monitoring_stray_points()")
         return int(cursor.fetchone()[0])
 
 

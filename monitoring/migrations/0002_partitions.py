@@ -80,11 +80,20 @@ BEGIN
 END $$;
 """
 
+STRAY = """
+CREATE FUNCTION monitoring_stray_points() RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT (SELECT count(*) FROM monitoring_point_1m_rest) + (SELECT count(*) FROM monitoring_point_5m_rest)
+        + (SELECT count(*) FROM monitoring_point_1h_rest)
+$$;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("monitoring", "0001_initial")]
     operations = [
         migrations.RunSQL(PARTITIONED, PLAIN),
         migrations.RunSQL(ENSURE, "DROP FUNCTION monitoring_ensure_partitions(timestamptz, timestamptz)"),
+        migrations.RunSQL(STRAY, "DROP FUNCTION monitoring_stray_points()"),
         migrations.RunSQL(DROP, "DROP FUNCTION monitoring_drop_partitions(timestamptz)"),
     ]

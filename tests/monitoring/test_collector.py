@@ -1,0 +1,202 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import Count
+
+from monitoring.collector.history import fill_history, fill_slice
+from monitoring.collector.mirror import mirror_alarms
+from monitoring.collector.poll import poll
+from monitoring.collector.resources import poll_resources
+from monitoring.loops import keep_partitions, watch_eyes
+from monitoring.models import (
+    Alarm,
+    AlarmTransition,
+    AwsAccount,
+    Backfill,
+    Deployment,
+    PollCoverage,
+    PollRun,
+    Resource,
+    ResourcePoll,
+    Series,
+    SloBucket,
+)
+from monitoring.services.accounts import account_check, account_put, backfill_start, source_put
+from monitoring.store import floor_to
+from opsportal.core.clock import now
+from opsportal.local.aws.faults import Fault
+from opsportal.platforms.models import Platform, Service
+from opsportal.schedule.models import Schedule
+from tests.factories.monitoring import BY, REGION, metric_of, rule_of, series_named, service_of, slo_of, term
+
+pytestmark = [pytest.mark.django_db, pytest.mark.aws]
+ALB = {"LoadBalancer": "app/shop-management-alb/e9ae14dff5184832"}
+DATABASE = "shop-management-aurora"
+ROLE = "arn:aws:iam::123456789012:role/opsportal-read"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def account(platform: Platform, simulated_aws: Any) -> AwsAccount:
+    """The simulated account, carrying the platform with a rule of the database and an objective of the balancer."""
+    at = now()
+    Service.objects.filter(pk=service_of(platform).pk).update(
+        selectors={
+            "load_balancer": ALB["LoadBalancer"], "db_cluster": DATABASE, "ecs_cluster": "shop-management-cluster",
+            "ecs_service": "shop-management-api", "backup_vault": "shop-management-vault",
+            "certificate": "shop-management.example.com",
+        }
+    )  # fmt: skip
+    found = account_put(
+        by=BY, at=at, account_id="123456789012", name="demo", role_arn=ROLE, external_id="opsportal-demo",
+        regions=[REGION],
+    )  # fmt: skip
+    source_put(by=BY, at=at, platform=platform, account=found)
+    connections = term("DatabaseConnections", namespace="AWS/RDS", dimensions={"DBClusterIdentifier": DATABASE})
+    rule_of(platform, at=at, indicator={"value": connections})
+    total = [term("RequestCount", dimensions=ALB), term("HTTPCode_ELB_5XX_Count", dimensions=ALB)]
+    bad = [term("HTTPCode_Target_5XX_Count", dimensions=ALB), term("HTTPCode_ELB_5XX_Count", dimensions=ALB)]
+    slo_of(platform, at=at, indicator={"total": total, "bad": bad})
+    AwsAccount.objects.exclude(pk=found.pk).update(enabled=False)
+    source_put(by=BY, at=at, platform=platform, account=found)
+    Series.objects.exclude(account=found).update(enabled=False)
+    return found
+
+
+def test_a_poll_stores_points_coverage_and_a_judgement(account: AwsAccount) -> None:
+    at = now()
+    run = poll(account=account, region=REGION, period=60, at=at)
+    assert (run.state, run.error) == ("ok", "")
+    assert run.points > 30
+    assert run.metrics_billed == 4
+    series = series_named("RequestCount")
+    assert series.watermark == floor_to(at, 60)
+    assert PollCoverage.objects.filter(series=series).count() == 1
+    assert Alarm.objects.get(origin="rule").state in ("ok", "alarm")
+    assert SloBucket.objects.filter(res=5, covered=1).exists()
+
+
+def test_polling_again_changes_nothing_and_merges_coverage(account: AwsAccount) -> None:
+    at = now()
+    poll(account=account, region=REGION, period=60, at=at)
+    again = poll(account=account, region=REGION, period=60, at=at)
+    assert (again.state, again.changed, again.late_revisions) == ("ok", 0, 0)
+    later = poll(account=account, region=REGION, period=60, at=at + MINUTE)
+    assert later.state == "ok"
+    stretches = PollCoverage.objects.values("series").annotate(n=Count("pk"))
+    assert {row["n"] for row in stretches} == {1}
+
+
+def test_a_fault_of_the_database_becomes_one_event(account: AwsAccount, simulated_aws: Any) -> None:
+    begun = floor_to(now(), 60) - 6 * MINUTE
+    poll(account=account, region=REGION, period=60, at=begun)
+    fault = Fault("db-connections", "shop-management", begun, begun + 60 * MINUTE)
+    simulated_aws.control.add_overlays([fault])
+    try:
+        for n in range(1, 7):
+            poll(account=account, region=REGION, period=60, at=begun + n * MINUTE)
+    finally:
+        simulated_aws.control.heal()
+    event = AlarmTransition.objects.get(to_state="alarm", alarm__origin="rule")
+    assert event.value is not None
+    assert event.value > 80
+    assert event.at - begun <= 3 * MINUTE
+
+
+def test_without_aws_a_poll_fails_in_words_and_keeps_everything(account: AwsAccount, dead_aws: Any) -> None:
+    at = now()
+    run = poll(account=account, region=REGION, period=60, at=at)
+    assert run.state == "failed"
+    assert run.error
+    assert Series.objects.filter(watermark__isnull=False).count() == 0
+    assert poll_resources(account=account, region=REGION, at=at) == 0
+    assert mirror_alarms(account=account, region=REGION, at=at) == 0
+    assert ResourcePoll.objects.exclude(error="").count() == 8
+
+
+def test_when_nothing_can_be_read_one_alarm_says_so(account: AwsAccount, platform: Platform) -> None:
+    at = now()
+    poll(account=account, region=REGION, period=60, at=at)
+    assert watch_eyes(at) == 0
+    assert watch_eyes(at + 10 * MINUTE) == 1
+    assert watch_eyes(at + 11 * MINUTE) == 0
+    blind = Alarm.objects.get(platform=platform, origin="portal")
+    assert (blind.state, blind.reason) == ("alarm", "No poll has run: worker or broker is down.")
+    poll(account=account, region=REGION, period=60, at=at + 12 * MINUTE)
+    assert watch_eyes(at + 12 * MINUTE) == 1
+
+
+def test_at_the_cost_cap_only_critical_series_are_read(account: AwsAccount) -> None:
+    AwsAccount.objects.filter(pk=account.pk).update(cost_cap_usd=0)
+    account.refresh_from_db()
+    assert poll(account=account, region=REGION, period=300, at=now()).error.startswith("The cost cap")
+    assert poll(account=account, region=REGION, period=60, at=now()).state == "ok"
+
+
+def test_history_comes_newest_first_and_only_once(account: AwsAccount, platform: Platform) -> None:
+    at = now()
+    metric_of(platform, at=at)
+    Series.objects.exclude(account=account).update(enabled=False)
+    assert len(backfill_start(by=BY, at=at, account=account, days=3)) == 2
+    assert backfill_start(by=BY, at=at, account=account, days=3) == []
+    assert fill_slice(account=account, region=REGION, at=at)
+    assert fill_history(account=account, region=REGION, at=at) > 0
+    assert not Backfill.objects.filter(finished_at=None).exists()
+    assert SloBucket.objects.filter(res=1440, covered__gt=280).count() >= 3
+    series = Series.objects.get(name="RequestCount", account=account, rule_terms=None, dimensions=ALB)
+    stretch = PollCoverage.objects.get(series=series)
+    assert stretch.ends_at - stretch.starts_at > timedelta(days=3)
+    assert PollRun.objects.filter(kind="backfill", state="ok").count() >= 3
+
+
+def test_resources_are_read_and_given_to_their_service(account: AwsAccount, platform: Platform) -> None:
+    at = now()
+    assert poll_resources(account=account, region=REGION, at=at) == 7
+    owned = set(Resource.objects.filter(platform=platform).values_list("kind", flat=True))
+    assert {"rds_cluster", "rds_snapshot", "backup_job", "ecs_service", "certificate"} <= owned
+    assert Resource.objects.filter(platform=None).exists()
+    assert Deployment.objects.filter(platform=platform).exists()
+    before = Resource.objects.count()
+    poll_resources(account=account, region=REGION, at=at + MINUTE)
+    assert Resource.objects.count() <= before + 2
+
+
+def test_mirrored_alarms_take_the_signal_of_their_twin_and_open_nothing(account: AwsAccount) -> None:
+    assert mirror_alarms(account=account, region=REGION, at=now()) > 0
+    twin = Alarm.objects.get(origin="cloudwatch", name="Database-High-Connections")
+    assert (twin.signal, twin.opens_incident) == ("db-connections", False)
+
+
+def test_a_role_that_lacks_permissions_is_told_call_by_call(simulated_aws: Any, platform: Platform) -> None:
+    at = now()
+    account = account_put(
+        by=BY, at=at, account_id="222222222222", name="second",
+        role_arn="arn:aws:iam::222222222222:role/opsportal-read", external_id="opsportal-second", regions=[REGION],
+    )  # fmt: skip
+    rows = {row.operation: row.verdict for row in account_check(by=BY, at=at, account=account)}
+    assert rows["rds:DescribeDBClusterSnapshots"] == "denied"
+    assert rows["acm:ListCertificates"] == "denied"
+    assert rows["cloudwatch:DescribeAlarmHistory"] == "could_not_check"
+    source_put(by=BY, at=at, platform=platform, account=account)
+    poll_resources(account=account, region=REGION, at=at)
+    trouble = ResourcePoll.objects.get(account=account, kind="rds_snapshot")
+    assert trouble.permission == "rds:DescribeDBClusterSnapshots"
+    assert trouble.fetched_at is None
+
+
+def test_connecting_schedules_polls_per_region(account: AwsAccount) -> None:
+    keys = set(Schedule.objects.filter(key__contains="123456789012").values_list("task", flat=True))
+    assert keys == {"monitoring.poll_metrics", "monitoring.poll_resources", "monitoring.fill_history"}
+
+
+def test_series_of_objectives_are_polled_every_minute_and_others_every_five(
+    account: AwsAccount, platform: Platform
+) -> None:
+    metric_of(platform, at=now(), key="targets", name="HTTPCode_Target_4XX_Count")
+    assert series_named("HTTPCode_Target_4XX_Count").poll_every == 300
+    assert series_named("HTTPCode_Target_5XX_Count").poll_every == 60
+
+
+def test_the_partition_loop_keeps_ahead(account: AwsAccount) -> None:
+    assert keep_partitions(now()) == 0
