@@ -177,6 +177,9 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation; sign-in never waits for a mail
 ACCOUNT_ADAPTER = "opsportal.notifications.adapters.AccountAdapter"
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+# By address only: a limit by e-mail alone would let a stranger lock the owner out; axes counts the pair.
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "opsportal.accounts.mfa.MfaAdapter"
 MFA_FORMS = {

@@ -1,18 +1,20 @@
 """Second factors: secrets are encrypted at rest, and a one-time code counts once, whatever the cache says."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.base import forms
+from allauth.mfa.base import forms as allauth_forms
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from cryptography.fernet import InvalidToken
+from django import forms
 from django.db import IntegrityError, transaction
 
 from opsportal.accounts.models import UsedTotpCode, User
 from opsportal.accounts.secrets import cipher, keyed_hash
 from opsportal.core.clock import real_now
 
+MAX_TRIES: Final = 10
 _REPEATABLE_AFTER: Final = timedelta(minutes=5)
 
 
@@ -42,19 +44,31 @@ def claim_code(user: User, code: str) -> bool:
     return True
 
 
+def tries_of(user: User) -> int:
+    """How many codes, right or wrong, were tried for this person of late; the database counts, not the cache."""
+    return UsedTotpCode.objects.filter(user=user, used_at__gte=real_now() - _REPEATABLE_AFTER).count()
+
+
 class _OneTimeMixin:
     user: User
+    cleaned_data: dict[str, Any]
 
     def clean_code(self) -> str:
-        code: str = super().clean_code()  # type: ignore[misc]
+        if tries_of(self.user) >= MAX_TRIES:
+            raise forms.ValidationError("Too many codes were tried. Wait five minutes.")
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]
+        except forms.ValidationError:
+            claim_code(self.user, str(self.cleaned_data.get("code", "")))  # a wrong code counts as a try
+            raise
         if not claim_code(self.user, code):
             raise MfaAdapter().validation_error("incorrect_code")
         return code
 
 
-class AuthenticateForm(_OneTimeMixin, forms.AuthenticateForm):  # type: ignore[misc]
+class AuthenticateForm(_OneTimeMixin, allauth_forms.AuthenticateForm):  # type: ignore[misc]
     """The second step of sign-in."""
 
 
-class ReauthenticateForm(_OneTimeMixin, forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(_OneTimeMixin, allauth_forms.ReauthenticateForm):  # type: ignore[misc]
     """The factor shown again before a dangerous act."""

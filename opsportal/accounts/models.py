@@ -105,7 +105,7 @@ class UserSession(models.Model):
 
 
 class UsedTotpCode(models.Model):
-    """A one-time code that was taken; the unique pair makes it one-time also for two parallel sign-ins."""
+    """A one-time code that was tried; the unique pair makes it one-time also for two parallel sign-ins."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     code_hmac = models.BinaryField(max_length=32)
