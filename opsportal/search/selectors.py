@@ -71,7 +71,7 @@ def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
         ),
         *(_list_hit("Checklists", run.name, run) for run in runs),
         *(
-            Hit("Decisions", "scale", row.title, row.platform.key, row.url)
+            Hit("Decisions", "scale", row.title, row.platform.key, reverse("knowledge:decision-detail", args=[row.pk]))
             for row in decisions.order_by("platform_id", "number")[:PER_KIND]
         ),
         *(

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.htmx import render_page
+from opsportal.core.htmx import render_page, wants_fragment
 from opsportal.core.markdown import clean_text
 from opsportal.core.shell import shell_context
 from opsportal.search.selectors import action_hits, page_hits, record_hits
@@ -24,4 +24,6 @@ def palette(request: AuthorizedRequest) -> HttpResponse:
         *action_hits(request.actor, at, text),
         *record_hits(request.actor, at, text),
     ]
-    return render_page(request, PAGE, {"text": text, "hits": hits}, fragment="results")
+    return render_page(
+        request, PAGE, {"text": text, "hits": hits, "is_list": wants_fragment(request)}, fragment="results"
+    )

@@ -120,7 +120,7 @@ class Telling:
             expected=incident.version,
             state=UpdateState.INVESTIGATING,
             audience=Audience.PUBLIC,
-            body=f"We are investigating: {self.past.title.lower()}.",
+            body=f"We are investigating: {self.past.title}.",
         )
 
     def find_cause(self, at: datetime) -> None:
