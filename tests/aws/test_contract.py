@@ -6,7 +6,7 @@ from typing import Any
 
 import botocore.client
 import pytest
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 from opsportal.aws import acm, backup, cloudwatch, ecs, elb, policy, rds, sts
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
@@ -46,7 +46,7 @@ def faults_of(shape: Shape, value: Any, place: str) -> Iterator[str]:
             yield from faults_of(shape.value, item, f"{place}[{key}]")
     elif not isinstance(value, TYPES[shape.type_name]):
         yield f"{place}: {type(value).__name__} for {shape.type_name}"
-    elif getattr(shape, "enum", None) and value not in shape.enum:
+    elif isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
         yield f"{place}: {value} is none of {shape.enum}"
 
 

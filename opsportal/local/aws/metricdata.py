@@ -98,7 +98,8 @@ def _generated(world: World, generator: Generator, question: Question, start: in
         return {}
     try:
         compute = statistics.of_summaries(question.stat, generator.shape)
-        rows = summaries(generator, world.spells(generator), start // 60, after, question.period)
+        plain = statistics.plain(question.stat) is not None
+        rows = summaries(generator, world.spells(generator), start // 60, after, question.period, plain=plain)
         found = ((at, compute(parts)) for at, parts in rows)
         return {at: value for at, value in found if value is not None}
     except statistics.UnknownStatisticError as error:

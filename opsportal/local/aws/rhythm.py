@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 import random
 from array import array
 from functools import cache
@@ -80,17 +81,25 @@ _SHARES: Final = _shares()
 _OFFSETS: Final = _offsets()
 
 
-@cache
-def noise(key: int) -> array[float]:
-    """Return a table of deviates, half of each fresh and half drifting by the hour; look up `bucket & NOISE_MASK`."""
-    drift = []
+def _drift() -> array[float]:
+    rows = array("d")
     for place in range(_TABLE):
         hour, into = divmod(place, 12)
-        # The last hours lean towards the first, so that the table can be walked round and round.
-        now, after = _NORMAL[hour * 31 & _MASK], _NORMAL[(hour + 1) % (_TABLE // 12 + 1) * 31 & _MASK]
-        drift.append(now + (after - now) * into / 12)
+        now, after = _NORMAL[hour * 31 & _MASK], _NORMAL[(hour + 1) * 31 & _MASK]
+        rows.append(0.8 * (now + (after - now) * into / 12))
+    return rows
+
+
+_FRESH: Final = array("d", (0.6 * value for value in _NORMAL))
+_DRIFT: Final = _drift()
+
+
+@cache
+def noise(key: int) -> array[float]:
+    """Return a table of deviates, partly fresh and partly drifting by the hour; look up `bucket & NOISE_MASK`."""
     shift, other = key & _MASK, key >> 13 & _MASK
-    return array("d", (0.6 * _NORMAL[i + shift & _MASK] + 0.8 * drift[i + other & _MASK] for i in range(_TABLE)))
+    fresh, drift = _FRESH[shift:] + _FRESH[:shift], _DRIFT[other:] + _DRIFT[:other]
+    return array("d", map(operator.add, fresh, drift))
 
 
 def dice(number: int, key: int) -> float:

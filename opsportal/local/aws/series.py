@@ -62,6 +62,25 @@ class Generator:
         medians = self._medians(buckets, shape)
         return [Summary(n, 0.0, 0.0, 0.0, median) for n, median in zip(counts, medians, strict=True)]
 
+    def calm_blocks(self, buckets: range, wide: int) -> Iterable[Summary | None]:
+        """Return one summary for each `wide` whole buckets; counts and levels only, for plain statistics."""
+        shape = self.shape
+        starts = range(0, len(buckets), wide)
+        if isinstance(shape, Level):
+            levels = self._levels(buckets, shape)
+            totals, lows, highs = [v for v, _ in levels], [v - s for v, s in levels], [v + s for v, s in levels]
+            return [
+                Summary(5 * wide, 5 * sum(totals[i : i + wide]), min(lows[i : i + wide]), max(highs[i : i + wide]))
+                for i in starts
+            ]
+        assert not isinstance(shape, Latency)
+        errors = isinstance(shape, Errors)
+        counts = (
+            self._failures(buckets, shape) if isinstance(shape, Errors) else self._requests(buckets, shape.per_minute)
+        )
+        sums = (sum(counts[i : i + wide]) for i in starts)
+        return [Summary(n, n, 1.0, 1.0) if n or not errors else None for n in sums]
+
     def minutes(self, buckets: range) -> Iterator[tuple[int, Summary]]:
         """Yield (minute since the epoch, summary) of buckets without any fault."""
         shape = self.shape
@@ -158,19 +177,26 @@ def _apply(effect: Effect, value: float) -> float:
 
 
 def summaries(
-    generator: Generator, spells: Sequence[Spell], first: int, after: int, period: int
+    generator: Generator, spells: Sequence[Spell], first: int, after: int, period: int, *, plain: bool = False
 ) -> Iterator[tuple[int, list[Summary]]]:
     """Yield (start in epoch seconds, the summaries of that period) for the minutes from `first` up to `after`.
 
-    `first` is aligned to the period by the caller; the last period may still be incomplete.
+    `first` is aligned to the period by the caller; the last period may still be incomplete. With `plain`
+    only sums and extremes are wanted, so that a long period needs no summary of each of its buckets.
     """
     buckets = range(first // 5, (after + 4) // 5)
     touched = {b for s in spells for b in range(max(first, s.first) // 5, (min(after, s.after) + 4) // 5)}
     if after % 5:
         touched.add(after // 5)
-    rows = _by_minute if period % rhythm.BUCKET else _by_bucket
+    rows: Iterable[tuple[int, Summary]]
+    if period % rhythm.BUCKET:
+        rows = _by_minute(generator, spells, buckets, touched)
+    elif plain and period > rhythm.BUCKET and not isinstance(generator.shape, Latency):
+        rows = _by_block(generator, spells, buckets, touched, period // rhythm.BUCKET)
+    else:
+        rows = _by_bucket(generator, spells, buckets, touched)
     start, parts = -1, list[Summary]()
-    for at, found in rows(generator, spells, buckets, touched):
+    for at, found in rows:
         # Minutes outside the interval belong to a bucket that only partly lies in it.
         if not first * MINUTE <= at < after * MINUTE:
             continue
@@ -207,6 +233,23 @@ def _by_bucket(
         else:
             for minute, found in generator.troubled(run.start, spells):
                 yield minute * MINUTE, found
+
+
+def _by_block(
+    generator: Generator, spells: Sequence[Spell], buckets: range, touched: set[int], wide: int
+) -> Iterator[tuple[int, Summary]]:
+    for run, calm in _runs(buckets, touched):
+        start = min(run.stop, -(-run.start // wide) * wide)
+        stop = max(start, run.stop // wide * wide)
+        if not calm or start == stop:
+            yield from _by_bucket(generator, spells, run, touched)
+            continue
+        yield from _by_bucket(generator, spells, range(run.start, start), touched)
+        blocks = range(start, stop)
+        for bucket, found in zip(blocks[::wide], generator.calm_blocks(blocks, wide), strict=True):
+            if found is not None:
+                yield bucket * rhythm.BUCKET, found
+        yield from _by_bucket(generator, spells, range(stop, run.stop), touched)
 
 
 def _by_minute(

@@ -62,13 +62,21 @@ def test_minutes_add_up_to_five_minutes_and_these_to_an_hour(world: World, troub
             assert math.isclose(sum(hour.values()), sum(coarse.values()), rel_tol=1e-9), (metric.name, stat)
 
 
-def test_extremes_of_five_minutes_are_those_of_their_minutes(world: World) -> None:
+@pytest.mark.parametrize("period", [300, 3600])
+def test_extremes_and_means_of_a_period_are_those_of_its_minutes(world: World, period: int) -> None:
+    world.start_fault("service-down", at=NOW - timedelta(minutes=80), minutes=7)
     for metric in (m for m in METRICS if m.platform == "solemate"):
+        fine = {stat: ask(world, metric, stat, 60, 180) for stat in ("Minimum", "Maximum", "Sum", "SampleCount")}
         for stat, pick in (("Minimum", min), ("Maximum", max)):
-            fine, coarse = ask(world, metric, stat, 60, 30), ask(world, metric, stat, 300, 30)
-            for bucket, value in coarse.items():
-                inside = [v for at, v in fine.items() if at // 300 * 300 == bucket]
+            for start, value in ask(world, metric, stat, period, 180).items():
+                inside = [v for at, v in fine[stat].items() if start <= at < start + period]
                 assert math.isclose(pick(inside), value, rel_tol=1e-9, abs_tol=1e-9), (metric.name, stat)
+        for start, value in ask(world, metric, "Average", period, 180).items():
+            total, number = (
+                sum(v for at, v in fine[stat].items() if start <= at < start + period)
+                for stat in ("Sum", "SampleCount")
+            )
+            assert math.isclose(total / number, value, rel_tol=1e-9, abs_tol=1e-9), metric.name
 
 
 def test_a_percentile_is_where_that_share_lies(world: World) -> None:
