@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Max
 
 from opsportal.core.actor import Actor
+from opsportal.packs.conflicts import CONFLICTS
 from opsportal.packs.documents import PackError
 from opsportal.packs.models import PackObject, PolicyEntry
 from opsportal.packs.pack import pack_head, pack_names
@@ -65,16 +66,24 @@ def pack_rows() -> list[PackRow]:
 
 @dataclass(frozen=True, slots=True)
 class PolicyGroup:
-    """The entries of one group, e.g. retention."""
+    """Entries that belong together: a group such as retention, or one contradiction across platforms."""
 
     name: str
     entries: Sequence[PolicyEntry]
 
 
-def policy_groups(actor: Actor, *, platform_id: int | None) -> list[PolicyGroup]:
-    """Policy entries the actor may see, by group."""
-    rows = PolicyEntry.objects.visible_to(actor).select_related("platform")
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
-    ordered = rows.order_by("group", "platform_id", "pk")
-    return [PolicyGroup(name, list(entries)) for name, entries in groupby(ordered, key=lambda entry: entry.group)]
+def policy_groups(actor: Actor, *, platform_id: int) -> list[PolicyGroup]:
+    """A platform's policy entries by group."""
+    rows = PolicyEntry.objects.visible_to(actor).filter(platform_id=platform_id).order_by("group", "pk")
+    return [
+        PolicyGroup(name.replace("-", " ").capitalize(), list(entries))
+        for name, entries in groupby(rows, key=lambda entry: entry.group)
+    ]
+
+
+def contradictions(actor: Actor) -> list[PolicyGroup]:
+    """What the platforms an actor may see say differently, side by side."""
+    rows = PolicyEntry.objects.visible_to(actor).exclude(conflicts=[]).select_related("platform")
+    entries = list(rows.order_by("platform_id", "pk"))
+    found = {name: [entry for entry in entries if name in entry.conflicts] for name in CONFLICTS}
+    return [PolicyGroup(f"{name}: {CONFLICTS[name]}", own) for name, own in found.items() if own]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from monitoring.services.binding import series_bind
@@ -12,7 +13,7 @@ from opsportal.accounts.models import User
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.packs.documents import PackError
-from opsportal.packs.kinds import KINDS, data_hash
+from opsportal.packs.kinds import KINDS, ApplyError, Data, data_hash
 from opsportal.packs.models import PackObject
 from opsportal.packs.pack import Pack, pack_names, read_pack
 from opsportal.packs.planning import Action, Change, PackPlan, pack_plan
@@ -63,7 +64,7 @@ def pack_apply(
 
     What was edited here is kept and reported unless `overwrite_drift`. `confirmed` is the token of the plan that a
     person agreed to; `admin` becomes the first admin of a platform that the pack makes.
-    Raises PackError, PlanChangedError, LevelInUseError, VersionConflictError; then nothing is written.
+    Raises PackError, PlanChangedError, ApplyError, VersionConflictError; then nothing is written.
     """
     pack = load_pack(reference)
     platform = Platform.objects.select_for_update().filter(key=pack.platform_key).first()
@@ -89,7 +90,7 @@ def _write(plan: PackPlan, platform: Platform, *, by: Actor, at: datetime, overw
             kept.append(change)
         else:
             if change.action is not Action.UNCHANGED:
-                KINDS[change.kind].write(platform, change.key, change.data, by=by, at=at)
+                _write_one(change.kind, change.key, change.data, platform, by=by, at=at)
                 written[change.kind][_code(change.key)] = change.action.value
             done.append(
                 PackObject(
@@ -114,6 +115,14 @@ def _write(plan: PackPlan, platform: Platform, *, by: Actor, at: datetime, overw
             data={"pack": plan.pack.name, "version": plan.pack.version, "kind": kind, "objects": keys},
         )
     return tuple(kept)
+
+
+def _write_one(kind: str, key: str, data: Data, platform: Platform, *, by: Actor, at: datetime) -> None:
+    try:
+        KINDS[kind].write(platform, key, data, by=by, at=at)
+    except ObjectDoesNotExist as error:
+        # Its neighbour was kept as edited here, and lacks what this object names.
+        raise ApplyError(f"{kind} {key} needs what was edited here: {error} Let the pack win over it.") from error
 
 
 def _code(key: str) -> str:

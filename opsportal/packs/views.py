@@ -15,9 +15,9 @@ from opsportal.core.gate import DeniedError, HiddenError, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.packs.documents import PackError
 from opsportal.packs.exporting import pack_export
-from opsportal.packs.kinds import LevelInUseError
+from opsportal.packs.kinds import ApplyError
 from opsportal.packs.planning import PackPlan, pack_plan
-from opsportal.packs.selectors import PackRow, pack_rows, policy_groups
+from opsportal.packs.selectors import PackRow, contradictions, pack_rows, policy_groups
 from opsportal.packs.services import PlanChangedError, load_pack, pack_apply, pack_names
 from opsportal.platforms.models import Platform
 
@@ -56,7 +56,7 @@ def pack_apply_action(request: AuthorizedRequest, name: str) -> HttpResponse:
         applied = pack_apply(row.name, admin=User.objects.filter(pk=request.actor.user_id or 0).first(), **wish)
     except PlanChangedError:
         return _detail(request, row, status=409, refusal="The pack or the platform changed since; look again.")
-    except LevelInUseError as error:
+    except ApplyError as error:
         return _detail(request, row, status=409, refusal=str(error))
     toast = f"{applied.written} written, {len(applied.kept)} kept"
     return redirect_or_fragment(request, reverse("packs:pack-detail", args=[row.name]), toast=toast)
@@ -80,9 +80,9 @@ def pack_download(request: AuthorizedRequest, name: str) -> HttpResponse:
 
 @require_action("packs.policy_view")
 def policy_page(request: AuthorizedRequest) -> HttpResponse:
-    """What the guides decide beside the other pages: figures, targets, contradictions, with their source."""
+    """What a platform's guide decides beside the other pages; over all platforms, where guides contradict."""
     platform = shell.selected_platform(request)
-    groups = policy_groups(request.actor, platform_id=platform.pk if platform else None)
+    groups = policy_groups(request.actor, platform_id=platform.pk) if platform else contradictions(request.actor)
     return render_page(request, "packs/policy.html", {"groups": groups, "many_platforms": platform is None})
 
 

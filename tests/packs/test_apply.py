@@ -14,6 +14,7 @@ from monitoring.models import AlarmRule, Slo
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Decision
 from opsportal.packs.exporting import pack_export
+from opsportal.packs.kinds import ApplyError
 from opsportal.packs.models import PackObject, PolicyEntry
 from opsportal.packs.pack import pack_names, read_pack
 from opsportal.packs.planning import Action, PackPlan, pack_plan
@@ -132,7 +133,7 @@ def test_what_the_pack_has_no_more_is_released_and_stays(pack_copy: Path, portal
     assert ("job", "database-analyze") not in _actions(_plan(pack_copy))
 
 
-def test_a_level_is_renamed_only_by_adding_and_dropping(pack_copy: Path, portal: Actor, at: datetime) -> None:
+def test_a_changed_level_is_written(pack_copy: Path, portal: Actor, at: datetime) -> None:
     pack_apply(str(pack_copy), by=portal, at=at)
     path = pack_copy / "severities.yaml"
     text = path.read_text()
@@ -140,6 +141,22 @@ def test_a_level_is_renamed_only_by_adding_and_dropping(pack_copy: Path, portal:
     pack_apply(str(pack_copy), by=portal, at=at)
     levels = Severity.objects.filter(label="SEV4")
     assert {(level.pages, level.paging) for level in levels} == {(True, "Assign to the queue")}
+
+
+def test_what_was_kept_here_and_lacks_a_level_stops_the_apply(platform: Platform, portal: Actor, at: datetime) -> None:
+    Platform.objects.filter(pk=platform.pk).update(key="genai-demo")
+    with pytest.raises(ApplyError, match="Let the pack win over it"):
+        pack_apply("genai-demo", by=portal, at=at)
+    assert not PackObject.objects.exists()
+
+
+def test_a_level_in_use_is_not_dropped(pack_copy: Path, portal: Actor, at: datetime) -> None:
+    pack_apply(str(pack_copy), by=portal, at=at)
+    for file in ("severities.yaml", "clocks.yaml"):
+        path = pack_copy / file
+        path.write_text(path.read_text().replace("SEV4", "SEV5"))
+    with pytest.raises(ApplyError, match="level SEV4 is not in the pack any more"):
+        pack_apply(str(pack_copy), by=portal, at=at)
 
 
 def test_a_plan_that_changed_since_it_was_shown_is_refused(portal: Actor, at: datetime) -> None:

@@ -106,11 +106,16 @@ def test_the_list_costs_two_queries(
         assert [row.platform for row in pack_rows() if row.platform] == [genai]
 
 
-def test_policy_shows_source_and_contradiction(client_for: ClientFor, owner: User) -> None:
-    text = client_for(owner).get(reverse("packs:policy")).content.decode()
+def test_policy_of_a_platform_shows_source_and_gaps(client_for: ClientFor, owner: User) -> None:
+    text = client_for(owner).get(reverse("packs:policy"), {"platform": NAME}).content.decode()
     assert "GenAIDemo, Service Level Objectives" in text
-    assert "C12" in text
     assert "not in guide" in text
+
+
+def test_policy_of_all_platforms_sets_contradictions_side_by_side(client_for: ClientFor, owner: User) -> None:
+    text = client_for(owner).get(reverse("packs:policy"), {"platform": "all"}).content.decode()
+    assert "C12: The last step of escalation" in text
+    assert "Team Lead → Architect → CTO" in text
 
 
 def test_policy_is_not_shown_to_strangers(client_for: ClientFor, genai: Platform, viewer: User) -> None:

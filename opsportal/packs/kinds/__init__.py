@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from opsportal.packs.kinds.base import Context, Data, Kind, canonical, data_hash
+from opsportal.packs.kinds.base import ApplyError, Context, Data, Kind, canonical, data_hash
 from opsportal.packs.kinds.clock import CLOCK
 from opsportal.packs.kinds.decision import DECISION
 from opsportal.packs.kinds.directory import CALENDAR, CONTACT, LINK
@@ -12,7 +12,7 @@ from opsportal.packs.kinds.objective import SLO, THRESHOLD
 from opsportal.packs.kinds.platform import ENVIRONMENT, PLATFORM
 from opsportal.packs.kinds.policy import DOCUMENT, POLICY, TARGET
 from opsportal.packs.kinds.service import METRIC, SERVICE
-from opsportal.packs.kinds.severity import ALIAS, SCHEME, LevelInUseError
+from opsportal.packs.kinds.severity import ALIAS, SCHEME
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
@@ -39,4 +39,4 @@ KINDS: Final[Mapping[str, Kind]] = {
     )
 }
 
-__all__ = ["KINDS", "Context", "Data", "Kind", "LevelInUseError", "canonical", "data_hash"]
+__all__ = ["KINDS", "ApplyError", "Context", "Data", "Kind", "canonical", "data_hash"]

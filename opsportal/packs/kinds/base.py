@@ -15,6 +15,10 @@ from opsportal.platforms.models import Platform, PolicySource
 Data = dict[str, Any]
 
 
+class ApplyError(Exception):
+    """An object cannot be written as the platform stands; the text says what is in the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What an object needs to know of its neighbours in the pack.

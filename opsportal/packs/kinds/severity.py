@@ -6,7 +6,17 @@ from typing import Any, Final
 from django.db.models import ProtectedError
 
 from opsportal.core.actor import Actor
-from opsportal.packs.kinds.base import Context, Data, Kind, pick, provenance, row_provenance, save, source_columns
+from opsportal.packs.kinds.base import (
+    ApplyError,
+    Context,
+    Data,
+    Kind,
+    pick,
+    provenance,
+    row_provenance,
+    save,
+    source_columns,
+)
 from opsportal.platforms.models import Platform, Severity, SeverityAlias, SeverityScheme
 
 PAGING: Final = {
@@ -18,7 +28,7 @@ PAGING: Final = {
 }
 
 
-class LevelInUseError(Exception):
+class LevelInUseError(ApplyError):
     """A level that the pack no longer has is still used by incidents or rules."""
 
 

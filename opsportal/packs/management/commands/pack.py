@@ -11,7 +11,7 @@ from opsportal.core import clock
 from opsportal.core.actor import system_actor
 from opsportal.packs.documents import PackError
 from opsportal.packs.exporting import pack_export
-from opsportal.packs.kinds import LevelInUseError
+from opsportal.packs.kinds import ApplyError
 from opsportal.packs.planning import Change, PackPlan, pack_plan
 from opsportal.packs.services import load_pack, pack_apply, pack_names
 from opsportal.platforms.models import Platform
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             getattr(self, f"_{options['step']}")(options)
         except PackError as error:
             raise CommandError("\n" + "\n".join(f"  {problem}" for problem in error.problems)) from error
-        except LevelInUseError as error:
+        except ApplyError as error:
             raise CommandError(str(error)) from error
 
     def _validate(self, options: dict[str, Any]) -> None:
