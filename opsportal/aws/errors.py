@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _THROTTLED: Final = frozenset(
         "TooManyRequestsException",
     }
 )
+_NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError)
 _SERVER_FAULT: Final = 500
 _DETAIL_LENGTH: Final = 500
 
@@ -91,7 +92,8 @@ def guard(account: AwsAccount, region: str, permission: str) -> Iterator[None]:
         raise _kind(code, status)(what=what, permission=permission, code=code, detail=text) from error
     except (BotoCoreError, ResponseParserError) as error:
         text = str(error)[:_DETAIL_LENGTH]
-        raise AwsUnreachableError(what=what, permission=permission, code=type(error).__name__, detail=text) from error
+        kind = AwsDeniedError if isinstance(error, _NO_CREDENTIALS) else AwsUnreachableError
+        raise kind(what=what, permission=permission, code=type(error).__name__, detail=text) from error
 
 
 def _kind(code: str, status: int) -> type[AwsError]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, Credentials, DeferredRefreshableCredentials
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import NoCredentialsError
 from botocore.session import Session as BotocoreSession
 
 if TYPE_CHECKING:
@@ -101,31 +102,46 @@ def _session(account: AwsAccount) -> BotocoreSession:
     key = (os.getpid(), account)
     if key in _sessions:
         return _sessions[key]
-    session = BotocoreSession()
-    # botocore's own parser asks the local zone about every datapoint, which makes a long answer six times slower.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
+    session = _new_session()
     if account.endpoint_url is not None:
         session.set_credentials(_SIMULATED_KEY, _SIMULATED_KEY)
     if account.role_arn is not None:
-        source = session.get_credentials() or Credentials("", "")
-        extra = {"RoleSessionName": _SESSION_NAME, "DurationSeconds": 3600}
-        if account.external_id:
-            extra["ExternalId"] = account.external_id
-        fetcher = AssumeRoleCredentialFetcher(
-            client_creator=_creator(session, account),
-            source_credentials=source,
-            role_arn=account.role_arn,
-            extra_args=extra,
-        )
-        assumed = BotocoreSession()
-        assumed.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
+        assumed = _new_session()
         # botocore's own resolver sets the credentials of a profile in just this way.
         assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001
-            method="assume-role", refresh_using=fetcher.fetch_credentials
+            method="assume-role", refresh_using=_assume(session, account, account.role_arn)
         )
         session = assumed
     _sessions[key] = session
     return session
+
+
+def _new_session() -> BotocoreSession:
+    session = BotocoreSession()
+    # botocore's own parser asks the local zone about each datapoint, and a long answer takes six times as long.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
+    return session
+
+
+def _assume(session: BotocoreSession, account: AwsAccount, role_arn: str) -> Callable[[], dict[str, Any]]:
+    """Return what fetches the role's credentials; nothing is asked before the first call needs them."""
+    extra: dict[str, Any] = {"RoleSessionName": _SESSION_NAME, "DurationSeconds": 3600}
+    if account.external_id:
+        extra["ExternalId"] = account.external_id
+
+    def fetch() -> dict[str, Any]:
+        source = session.get_credentials()
+        if source is None:
+            raise NoCredentialsError
+        found: dict[str, Any] = AssumeRoleCredentialFetcher(
+            client_creator=_creator(session, account),
+            source_credentials=source,
+            role_arn=role_arn,
+            extra_args=extra,
+        ).fetch_credentials()
+        return found
+
+    return fetch
 
 
 def _creator(session: BotocoreSession, account: AwsAccount) -> Callable[..., Any]:

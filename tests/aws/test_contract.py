@@ -1,7 +1,9 @@
 """Every operation the portal calls, through boto3 and HTTP, compared with botocore's own model."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import botocore.client
@@ -192,6 +194,20 @@ def test_nobody_there_is_unreachable() -> None:
     with pytest.raises(AwsUnreachableError) as caught:
         rds.clusters(account, REGION)
     assert caught.value.what == f"rds:DescribeDBClusters in us-east-1 of account {ACCOUNT}"
+    forget_clients()
+
+
+@pytest.mark.parametrize("role", [None, "arn:aws:iam::123456789012:role/opsportal-read"], ids=["own", "role"])
+def test_a_portal_without_credentials_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, role: str | None
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(AwsDeniedError) as caught:
+        ecs.services(AwsAccount(ACCOUNT, (REGION,), role, attempts=1), REGION)
+    assert "credentials" in caught.value.detail
     forget_clients()
 
 
