@@ -190,6 +190,7 @@ ROUTE_ACTIONS = _ROUTE_ACTIONS
 CSRF_FAILURE_VIEW = "opsportal.core.views.errors.csrf_failure"
 DJANGO_STRUCTLOG_USER_ID_FIELD = None  # asking for the person would cost /healthz a query
 MFA_TOTP_ISSUER = "opsportal"
+MFA_TOTP_TOLERANCE = 1  # the code before still counts, once: a tired hand is slower than 30 s (RFC 6238 §5.2)
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
