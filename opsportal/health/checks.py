@@ -15,6 +15,7 @@ OUTBOX_WAITS: Final = timedelta(seconds=60)
 LEASE_GRACE: Final = timedelta(seconds=60)
 SLOT_GRACE: Final = timedelta(seconds=60)
 CHECKPOINT_GRACE: Final = timedelta(minutes=10)
+TAKEN_WITHIN: Final = timedelta(minutes=5)
 
 
 @invariant(name="outbox.nothing_waits")
@@ -73,3 +74,12 @@ def audit_heads_agree() -> list[str]:
         if found is None or found[0] != seq or bytes(found[1]) != bytes(expected):
             findings.append(f"Audit chain {chain} does not end where its head says: run `manage.py audit verify`.")
     return findings[:MAX_FINDINGS]
+
+
+@invariant(name="runs.taken_in_time")
+def runs_are_taken() -> list[str]:
+    waiting = Run.objects.filter(state=RunState.DUE, attempts=0, created_at__lt=real_now() - TAKEN_WITHIN)
+    return [
+        f"Run {pk} of {key} has waited since {at:%H:%M} UTC: no worker took it."
+        for pk, key, at in waiting.order_by("slot_utc", "pk").values_list("pk", "key", "created_at")[:MAX_FINDINGS]
+    ]

@@ -61,7 +61,7 @@ def detail(request: AuthorizedRequest) -> HttpResponse:
     context = {
         "reading": reading,
         "summary": summary(reading),
-        "part_rows": [(part.name, part.text) for part in reading.parts()],
+        "parts": reading.parts(),
         "may_release": allows(request.actor, "health.message_release"),
         "versions": versions(),
         "parked": list(parked_messages()[:PARKED_SHOWN]),
