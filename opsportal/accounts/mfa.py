@@ -18,7 +18,7 @@ MAX_TRIES: Final = 10
 _REPEATABLE_AFTER: Final = timedelta(minutes=5)
 
 
-class MfaAdapter(DefaultMFAAdapter):
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def encrypt(self, text: str) -> str:
         return cipher("mfa").encrypt(text.encode()).decode()
 
@@ -27,7 +27,7 @@ class MfaAdapter(DefaultMFAAdapter):
             return cipher("mfa").decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
             # SECRET_KEY was changed: no code can match any more, and an admin resets the factor.
-            return generate_totp_secret()
+            return str(generate_totp_secret())
 
 
 def claim_code(user: User, code: str) -> bool:

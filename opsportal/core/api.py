@@ -1,7 +1,7 @@
 """What every API view shares: strict JSON in, problem+json out, ETag and If-Match, keyset pages."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.db import DataError
@@ -89,11 +89,11 @@ def _translated(exc: Exception) -> Exception:
 def problem_handler(exc: Exception, context: Any) -> Response | None:
     """Every fault of the API as application/problem+json."""
 
-    class Handler(ExceptionHandler):  # type: ignore[misc]
+    class Handler(ExceptionHandler):
         def format_exception(self, error: exceptions.APIException) -> Any:
             return ProblemFormatter(error, self.context, self.exc).run()
 
-    response = cast("Response | None", Handler(_translated(exc), context).run())
+    response = Handler(_translated(exc), context).run()
     if response is not None:
         response.content_type = "application/problem+json"
     return response

@@ -64,5 +64,5 @@ class FailSilentRedisCache(RedisCache):
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         return self._guard(lambda: super(FailSilentRedisCache, self).incr(key, delta, version), delta)
 
-    def clear(self) -> bool:
-        return self._guard(lambda: super(FailSilentRedisCache, self).clear(), False)
+    def clear(self) -> None:
+        self._guard(lambda: super(FailSilentRedisCache, self).clear(), None)

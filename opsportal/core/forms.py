@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from opsportal.core.markdown import clean_text
 
@@ -19,10 +20,11 @@ class CleanForm(forms.Form):
     """A form whose posted texts are cleaned before any field sees them, whatever the field's class."""
 
     def _clean_fields(self) -> None:
-        if self.data:
-            cleaned = self.data.copy()
-            for name, values in self.data.lists():
-                cleaned.setlist(name, [clean_text(value) if isinstance(value, str) else value for value in values])
+        data = self.data
+        if isinstance(data, QueryDict):
+            cleaned = data.copy()
+            for name, values in data.lists():
+                cleaned.setlist(name, [clean_text(value) for value in values])
             self.data = cleaned
         super()._clean_fields()  # type: ignore[misc]
 

@@ -105,7 +105,7 @@ def _body(response: HttpResponseBase) -> bytes:
     if hasattr(response, "data"):  # a DRF response is rendered later, outside this transaction
         from rest_framework.renderers import JSONRenderer
 
-        return cast("bytes", JSONRenderer().render(response.data)) if response.data is not None else b""
+        return JSONRenderer().render(response.data) if response.data is not None else b""
     return cast("HttpResponse", response).content
 
 

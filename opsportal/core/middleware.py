@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from django.core.exceptions import BadRequest, RequestDataTooBig
@@ -98,4 +98,4 @@ def second_factor_redirect(request: HttpRequest) -> HttpResponse:
     target = f"{reverse('accounts:confirm')}?{urlencode({'next': back})}"
     if wants_fragment(request):
         return HttpResponse(status=204, headers={"HX-Redirect": target})
-    return cast("HttpResponse", HttpResponse(status=303, headers={"Location": target}))
+    return HttpResponse(status=303, headers={"Location": target})

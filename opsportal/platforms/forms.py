@@ -89,7 +89,7 @@ class RowForm(CleanForm):
     def initial_of(cls, row: Model) -> dict[str, Any]:
         """The form's values as the row stands."""
         found = {}
-        for name in cls.base_fields:  # type: ignore[attr-defined]
+        for name in cls.base_fields:
             value = getattr(row, name, None)
             found[name] = value.pk if isinstance(value, Model) else value
         return found

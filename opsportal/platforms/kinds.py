@@ -36,7 +36,7 @@ class Kind:
         """The rows of one platform, in order."""
         manager: Any = self.model._default_manager
         path = manager.all().platform_path
-        related = [name for name in ("environment", "scheme", "severity") if name in self.form.base_fields]  # type: ignore[attr-defined]
+        related = [name for name in ("environment", "scheme", "severity") if name in self.form.base_fields]
         return manager.filter(**{path: platform.pk}).select_related(*related).order_by(*self.order, "pk")
 
     def new_row(self, platform: Platform, values: dict[str, Any]) -> VersionedModel:

@@ -54,7 +54,7 @@ def settings_person(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action("accounts.settings_view")
 def session_list(request: AuthorizedRequest) -> HttpResponse:
-    sessions = UserSession.objects.filter(user_id=request.actor.user_id).order_by("-seen_at", "-pk")
+    sessions = UserSession.objects.filter(user=own_person(request)).order_by("-seen_at", "-pk")
     context = {"sessions": sessions, "own_key": request.session.session_key}
     return render_page(request, "accounts/session_list.html", context)
 

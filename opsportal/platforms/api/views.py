@@ -1,5 +1,6 @@
 """`/api/v1/platforms/…`: the platform and the rows of its policy."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -47,7 +48,7 @@ class PlatformApiView(ApiView):
 
 
 class PlatformListView(PlatformApiView):
-    actions: ClassVar = {"GET": VIEW, "POST": "platforms.platform_create"}
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": "platforms.platform_create"}
     serializer_class = PlatformSerializer
 
     @extend_schema(operation_id="platforms_list", responses=PlatformSerializer(many=True))
@@ -75,7 +76,7 @@ class PlatformListView(PlatformApiView):
 
 
 class PlatformDetailView(PlatformApiView):
-    actions: ClassVar = {"GET": VIEW, "PATCH": EDIT}
+    actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
     serializer_class = PlatformSerializer
 
     @extend_schema(operation_id="platforms_read")
@@ -100,7 +101,7 @@ class PlatformDetailView(PlatformApiView):
 class RowListView(PlatformApiView):
     """The rows of one kind; `kind` is set by each concrete view."""
 
-    actions: ClassVar = {"GET": VIEW, "POST": EDIT}
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": EDIT}
     kind: ClassVar[Kind]
 
     def get(self, request: Request, key: str) -> Response:
@@ -126,7 +127,7 @@ class RowListView(PlatformApiView):
 class RowDetailView(PlatformApiView):
     """One row of one kind."""
 
-    actions: ClassVar = {"GET": VIEW, "PATCH": EDIT, "DELETE": EDIT}
+    actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT, "DELETE": EDIT}
     kind: ClassVar[Kind]
 
     def _row(self, platform: Platform, pk: int) -> VersionedModel:

@@ -27,7 +27,7 @@ class Command(migrate.Command):
         with connection.cursor() as cursor:
             # A migration that cannot get its lock soon stops, instead of queueing every reader behind it.
             cursor.execute("SET lock_timeout = '4s'")
-        super().handle(*args, **options)  # type: ignore[no-untyped-call]
+        super().handle(*args, **options)
         if options.get("plan") or options.get("check_unapplied"):
             return None
         self._grant(options["database"])
