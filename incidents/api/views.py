@@ -1,6 +1,7 @@
 """`/api/v1/incidents/…`: list, declare, read, describe, and the timeline."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -56,7 +57,7 @@ class IncidentApiView(ApiView):
 
 
 class IncidentListView(IncidentApiView):
-    actions: ClassVar = {"GET": VIEW, "POST": "incidents.incident_declare"}
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": "incidents.incident_declare"}
     serializer_class = IncidentSerializer
 
     @extend_schema(operation_id="incidents_list", parameters=FILTERS, responses=IncidentSerializer(many=True))
@@ -123,7 +124,7 @@ class IncidentListView(IncidentApiView):
 
 
 class IncidentDetailView(IncidentApiView):
-    actions: ClassVar = {"GET": VIEW, "PATCH": "incidents.incident_describe"}
+    actions: Mapping[str, str] = {"GET": VIEW, "PATCH": "incidents.incident_describe"}
     serializer_class = IncidentSerializer
 
     @extend_schema(operation_id="incidents_read")
@@ -155,7 +156,7 @@ class IncidentDetailView(IncidentApiView):
 
 
 class TimelineView(IncidentApiView):
-    actions: ClassVar = {"GET": VIEW, "POST": "incidents.entry_log"}
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": "incidents.entry_log"}
     serializer_class = EntrySerializer
 
     @extend_schema(operation_id="incidents_timeline_list", parameters=FILTERS[2:], responses=EntrySerializer(many=True))

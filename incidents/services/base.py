@@ -38,7 +38,7 @@ def lock(incident: Incident, *, expected: int) -> Incident:
 
     NO KEY: a log line's foreign key check must not wait here while it holds the timeline's counter.
     """
-    current = (
+    current: Incident = (
         Incident.objects.select_for_update(of=("self",), no_key=True).select_related("severity").get(pk=incident.pk)
     )
     if current.version != expected:

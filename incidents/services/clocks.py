@@ -65,7 +65,8 @@ def start(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
         default = DEFAULTS.get(ClockKind(kind))
         if default is None or incident.rank > default.worst_ranks:
             return None
-        due, rule = clocks.due_at(at, default.minutes), clocks.words(default.minutes)
+        due: datetime | None = clocks.due_at(at, default.minutes)
+        rule = clocks.words(default.minutes)
         source, source_text = PolicySource.PORTAL_DEFAULT.value, default.source_text
     elif policy.minutes is None and not policy.text:
         return None

@@ -23,7 +23,7 @@ def incident_acknowledge(*, by: Actor, at: datetime, incident: Incident, expecte
 
     Raises CommandTakenError with the winner's name, VersionConflictError, TransitionError.
     """
-    current = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
+    current: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
     if current.commander_id is not None and current.commander_id != by.user_id:
         holder = (
             RoleAssignment.objects.filter(incident=current, role=IncidentRole.COMMANDER, renounced_at__isnull=True)

@@ -58,7 +58,7 @@ def person_named(platform_id: int, text: str) -> int:
 def _severity_labelled(incident: Incident, label: str) -> Severity:
     rows = Severity.objects.filter(scheme__platform_id=incident.platform_id).select_related("scheme")
     found = [row for row in rows if row.label.casefold().replace(" ", "") == label.casefold()]
-    own = [row for row in found if row.scheme.kind == SchemeKind.INCIDENT] or found
+    own: list[Severity] = [row for row in found if row.scheme.kind == SchemeKind.INCIDENT] or found
     if not own:
         labels = ", ".join(row.label for row in rows.order_by("rank") if row.scheme.kind == SchemeKind.INCIDENT)
         raise IncidentError(f"{label} is no severity here. Known: {labels}.")

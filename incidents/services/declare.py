@@ -70,8 +70,9 @@ def incident_declare(*, by: Actor, at: datetime, declaration: Declaration) -> In
             return _open(by=by, at=at, declaration=declaration, title=title)
     except IntegrityError:
         if declaration.declare_key:
-            existing = Incident.objects.filter(declare_key=declaration.declare_key, platform_id=declaration.platform_id)
-            if found := existing.first():
+            same = Incident.objects.filter(declare_key=declaration.declare_key, platform_id=declaration.platform_id)
+            found: Incident | None = same.first()
+            if found is not None:
                 return found
         raise
 

@@ -42,7 +42,7 @@ def draft(incident: Incident, *, by: Actor, at: datetime) -> Review:
 def review_draft(*, by: Actor, at: datetime, incident: Incident) -> Review:
     """The incident's review, drafted now when there is none yet. Raises IncidentError while it is open."""
     current = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
-    existing = Review.objects.filter(incident=current).first()
+    existing: Review | None = Review.objects.filter(incident=current).first()
     if existing is not None:
         return existing
     if current.is_open:
@@ -54,7 +54,9 @@ def review_draft(*, by: Actor, at: datetime, incident: Incident) -> Review:
 
 
 def _locked(review: Review, expected: int, *states: str) -> Review:
-    current = Review.objects.select_for_update(of=("self",), no_key=True).select_related("incident").get(pk=review.pk)
+    current: Review = (
+        Review.objects.select_for_update(of=("self",), no_key=True).select_related("incident").get(pk=review.pk)
+    )
     if current.version != expected:
         raise VersionConflictError(current)
     if current.state not in states:

@@ -113,7 +113,9 @@ def entry_log(
                 data={"entry": entry.pk},
             )
     except IntegrityError:
-        existing = TimelineEntry.objects.filter(incident=incident, client_key=client_key or None).first()
+        existing: TimelineEntry | None = TimelineEntry.objects.filter(
+            incident=incident, client_key=client_key or None
+        ).first()
         if existing is None:
             raise
         return existing

@@ -90,7 +90,7 @@ def _role(by: Actor, at: datetime, incident: Incident, expected: int, data: Data
 
 
 def _triage_initial(incident: Incident) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for key, given in incident.triage.items():
         found |= {key: given["answer"], f"{key}_note": given["note"]}
     return found
