@@ -1,6 +1,6 @@
 """What this room adds to the rail."""
 
-from maintenance.selectors import open_checklist_count
+from maintenance.selectors import open_checklists
 from opsportal.core.shell import register_nav
 
 register_nav(
@@ -10,7 +10,7 @@ register_nav(
     "list-checks",
     "maintenance:checklists",
     "maintenance.checklist_view",
-    count=open_checklist_count,
+    count=open_checklists,
 )
 register_nav(50, "maintenance", "Maintenance", "wrench", "maintenance:calendar", "maintenance.window_view")
 register_nav(

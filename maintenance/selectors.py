@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from maintenance.models import (
     ChecklistItem,
@@ -19,6 +20,8 @@ from maintenance.models import (
     WindowOccurrence,
 )
 from opsportal.core.actor import Actor
+
+DUE_SHOWN: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,17 @@ def checklist_runs(actor: Actor) -> QuerySet[ChecklistRun]:
 
 
 def due_checklist_runs(actor: Actor, at: datetime, platform_id: int | None) -> Sequence[ChecklistRun]:
-    """Open runs by due time, then those missed within a day: what Today shows."""
+    """Those missed within a day, then open runs, each by due time: what Today shows."""
     runs = checklist_runs(actor)
     if platform_id is not None:
         runs = runs.filter(platform_id=platform_id)
-    still_open = runs.filter(state=RunState.OPEN).order_by("due_at", "pk")[:20]
-    missed = runs.filter(state=RunState.MISSED, due_at__gte=at - timedelta(days=1)).order_by("-due_at", "-pk")[:10]
-    return [*missed, *still_open]
+    owed = Q(state=RunState.OPEN) | Q(state=RunState.MISSED, due_at__gte=at - timedelta(days=1))
+    return list(runs.filter(owed).order_by("state", "due_at", "pk")[:DUE_SHOWN])
 
 
-def open_checklist_count(actor: Actor) -> int:
-    return ChecklistRun.objects.visible_to(actor).filter(state=RunState.OPEN).count()
+def open_checklists(actor: Actor) -> QuerySet[ChecklistRun]:
+    """Lists that are open now: the number in the rail."""
+    return ChecklistRun.objects.visible_to(actor).filter(state=RunState.OPEN)
 
 
 def run_items(run: ChecklistRun) -> Sequence[ChecklistItem]:

@@ -17,7 +17,7 @@ from opsportal.wsgi import application as pages
 # After the line above, which sets Django up: the stream reads models.
 from opsportal.live.stream import event_stream
 
-_pages = WSGIMiddleware(pages, workers=4)
+_pages = WSGIMiddleware(pages, workers=4)  # type: ignore[arg-type] # the stubs hide that a response is iterable
 
 
 async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -29,7 +29,7 @@ STATE_OF_PLAN: Final = {
 
 def job_run_plan(*, by: Actor, at: datetime, job: Job, occurrence: WindowOccurrence) -> JobRun:
     """Write the plan of one run, waiting for approval; returns the run that exists already when there is one."""
-    existing = JobRun.objects.filter(job=job, occurrence=occurrence).first()
+    existing: JobRun | None = JobRun.objects.filter(job=job, occurrence=occurrence).first()
     if existing is not None:
         return existing
     draft = PLANNERS[job.kind](job, occurrence, at)

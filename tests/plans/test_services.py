@@ -147,7 +147,12 @@ def test_a_call_cut_off_is_repeated_only_when_that_is_harmless(
     runs: int,
 ) -> None:
     touched: list[str] = []
-    register_executor("test.touch", lambda call: touched.append(call.target) or {})
+
+    def touch(call: PlanCall) -> Mapping[str, JSON]:
+        touched.append(call.target)
+        return {}
+
+    register_executor("test.touch", touch)
     plan = approved_plan(platform, at, actor_for(commander), risk=risk)
     plan.update_versioned(expected=plan.version, state=PlanState.RUNNING, started_at=at)
     cut_off = plan.calls.get(position=1)

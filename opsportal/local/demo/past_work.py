@@ -94,7 +94,8 @@ def window_steps(*, since: datetime, until: datetime) -> Iterator[Step]:
 
 
 def _occurrence(pk: int) -> WindowOccurrence:
-    return WindowOccurrence.objects.select_related("window", "platform").get(pk=pk)
+    occurrence: WindowOccurrence = WindowOccurrence.objects.select_related("window", "platform").get(pk=pk)
+    return occurrence
 
 
 def _opener(pk: int) -> _Deed:
