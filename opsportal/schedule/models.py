@@ -114,6 +114,7 @@ class Run(models.Model):
             models.Index(fields=["not_before", "slot_utc"], name="run_due", condition=Q(state="due")),
             models.Index(fields=["lease_until"], name="run_leased", condition=Q(state="running")),
             models.Index(fields=["key", "-slot_utc"], name="run_by_key"),
+            models.Index(fields=["state", "created_at"], name="run_retention"),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 from opsportal.core.clock import real_now
 from opsportal.schedule.models import CatchUp, OnLost, Run, RunState, Schedule, Step
 from opsportal.schedule.recurrence import Rule
+from opsportal.schedule.retention import prune_runs
 from opsportal.schedule.services import (
     LeaseLostError,
     RunClaim,
@@ -188,3 +189,11 @@ def test_a_step_done_before_the_crash_is_not_done_again() -> None:
     with pytest.raises(LeaseLostError):
         finish_step(claim=claim, step=cut_off)
     assert Step.objects.get(n=2).state == RunState.RUNNING
+
+
+def test_old_quiet_runs_go_and_troubled_or_open_ones_stay() -> None:
+    for hour, state in enumerate(RunState.values):
+        Run.objects.create(key="shop.once", slot_utc=AT + timedelta(hours=hour), task="t", state=state)
+    Run.objects.update(created_at=real_now() - timedelta(days=31))
+    assert prune_runs() == 2
+    assert set(Run.objects.values_list("state", flat=True)) == {"due", "running", "failed", "unknown"}
