@@ -1,5 +1,9 @@
 """What monitoring hangs into the shell and the health page."""
 
+from typing import Any
+
+from django.db.models import QuerySet
+
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
 from opsportal.core.roles import register_function
@@ -8,10 +12,10 @@ from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
 
-def _firing_count(actor: Actor) -> int:
-    from monitoring.selectors.alarms import firing_count
+def _firing(actor: Actor) -> QuerySet[Any]:
+    from monitoring.selectors.alarms import firing_alarms
 
-    return firing_count(actor, at=now())
+    return firing_alarms(actor, at=now())
 
 
 def _aws_probe() -> Probe:
@@ -51,7 +55,7 @@ def register() -> None:
         "activity",
         "monitoring:overview",
         "monitoring.overview_view",
-        count=_firing_count,
+        count=_firing,
     )
     register_nav(40, "slos", "SLOs", "target", "reports:slo", "monitoring.slo_view")
     register_setting(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
 from monitoring.thresholds import SIGNS
@@ -95,18 +95,21 @@ def alarm_rows(
     return result
 
 
-def firing_count(actor: Actor, *, at: datetime) -> int:
-    """Alarms that fire now and are not silenced, for the rail; mirrored twins of portal rules do not count twice."""
-    rows = Alarm.objects.visible_to(actor).filter(state=AlarmState.ALARM).exclude(origin=AlarmOrigin.CLOUDWATCH)
-    held = Q(pk__in=[])
-    for silence in active_silences(actor, at):
-        one = Q(platform_id=silence.platform_id)
-        if silence.alarm_id is not None:
-            one &= Q(pk=silence.alarm_id)
-        elif silence.service_id is not None:
-            one &= Q(service_id=silence.service_id)
-        held |= one
-    return rows.exclude(held).count()
+def counted_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
+    """Alarms with `is_silenced`, for counts and Today; mirrored twins of portal rules do not count twice."""
+    held = Silence.objects.filter(platform_id=OuterRef("platform_id"), starts_at__lte=at, ends_at__gt=at).filter(
+        Q(alarm_id=OuterRef("pk"))
+        | Q(alarm_id=None, service_id=OuterRef("service_id"))
+        | Q(alarm_id=None, service_id=None)
+    )
+    rows = Alarm.objects.visible_to(actor).exclude(origin=AlarmOrigin.CLOUDWATCH)
+    counted: QuerySet[Alarm] = rows.annotate(is_silenced=Exists(held))
+    return counted
+
+
+def firing_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
+    """Alarms that fire now and are not silenced: the number in the rail."""
+    return counted_alarms(actor, at=at).filter(state=AlarmState.ALARM, is_silenced=False)
 
 
 def transitions_of(alarm: Alarm) -> list[AlarmTransition]:

@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404
 from markupsafe import Markup
 
 from monitoring.models import AlarmRule, Annotation, AnnotationKind, RuleTerm, Series, ServiceMetric
+from monitoring.ranges import Range, range_of
 from monitoring.selectors.points import fitting_period, gaps, stat_values
-from monitoring.views.ranges import Range, range_of
 from opsportal.core import charts
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now

@@ -5,11 +5,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.models import Alarm, ResourceKind, Series
+from monitoring.ranges import SPANS, range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import polls as poll_reads
 from monitoring.selectors import services as reads
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
-from monitoring.views.ranges import SPANS, range_of
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows, authorize

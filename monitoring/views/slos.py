@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404
 
 from monitoring.drawings import drawings
 from monitoring.models import Slo, SloBucket
+from monitoring.ranges import range_of
 from monitoring.selectors.slo_detail import slo_detail
 from monitoring.selectors.slo_report import Period, rolling, slo_rows, slos_of, versions_at
-from monitoring.views.ranges import range_of
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows, authorize

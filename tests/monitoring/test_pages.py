@@ -1,14 +1,16 @@
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from monitoring.models import Alarm, AwsAccount, Resource, ResourcePoll, Silence, SloExclusion
+from monitoring.models import Alarm, Resource, ResourcePoll, Silence, SloExclusion
 from monitoring.services.alarms import alarm_transition
 from monitoring.services.marks import annotation_put, deployment_put
+from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.core.clock import now
 from opsportal.platforms.models import Platform
@@ -32,9 +34,10 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def shop(platform: Platform) -> Platform:
     """A platform with every kind of row, as of now: pages read the clock."""
-    at = now()
-    metric, rule, slo = metric_of(platform, at=at), rule_of(platform, at=at), slo_of(platform, at=at)
-    assert (metric.pk, rule.pk, slo.pk)
+    at = floor_to(now(), 300)
+    metric_of(platform, at=at)
+    slo_of(platform, at=at)
+    rule = rule_of(platform, at=at)
     write(series_named("DatabaseConnections"), [40.0, 96.0], end=at)
     write(series_named("RequestCount"), [100.0] * 30, end=at, period=300, column="sum")
     write(series_named("HTTPCode_Target_5XX_Count"), [None] * 28 + [30.0, 2.0], end=at, period=300, column="sum")
@@ -45,8 +48,8 @@ def shop(platform: Platform) -> Platform:
     )  # fmt: skip
     alarm_transition(alarm=alarm, to_state="alarm", at=at - MINUTE, recorded_at=at, value=96.0, reason="96 > 80")
     annotation_put(
-        by=BY, at=at, platform=platform, service=service_of(platform), kind="incident", ref="INC-7", title="Database full",
-        url="/incidents/7/", starts_at=at - 15 * MINUTE,
+        by=BY, at=at, platform=platform, service=service_of(platform), kind="incident", ref="INC-7",
+        title="Database full", url="/incidents/7/", starts_at=at - 15 * MINUTE,
     )  # fmt: skip
     deployment_put(
         by=BY, at=at, platform=platform, service=service_of(platform), external_id="ecs-1", label="web:42",
@@ -109,7 +112,7 @@ def test_the_firing_alarm_stands_first_with_its_value(shop: Platform, viewer: Us
     assert "Database connections" in text
     assert "96" in text
     text = client_for(viewer).get(reverse("monitoring:overview")).content.decode()
-    assert "1 alarm" in text
+    assert f'{reverse("monitoring:alarm", args=[Alarm.objects.get().pk])}">Database connections' in text
 
 
 def test_a_missing_permission_is_named(shop: Platform, viewer: User, client_for: ClientFor) -> None:
@@ -188,9 +191,7 @@ def test_a_viewer_silences_nothing(shop: Platform, viewer: User, client_for: Cli
     assert not Silence.objects.exists()
 
 
-def test_ending_a_silence_needs_the_version_that_was_seen(
-    shop: Platform, operator: User, client_for: ClientFor
-) -> None:
+def test_ending_a_silence_needs_the_version_seen(shop: Platform, operator: User, client_for: ClientFor) -> None:
     client_for(operator).post(
         reverse("monitoring:silence", args=[Alarm.objects.get().pk]), {"minutes": 60, "reason": "Known"}
     )
@@ -223,101 +224,23 @@ def test_bad_text_is_stored_clean_or_refused(
 ) -> None:
     url = reverse("monitoring:silence", args=[Alarm.objects.get().pk])
     data = {"minutes": "60", "reason": "x"} | {field: bad_text}
-    assert client_for(operator).post(url, data).status_code < 500
-
-
-AWS: dict[str, Any] = {
-    "name": "Shop", "role_arn": "arn:aws:iam::333333333333:role/opsportal", "external_id": "ops-1",
-    "regions": "eu-west-1 us-east-1", "cost_cap_usd": "100",
-}  # fmt: skip
-
-
-def test_only_a_portal_administrator_connects_aws(
-    shop: Platform, admin: User, portal_admin: User, client_for: ClientFor
-) -> None:
-    url = reverse("monitoring:connect-aws")
-    assert client_for(admin).get(url).status_code == 403
-    assert client_for(admin).post(reverse("monitoring:aws-connect"), AWS).status_code == 403
-    page = client_for(portal_admin).get(url + "?new=1").content.decode()
-    assert "cloudwatch:GetMetricData" in page
-    assert "secret" not in page.lower().replace("no secret key", "")
-
-
-def test_connecting_needs_a_fresh_second_factor(portal_admin: User, client_for: ClientFor) -> None:
-    response = client_for(portal_admin, mfa=False).post(reverse("monitoring:aws-connect"), AWS)
-    assert response.status_code in (302, 303)
-    assert not AwsAccount.objects.filter(account_id="333333333333").exists()
-
-
-@pytest.mark.parametrize(
-    "change", [{"role_arn": "AKIAIOSFODNN7EXAMPLE"}, {"regions": "mars"}, {"regions": ""}, {"cost_cap_usd": "-1"}]
-)
-def test_what_is_no_role_or_region_is_refused(
-    portal_admin: User, client_for: ClientFor, change: dict[str, str]
-) -> None:
-    assert client_for(portal_admin).post(reverse("monitoring:aws-connect"), AWS | change).status_code == 422
-    assert not AwsAccount.objects.exists()
-
-
-def test_connect_check_give_a_platform_and_disconnect(
-    platform: Platform, portal_admin: User, client_for: ClientFor, simulated_aws: Any
-) -> None:
-    client = client_for(portal_admin)
-    data = AWS | {
-        "role_arn": "arn:aws:iam::123456789012:role/opsportal-read", "external_id": "opsportal-demo",
-        "regions": "us-east-1",
-    }  # fmt: skip
-    assert client.post(reverse("monitoring:aws-connect"), data).status_code == 303
-    account = AwsAccount.objects.get()
-    page = client.get(reverse("monitoring:aws-account", args=[account.pk])).content.decode()
-    assert "18 allowed" in page
-    assert client.post(reverse("monitoring:aws-check", args=[account.pk])).status_code == 303
-    source = reverse("monitoring:aws-source", args=[account.pk])
-    assert client.post(source, {"platform": platform.pk, "region": "us-east-1"}).status_code == 303
-    assert platform.metric_sources.get().account == account
-    account.refresh_from_db()
-    change = reverse("monitoring:aws-change", args=[account.pk])
-    assert client.post(change, data | {"name": "New name", "version": 99}).status_code == 409
-    other = data | {"role_arn": "arn:aws:iam::999999999999:role/x", "version": account.version}
-    assert client.post(change, other).status_code == 422
-    assert client.post(change, data | {"name": "New name", "version": account.version}).status_code == 303
-    account.refresh_from_db()
-    stop = reverse("monitoring:aws-disconnect", args=[account.pk])
-    assert client.post(stop, {"version": account.version}).status_code == 303
-    account.refresh_from_db()
-    assert (account.name, account.enabled) == ("New name", False)
+    body = urlencode(data, errors="surrogatepass")
+    response = client_for(operator).post(url, body, content_type="application/x-www-form-urlencoded")
+    assert response.status_code < 500
 
 
 def test_pages_cost_a_bounded_number_of_queries(
     shop: Platform, viewer: User, client_for: ClientFor, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
-    client = client_for(viewer)
-    client.get(reverse("monitoring:overview"))
-    for name, most in {"overview": 22, "service": 16, "alarms": 10, "report": 16, "slos": 12}.items():
+    client, urls = client_for(viewer), pages(shop)
+    client.get(urls["overview"])
+    for name, most in {"overview": 20, "service": 18, "alarms": 13, "report": 16, "slos": 12}.items():
         with django_assert_max_num_queries(most):
-            client.get(pages(shop)[name]) if False else client.get(reverse_of(name, shop))
+            client.get(urls[name])
 
 
-def reverse_of(name: str, platform: Platform) -> str:
-    plain = {
-        "overview": "monitoring:overview",
-        "alarms": "monitoring:alarms",
-        "report": "reports:slo",
-        "slos": "monitoring:slos",
-    }
-    return reverse(plain[name]) if name in plain else reverse("monitoring:service", args=[service_of(platform).pk])
-
-
-def test_an_empty_portal_has_no_empty_page(
-    viewer: User, platform: Platform, at: datetime, client_for: ClientFor
-) -> None:
+def test_an_empty_portal_says_what_would_be_here(viewer: User, platform: Platform, client_for: ClientFor) -> None:
     client = client_for(viewer)
-    for name in (
-        "monitoring:overview",
-        "monitoring:alarms",
-        "monitoring:resources",
-        "monitoring:polls",
-        "monitoring:slos",
-        "reports:slo",
-    ):
+    lists = ("overview", "alarms", "resources", "polls", "slos")
+    for name in ("reports:slo", *(f"monitoring:{one}" for one in lists)):
         assert client.get(reverse(name)).status_code == 200, name

@@ -1,0 +1,1 @@
+"""Alarms, series and objectives as JSON; read only."""

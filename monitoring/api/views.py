@@ -1,0 +1,115 @@
+"""Reads of monitoring for other programs."""
+
+from typing import Any, ClassVar
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.api import serializers
+from monitoring.models import Alarm, AlarmState, Series
+from monitoring.ranges import range_of
+from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
+from monitoring.selectors.slo_report import rolling, slo_rows, slos_of
+from opsportal.core.api import ApiView, page_response, page_size, row_response
+from opsportal.core.api_request import plain_request
+from opsportal.core.clock import now
+from opsportal.core.pagination import keyset_page
+
+CURSOR = OpenApiParameter("cursor", str)
+PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
+
+
+def _narrowed(rows: Any, request: Request) -> Any:
+    key = request.query_params.get("platform", "")
+    return rows.filter(platform__key=key) if key else rows
+
+
+class AlarmListView(ApiView):
+    """Alarms of the platforms the token sees."""
+
+    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.alarm_view"}
+
+    @extend_schema(
+        responses=serializers.AlarmSerializer(many=True), parameters=[CURSOR, PLATFORM, OpenApiParameter("state", str)]
+    )
+    def get(self, request: Request) -> Response:
+        rows = _narrowed(Alarm.objects.visible_to(self.actor), request)
+        state = request.query_params.get("state", "")
+        if state in AlarmState.values:
+            rows = rows.filter(state=state)
+        rows = rows.select_related("platform", "service", "severity")
+        cursor = request.query_params.get("cursor")
+        page = keyset_page(rows, order=("-since", "-pk"), cursor=cursor, size=page_size(request))
+        return page_response(page, serializers.AlarmSerializer)
+
+
+class AlarmDetailView(ApiView):
+    """One alarm."""
+
+    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.alarm_view"}
+
+    @extend_schema(responses=serializers.AlarmSerializer)
+    def get(self, _request: Request, pk: int) -> Response:
+        rows = Alarm.objects.visible_to(self.actor).select_related("platform", "service", "severity")
+        alarm = get_object_or_404(rows, pk=pk)
+        return row_response(alarm, serializers.AlarmSerializer(alarm))
+
+
+class AlarmTransitionListView(ApiView):
+    """The changes of one alarm, newest first."""
+
+    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.alarm_view"}
+
+    @extend_schema(responses=serializers.AlarmTransitionSerializer(many=True), parameters=[CURSOR])
+    def get(self, request: Request, pk: int) -> Response:
+        alarm = get_object_or_404(Alarm.objects.visible_to(self.actor), pk=pk)
+        cursor = request.query_params.get("cursor")
+        page = keyset_page(alarm.transitions.all(), order=("-at", "-pk"), cursor=cursor, size=page_size(request))
+        return page_response(page, serializers.AlarmTransitionSerializer)
+
+
+class SeriesListView(ApiView):
+    """Metrics that are read."""
+
+    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.series_view"}
+
+    @extend_schema(responses=serializers.SeriesSerializer(many=True), parameters=[CURSOR, PLATFORM])
+    def get(self, request: Request) -> Response:
+        rows = _narrowed(Series.objects.visible_to(self.actor), request).select_related("platform", "service")
+        page = keyset_page(rows, order=("pk",), cursor=request.query_params.get("cursor"), size=page_size(request))
+        return page_response(page, serializers.SeriesSerializer)
+
+
+class SeriesPointsView(ApiView):
+    """Stored points of a metric: `?from=&to=` or `?range=3h`, `&period=60|300|3600|86400`; 600 at most."""
+
+    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.series_view"}
+
+    @extend_schema(
+        responses=serializers.PointsSerializer,
+        parameters=[OpenApiParameter(name, str) for name in ("from", "to", "range", "period")],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        series = get_object_or_404(Series.objects.visible_to(self.actor), pk=pk)
+        span = range_of(plain_request(request), now())
+        asked = request.query_params.get("period", "")
+        fits = fitting_period(series, span.start, span.end, stat="Sum")
+        period = int(asked) if asked in {str(one) for one in TABLE_OF} else fits
+        points = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end)
+        body = {"period": period, "points": points, "gaps": gaps(series, span.start, span.end)}
+        return Response(serializers.PointsSerializer(body).data)
+
+
+class SloListView(ApiView):
+    """Objectives and how they stand over the last 30 days."""
+
+    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.slo_view"}
+
+    @extend_schema(responses=serializers.SloSerializer(many=True), parameters=[PLATFORM])
+    def get(self, request: Request) -> Response:
+        key = request.query_params.get("platform", "")
+        slos = [slo for slo in slos_of(self.actor) if not key or slo.platform.key == key]
+        rows = slo_rows(slos, rolling(now()))
+        return Response({"results": serializers.SloSerializer(rows, many=True).data})
