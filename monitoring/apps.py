@@ -5,11 +5,6 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        from monitoring import loops, registrations
-        from monitoring.evidence import alarms, backups, health
+        from monitoring import registrations
 
-        assert loops
-        assert alarms
-        assert backups
-        assert health
         registrations.register()

@@ -4,6 +4,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from monitoring import loops, store
+from monitoring.evidence import alarms, backups, health
+from monitoring.models import AwsAccount, Series
+from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
 from opsportal.core.roles import register_function
@@ -11,18 +15,16 @@ from opsportal.core.shell import register_nav, register_setting
 from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
+# Imported for what they register.
+REGISTERED = (loops, alarms, backups, health)
+
 
 def _firing(actor: Actor) -> QuerySet[Any]:
-    from monitoring.selectors.alarms import firing_alarms
-
     return firing_alarms(actor, at=now())
 
 
 def _aws_probe() -> Probe:
     """How old our knowledge of AWS is."""
-    from monitoring.loops import blind_accounts
-    from monitoring.models import AwsAccount, Series
-
     accounts = AwsAccount.objects.filter(enabled=True)
     if not accounts.exists():
         return Probe(name="aws", state="off", at=None, text="No AWS account is connected.")
@@ -30,7 +32,7 @@ def _aws_probe() -> Probe:
     newest = read.first()
     if newest is None:
         return Probe(name="aws", state="stale", at=None, text="Nothing was read from AWS yet.")
-    blind = blind_accounts(now())
+    blind = loops.blind_accounts(now())
     if blind:
         return Probe(
             name="aws", state="down", at=newest.watermark, text=next(iter(blind.values())) or "AWS is not read."
@@ -40,9 +42,7 @@ def _aws_probe() -> Probe:
 
 def _stray_points() -> list[str]:
     """Nothing falls beside the partitions."""
-    from monitoring.store import stray_points
-
-    stray = stray_points()
+    stray = store.stray_points()
     return [f"{stray} datapoints lie outside every partition: the partition loop does not run."] if stray else []
 
 

@@ -67,8 +67,8 @@ def judge(threshold: Threshold, points: Sequence[float | None], state: State) ->
 
     With missing data as *missing* or *ignore*, an outcome that the absent points could still turn keeps the state.
     """
-    recent = list(points[-threshold.window :])
-    recent = [None] * (threshold.window - len(recent)) + recent
+    recent: list[float | None] = [None] * max(0, threshold.window - len(points))
+    recent += points[-threshold.window :]
     present = [value for value in recent if value is not None]
     newest = present[-1] if present else None
     bad = sum(breaches(threshold, value, state) for value in present)

@@ -6,4 +6,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.accounts.api.urls")),
     path("", include("opsportal.platforms.api.urls")),
     path("", include("incidents.api.urls")),
+    path("", include("maintenance.api.urls")),
+    path("", include("monitoring.api.urls")),
 ]

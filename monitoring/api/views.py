@@ -1,6 +1,7 @@
 """Reads of monitoring for other programs."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -29,7 +30,7 @@ def _narrowed(rows: Any, request: Request) -> Any:
 class AlarmListView(ApiView):
     """Alarms of the platforms the token sees."""
 
-    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.alarm_view"}
+    actions: Mapping[str, str] = {"GET": "monitoring.alarm_view"}
 
     @extend_schema(
         responses=serializers.AlarmSerializer(many=True), parameters=[CURSOR, PLATFORM, OpenApiParameter("state", str)]
@@ -48,7 +49,7 @@ class AlarmListView(ApiView):
 class AlarmDetailView(ApiView):
     """One alarm."""
 
-    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.alarm_view"}
+    actions: Mapping[str, str] = {"GET": "monitoring.alarm_view"}
 
     @extend_schema(responses=serializers.AlarmSerializer)
     def get(self, _request: Request, pk: int) -> Response:
@@ -60,7 +61,7 @@ class AlarmDetailView(ApiView):
 class AlarmTransitionListView(ApiView):
     """The changes of one alarm, newest first."""
 
-    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.alarm_view"}
+    actions: Mapping[str, str] = {"GET": "monitoring.alarm_view"}
 
     @extend_schema(responses=serializers.AlarmTransitionSerializer(many=True), parameters=[CURSOR])
     def get(self, request: Request, pk: int) -> Response:
@@ -73,7 +74,7 @@ class AlarmTransitionListView(ApiView):
 class SeriesListView(ApiView):
     """Metrics that are read."""
 
-    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.series_view"}
+    actions: Mapping[str, str] = {"GET": "monitoring.series_view"}
 
     @extend_schema(responses=serializers.SeriesSerializer(many=True), parameters=[CURSOR, PLATFORM])
     def get(self, request: Request) -> Response:
@@ -85,7 +86,7 @@ class SeriesListView(ApiView):
 class SeriesPointsView(ApiView):
     """Stored points of a metric: `?from=&to=` or `?range=3h`, `&period=60|300|3600|86400`; 600 at most."""
 
-    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.series_view"}
+    actions: Mapping[str, str] = {"GET": "monitoring.series_view"}
 
     @extend_schema(
         responses=serializers.PointsSerializer,
@@ -105,7 +106,7 @@ class SeriesPointsView(ApiView):
 class SloListView(ApiView):
     """Objectives and how they stand over the last 30 days."""
 
-    actions: ClassVar[dict[str, str]] = {"GET": "monitoring.slo_view"}
+    actions: Mapping[str, str] = {"GET": "monitoring.slo_view"}
 
     @extend_schema(responses=serializers.SloSerializer(many=True), parameters=[PLATFORM])
     def get(self, request: Request) -> Response:

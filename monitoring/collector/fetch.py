@@ -129,8 +129,8 @@ def _fetch_batch(
             by_time[ts][column] = value
         if not result.complete:
             incomplete[int(series_id)] = "; ".join((result.status, *result.messages))
-    for series_id, by_time in values.items():
-        found.rows += [PointRow(series_id, ts, *(cells.get(c) for c in COLUMNS)) for ts, cells in by_time.items()]
+    for pk, by_time in values.items():
+        found.rows += [PointRow(pk, ts, *(cells.get(c) for c in COLUMNS)) for ts, cells in by_time.items()]
     for series, _ in batch:
         found.status[series.pk] = incomplete.get(series.pk, "Complete")[:40]
         if series.pk not in incomplete:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
@@ -109,7 +110,8 @@ def counted_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
 
 def firing_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
     """Alarms that fire now and are not silenced: the number in the rail."""
-    return counted_alarms(actor, at=at).filter(state=AlarmState.ALARM, is_silenced=False)
+    counted: QuerySet[Any] = counted_alarms(actor, at=at)
+    return counted.filter(state=AlarmState.ALARM, is_silenced=False)
 
 
 def transitions_of(alarm: Alarm) -> list[AlarmTransition]:

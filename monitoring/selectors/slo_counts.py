@@ -18,9 +18,9 @@ _RUNGS = ((1440, 86400), (60, 3600), (5, 300))
 def segments(start: datetime, end: datetime) -> list[tuple[int, datetime, datetime]]:
     """[start, end) cut into (resolution in minutes, from, to): days inside, then hours, then 5-minute slices."""
     found: list[tuple[int, datetime, datetime]] = []
-    left, right = [(floor_to(start, 300), floor_to(end, 300))], []
+    left = [(floor_to(start, 300), floor_to(end, 300))]
     for res, seconds in _RUNGS:
-        right = []
+        right: list[Window] = []
         for begins, ends in left:
             first, last = _ceil(begins, seconds), floor_to(ends, seconds)
             if first < last:

@@ -11,6 +11,8 @@ from monitoring.selectors.slo_report import Period, SloRow
 from monitoring.slo.attribution import Mark, attribute
 
 REST = ""
+# start, good, total, left out good, left out total, expected and covered slices
+Hour = tuple[datetime, float, float, float, float, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,7 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
     )
 
 
-def _left(
-    hours: Sequence[tuple[datetime, *tuple[float, ...]]], allowed: float, period: Period
-) -> list[tuple[datetime, float | None]]:
+def _left(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[datetime, float | None]]:
     points: list[tuple[datetime, float | None]] = [(period.starts_at, 100.0)]
     used = 0.0
     for ts, good, total, xgood, xtotal, _expected, covered in hours:
@@ -86,9 +86,7 @@ def _left(
     return points
 
 
-def _days(
-    hours: Sequence[tuple[datetime, *tuple[float, ...]]], allowed: float, period: Period
-) -> list[tuple[date, float | None]]:
+def _days(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[date, float | None]]:
     """Budget used per UTC day in per cent; None where nothing is known."""
     used: dict[date, float | None] = {}
     day = period.starts_at.date()
@@ -102,7 +100,7 @@ def _days(
     return sorted(used.items())
 
 
-def _gaps(hours: Sequence[tuple[datetime, *tuple[float, ...]]], period: Period) -> list[tuple[datetime, datetime]]:
+def _gaps(hours: Sequence[Hour], period: Period) -> list[tuple[datetime, datetime]]:
     """Hours of which nothing is known, merged."""
     known = {ts for ts, *_, covered in hours if covered}
     found: list[tuple[datetime, datetime]] = []

@@ -1,7 +1,7 @@
 """Marks over the time line, written by upper apps and people: annotations, silences, exclusions, deployments."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 
@@ -94,14 +94,14 @@ def silence_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         if not is_new:
             changed = {name: value for name, value in values.items() if getattr(row, name) != value}
             if not changed:
-                return row
+                return cast("Silence", row)
             row.update_versioned(expected=row.version, **changed)
     else:
         row = Silence.objects.create(platform=platform, created_by_id=by.user_id, created_at=at, **values)
     touch("today", row.pk)
     digest = text_digest(row.reason, salt=f"silence-{row.pk}")
     _audit(by, at, "silence.set", row, ref=ref, starts_at=starts_at, ends_at=ends_at, reason=digest)
-    return row
+    return cast("Silence", row)
 
 
 @transaction.atomic
@@ -150,13 +150,13 @@ def exclusion_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         if changed:
             row.update_versioned(expected=row.version, **changed)
         if not is_new and not changed:
-            return row
+            return cast("SloExclusion", row)
     else:
         row = SloExclusion.objects.create(platform=platform, **made)
     _recount(row, start, end, at)
     digest = text_digest(row.reason, salt=f"exclusion-{row.pk}")
     _audit(by, at, "slo_exclusion.set", row, ref=ref, starts_at=starts_at, ends_at=ends_at, reason=digest)
-    return row
+    return cast("SloExclusion", row)
 
 
 @transaction.atomic

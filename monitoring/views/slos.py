@@ -31,7 +31,7 @@ def slos(request: AuthorizedRequest) -> HttpResponse:
 
 def _slo(request: AuthorizedRequest, pk: int) -> Slo:
     rows = Slo.objects.visible_to(request.actor).select_related("platform", "service")
-    found = get_object_or_404(rows, pk=pk, enabled=True)
+    found: Slo = get_object_or_404(rows, pk=pk, enabled=True)
     authorize(request.actor, "monitoring.slo_view", found)
     return found
 
