@@ -1,11 +1,12 @@
 """Run an open list's checks and put their answers beside the items."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
-from monitoring.evidence.runner import run_check
 
-from maintenance.models import ChecklistItem, ChecklistRun, TickEvent, TickKind
+from maintenance.models import ChecklistItem, ChecklistRun, RunState, TickEvent, TickKind
+from monitoring.evidence.runner import run_check
 from monitoring.models import EvidenceResult
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
@@ -13,6 +14,9 @@ from opsportal.core.live import touch
 
 # An item with several checks shows the worst: a failure hides behind no success, and nor does ignorance.
 WORST_FIRST = ("fail", "unknown", "warn", "ok")
+# While a list is open its evidence is kept fresh; what could not be checked is asked sooner.
+ASK_AGAIN: Final = timedelta(minutes=15)
+ASK_BLIND_AGAIN: Final = timedelta(minutes=2)
 
 
 def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) -> int:
@@ -20,8 +24,8 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
 
     Answered items get fresh evidence too: a tick is a person's word, evidence stays AWS's.
     """
-    ran = 0
-    for item in run.items.order_by("position"):
+    ran, is_blind = 0, False
+    for item in run.items.select_related("evidence").order_by("position"):
         results = [
             run_check(platform=run.platform, name=line["check"], params=line.get("params", {}), at=at, by=by)
             for line in item.checks
@@ -29,9 +33,12 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
         if results:
             _attach(at=at, item=item, result=min(results, key=lambda one: WORST_FIRST.index(one.verdict)))
             ran += len(results)
+            is_blind |= any(one.verdict == "unknown" for one in results)
     with transaction.atomic():
         run.refresh_from_db()
-        run.update_versioned(expected=run.version, evidence_due_at=None, evidence_at=at)
+        again = at + (ASK_BLIND_AGAIN if is_blind else ASK_AGAIN)
+        is_worth_it = ran and run.state == RunState.OPEN and again < run.due_at
+        run.update_versioned(expected=run.version, evidence_due_at=again if is_worth_it else None, evidence_at=at)
         touch("today", run.pk)
         record(
             by=by,
@@ -49,5 +56,7 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
 def _attach(*, at: datetime, item: ChecklistItem, result: EvidenceResult) -> None:
     # The item's version guards people's answers; evidence stands beside them and must not make a tick fail.
     ChecklistItem.objects.filter(pk=item.pk).update(evidence=result)
-    TickEvent.objects.create(item=item, kind=TickKind.EVIDENCE, at=at, reason=result.summary, evidence=result)
+    # Asked every quarter of an hour, an answer is an event only when it says something else than before.
+    if item.evidence is None or item.evidence.verdict != result.verdict:
+        TickEvent.objects.create(item=item, kind=TickKind.EVIDENCE, at=at, reason=result.summary, evidence=result)
     touch(f"checklist-run:{item.run_id}", item.pk)
