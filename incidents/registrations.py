@@ -22,7 +22,7 @@ def register() -> None:
         "siren",
         "incidents:list",
         "incidents.incident_view",
-        count=selectors.open_count,
+        count=selectors.all_open,
     )
-    register_worst_rank(selectors.worst_open_rank)
+    register_worst_rank(selectors.all_open)
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

@@ -63,7 +63,8 @@ def due_checklist_runs(actor: Actor, at: datetime, platform_id: int | None) -> S
     if platform_id is not None:
         runs = runs.filter(platform_id=platform_id)
     owed = Q(state=RunState.OPEN) | Q(state=RunState.MISSED, due_at__gte=at - timedelta(days=1))
-    return list(runs.filter(owed).order_by("state", "due_at", "pk")[:DUE_SHOWN])
+    chosen = runs.filter(owed).order_by("-state", "due_at", "pk")[:DUE_SHOWN]  # open ones are never cut off
+    return sorted(chosen, key=lambda run: (run.state == RunState.OPEN, run.due_at, run.pk))
 
 
 def open_checklists(actor: Actor) -> QuerySet[ChecklistRun]:

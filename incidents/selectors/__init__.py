@@ -16,14 +16,13 @@ from incidents.selectors.lists import (
     IncidentFilter,
     IncidentRow,
     ListSummary,
+    all_open,
     clock_scores,
     filtered,
     incident_by_number,
     incident_page,
     list_summary,
-    open_count,
     open_rows,
-    worst_open_rank,
 )
 from incidents.selectors.related import (
     alarms_nearby,
@@ -54,6 +53,7 @@ __all__ = [
     "action_items_of",
     "action_page",
     "alarms_nearby",
+    "all_open",
     "changes_nearby",
     "chart_span",
     "clock_scores",
@@ -67,7 +67,6 @@ __all__ = [
     "list_summary",
     "members_of",
     "metrics_of",
-    "open_count",
     "open_incidents",
     "open_rows",
     "overdue_actions",
@@ -78,5 +77,4 @@ __all__ = [
     "role_holders",
     "severities_of",
     "updates_of",
-    "worst_open_rank",
 ]

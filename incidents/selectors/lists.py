@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
 
 from django.contrib.postgres.search import SearchQuery
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from incidents.choices import ClockKind, OutcomeChoice, StateChoice
 from incidents.models import Incident, IncidentClock
@@ -235,7 +236,10 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
         "state", "rank", "commander_id", "declared_at", "detected_at", "acknowledged_at", "resolved_at",
         "impact_started_at",
     )  # fmt: skip
-    sql, params = wanted.order_by().query.sql_with_params()
+    try:
+        sql, params = wanted.order_by().query.sql_with_params()
+    except EmptyResultSet:  # a person of no platform
+        return ListSummary(0, 0, 0, 0, None, None)
     with connection.cursor() as cursor:
         # Django's own SQL stands inside, with its parameters.
         cursor.execute(f"SELECT {_SUMMARY} FROM ({sql}) r", [*[since] * 3, *params])  # noqa: S608
@@ -252,12 +256,7 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
     )
 
 
-def open_count(actor: Actor) -> int:
-    """How many open incidents this actor may see: the number in the rail."""
-    return Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN).count()
-
-
-def worst_open_rank(actor: Actor) -> int | None:
-    """The rank of the worst open incident this actor may see."""
-    worst = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN).aggregate(worst=Min("rank"))
-    return cast("int | None", worst["worst"])
+def all_open(actor: Actor) -> QuerySet[Any]:
+    """Open incidents this actor may see: the number in the rail, and the worst of their ranks."""
+    rows: QuerySet[Any] = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN)
+    return rows

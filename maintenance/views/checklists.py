@@ -1,5 +1,7 @@
 """The list of runs and the page of one run."""
 
+from typing import Final
+
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -25,6 +27,7 @@ from opsportal.core.shell import selected_platform
 
 LIST = "maintenance/checklist_list.html"
 RUN = "maintenance/checklist_run.html"
+PAGE_SIZE: Final = 50
 
 
 @require_action("maintenance.checklist_view")
@@ -37,7 +40,7 @@ def checklist_list(request: AuthorizedRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     if state in RunState.values:
         runs = runs.filter(state=state)
-    page = keyset_page(runs, order=("-slot_at", "-id"), cursor=request.GET.get("cursor"), size=100)
+    page = keyset_page(runs, order=("-slot_at", "-id"), cursor=request.GET.get("cursor"), size=PAGE_SIZE)
     return render_page(request, LIST, {"page": page, "state": state, "states": RunState.choices}, fragment="rows")
 
 

@@ -32,7 +32,7 @@ def _context(request: AuthorizedRequest, form: LogForm) -> dict[str, object]:
     if text:
         vector = SearchVector("text", config="simple")
         entries = entries.annotate(words=vector).filter(words=SearchQuery(text, config="simple"))
-    page = keyset_page(entries, order=("-at", "-id"), cursor=request.GET.get("cursor"), size=100)
+    page = keyset_page(entries, order=("-at", "-id"), cursor=request.GET.get("cursor"), size=50)
     return {
         "page": page,
         "text": text,

@@ -3,12 +3,13 @@
 core knows no other app: each registers what it adds from its AppConfig.ready.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from django.conf import settings
+from django.db.models import Count, Min, QuerySet, Value
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
@@ -18,6 +19,7 @@ from opsportal.core.gate import allows
 
 SESSION_PLATFORM: Final = "platform"
 ALL_PLATFORMS: Final = "all"
+RowsOf = Callable[[Actor], QuerySet[Any]]
 
 
 class PlatformChoice(Protocol):
@@ -62,7 +64,7 @@ class _NavEntry:
     icon: str
     url_name: str
     action: str
-    count: Callable[[Actor], int] | None
+    count: RowsOf | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ _nav: dict[str, _NavEntry] = {}
 _settings: dict[str, SettingLink] = {}
 _platform_source: list[Callable[[Actor], Sequence[PlatformChoice]]] = []
 _health_source: list[Callable[[], Health]] = []
-_worst_source: list[Callable[[Actor], int | None]] = []
+_worst_source: list[RowsOf] = []
 
 
 def register_nav(
@@ -110,9 +112,9 @@ def register_nav(
     icon: str,
     url_name: str,
     action: str,
-    count: Callable[[Actor], int] | None = None,
+    count: RowsOf | None = None,
 ) -> None:
-    """Add a line to the rail, shown to whoever may do `action`; `count` is the number beside it."""
+    """Add a line to the rail, shown to whoever may do `action`; beside it stands how many rows `count` gives."""
     _nav[name] = _NavEntry(order, name, label, icon, url_name, action, count)
 
 
@@ -136,8 +138,8 @@ def register_health(source: Callable[[], Health]) -> None:
     _health_source[:] = [source]
 
 
-def register_worst_rank(source: Callable[[Actor], int | None]) -> None:
-    """Say the rank of the worst open incident an actor may see, for the favicon."""
+def register_worst_rank(source: RowsOf) -> None:
+    """Say which rows with a `rank` are open for an actor: the favicon shows the worst."""
     _worst_source[:] = [source]
 
 
@@ -183,7 +185,20 @@ def _exists(url_name: str) -> bool:
     return True
 
 
-def _nav_items(request: HttpRequest, actor: Actor) -> list[NavItem]:
+def _figures(actor: Actor) -> dict[str, int]:
+    """The number of rows of each line that counts, and the worst rank ("" is its name), all in one query."""
+    asked = {
+        name: entry.count(actor).order_by().annotate(figure=Value(name)).values("figure").annotate(n=Count("pk"))
+        for name, entry in _nav.items()
+        if entry.count is not None and allows(actor, entry.action)
+    }
+    for source in _worst_source:
+        asked[""] = source(actor).order_by().annotate(figure=Value("")).values("figure").annotate(n=Min("rank"))
+    parts = [rows.values_list("figure", "n") for rows in asked.values()]
+    return dict(parts[0].union(*parts[1:], all=True)) if parts else {}
+
+
+def _nav_items(request: HttpRequest, actor: Actor, figures: Mapping[str, int]) -> list[NavItem]:
     items, best = [], ""
     shown = [entry for entry in sorted(_nav.values(), key=lambda entry: entry.order) if allows(actor, entry.action)]
     urls: dict[str, str] = {}
@@ -195,9 +210,8 @@ def _nav_items(request: HttpRequest, actor: Actor) -> list[NavItem]:
         best = url if below and len(url) > len(best) else best
     for entry in shown:
         if entry.name in urls:
-            count = entry.count(actor) if entry.count else 0
             url = urls[entry.name]
-            items.append(NavItem(entry.name, entry.label, entry.icon, url, url == best, count))
+            items.append(NavItem(entry.name, entry.label, entry.icon, url, url == best, figures.get(entry.name, 0)))
     return items
 
 
@@ -207,7 +221,8 @@ def _shell(request: HttpRequest) -> Shell:
     if actor.kind == "anonymous":
         return Shell(user=Person("", ""), now=clock.now(), simulated=simulated)
     user: Any = request.user
-    nav = _nav_items(request, actor)
+    figures = _figures(actor)
+    nav = _nav_items(request, actor, figures)
     return Shell(
         user=Person(user.name, user.email),
         now=clock.now(),
@@ -220,7 +235,7 @@ def _shell(request: HttpRequest) -> Shell:
         nav=nav,
         counts={item.name: item.count for item in nav},
         health=_health_source[0]() if _health_source else Health(),
-        worst_rank=_worst_source[0](actor) if _worst_source else None,
+        worst_rank=figures.get(""),
         can_declare=_exists("incidents:declare") and allows(actor, "incidents.incident_declare"),
     )
 

@@ -26,7 +26,7 @@ def plan_list(request: AuthorizedRequest) -> HttpResponse:
     platform = selected_platform(request)
     if platform is not None:
         rows = rows.filter(platform_id=platform.pk)
-    page = keyset_page(rows, order=("-requested_at", "-id"), cursor=request.GET.get("cursor"), size=100)
+    page = keyset_page(rows, order=("-requested_at", "-id"), cursor=request.GET.get("cursor"), size=50)
     return render_page(request, LIST, {"page": page, "now": clock.now()})
 
 

@@ -5,5 +5,6 @@ from django.urls import URLPattern, URLResolver, include, path
 app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.reports.audit_urls")),
+    path("", include("opsportal.reports.checklist_urls")),
     path("", include("opsportal.reports.slo_urls")),
 ]

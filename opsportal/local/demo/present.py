@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from incidents.choices import DetectionSource
 from incidents.services.declare import Declaration, incident_declare, severity_of_rank
 from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceState, WindowOccurrence
@@ -49,9 +51,11 @@ def checklist_open(*, at: datetime, platform: str, key: str, due_in: timedelta |
     return checklist_run_open(by=DEMO, at=at, template=template, slot_at=slot_at)
 
 
+@transaction.atomic
 def window_open_now(*, at: datetime, platform: str) -> WindowOccurrence:
     """The platform's job window, now; its jobs are planned at once and wait for approval."""
-    job = Job.objects.select_related("window", "platform").filter(platform__key=platform, is_active=True).first()
+    jobs = Job.objects.select_related("window", "platform").filter(platform__key=platform, is_active=True)
+    job = jobs.order_by("pk").first()
     if job is None:
         raise Job.DoesNotExist(f"{platform} has no job.")
     occurrence = window_now(by=DEMO, at=at, window=job.window)

@@ -1,0 +1,202 @@
+"""Today: what it shows, to whom, at what cost."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from incidents.services import incident_resolve, review_draft
+from maintenance.models import LogKind, OperationsLogEntry
+from monitoring.models import AlarmState, Silence
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.dashboard.selectors import changed_column, due_column, now_column
+from opsportal.dashboard.words import check_words
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import alarm, declare
+from tests.factories.maintenance import PORTAL, checklist_run
+from tests.factories.platforms import MembershipFactory
+from tests.factories.today import everything, evidence, overdue_action, plan_of, restricted
+
+ClientFor = Callable[..., Client]
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db
+QUERIES = 16
+RAW_BYTES = 40_000
+HTMX = {"HX-Request": "true"}
+
+
+def _today(client: Client, **query: str) -> str:
+    answer = client.get(reverse("dashboard:today"), query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_an_empty_day_says_so_in_every_block(client_for: ClientFor, viewer: User) -> None:
+    page = _today(client_for(viewer))
+    for words in ("No open incident", "Nothing fires", "No list is open", "No window ahead", "Nothing waits for you"):
+        assert words in page
+    assert "No note has been signed yet" in page
+
+
+def test_every_block_shows_its_row(client_for: ClientFor, viewer: User, platform: Platform) -> None:
+    everything(platform, at=clock.now())
+    page = _today(client_for(viewer))
+    for words in (
+        "Checkout fails", "Alarm db", "Alarm unseen", "Morning", "Sunday window", "ANALYZE two tables",
+        "Backups are fresh", "Watch the batch.", "web 2.4.1", "Cache emptied.",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+def test_a_stranger_sees_nothing_of_it(client_for: ClientFor, stranger: User, platform: Platform) -> None:
+    everything(platform, at=clock.now())
+    page = _today(client_for(stranger))
+    for words in (
+        "Checkout fails",
+        "Alarm db",
+        "Sunday window",
+        "ANALYZE",
+        "Watch the batch.",
+        "web 2.4.1",
+        "Cache emptied",
+    ):
+        assert words not in page, words
+
+
+def test_a_restricted_incident_leaks_by_no_row_count_or_colour(
+    client_for: ClientFor, actor_for: ActorFor, commander: User, operator: User, platform: Platform
+) -> None:
+    at = clock.now()
+    empty = _today(client_for(operator))
+    secret = restricted(platform, by=actor_for(commander), at=at - timedelta(minutes=5), title="Breach of keys")
+    overdue_action(secret, at=at - timedelta(days=3), title="Rotate the keys")
+    resolved = restricted(platform, by=actor_for(commander), at=at - timedelta(minutes=4), title="Breach of mail")
+    incident_resolve(by=actor_for(commander), at=at, incident=resolved, expected=resolved.version)
+    review_draft(by=PORTAL, at=at, incident=resolved)
+    known = _today(client_for(commander))
+    assert "Breach of keys" in known
+    assert "Rotate the keys" in known
+    hidden = _today(client_for(operator))
+    for words in ("Breach", secret.reference, resolved.reference, "Rotate"):
+        assert words not in hidden, words
+    rail = re.compile(r'<nav class="rail.*?</nav>|favicon[^"]*', re.DOTALL)
+    assert rail.findall(hidden) == rail.findall(empty)
+
+
+def test_the_chosen_platform_narrows_every_block(
+    client_for: ClientFor, admin: User, platform: Platform, other_platform: Platform
+) -> None:
+    MembershipFactory.create(platform=other_platform, user=admin, role="viewer")
+    everything(platform, at=clock.now())
+    client = client_for(admin)
+    assert "Checkout fails" in _today(client, platform=platform.key)
+    page = _today(client, platform=other_platform.key)
+    for words in (
+        "Checkout fails",
+        "Alarm db",
+        "Morning",
+        "Sunday window",
+        "Watch the batch.",
+        "web 2.4.1",
+        "Cache emptied",
+    ):
+        assert words not in page, words
+
+
+@pytest.mark.parametrize("part", ["now", "due", "changed"])
+def test_a_column_refreshes_alone(client_for: ClientFor, viewer: User, platform: Platform, part: str) -> None:
+    everything(platform, at=clock.now())
+    client = client_for(viewer)
+    answer = client.get(reverse("dashboard:today"), {"part": part}, headers=HTMX)
+    text = answer.content.decode()
+    assert f'id="today-{part}"' in text
+    assert "<html" not in text
+    assert sum(f'id="today-{name}"' in text for name in ("now", "due", "changed")) == 1
+    assert "<html" in _today(client, part="nonsense")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 12])
+def test_cost_does_not_grow_with_rows(client_for: ClientFor, viewer: User, platform: Platform, rows: int) -> None:
+    at = clock.now()
+    if rows:
+        everything(platform, at=at)
+    for n in range(1, rows):
+        incident = declare(platform, by=PORTAL, at=at - timedelta(minutes=n), title=f"Fault {n}")
+        overdue_action(incident, at=at - timedelta(days=3), title=f"Action {n}")
+        alarm(platform, key=f"a{n}", signal=f"s{n}", state=AlarmState.ALARM)
+        plan_of(platform, at=at, title=f"Plan {n}")
+        evidence(platform, at=at - timedelta(minutes=n), name=f"check.{n}", verdict="warn")
+        OperationsLogEntry.objects.create(platform=platform, at=at, kind=LogKind.NOTE, text=f"Line {n}")
+    client = client_for(viewer)
+    _today(client)  # the first look writes the session and the visit
+    with CaptureQueriesContext(connection) as queries:
+        page = _today(client)
+    assert len(queries) <= QUERIES, "\n".join(query["sql"][:120] for query in queries)
+    assert len(page.encode()) <= RAW_BYTES
+
+
+def test_silenced_alarms_are_marked_and_not_counted_in_the_rail(
+    actor_for: ActorFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    alarms = [alarm(platform, key=key, signal=key, state=AlarmState.ALARM) for key in ("one", "two")]
+    Silence.objects.create(
+        platform=platform, alarm=alarms[0], starts_at=at, ends_at=at + timedelta(hours=1), reason="r", created_at=at
+    )
+    actor = actor_for(operator)
+    column = now_column(actor, at, None)
+    assert {row.key: row.is_silenced for row in column.firing} == {"one": True, "two": False}
+    assert column.silenced == 1
+    assert now_column(actor, at + timedelta(hours=1), None).silenced == 0
+
+
+def test_missed_lists_stand_above_open_ones(
+    actor_for: ActorFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    run = checklist_run(platform, at=at)
+    missed = checklist_run_twin(platform, at=at - timedelta(hours=4))
+    column = due_column(actor_for(operator), at, platform.pk)
+    assert [row.pk for row in column.checklists] == [missed, run.pk]
+
+
+def checklist_run_twin(platform: Platform, *, at: datetime) -> int:
+    from maintenance.models import ChecklistTemplate
+    from maintenance.services.checklists import checklist_run_miss, checklist_run_open
+
+    run = checklist_run_open(by=PORTAL, at=at, template=ChecklistTemplate.objects.get(platform=platform), slot_at=at)
+    checklist_run_miss(by=PORTAL, at=at + timedelta(hours=1), run=run)
+    return int(run.pk)
+
+
+def test_verified_shows_the_newest_answer_of_each_check(
+    actor_for: ActorFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    evidence(platform, at=at - timedelta(hours=2), verdict="fail")
+    evidence(platform, at=at - timedelta(hours=1))
+    evidence(platform, at=at - timedelta(hours=25), name="old.check")
+    column = changed_column(actor_for(operator), at, None)
+    assert [(row.words, row.result.verdict) for row in column.verified] == [("Backups are fresh", "ok")]
+    assert column.verified_ok == 1
+
+
+def test_a_visit_lasts_half_an_hour(client_for: ClientFor, viewer: User) -> None:
+    client = client_for(viewer)
+    _today(client)
+    viewer.refresh_from_db()
+    first = viewer.last_today_at
+    assert first is not None
+    _today(client)
+    viewer.refresh_from_db()
+    assert viewer.last_today_at == first
+
+
+def test_a_check_has_words_even_when_nobody_wrote_any() -> None:
+    assert check_words("backup.fresh", {}) == "Backups are fresh"
+    assert check_words("metric.within", {"service": "web", "metric": "latency"}) == "Metric within limits: latency"
+    assert check_words("disk.free_space", {}) == "Disk free space"
