@@ -30,7 +30,7 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         "impact": _impact(incident),
         "cause": _cause(incident, entries),
         "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
-        "went-well": _lines(_met(clock) for clock in clocks if clock.outcome == OutcomeChoice.MET),
+        "went-well": _lines(_met(clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at),
         "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
         "prevention": "",
         "lessons": "",
@@ -76,7 +76,7 @@ def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
 def _met(clock: IncidentClock) -> str:
     assert clock.stopped_at is not None
     took = duration(clock.stopped_at - clock.started_at)
-    return f"{ClockKind(clock.kind).label} after {took}" + (f" of {clock.rule_text}" if clock.rule_text else "")
+    return f"{ClockKind(clock.kind).label} after {took} of {clock.rule_text}"
 
 
 def _missed(clock: IncidentClock) -> str:

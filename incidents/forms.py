@@ -49,7 +49,7 @@ class MomentField(forms.DateTimeField):
 class DeclareForm(CleanForm):
     """Two interactions: what is wrong, and where. The rest has a default and can be changed after."""
 
-    service = forms.ModelChoiceField(Service.objects.none(), empty_label="Not named")
+    service = forms.ModelChoiceField(Service.objects.none(), empty_label="Choose")
     title = forms.CharField(max_length=200, label="What is wrong?")
     severity = forms.ModelChoiceField(Severity.objects.none(), required=False, empty_label="Let the portal choose")
     type = forms.ChoiceField(choices=IncidentType.choices, required=False, initial=IncidentType.DEGRADATION)

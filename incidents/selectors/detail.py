@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from markupsafe import Markup
+
 from incidents.choices import Audience, ClockKind, EntryKind, IncidentRole, OutcomeChoice
 from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
 from opsportal.core.formats import stopwatch
+from opsportal.core.markdown import render_markdown
 from opsportal.platforms.models import Membership, PolicySource, SchemeKind, Severity
 
 ENTRY_PAGE: Final = 100
@@ -41,6 +44,7 @@ class EntryView(NamedTuple):
     kind: str
     occurred_at: datetime
     recorded_at: datetime
+    author_id: int | None
     author_name: str | None
     source: str
     body: str
@@ -64,6 +68,13 @@ class EntryView(NamedTuple):
         return self.kind in (EntryKind.LOG, EntryKind.DECISION)
 
     @property
+    def html(self) -> Markup:
+        """The text as it stands in the line: one paragraph runs on, several stand below each other."""
+        text = render_markdown(self.body).strip()
+        is_single = text.startswith("<p>") and text.endswith("</p>") and text.count("<p>") == 1
+        return Markup(text[3:-4]) if is_single else text  # noqa: S704 - cut from safe markup
+
+    @property
     def is_late(self) -> bool:
         """Logged well after it happened; both times are shown."""
         return self.recorded_at - self.occurred_at > timedelta(minutes=2)
@@ -75,6 +86,7 @@ ENTRY_COLUMNS: Final = (
     "kind",
     "occurred_at",
     "recorded_at",
+    "author_id",
     "author__name",
     "source",
     "body",

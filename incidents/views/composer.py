@@ -32,6 +32,7 @@ def composer_context(
     return {
         "composer_id": f"incident-{incident.pk}-composer",
         "can_log": allows(request.actor, "incidents.entry_log", incident),
+        "corrects": corrects(request, incident),
         "quick": [
             {"label": label, "glyph": glyph, "href": f"{incident.url}{path}/", "usage": USAGE[path]}
             for label, glyph, path, action in _COMMANDS
@@ -42,6 +43,14 @@ def composer_context(
         "composer_text": text,
         "composer_error": error,
     }
+
+
+def corrects(request: AuthorizedRequest, incident: Incident) -> int | str:
+    """Whose lines this person may correct: "all", the own ones (the user's id), or none (0)."""
+    actor = request.actor
+    if incident.commander_id == actor.user_id or actor.has_role(incident.platform_id, "commander"):
+        return "all"
+    return actor.user_id or 0 if actor.has_role(incident.platform_id, "operator", "admin") else 0
 
 
 @require_action("incidents.entry_log", methods=WRITE)
@@ -91,7 +100,10 @@ def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpRe
     }
     body = render_fragment(request, ENTRIES, "fresh", context)
     body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})
-    return HttpResponse(body)
+    response = HttpResponse(body)
+    # A command also changed the head; without an event stream it would show so only at the next poll.
+    response["HX-Trigger"] = f'{{"live": {{"target": "#incident-{incident.pk}-head"}}}}'
+    return response
 
 
 def _refused(request: AuthorizedRequest, incident: Incident, error: str, *, status: int = 422) -> HttpResponse:

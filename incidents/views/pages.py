@@ -13,7 +13,7 @@ from incidents.models import Incident
 from incidents.selectors import IncidentFilter
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
-from incidents.views.composer import composer_context
+from incidents.views.composer import composer_context, corrects
 from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.gate import authorize
@@ -198,7 +198,7 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     limit = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
     context |= head_context(request, incident, at) | composer_context(request, incident)
     context["entries"] = selectors.entries_page(incident, before=limit)
-    context["is_past"] = limit is not None
+    context |= {"is_past": limit is not None, "show_all": "entries" in request.GET or limit is not None}
     return render_page(request, DETAIL, context)
 
 
@@ -244,6 +244,7 @@ def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
         "fresh": entries,
         "last_number": entries[-1].number if entries else last,
         "composer_id": f"incident-{incident.pk}-composer",
+        "corrects": corrects(request, incident),
     }
     return render_page(request, "incidents/_entries.html", context, fragment="fresh")
 
