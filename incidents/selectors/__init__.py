@@ -36,9 +36,8 @@ from incidents.selectors.reviews import (
     action_items_of,
     action_page,
     key_entries,
-    overdue_actions,
+    owed,
     review_of,
-    reviews_due,
 )
 from incidents.selectors.today import OpenIncident, open_incidents
 
@@ -69,11 +68,10 @@ __all__ = [
     "metrics_of",
     "open_incidents",
     "open_rows",
-    "overdue_actions",
+    "owed",
     "recent_incidents",
     "related_incidents",
     "review_of",
-    "reviews_due",
     "role_holders",
     "severities_of",
     "updates_of",

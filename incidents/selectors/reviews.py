@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import DateTimeField, F, Q, Value
+from django.db.models.functions import Cast
 
 from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
 from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
@@ -17,19 +18,18 @@ KEY_ENTRIES: Final = 40
 UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
 
 
-class ReviewDue(NamedTuple):
-    """A review that is not published yet, for Today."""
+class Owed(NamedTuple):
+    """An overdue action item, or a review that is not published yet, for Today."""
 
+    kind: str
     number: int
     title: str
-    rank: int
-    label: str
+    who: str | None
     due_at: datetime | None
-    state: str | None
 
     @property
-    def url(self) -> str:
-        return f"/incidents/{self.number}/review/"
+    def reference(self) -> str:
+        return f"ACT-{self.number}" if self.kind == "action" else f"INC-{self.number} review"
 
 
 def review_of(actor: Actor, number: int) -> Review:
@@ -91,30 +91,20 @@ def action_page(
     return keyset_page(rows.filter(views.get(view, unfinished)), order=("-number",), cursor=cursor, size=size)
 
 
-def overdue_actions(actor: Actor, *, today: date, platform_id: int | None = None, limit: int = 20) -> list[ActionItem]:
-    """Unfinished action items past their day, oldest first (Today)."""
-    rows = ActionItem.objects.visible_to(actor).filter(state__in=UNFINISHED, due_date__lt=today)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
-    return list(rows.select_related("owner", "incident", "platform").order_by("due_date", "number")[:limit])
+def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: int = 20) -> Sequence[Owed]:
+    """Action items past their day, oldest first, then reviews whose clock runs, the next due first: one query.
 
-
-def reviews_due(actor: Actor, *, platform_id: int | None = None, limit: int = 20) -> Sequence[ReviewDue]:
-    """Reviews whose clock runs, the next due first (Today)."""
-    rows = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True).filter(
-        incident__in=Incident.objects.visible_to(actor)
-    )
+    At most `limit` of each.
+    """
+    items = ActionItem.objects.visible_to(actor).filter(state__in=UNFINISHED, due_date__lt=today)
+    clocks = IncidentClock.objects.filter(
+        kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=Incident.objects.visible_to(actor)
+    ).exclude(incident__review__state=ReviewState.PUBLISHED)
     if platform_id is not None:
-        rows = rows.filter(incident__platform_id=platform_id)
-    rows = rows.exclude(incident__review__state=ReviewState.PUBLISHED).order_by("due_at", "pk")
-    return [
-        ReviewDue(*row)
-        for row in rows.values_list(
-            "incident__number",
-            "incident__title",
-            "incident__rank",
-            "incident__severity__label",
-            "due_at",
-            "incident__review__state",
-        )[:limit]
-    ]
+        items, clocks = items.filter(platform_id=platform_id), clocks.filter(incident__platform_id=platform_id)
+    actions = items.annotate(what=Value("action"), due=Cast("due_date", DateTimeField())).order_by("due", "number")
+    reviews = clocks.annotate(what=Value("review"), due=F("due_at")).order_by("due", "incident__number")
+    first = actions.values_list("what", "number", "title", "owner__name", "due")[:limit]
+    second = reviews.values_list("what", "incident__number", "incident__title", "incident__severity__label", "due")
+    found = [Owed(*row) for row in first.union(second[:limit], all=True)]
+    return sorted(found, key=lambda row: (row.kind, row.due_at is None, row.due_at, row.number))

@@ -20,7 +20,7 @@ def hand_over_draft(run: ChecklistRun) -> str:
         if item.state == ItemState.NOT_APPLICABLE:
             lines.append(f"Not applicable: {item.text}.")
         if item.evidence is not None and item.evidence.verdict != "ok":
-            lines.append(f"{item.text}: {item.evidence.summary}.")
+            lines.append(f"{item.text}: {item.evidence.summary.rstrip('.')}.")
         if item.note:
             lines.append(f"{item.text}: {item.note}")
     return "\n".join(lines)

@@ -1,13 +1,12 @@
 """What Today shows, one frozen object per column; each block is one query of the room that owns it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from incidents.models import ActionItem
-from incidents.selectors import OpenIncident, open_incidents, overdue_actions, reviews_due
-from incidents.selectors.reviews import ReviewDue
+from incidents.selectors import OpenIncident, open_incidents, owed
+from incidents.selectors.reviews import Owed
 from maintenance.models import ChecklistRun, HandOver, OperationsLogEntry, WindowOccurrence
 from maintenance.selectors import coming_windows, current_hand_over, due_checklist_runs, operations_log
 from monitoring.models import AlarmState, Deployment, EvidenceResult
@@ -19,6 +18,7 @@ from opsportal.plans.selectors import plans_awaiting
 
 ROWS: Final = 8
 VERIFIED_FOR: Final = timedelta(hours=24)
+WORST_FIRST: Final = ("fail", "unknown", "warn", "ok")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ class Due:
     checklists: Sequence[ChecklistRun]
     windows: Sequence[WindowOccurrence]
     plans: Sequence[Plan]
-    actions: Sequence[ActionItem]
-    reviews: Sequence[ReviewDue]
+    owed: Sequence[Owed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,14 @@ def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
         checklists=due_checklist_runs(actor, at, platform_id),
         windows=coming_windows(actor, at, platform_id),
         plans=plans_awaiting(actor, at),
-        actions=overdue_actions(actor, today=at.date(), platform_id=platform_id, limit=ROWS),
-        reviews=reviews_due(actor, platform_id=platform_id, limit=ROWS),
+        owed=owed(actor, today=at.date(), platform_id=platform_id, limit=ROWS),
     )
+
+
+def _verified(found: Iterable[EvidenceResult]) -> Sequence[Verified]:
+    """In words, the worst first."""
+    rows = sorted(found, key=lambda row: WORST_FIRST.index(row.verdict))
+    return [Verified(check_words(row.check_name, row.params), row) for row in rows]
 
 
 def changed_column(actor: Actor, at: datetime, platform_id: int | None) -> Changed:
@@ -101,10 +105,7 @@ def changed_column(actor: Actor, at: datetime, platform_id: int | None) -> Chang
     newest = evidence.order_by("platform_id", "check_name", "params", "-created_at", "-pk")
     return Changed(
         hand_over=current_hand_over(actor, platform_id),
-        verified=[
-            Verified(check_words(row.check_name, row.params), row)
-            for row in newest.distinct("platform_id", "check_name", "params").select_related("platform")[:60]
-        ],
+        verified=_verified(newest.distinct("platform_id", "check_name", "params").select_related("platform")[:60]),
         deployments=list(deployments.select_related("platform").order_by("-started_at", "-pk")[:6]),
         log=list(log.order_by("-at", "-pk")[:6]),
     )

@@ -50,12 +50,12 @@ def report_runs(actor: Actor, since: datetime, until: datetime, platform_id: int
 
 def compliance(actor: Actor, since: datetime, until: datetime, platform_id: int | None) -> Sequence[Compliance]:
     """One row per list, the one with most misses first: one query."""
-    counts: dict[str, Any] = {name: Count("pk", filter=which) for name, which in OUTCOMES.items()}
-    rows = (
+    counted = {name: Count("pk", filter=which) for name, which in OUTCOMES.items()}
+    rows: Any = (
         report_runs(actor, since, until, platform_id)
         .select_related(None)
         .values("template_id", "template__name", "platform__key")
-        .annotate(**counts, last=Max("due_at", filter=OUTCOMES["missed"]))
+        .annotate(last=Max("due_at", filter=OUTCOMES["missed"]), **counted)
         .order_by("-missed", "-late", "platform__key", "template__name", "template_id")
     )
     return [

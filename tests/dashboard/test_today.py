@@ -27,7 +27,7 @@ from tests.factories.today import everything, evidence, overdue_action, plan_of,
 ClientFor = Callable[..., Client]
 ActorFor = Callable[..., Actor]
 pytestmark = pytest.mark.django_db
-QUERIES = 16
+QUERIES = 15
 RAW_BYTES = 40_000
 HTMX = {"HX-Request": "true"}
 
