@@ -1,0 +1,159 @@
+"""Several people, several processes, one incident: one winner, no gap, no twin."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.db import connection
+
+from incidents.errors import CommandTakenError, IncidentError
+from incidents.loops import claim_alarms, fire_clocks
+from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, RoleAssignment, TimelineEntry
+from incidents.services import (
+    entry_log,
+    incident_acknowledge,
+    incident_resolve,
+    incident_triage,
+    review_draft,
+    review_section_edit,
+)
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.core.models import VersionConflictError
+from opsportal.notifications.models import Notice
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import SYSTEM, alarm, declare, transition
+
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(*acts: Callable[[], object]) -> list[object]:
+    """Run all at the same moment, each on its own connection; an exception is a result."""
+    barrier = Barrier(len(acts))
+
+    def run(act: Callable[[], object]) -> object:
+        try:
+            barrier.wait(timeout=20)
+            return act()
+        except Exception as error:  # noqa: BLE001 - the refusal is what the test looks at
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def test_of_many_taking_command_one_wins_and_all_others_learn_who(
+    platform: Platform, at: datetime, operator: User, commander: User, admin: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    results = at_once(
+        *(
+            partial(incident_acknowledge, by=actor_for(who), at=at, incident=incident, expected=1)
+            for who in (operator, commander, admin)
+        )
+    )
+    losers = [result for result in results if isinstance(result, CommandTakenError)]
+    assert len(losers) == 2
+    incident.refresh_from_db()
+    assert incident.commander is not None
+    assert {loser.name for loser in losers} == {incident.commander.name}
+    assert RoleAssignment.objects.filter(incident=incident).count() == 1
+    assert TimelineEntry.objects.filter(incident=incident, kind="role").count() == 1
+
+
+def test_32_writers_leave_no_gap_and_no_duplicate(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at)
+    first = TimelineEntry.objects.filter(incident=incident).count()
+
+    def write(writer: int) -> None:
+        for n in range(4):
+            # Each line is sent twice, as a phone on a train does.
+            for _ in range(2):
+                entry_log(by=by, at=at, incident=incident, body=f"{writer}.{n}", client_key=f"{writer}-{n}")
+
+    assert at_once(*(partial(write, writer) for writer in range(32))) == [None] * 32
+    rows = list(TimelineEntry.objects.filter(incident=incident).order_by("number").values_list("number", "body"))
+    assert [number for number, _ in rows] == list(range(1, first + 32 * 4 + 1))
+    assert len({body for _, body in rows[first:]}) == 32 * 4
+
+
+def test_logging_and_changing_do_not_lock_each_other_out(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at)
+
+    def assess() -> None:
+        for _ in range(6):
+            current = Incident.objects.get(pk=incident.pk)
+            answers = {"users": {"answer": "yes", "note": ""}}
+            incident_triage(by=by, at=at, incident=current, expected=current.version, answers=answers)
+
+    def log() -> None:
+        for n in range(12):
+            entry_log(by=by, at=at, incident=incident, body=f"line {n}")
+
+    assert at_once(assess, log, log, log) == [None] * 4
+
+
+def test_sources_of_one_fault_claimed_by_four_dispatchers_open_one_incident(
+    platform: Platform, at: datetime, operator: User
+) -> None:
+    for n in range(8):
+        transition(alarm(platform, key=f"a{n}", signal="db-connections"), "alarm", at + timedelta(seconds=n))
+
+    def dispatch() -> int:
+        return sum(claim_alarms(at + timedelta(minutes=1)) for _ in range(3))
+
+    results = at_once(*[dispatch] * 4)
+    while claim_alarms(at + timedelta(minutes=1)):
+        continue
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert Incident.objects.count() == 1
+    outcomes = sorted(AlarmClaim.objects.values_list("outcome", flat=True))
+    assert outcomes == ["attached"] * 7 + ["opened"]
+    assert Notice.objects.filter(user=operator, kind="incident.opened").count() == 1
+
+
+def test_a_clock_fires_once_for_three_dispatchers(platform: Platform, at: datetime, operator: User) -> None:
+    for _ in range(5):
+        declare(platform, by=SYSTEM, at=at)
+    late = at + timedelta(minutes=16)
+    results = at_once(*[partial(fire_clocks, late)] * 3)
+    assert sum(result for result in results if isinstance(result, int)) == 5
+    assert TimelineEntry.objects.filter(kind="clock").count() == 5
+    assert IncidentClock.objects.filter(kind="acknowledge", fired_at=late).count() == 5
+
+
+def test_eight_writers_of_one_section_lose_nothing(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at)
+    done = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+    section_id = review_draft(by=by, at=at, incident=done).sections.get(key="lessons").pk
+
+    def write(writer: int) -> int:
+        accepted = 0
+        for n in range(5):
+            section = ReviewSection.objects.get(pk=section_id)
+            try:
+                body = f"{section.body}\n{writer}.{n}"
+                review_section_edit(by=by, at=at, section=section, expected=section.version, body=body)
+            except (VersionConflictError, IncidentError):
+                continue
+            accepted += 1
+        return accepted
+
+    accepted = at_once(*(partial(write, writer) for writer in range(8)))
+    kept = ReviewSection.objects.get(pk=section_id).body.split()
+    assert len(kept) == sum(result for result in accepted if isinstance(result, int)) > 0
