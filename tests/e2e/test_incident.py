@@ -1,0 +1,81 @@
+"""One incident from declaring it to its published review, with script and without."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from incidents.models import Incident, Review
+from opsportal.accounts.models import User
+from opsportal.platforms.models import Platform
+from tests.e2e.conftest import Open
+
+pytestmark = pytest.mark.e2e
+
+
+def _act(page: Page, label: str, name: str, **fields: str) -> None:
+    """Open an act from the incident's head, fill it in, send it."""
+    page.locator(".acts").get_by_role("link", name=label).click()
+    form = page.locator(f"form[action$='/{name}/']")
+    for field, value in fields.items():
+        control: Any = form.locator(f"[name={field}]")
+        if control.evaluate("element => element.tagName") == "SELECT":
+            control.select_option(label=value)
+        else:
+            control.fill(value)
+    form.locator("button[type=submit]").last.click()
+    expect(form).to_have_count(0)
+
+
+def _declare(page: Page) -> None:
+    page.locator("[name=title]").fill("Orders stay unpaid")
+    page.locator("[name=service]").select_option(label="Shop: Web")
+    page.get_by_role("button", name="Declare and take command").click()
+    expect(page.get_by_role("heading", name="Orders stay unpaid")).to_be_visible()
+
+
+def _work(page: Page) -> None:
+    page.get_by_label("Log a line").last.fill("Payment provider answers 500")
+    page.get_by_role("button", name="Log").last.click()
+    expect(page.locator(".tl").get_by_text("Payment provider answers 500")).to_be_visible()
+    _act(page, "Severity", "severity", severity="P0 Critical", why="no order is paid")
+    expect(page.locator("h1")).to_contain_text("P0")
+    _act(page, "Update", "update", body="We know that orders stay unpaid.")
+    expect(page.locator(".tl").get_by_text("We know that orders stay unpaid.").first).to_be_visible()
+    _act(page, "Mark mitigated", "mitigate", note="Second provider takes over")
+    _act(page, "Resolve", "resolve", resolution="The provider answers again.")
+
+
+def _review(page: Page, owner: str) -> None:
+    # The dispatcher would have drafted it within seconds; here nobody runs it.
+    page.locator(".acts").get_by_role("button", name="Draft review").click()
+    expect(page.locator(".sect").get_by_text("The provider answers again.")).to_be_visible()
+    for title in ("Cause", "Prevention"):
+        page.get_by_role("link", name=f"Edit {title}").click()
+        page.locator("[name=body]").fill(f"{title} written by a person.")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text(f"{title} written by a person.")).to_be_visible()
+    form = page.get_by_role("form", name="New action item")
+    form.locator("[name=title]").fill("Watch the provider's error rate")
+    form.locator("[name=owner_id]").select_option(label=owner)
+    form.locator("[name=due_date]").fill("2030-01-31")
+    form.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("link", name="Watch the provider's error rate")).to_be_visible()
+    page.get_by_role("button", name="Ask for a reader").click()
+    expect(page.get_by_role("button", name="Ask for a reader")).to_have_count(0)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_incident_from_declared_to_published_review(
+    open_page: Open, platform: Platform, commander: User, admin: User, operator: User, *, script: bool
+) -> None:
+    page = open_page(commander, "/incidents/declare/", java_script_enabled=script)
+    _declare(page)
+    _work(page)
+    incident = Incident.objects.get()
+    assert (incident.commander, incident.severity.label, incident.state) == (commander, "P0", "resolved")
+    _review(page, operator.name)
+    reader = open_page(admin, f"/incidents/{incident.number}/review/", java_script_enabled=script)
+    reader.get_by_role("button", name="Read and agree").click()
+    expect(reader.get_by_text(f"read and published by {admin.name}")).to_be_visible()
+    assert Review.objects.get().published_by == admin

@@ -1,0 +1,70 @@
+"""Pages follow what happens, in every tab, and a race has one winner and one who is told."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from maintenance.models import ChecklistRun
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+from tests.e2e.conftest import Open
+from tests.factories.incidents import declare
+from tests.factories.maintenance import checklist_run
+
+pytestmark = pytest.mark.e2e
+LIVE_MS = 8_000  # well below the 15 s after which a page without a stream would ask by itself
+
+
+def test_today_shows_a_new_incident_by_itself_in_eight_tabs(
+    open_context: Callable[..., BrowserContext],
+    operator: User,
+    commander: User,
+    platform: Platform,
+    actor_for: Callable[..., Actor],
+) -> None:
+    context = open_context(operator)
+    tabs = [context.new_page() for _ in range(8)]
+    for tab in tabs:
+        tab.goto("/", wait_until="domcontentloaded")
+    for tab in tabs:
+        expect(tab.get_by_text("No open incident")).to_be_visible()
+    # The first tab holds the stream for all; the others hear that it is alive.
+    tabs[0].wait_for_timeout(3000)
+    declare(platform, by=actor_for(commander), at=clock.now(), title="Checkout is down")
+    for number, tab in enumerate(tabs):
+        expect(tab.get_by_role("link", name="Checkout is down"), f"tab {number}").to_be_visible(timeout=LIVE_MS)
+
+
+def test_two_people_tick_the_same_item_and_one_wins(
+    open_context: Callable[..., BrowserContext], open_page: Open, operator: User, commander: User, platform: Platform
+) -> None:
+    run: ChecklistRun = checklist_run(platform, at=clock.now() - timedelta(minutes=5))
+    first = open_page(operator, f"/checklists/{run.pk}/")
+    context = open_context(commander)
+    context.route("**/events/*", lambda route: route.abort())  # what a slow network makes of it: an old page
+    second = context.new_page()
+    second.goto(f"/checklists/{run.pk}/")
+    item = "Tick: Check thing 1"
+    first.get_by_role("checkbox", name=item).click()
+    expect(first.get_by_text("1 of 3").first).to_be_visible()
+    second.get_by_role("checkbox", name=item).click()
+    expect(second.get_by_role("alert").filter(has_text=f"{operator.name} was first")).to_be_visible()
+    second.get_by_role("checkbox", name="Tick: Check thing 2").click()
+    expect(first.get_by_text("2 of 3").first).to_be_visible(timeout=LIVE_MS)
+
+
+def test_a_race_without_script_ends_the_same(
+    open_page: Open, operator: User, commander: User, platform: Platform
+) -> None:
+    run = checklist_run(platform, at=clock.now() - timedelta(minutes=5))
+    first, second = (
+        open_page(person, f"/checklists/{run.pk}/", java_script_enabled=False) for person in (operator, commander)
+    )
+    for page in (first, second):
+        page.get_by_role("checkbox", name="Tick: Check thing 1").click()
+    expect(first.get_by_text("1 of 3").first).to_be_visible()
+    expect(second.get_by_role("alert").filter(has_text=f"{operator.name} was first")).to_be_visible()
