@@ -32,19 +32,27 @@ WINDOWS: Final = system_actor("maintenance.windows")
 LOOK_BACK: Final = timedelta(days=2)
 
 
-@loop(name="maintenance.checklists", every=5, channel="checklists")
-def checklists(now: datetime) -> int:
-    """Open lists whose slot comes near, miss those whose time is over, hand due checks to the worker."""
+@loop(name="maintenance.open_checklists", every=20)
+def open_checklists(now: datetime) -> int:
+    """Open lists whose slot comes near."""
     done = 0
+    recent = ChecklistRun.objects.filter(slot_at__gt=now - LOOK_BACK).values_list("template_id", "slot_at")
+    known = set(recent)
     for template in ChecklistTemplate.objects.filter(is_active=True):
         lead = timedelta(minutes=template.opens_before_minutes)
         after = max(now - LOOK_BACK, template.active_since)
         slots = next_slots(Rule(cron=template.rule, zone=template.zone), after, now + lead)
-        known = set(template.runs.filter(slot_at__gt=after).values_list("slot_at", flat=True))
         for slot in slots:
-            if slot.at_utc not in known:
+            if (template.pk, slot.at_utc) not in known:
                 checklist_run_open(by=LISTS, at=now, template=template, slot_at=slot.at_utc)
                 done += 1
+    return done
+
+
+@loop(name="maintenance.checklists", every=5, channel="checklists")
+def checklists(now: datetime) -> int:
+    """Miss lists whose time is over, hand due checks to the worker."""
+    done = 0
     overdue = ChecklistRun.objects.filter(state=RunState.OPEN, due_at__lte=now).order_by("due_at", "pk")
     for run in overdue[:50]:
         try:
@@ -70,10 +78,18 @@ def _hand_over_checks(now: datetime) -> int:
     return 0
 
 
+@loop(name="maintenance.plan_windows", every=300)
+def plan_windows(now: datetime) -> int:
+    """Write the occurrences of the coming weeks."""
+    for window in Window.objects.filter(is_active=True).exclude(rule=""):
+        window_occurrences_plan(at=now, window=window)
+    return 0
+
+
 @loop(name="maintenance.windows", every=5, channel="windows")
 def windows(now: datetime) -> int:
-    """Plan coming windows, open and close those whose time has come."""
-    done = sum(window_occurrences_plan(at=now, window=window) for window in Window.objects.filter(is_active=True))
+    """Open and close the windows whose time has come."""
+    done = 0
     rows = WindowOccurrence.objects.select_related("window", "platform").order_by("starts_at", "pk")
     for occurrence in rows.filter(state=OccurrenceState.PLANNED, starts_at__lte=now)[:50]:
         try:

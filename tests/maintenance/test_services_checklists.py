@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 
-from maintenance.loops import checklists
+from maintenance.loops import checklists, open_checklists
 from maintenance.models import ChecklistRun, ItemState, OperationsLogEntry, RunState, TickEvent, TickKind
 from maintenance.services.checklists import (
     ItemAnsweredError,
@@ -104,8 +104,9 @@ def test_each_write_leaves_one_audit_row(platform: Platform, at: datetime, opera
 def test_the_loop_opens_a_list_before_its_local_time(platform: Platform, at: datetime) -> None:
     # 09:00 in Berlin is 08:00 UTC in March; the list opens half an hour before.
     checklist_template(platform, at=at.replace(hour=0))
-    assert checklists(at.replace(hour=7, minute=29)) == 0
-    checklists(at.replace(hour=7, minute=30))
+    assert open_checklists(at.replace(hour=7, minute=29)) == 0
+    assert open_checklists(at.replace(hour=7, minute=30)) == 1
+    assert open_checklists(at.replace(hour=7, minute=31)) == 0
     assert ChecklistRun.objects.get().slot_at == at.replace(hour=8, minute=0)
 
 
@@ -123,7 +124,7 @@ def test_the_loop_misses_a_list_after_its_time_and_only_once(platform: Platform,
 
 def test_slots_before_the_template_became_active_are_not_owed(platform: Platform, at: datetime) -> None:
     checklist_template(platform, at=at)
-    checklists(at)
+    open_checklists(at)
     assert not ChecklistRun.objects.filter(slot_at__lt=at).exists()
 
 
