@@ -1,0 +1,49 @@
+"""`python -m tests.faults crash|outage`: break the portal on a stack of its own, report, exit 1 on any fault."""
+
+import argparse
+import sys
+
+from opsportal.local.supervisor import StopAskedError
+from opsportal.local.terminal import say
+from tests.faults.crash import Report as CrashReport
+from tests.faults.crash import crash
+from tests.faults.outage import LINKS, MODES, outage
+from tests.faults.outage import Report as OutageReport
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def main() -> int:
+    """Run the trial that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    trials = parser.add_subparsers(dest="trial", required=True)
+    one = trials.add_parser("crash", help="kill processes while alarms become incidents")
+    one.add_argument("--alerts", type=int, default=200)
+    one.add_argument("--runs", type=int, default=10)
+    one.add_argument("--kills", type=int, default=40)
+    one.add_argument("--seed", type=int, default=1)
+    two = trials.add_parser("outage", help="break the links to Valkey and AWS")
+    two.add_argument("--links", type=_words, default=list(LINKS))
+    two.add_argument("--modes", type=_words, default=list(MODES))
+    two.add_argument("--seconds", type=float, default=10.0)
+    options = parser.parse_args()
+    if options.trial == "crash":
+        say(f"seed {options.seed}")
+        report: CrashReport | OutageReport = crash(
+            alerts=options.alerts, runs=options.runs, kills=options.kills, seed=options.seed
+        )
+    else:
+        report = outage(links=options.links, modes=options.modes, seconds=options.seconds)
+    for line in report.lines():
+        say(line)
+    say("passed" if report.is_clean else "FAILED")
+    return int(not report.is_clean)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except StopAskedError:
+        sys.exit(130)

@@ -1,0 +1,38 @@
+"""The fault trials in small; their full sizes are `python -m tests.faults crash` and `… outage`."""
+
+import subprocess
+import sys
+
+import pytest
+
+from opsportal.local.environment import CHECKOUT
+from tests.faults.crash import Report as CrashReport
+from tests.faults.outage import Report as OutageReport
+
+pytestmark = pytest.mark.worker
+
+
+def _trial(*arguments: str) -> None:
+    argv = [sys.executable, "-m", "tests.faults", *arguments]
+    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kills_lose_and_double_nothing() -> None:
+    _trial("crash", "--alerts", "10", "--runs", "1", "--kills", "4", "--seed", "7")
+
+
+def test_pages_and_posts_bear_a_broken_broker_and_a_silent_aws() -> None:
+    _trial("outage", "--links", "redis", "--modes", "refuse,hole", "--seconds", "2")
+
+
+def test_reports_notice_what_is_wrong() -> None:
+    """The mutants: one lost, one doubled, one slow page, one link that never heals."""
+    clean = {"wanted": 1, "kills": 0, "at_fail_points": 0, "repeats_by_key": 3, "unsent": 0, "double_runs": 0}
+    assert CrashReport(lost=[], doubled=[], **clean).is_clean
+    assert not CrashReport(lost=["alert-1"], doubled=[], **clean).is_clean
+    assert not CrashReport(lost=[], doubled=["alert-1"], **clean).is_clean
+    assert OutageReport(healed={"redis hole": 3.0}).is_clean
+    assert not OutageReport(slow=["redis hole: GET / 2.4 s"]).is_clean
+    assert not OutageReport(failed=["redis hole: GET / 500"]).is_clean
+    assert not OutageReport(healed={"redis hole": None}).is_clean
