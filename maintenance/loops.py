@@ -1,9 +1,8 @@
 """What the dispatcher drives in this room: lists that fall due, windows that open and close, jobs to plan and run."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
-
-from django.db.models import F
 
 from maintenance.models import (
     ChecklistRun,
@@ -17,12 +16,13 @@ from maintenance.models import (
     WindowOccurrence,
 )
 from maintenance.services.checklists import checklist_run_miss, checklist_run_open
-from maintenance.services.jobs import job_run_lapse
+from maintenance.services.jobs import job_run_give_up, job_run_lapse
 from maintenance.services.windows import window_close, window_occurrences_plan, window_open
 from opsportal.core.actor import system_actor
 from opsportal.core.models import VersionConflictError
 from opsportal.plans.models import PlanState
 from opsportal.schedule.loops import loop
+from opsportal.schedule.models import Run
 from opsportal.schedule.recurrence import Rule, next_slots
 from opsportal.schedule.services import run_request
 
@@ -81,9 +81,8 @@ def _hand_over_checks(now: datetime) -> int:
 @loop(name="maintenance.plan_windows", every=300)
 def plan_windows(now: datetime) -> int:
     """Write the occurrences of the coming weeks."""
-    for window in Window.objects.filter(is_active=True).exclude(rule=""):
-        window_occurrences_plan(at=now, window=window)
-    return 0
+    recurring = Window.objects.filter(is_active=True).exclude(rule="")
+    return sum(window_occurrences_plan(at=now, window=window) for window in recurring)
 
 
 @loop(name="maintenance.windows", every=5, channel="windows")
@@ -147,14 +146,20 @@ def _startable(now: datetime) -> list[JobRun]:
 
 
 def _lapse(now: datetime) -> int:
-    over = JobRun.objects.filter(state=JobRunState.PLANNED, occurrence__ends_at__lte=now).exclude(
-        plan__state=PlanState.RUNNING
-    )
+    """Close the books on runs whose window is over: those that never began, and those nobody goes on with."""
+    over = JobRun.objects.filter(occurrence__ends_at__lte=now).select_related("plan", "job")
     done = 0
-    for run in over.select_related("plan", "job").order_by(F("occurrence__ends_at"), "pk")[:50]:
-        try:
-            job_run_lapse(by=WINDOWS, at=now, run=run)
-            done += 1
-        except VersionConflictError:
-            continue
+    for run in over.filter(state=JobRunState.PLANNED).exclude(plan__state=PlanState.RUNNING).order_by("pk")[:50]:
+        done += _settle(job_run_lapse, now, run)
+    for run in over.filter(state=JobRunState.RUNNING).order_by("pk")[:50]:
+        if not Run.objects.filter(key=f"job-run:{run.pk}").exclude(state__in=Run.ENDED).exists():
+            done += _settle(job_run_give_up, now, run)
     return done
+
+
+def _settle(how: Callable[..., None], now: datetime, run: JobRun) -> int:
+    try:
+        how(by=WINDOWS, at=now, run=run)
+    except VersionConflictError:
+        return 0  # settled by the other dispatcher, or gone on with in this moment
+    return 1

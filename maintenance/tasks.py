@@ -11,6 +11,7 @@ from opsportal.core.actor import system_actor
 from opsportal.plans.services import PlanRefusedError
 from opsportal.schedule.services import RunClaim
 from opsportal.schedule.tasks import PermanentTaskError, scheduled_task
+from opsportal.targets.addresses import BlockedAddressError
 
 
 @scheduled_task(name="maintenance.collect_evidence", queue="checks", time_limit=120)
@@ -25,7 +26,10 @@ def plan_job(claim: RunClaim) -> Mapping[str, Any]:
     """Write the plan of one job for one window."""
     job = Job.objects.select_related("platform", "window").get(pk=claim.args["job"])
     occurrence = WindowOccurrence.objects.get(pk=claim.args["occurrence"])
-    run = job_run_plan(by=system_actor("maintenance.jobs"), at=clock.now(), job=job, occurrence=occurrence)
+    try:
+        run = job_run_plan(by=system_actor("maintenance.jobs"), at=clock.now(), job=job, occurrence=occurrence)
+    except (PlanRefusedError, BlockedAddressError) as refusal:
+        raise PermanentTaskError(str(refusal)) from refusal
     return {"job_run": run.pk, "plan": run.plan_id}
 
 

@@ -105,7 +105,7 @@ def item_untick(*, by: Actor, at: datetime, item: ChecklistItem, expected: int, 
         raise ReasonMissingError("Say why the item is open again; nothing was changed.")
     if item.state == ItemState.OPEN:
         return
-    _write(item, expected, state=ItemState.OPEN, answered_by_id=None, answered_at=None)
+    item.update_versioned(expected=expected, state=ItemState.OPEN, answered_by_id=None, answered_at=None)
     ChecklistRun.objects.filter(pk=item.run_id).update(
         answered_count=F("answered_count") - 1, version=F("version") + 1, completed_at=None
     )
@@ -116,7 +116,7 @@ def item_untick(*, by: Actor, at: datetime, item: ChecklistItem, expected: int, 
 @transaction.atomic
 def item_note(*, by: Actor, at: datetime, item: ChecklistItem, expected: int, note: str) -> None:
     """Write the item's note; earlier notes stay in its events."""
-    _write(item, expected, note=note)
+    item.update_versioned(expected=expected, note=note)
     _event(by=by, at=at, item=item, kind=TickKind.NOTED, reason=note)
 
 
@@ -125,8 +125,13 @@ def _answer(
 ) -> None:
     if item.state != ItemState.OPEN:
         raise ItemAnsweredError(item)
-    _write(item, expected, state=state, answered_by_id=by.user_id, answered_at=at)
-    _event(by=by, at=at, item=item, kind=kind, reason=reason)
+    try:
+        item.update_versioned(expected=expected, state=state, answered_by_id=by.user_id, answered_at=at)
+    except VersionConflictError as conflict:
+        current = ChecklistItem.objects.select_related("answered_by", "run").get(pk=item.pk)
+        if current.state != ItemState.OPEN:
+            raise ItemAnsweredError(current) from conflict
+        raise
     run = item.run
     ChecklistRun.objects.filter(pk=run.pk).update(answered_count=F("answered_count") + 1, version=F("version") + 1)
     completed = ChecklistRun.objects.filter(pk=run.pk, state=RunState.OPEN, answered_count__gte=F("item_count")).update(
@@ -142,19 +147,11 @@ def _answer(
             url=f"/checklists/{run.pk}/",
         )
         touch("today", run.pk)
-
-
-def _write(item: ChecklistItem, expected: int, **changes: object) -> None:
-    try:
-        item.update_versioned(expected=expected, **changes)
-    except VersionConflictError as conflict:
-        current = ChecklistItem.objects.select_related("answered_by").get(pk=conflict.current.pk)
-        if current.state != ItemState.OPEN:
-            raise ItemAnsweredError(current) from conflict
-        raise
+    _event(by=by, at=at, item=item, kind=kind, reason=reason)
 
 
 def _event(*, by: Actor, at: datetime, item: ChecklistItem, kind: TickKind, reason: str) -> None:
+    # Last in its transaction: the audit locks its chain's head, and every writer locks the run's row before that.
     TickEvent.objects.create(
         item=item, kind=kind, by_user_id=by.user_id, at=at, reason=reason, evidence_id=item.evidence_id
     )
@@ -197,9 +194,10 @@ def checklist_run_miss(*, by: Actor, at: datetime, run: ChecklistRun) -> None:
 
 @transaction.atomic
 def evidence_request(*, by: Actor, at: datetime, run: ChecklistRun) -> None:
-    """Ask AWS again: the dispatcher hands the run's checks to a worker. A second request changes nothing."""
-    if run.evidence_due_at is not None:
-        return
+    """Ask AWS again: the dispatcher hands the run's checks to a worker.
+
+    Each request is a new time, so that checks which failed for good under the old one are tried anew.
+    """
     run.update_versioned(expected=run.version, evidence_due_at=at)
     wake("checklists")
     record(

@@ -35,7 +35,7 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
             ran += len(results)
             is_blind |= any(one.verdict == "unknown" for one in results)
     with transaction.atomic():
-        run.refresh_from_db()
+        run.refresh_from_db(from_queryset=ChecklistRun.objects.select_for_update(of=("self",)))
         again = at + (ASK_BLIND_AGAIN if is_blind else ASK_AGAIN)
         is_worth_it = ran and run.state == RunState.OPEN and again < run.due_at
         run.update_versioned(expected=run.version, evidence_due_at=again if is_worth_it else None, evidence_at=at)

@@ -9,6 +9,7 @@ from maintenance.services.operations_log import log_add
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
+from opsportal.core.models import VersionConflictError
 
 
 def hand_over_draft(run: ChecklistRun) -> str:
@@ -30,9 +31,13 @@ def hand_over_draft(run: ChecklistRun) -> str:
 def hand_over_save(*, by: Actor, at: datetime, run: ChecklistRun, body: str, expected: int, sign: bool) -> HandOver:
     """Create or change the note of a run; signing makes it the one the next shift reads.
 
-    `expected` is 0 for a note that does not exist yet. Raises VersionConflictError when someone saved first.
+    `expected` is the version of the run's newest note, 0 when there is none. A signed note stands: the next words
+    begin a new one. Raises VersionConflictError when someone saved or signed first.
     """
+    ChecklistRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
     note = HandOver.objects.filter(run=run).order_by("-pk").first()
+    if note is not None and note.version != expected:
+        raise VersionConflictError(note)
     signed_at = at if sign else None
     if note is None or note.signed_at is not None:
         note = HandOver.objects.create(

@@ -16,7 +16,7 @@ from monitoring.models import EvidenceResult, Verdict
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
-from opsportal.plans.execution import plan_run
+from opsportal.plans.execution import plan_run, plan_start
 from opsportal.plans.models import PlanState
 from opsportal.plans.services import plan_create, plan_expire
 
@@ -53,6 +53,8 @@ def job_run_plan(*, by: Actor, at: datetime, job: Job, occurrence: WindowOccurre
 
 def job_run_execute(*, by: Actor, clock: Callable[[], datetime], run: JobRun) -> JobRunState:
     """Run the approved plan to its end and keep the evidence; resumes after a lost worker."""
+    # First the plan, which may refuse: a run whose plan never began stays planned, and lapses with its window.
+    plan_start(by=by, at=clock(), plan=run.plan)
     if run.state == JobRunState.PLANNED:
         run.update_versioned(expected=run.version, state=JobRunState.RUNNING, started_at=clock())
     state = STATE_OF_PLAN[plan_run(by=by, clock=clock, plan=run.plan)]
@@ -106,6 +108,24 @@ def job_run_lapse(*, by: Actor, at: datetime, run: JobRun) -> None:
         by=by,
         at=at,
         verb="maintenance.job.not_run",
+        obj_kind="job_run",
+        obj_id=run.pk,
+        platform_id=run.platform_id,
+    )
+
+
+@transaction.atomic
+def job_run_give_up(*, by: Actor, at: datetime, run: JobRun) -> None:
+    """Its window is over and no worker goes on with it: what it did is unknown until a person has looked."""
+    if run.plan.state == PlanState.RUNNING:
+        error = "The worker was lost, and its tries are used up."
+        run.plan.update_versioned(expected=run.plan.version, state=PlanState.UNKNOWN, finished_at=at, error=error)
+    run.update_versioned(expected=run.version, state=JobRunState.UNKNOWN, finished_at=at)
+    _log(by=by, at=at, run=run, text=f"{run.job.name}: outcome unknown. Look at its plan before the next window.")
+    record(
+        by=by,
+        at=at,
+        verb="maintenance.job.unknown",
         obj_kind="job_run",
         obj_id=run.pk,
         platform_id=run.platform_id,

@@ -33,16 +33,17 @@ def window_occurrences_plan(*, at: datetime, window: Window) -> int:
         return 0
     length = timedelta(minutes=window.duration_minutes)
     slots = next_slots(Rule(cron=window.rule, zone=window.zone), at - length, at + HORIZON)
-    made = WindowOccurrence.objects.bulk_create(
-        (
-            WindowOccurrence(
-                platform_id=window.platform_id, window=window, starts_at=slot.at_utc, ends_at=slot.at_utc + length
-            )
-            for slot in slots
-        ),
-        ignore_conflicts=True,
-    )
-    return len(made)
+    known = set(window.occurrences.filter(starts_at__gt=at - length).values_list("starts_at", flat=True))
+    new = [
+        WindowOccurrence(
+            platform_id=window.platform_id, window=window, starts_at=slot.at_utc, ends_at=slot.at_utc + length
+        )
+        for slot in slots
+        if slot.at_utc not in known
+    ]
+    # Another dispatcher may plan at the same time: its rows and ours are the same.
+    WindowOccurrence.objects.bulk_create(new, ignore_conflicts=True)
+    return len(new)
 
 
 @transaction.atomic

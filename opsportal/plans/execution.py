@@ -61,18 +61,24 @@ def plan_run(*, by: Actor, clock: Callable[[], datetime], plan: Plan) -> PlanSta
     `clock` is read per call, since a call may take minutes.
     """
     plan_start(by=by, at=clock(), plan=plan)
-    for call in plan.calls.order_by("position"):
+    for call in plan.calls.select_related("plan").order_by("position"):
         if call.state in (CallState.DONE, CallState.SKIPPED):
             continue
         if call.state == CallState.RUNNING and call.risk == RiskClass.ONE_SHOT:
-            _finish_call(call, at=clock(), state=CallState.UNKNOWN, result={"why": "the worker was lost meanwhile"})
-            return _finish_plan(plan, by=by, at=clock(), state=PlanState.UNKNOWN, error=f"{call.operation}: unknown")
+            why = f"{call.operation} was begun; the worker was lost before it was known to have ended."
+            return _break_off(call, by=by, at=clock(), ends=(CallState.UNKNOWN, PlanState.UNKNOWN), why=why)
         try:
             _run_call(call, clock=clock)
         except CallFailedError as error:
-            _finish_call(call, at=clock(), state=CallState.FAILED, result={"error": str(error)})
-            return _finish_plan(plan, by=by, at=clock(), state=PlanState.FAILED, error=str(error))
+            return _break_off(call, by=by, at=clock(), ends=(CallState.FAILED, PlanState.FAILED), why=str(error))
     return _finish_plan(plan, by=by, at=clock(), state=PlanState.DONE, error="")
+
+
+@transaction.atomic
+def _break_off(call: PlanCall, *, by: Actor, at: datetime, ends: tuple[CallState, PlanState], why: str) -> PlanState:
+    """End call and plan together: a crash between the two would let the call run again."""
+    _finish_call(call, at=at, state=ends[0], result={"error": why})
+    return _finish_plan(call.plan, by=by, at=at, state=ends[1], error=why)
 
 
 def _run_call(call: PlanCall, *, clock: Callable[[], datetime]) -> None:

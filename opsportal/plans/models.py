@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import models
@@ -107,7 +108,6 @@ class Approval(AppendOnlyModel):
         constraints = [models.UniqueConstraint(fields=["plan", "by_user"], name="approval_once_per_person")]
 
 
-def content_hash(*, kind: str, title: str, effect: str, calls: list[dict[str, object]]) -> str:
-    """SHA-256 over everything an approver reads; a changed call is another plan."""
-    text = json.dumps({"kind": kind, "title": title, "effect": effect, "calls": calls}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def content_hash(content: Mapping[str, object]) -> str:
+    """SHA-256 over everything an approver reads, times included; a changed call or window is another plan."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -52,7 +52,7 @@ def plan_create(*, by: Actor, at: datetime, platform: Platform, draft: PlanDraft
         kind=draft.kind,
         title=draft.title,
         effect=draft.effect,
-        content_hash=content_hash(kind=draft.kind, title=draft.title, effect=draft.effect, calls=calls),
+        content_hash=content_hash(asdict(draft) | {"platform": platform.key, "calls": calls}),
         requested_by_id=by.user_id,
         requested_at=at,
         starts_after=draft.starts_after,

@@ -15,8 +15,9 @@ from maintenance.services.windows import window_now
 from monitoring.models import TargetDatabase, Verdict
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
+from opsportal.plans.execution import plan_start
 from opsportal.plans.models import Approval, PlanState
-from opsportal.plans.services import plan_decide
+from opsportal.plans.services import PlanRefusedError, plan_decide
 from opsportal.platforms.models import Platform
 from tests.factories.maintenance import PORTAL, window
 
@@ -87,3 +88,24 @@ def test_a_run_without_approval_is_shown_as_not_run(run: JobRun, at: datetime) -
 def test_planning_twice_gives_one_plan(run: JobRun, at: datetime) -> None:
     again = job_run_plan(by=PORTAL, at=at, job=run.job, occurrence=run.occurrence)
     assert again.pk == run.pk
+
+
+def test_a_run_that_no_worker_goes_on_with_ends_unknown(
+    run: JobRun, at: datetime, commander: User, actor_for: ActorFor
+) -> None:
+    approve(run, actor_for(commander), at)
+    plan_start(by=PORTAL, at=at, plan=run.plan)
+    run.update_versioned(expected=run.version, state=JobRunState.RUNNING, started_at=at)
+    jobs(at + timedelta(hours=2))
+    run.refresh_from_db()
+    assert (run.state, run.plan.state) == (JobRunState.UNKNOWN, PlanState.UNKNOWN)
+
+
+def test_a_run_whose_plan_may_not_begin_any_more_stays_planned(
+    run: JobRun, at: datetime, commander: User, actor_for: ActorFor
+) -> None:
+    approve(run, actor_for(commander), at)
+    with pytest.raises(PlanRefusedError, match="expired"):
+        job_run_execute(by=PORTAL, clock=lambda: at + timedelta(hours=2), run=run)
+    run.refresh_from_db()
+    assert run.state == JobRunState.PLANNED

@@ -105,6 +105,27 @@ def test_a_signed_hand_over_reaches_the_log(
     assert OperationsLogEntry.objects.filter(text="Handed over after Morning.").exists()
 
 
+def test_a_double_click_on_sign_makes_one_note(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    run, client = checklist_run(platform, at=at), client_for(operator)
+    url = reverse("maintenance:hand-over", args=[run.pk])
+    answers = [client.post(url, {"version": 0, "body": "All quiet.", "sign": "1"}).status_code for _ in range(2)]
+    assert answers == [303, 409]
+    assert HandOver.objects.filter(run=run).count() == 1
+
+
+def test_unticking_with_an_old_version_is_a_409(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    item, client = checklist_run(platform, at=at).items.get(position=1), client_for(operator)
+    client.post(reverse("maintenance:item-tick", args=[item.pk]), {"version": 1})
+    untick = reverse("maintenance:item-untick", args=[item.pk])
+    assert client.post(untick, {"version": 1, "reason": "wrong box"}).status_code == 409
+    item.refresh_from_db()
+    assert item.state == ItemState.DONE
+
+
 def test_a_log_line_is_stored_clean_or_refused(
     client_for: ClientFor, operator: User, platform: Platform, bad_text: str
 ) -> None:

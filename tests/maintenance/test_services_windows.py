@@ -20,9 +20,8 @@ pytestmark = pytest.mark.django_db
 
 def test_coming_occurrences_are_planned_once(platform: Platform, at: datetime) -> None:
     sunday = window(platform)
-    first = window_occurrences_plan(at=at, window=sunday)
-    assert first == 5
-    window_occurrences_plan(at=at, window=sunday)
+    assert window_occurrences_plan(at=at, window=sunday) == 5
+    assert window_occurrences_plan(at=at, window=sunday) == 0
     assert [row.starts_at.isoweekday() for row in sunday.occurrences.all()] == [7] * 5
 
 

@@ -159,3 +159,20 @@ def test_a_call_cut_off_is_repeated_only_when_that_is_harmless(
     cut_off.update_versioned(expected=1, state=CallState.RUNNING, started_at=at)
     assert plan_run(by=system_actor("tests"), clock=lambda: at, plan=plan) == ends
     assert len(touched) == runs
+
+
+def test_a_failed_call_is_not_run_again_by_a_resumed_plan(
+    platform: Platform, at: datetime, commander: User, actor_for: ActorFor
+) -> None:
+    touched: list[str] = []
+
+    def refuse(call: PlanCall) -> Mapping[str, JSON]:
+        touched.append(call.target)
+        raise CallFailedError("locked")
+
+    register_executor("test.touch", refuse)
+    plan = approved_plan(platform, at, actor_for(commander))
+    plan_run(by=system_actor("tests"), clock=lambda: at, plan=plan)
+    with pytest.raises(PlanRefusedError):
+        plan_run(by=system_actor("tests"), clock=lambda: at, plan=Plan.objects.get(pk=plan.pk))
+    assert touched == ["thing 1"]
