@@ -69,11 +69,23 @@ class AwsSourceForm(CleanForm):
     region = forms.CharField(max_length=24, required=False)
 
 
+class UtcField(forms.DateTimeField):
+    """A time in UTC, whatever the person's own zone: SLO periods are UTC months."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        with timezone.override(UTC):
+            return super().to_python(value)
+
+    def prepare_value(self, value: Any) -> Any:
+        with timezone.override(UTC):
+            return super().prepare_value(value)
+
+
 class ExclusionForm(CleanForm):
     """Time to leave out of adjusted figures, and why."""
 
-    starts_at = forms.DateTimeField(label="From (UTC)")
-    ends_at = forms.DateTimeField(label="To (UTC)")
+    starts_at = UtcField(label="From (UTC)")
+    ends_at = UtcField(label="To (UTC)")
     reason = forms.CharField(max_length=240, label="Why")
 
     def clean(self) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Rules, their state, and the events of that state. Incidents claim the events."""
 
+from typing import Self
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from monitoring.models.sources import AwsAccount, Series
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
@@ -96,6 +98,25 @@ class AlarmState(models.TextChoices):
     UNKNOWN = "unknown", "unknown"
 
 
+class AlarmQuerySet(PlatformQuerySet):
+    """Alarms, and those among them whose state still means something."""
+
+    def judged(self) -> Self:
+        """What something still judges: a rule in force whose series are read, CloudWatch, or the portal's own eyes.
+
+        The rest keeps its last word for ever and must not count: rules switched off, accounts disconnected, alarms
+        that CloudWatch does not have any more (the mirror empties their `fetched_at`).
+        """
+        read = RuleTerm.objects.filter(
+            rule_id=OuterRef("rule_id"), series__enabled=True, series__account__enabled=True
+        )
+        return self.filter(
+            Q(rule=None, account=None)
+            | Q(account__enabled=True, fetched_at__isnull=False)
+            | Q(Exists(read), rule__enabled=True)
+        )
+
+
 class Alarm(VersionedModel):
     """The present state of a rule, of a mirrored CloudWatch alarm, or of the portal's own eyes ("monitoring blind")."""
 
@@ -116,7 +137,7 @@ class Alarm(VersionedModel):
     evaluated_until = models.DateTimeField(null=True, help_text="end of the newest period that was judged")
     fetched_at = models.DateTimeField(null=True, help_text="business time of the pass that judged it")
 
-    objects = PlatformQuerySet.as_manager()
+    objects = AlarmQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "origin", "key"], name="alarm_key_unique")]

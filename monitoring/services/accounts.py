@@ -1,7 +1,8 @@
 """AWS accounts: connect, check, schedule their polls, fill their history."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from monitoring.models import AwsAccount, AwsPermission, Backfill, MetricSource, Series
+from monitoring.services.alarms import alarms_release
 from monitoring.services.binding import series_bind
 from opsportal.audit.services import record
 from opsportal.aws import policy, sts
@@ -18,6 +20,7 @@ from opsportal.aws.session import AwsAccount as AwsSession
 from opsportal.aws.session import forget_clients
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
+from opsportal.schedule.models import Schedule
 from opsportal.schedule.recurrence import Rule
 from opsportal.schedule.services import schedule_put, schedule_remove
 
@@ -57,7 +60,11 @@ def account_put(
     regions: Sequence[str],
     expected: int | None = None,
 ) -> AwsAccount:
-    """Connect or change an account; its polls are scheduled per region. Raises VersionConflictError."""
+    """Connect an account, or with `expected` change it; its polls are scheduled per region.
+
+    Connecting one that is here already changes nothing of it: AwsAccountError, unless it says the same.
+    Regions left out are not read any more. Raises VersionConflictError.
+    """
     values: dict[str, Any] = {
         "name": name,
         "role_arn": role_arn,
@@ -70,8 +77,14 @@ def account_put(
     )
     changed = [key for key, value in values.items() if getattr(account, key) != value]
     if changed and not is_new:
-        account.update_versioned(expected=expected or account.version, **{key: values[key] for key in changed})
+        if expected is None:
+            raise AwsAccountError(f"Account {account_id} is here already, as {account.name}: change it on its own page.")
+        account.update_versioned(expected=expected, **{key: values[key] for key in changed})
         forget_clients()
+    _unschedule(account, keep=account.regions)
+    gone = Series.objects.filter(account=account, enabled=True).exclude(region__in=account.regions)
+    if gone.update(enabled=False):
+        alarms_release(account=account, at=at, reason="Its region is not read any more.")
     _schedule(account, at)
     if is_new or changed:
         record(
@@ -143,15 +156,19 @@ def _schedule(account: AwsAccount, at: datetime) -> None:
         )
 
 
+def _unschedule(account: AwsAccount, *, keep: Collection[str] = ()) -> None:
+    """Stop the account's tasks in every region it ever had but those to keep."""
+    for schedule in Schedule.objects.filter(task__startswith="monitoring.", args__account_id=account.pk):
+        if schedule.args["region"] not in keep:
+            schedule_remove(key=schedule.key)
+
+
 @transaction.atomic
 def account_disconnect(*, by: Actor, at: datetime, account: AwsAccount, expected: int) -> None:
     """Stop reading an account; rows and points stay. Raises VersionConflictError."""
     account.update_versioned(expected=expected, enabled=False)
-    for region in account.regions:
-        for kind in ("resources", "backfill"):
-            schedule_remove(key=f"monitoring.{kind}:{account.account_id}:{region}")
-        for period in (60, 300):
-            schedule_remove(key=f"monitoring.poll:{account.account_id}:{region}:{period}")
+    _unschedule(account)
+    alarms_release(account=account, at=at, reason=f"{account.name} was disconnected.")
     record(
         by=by,
         at=at,
@@ -175,13 +192,12 @@ def source_put(*, by: Actor, at: datetime, platform: Platform, account: AwsAccou
 
 
 def account_check(*, by: Actor, at: datetime, account: AwsAccount) -> list[AwsPermission]:
-    """Make every read call once as the role and keep what came of it. Talks to AWS outside any transaction."""
-    session = aws_session(account)
+    """Make every read call once as the role and keep what came of it, within 15 s. Talks to AWS outside transactions."""
+    session, identity = aws_session(account), ""
     results = policy.check_permissions(session, at=at)
-    try:
-        identity = sts.caller_identity(session).arn
-    except AwsError:
-        identity = ""
+    if any(row.operation == "sts:GetCallerIdentity" and row.verdict == "allowed" for row in results):
+        with suppress(AwsError):
+            identity = sts.caller_identity(policy.hurried(session)).arn
     rows = [
         AwsPermission(account=account, operation=r.operation, verdict=r.verdict, detail=r.detail[:500], checked_at=at)
         for r in results

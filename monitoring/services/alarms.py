@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, AwsAccount, MetricSource, Silence
 from opsportal.core.live import touch
 from opsportal.platforms.models import Platform
 from opsportal.schedule.wake import wake
@@ -68,6 +68,22 @@ def alarm_transition(
         wake(WAKE_CHANNEL)
     alarm.refresh_from_db()
     return event
+
+
+def alarms_release(
+    *, at: datetime, reason: str, platform: Platform | None = None, account: AwsAccount | None = None
+) -> int:
+    """Move to unknown what nothing judges any more, of a platform or of those an account carries. How many moved."""
+    rows = Alarm.objects.exclude(state=AlarmState.UNKNOWN).exclude(pk__in=Alarm.objects.judged().values("pk"))
+    if platform is not None:
+        rows = rows.filter(platform=platform)
+    if account is not None:
+        rows = rows.filter(platform__in=MetricSource.objects.filter(account=account).values("platform_id"))
+    moved = 0
+    for alarm in rows.order_by("pk"):
+        event = alarm_transition(alarm=alarm, to_state=AlarmState.UNKNOWN, at=at, recorded_at=at, reason=reason)
+        moved += event is not None
+    return moved
 
 
 def blind_alarm_put(*, platform: Platform, is_blind: bool, at: datetime, reason: str) -> AlarmTransition | None:

@@ -76,7 +76,8 @@ def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Dr
     rules = _rules(series)
     moments, bands = _marks(series, span)
     blind = gaps(series, span.start, span.end)
-    bands += [charts.Band(begins, ends, "not read", "nodata") for begins, ends in blind]
+    wide = (span.end - span.start) / 6  # a narrower hole has no room for its words
+    bands += [charts.Band(a, b, "not read" if b - a > wide else "", "nodata") for a, b in blind]
     curve: list[tuple[datetime, float | None]] = []
     edges = [begins for begins, _ in blind]
     for ts, value in points:

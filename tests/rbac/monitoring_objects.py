@@ -1,0 +1,77 @@
+"""How the matrix asks monitoring's routes."""
+
+from typing import Any
+
+from monitoring.models import Alarm, AwsAccount, Series, ServiceMetric, Silence, Slo, SloExclusion
+from opsportal.core.clock import now
+from tests.factories.monitoring import account_of, metric_of, rule_of, service_of, slo_of
+from tests.rbac.objects import Case, route
+
+
+def alarm(case: Case) -> Alarm:
+    rule = rule_of(case.platform, at=now())
+    found, _ = Alarm.objects.get_or_create(
+        platform=case.platform, origin="rule", key=rule.key, defaults={"name": rule.name, "rule": rule, "since": now()}
+    )
+    return found
+
+
+def metric(case: Case) -> ServiceMetric:
+    return metric_of(case.platform, at=now())
+
+
+def series(case: Case) -> Series:
+    found = metric(case).series
+    assert found is not None
+    return found
+
+
+def slo(case: Case) -> Slo:
+    return slo_of(case.platform, at=now())
+
+
+def silence(case: Case) -> Silence:
+    at = now()
+    return Silence.objects.create(platform=case.platform, starts_at=at, ends_at=at.replace(year=2999), created_at=at)
+
+
+def exclusion(case: Case) -> SloExclusion:
+    at = now()
+    starts_at = at.replace(year=2025, month=1, day=1)
+    return SloExclusion.objects.create(
+        platform=case.platform, starts_at=starts_at, ends_at=starts_at.replace(day=2), reason="x", created_at=at
+    )
+
+
+def account(case: Case) -> AwsAccount:
+    return account_of(case.platform, at=now())
+
+
+def pk_of(build: Any) -> Any:
+    return lambda case: {"pk": build(case).pk}
+
+
+REASON = {"minutes": "60", "reason": "known"}
+TIME = {"starts_at": "2025-01-01 00:00", "ends_at": "2025-01-01 01:00", "reason": "known"}
+
+route("monitoring:service", lambda case: {"pk": service_of(case.platform).pk})
+route("monitoring:alarm", pk_of(alarm))
+route("monitoring:silence", pk_of(alarm), data=lambda _: REASON)
+route("monitoring:silence-end", pk_of(silence), data=lambda _: {"version": "1"})
+route("monitoring:metric-chart", pk_of(metric))
+route("monitoring:metric-chart-svg", pk_of(metric))
+route("monitoring:series-chart", pk_of(series))
+route("monitoring:series-chart-svg", pk_of(series))
+route("monitoring:series-points", pk_of(series))
+route("monitoring:slo", pk_of(slo))
+route("monitoring:slo-buckets", pk_of(slo))
+route("monitoring:slo-exclusion", pk_of(slo), data=lambda _: TIME)
+route("monitoring:slo-exclusion-void", pk_of(exclusion), data=lambda _: {"version": "1", "reason": "known"})
+route("monitoring:aws-account", pk_of(account), owned="portal")
+route("monitoring:aws-change", pk_of(account), owned="portal")
+route("monitoring:aws-check", pk_of(account), owned="portal")
+route("monitoring:aws-source", pk_of(account), data=lambda case: {"platform": case.platform.pk}, owned="portal")
+route("monitoring:aws-disconnect", pk_of(account), data=lambda _: {"version": "1"}, owned="portal")
+route("monitoring-api:alarm", pk_of(alarm))
+route("monitoring-api:alarm-transitions", pk_of(alarm))
+route("monitoring-api:series-points", pk_of(series))
