@@ -11,6 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 HORIZON: Final = timedelta(days=3 * 366)
+NEVER_DUE: Final = "never due: its calendar opens too rarely"
 
 
 class CalendarError(ValueError):

@@ -10,6 +10,7 @@ from incidents.selectors.detail import (
     role_holders,
     severities_of,
     updates_of,
+    whole_timeline,
 )
 from incidents.selectors.lists import (
     ClockScore,
@@ -75,4 +76,5 @@ __all__ = [
     "role_holders",
     "severities_of",
     "updates_of",
+    "whole_timeline",
 ]

@@ -1,6 +1,6 @@
 """One incident: its clocks, timeline, roles and updates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from markupsafe import Markup
 
 from incidents.choices import Audience, ClockKind, EntryKind, IncidentRole, OutcomeChoice
+from incidents.clocks import NEVER_DUE
 from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
 from opsportal.core.formats import stopwatch
 from opsportal.core.markdown import render_markdown
@@ -120,6 +121,12 @@ def entries_after(incident: Incident, number: int) -> list[EntryView]:
     return [EntryView(*row) for row in rows.order_by("number").values_list(*ENTRY_COLUMNS)[:500]]
 
 
+def whole_timeline(incident: Incident) -> Iterator[EntryView]:
+    """Every entry in the order of recording, read as it goes: a long incident is not held in memory."""
+    rows = TimelineEntry.objects.filter(incident=incident).order_by("number")
+    return (EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS).iterator(chunk_size=500))
+
+
 @dataclass(frozen=True, slots=True)
 class ClockView:
     """A clock as `ui.clock` shows it."""
@@ -136,6 +143,8 @@ class ClockView:
 
 
 def _rule_words(clock: IncidentClock) -> str:
+    if clock.rule_text.endswith(NEVER_DUE):
+        return clock.rule_text
     if clock.due_at is None:
         said = f"“{clock.rule_text}”: " if clock.rule_text else ""
         return f"{said}no number in guide"

@@ -71,9 +71,8 @@ def start(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
     elif policy.minutes is None and not policy.text:
         return None
     else:
-        calendar = calendar_of(policy.calendar) if policy.calendar is not None else None
-        due = clocks.due_at(at, policy.minutes, calendar) if policy.minutes is not None else None
-        rule, source, source_text = policy.words, policy.source, policy.source_words
+        due, rule = _due_and_rule(policy, at)
+        source, source_text = policy.source, policy.source_words
     rounds = IncidentClock.objects.filter(incident=incident, kind=kind).count()
     return IncidentClock.objects.create(
         incident=incident,
@@ -89,15 +88,32 @@ def start(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
     )
 
 
+def _due_and_rule(policy: ClockPolicy, at: datetime) -> tuple[datetime | None, str]:
+    """A calendar that never gives the time makes a clock without an end, which says so: it must stop no incident."""
+    if policy.minutes is None:
+        return None, policy.words
+    try:
+        calendar = calendar_of(policy.calendar) if policy.calendar is not None else None
+        return clocks.due_at(at, policy.minutes, calendar), policy.words
+    except clocks.CalendarError:
+        return None, f"{policy.words}, {clocks.NEVER_DUE}"
+
+
 def start_all(incident: Incident, at: datetime) -> None:
     """The clocks that run from detection."""
     for kind in WORKING_KINDS:
         start(incident, kind, at)
 
 
+def _running(incident: Incident, kind: str) -> IncidentClock | None:
+    """The running clock, held: without that, a miss recorded meanwhile would look like someone else's change."""
+    rows = IncidentClock.objects.select_for_update(of=("self",), no_key=True)
+    return rows.filter(incident=incident, kind=kind, stopped_at__isnull=True).first()
+
+
 def done(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
     """What the clock waited for has happened: met, or missed by as much as shown."""
-    clock = IncidentClock.objects.filter(incident=incident, kind=kind, stopped_at__isnull=True).first()
+    clock = _running(incident, kind)
     if clock is not None:
         stopped_at = max(at, clock.started_at)
         result = clocks.outcome(clock.due_at, stopped_at, at)
@@ -107,7 +123,7 @@ def done(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
 
 def stop(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
     """The clock is no longer needed. One that was missed before stays missed for ever."""
-    clock = IncidentClock.objects.filter(incident=incident, kind=kind, stopped_at__isnull=True).first()
+    clock = _running(incident, kind)
     if clock is not None:
         is_late = clocks.outcome(clock.due_at, None, at) is Outcome.MISSED
         result = OutcomeChoice.MISSED if is_late else OutcomeChoice.STOPPED

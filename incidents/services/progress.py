@@ -25,6 +25,9 @@ def incident_advance(*, by: Actor, at: datetime, incident: Incident, expected: i
     position = lifecycle.advance(current.position, Stage(stage))
     before = StageChoice(current.stage).label
     change(current, **moved(current, position, at))
+    # Clock before timeline, as the loop that fires clocks locks them.
+    if lifecycle.is_responding(position):
+        clocks.done(current, ClockKind.RESPOND, at)
     append(
         current,
         kind=EntryKind.STAGE,
@@ -33,8 +36,6 @@ def incident_advance(*, by: Actor, at: datetime, incident: Incident, expected: i
         at=at,
         data={"from": before, "to": stage},
     )
-    if lifecycle.is_responding(position):
-        clocks.done(current, ClockKind.RESPOND, at)
     finish(current, by=by, at=at, verb="stage.changed", data={"stage": stage})
     return current
 

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from incidents import loops
+from incidents.evidence.day import incidents_of_the_day
 from incidents.loops import claim_alarms, draft_reviews, fire_clocks
 from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review, TimelineEntry
 from incidents.services import incident_acknowledge, incident_resolve
-from monitoring.models import Annotation
+from monitoring.evidence.registry import CheckContext, Finding
+from monitoring.models import Annotation, Verdict
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
@@ -102,6 +104,57 @@ def test_the_cursor_passes_only_what_is_claimed_and_settled(
     later = transition(alarm(platform, key="b", signal="b"), "alarm", at)
     assert claim_alarms(at) == 1
     assert AlarmClaim.objects.filter(transition=later).exists()
+
+
+def test_one_bad_row_stops_neither_claims_nor_clocks_nor_drafts(
+    platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "_held_back", {})
+    monkeypatch.setattr(loops, "SETTLED_AFTER", timedelta(seconds=-60))
+
+    def poisoned(name: str, is_bad: Callable[..., bool]) -> None:
+        well = getattr(loops, name)
+
+        def act(*args: object, **values: object) -> object:
+            if is_bad(*args, **values):
+                raise ValueError("poison")
+            return well(*args, **values)
+
+        monkeypatch.setattr(loops, name, act)
+
+    bad = transition(alarm(platform), "alarm", at)
+    good = transition(alarm(platform, key="b", signal="b"), "alarm", at)
+    poisoned("claim_transition", lambda transition, **_: transition.pk == bad.pk)
+    assert [claim_alarms(at), claim_alarms(at)] == [1, 0]
+    assert AlarmClaim.objects.get().transition_id == good.pk
+    assert ClaimCursor.objects.get().transition_id == 0
+
+    first = declare(platform, by=SYSTEM, at=at - MINUTE)
+    poisoned("fire", lambda clock, _at: clock.incident_id == first.pk)
+    assert fire_clocks(at + 20 * MINUTE) == 1
+
+    for incident in Incident.objects.all():
+        incident_resolve(by=SYSTEM, at=at + 21 * MINUTE, incident=incident, expected=incident.version)
+    poisoned("review_draft", lambda incident, **_: incident.pk == first.pk)
+    assert draft_reviews(at + 22 * MINUTE) == 1
+    loops._held_back.clear()
+    monkeypatch.undo()
+    assert [claim_alarms(at), draft_reviews(at + 23 * MINUTE)] == [1, 1]
+
+
+def test_invariants_and_the_days_check_name_no_restricted_incident(platform: Platform, at: datetime) -> None:
+    def check(**params: float) -> Finding:
+        return incidents_of_the_day(CheckContext(platform_id=platform.pk, at=at, params=params))
+
+    secret = declare(platform, by=SYSTEM, at=at - MINUTE, label="P0", type="security")
+    assert (check().verdict, check().got) == (Verdict.OK, {"open": 0, "count": 0, "incidents": []})
+    old = declare(platform, by=SYSTEM, at=at - timedelta(hours=30), label="P3")
+    assert (check().verdict, check().got) == (Verdict.WARN, {"open": 1, "count": 0, "incidents": [old.reference]})
+    assert check(hours=31).got["count"] == 1
+    Incident.objects.filter(pk=secret.pk).update(state="closed", resolved_at=at)
+    found = " ".join(loops.broken_invariants())
+    assert "closed without a review" in found
+    assert "INC-" not in found
 
 
 def test_clocks_fire_once_and_never_early(platform: Platform, at: datetime, operator: User) -> None:

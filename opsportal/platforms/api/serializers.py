@@ -85,7 +85,9 @@ class SeverityAliasSerializer(serializers.ModelSerializer[models.SeverityAlias])
 
 class BusinessCalendarSerializer(serializers.ModelSerializer[models.BusinessCalendar]):
     zone = ZoneField()
-    weekdays = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=7), max_length=7)
+    weekdays = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=7), min_length=1, max_length=7
+    )
     holidays = serializers.ListField(child=serializers.DateField(), max_length=400, required=False)
 
     class Meta:
