@@ -15,6 +15,23 @@ from opsportal.core.actor import Actor
 from opsportal.platforms.models import Membership
 
 
+def known_to(incident: Incident) -> set[int]:
+    """The active members who answer for a restricted incident: those named, its commander, who declared it."""
+    named = IncidentAccess.objects.filter(incident=incident).values_list("user_id", flat=True)
+    rows = Membership.objects.filter(
+        platform_id=incident.platform_id,
+        user_id__in={*named, incident.commander_id, incident.declared_by_id} - {None},
+        user__is_active=True,
+    )
+    return set(rows.values_list("user_id", flat=True))
+
+
+def check_may_know(incident: Incident, user_id: int) -> None:
+    """Nobody learns of a restricted incident by being given work in it. Raises IncidentError."""
+    if incident.is_restricted and user_id not in known_to(incident):
+        raise IncidentError("This incident is restricted: name the person under who may know of it first.")
+
+
 @transaction.atomic
 def incident_restrict(
     *, by: Actor, at: datetime, incident: Incident, expected: int, is_restricted: bool, user_ids: Iterable[int] = ()

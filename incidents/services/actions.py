@@ -8,6 +8,7 @@ from incidents.choices import ActionKind, ActionState
 from incidents.errors import IncidentError
 from incidents.models import ActionItem, Incident, Review
 from incidents.services import notices
+from incidents.services.access import check_may_know
 from incidents.services.base import next_number
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
@@ -16,11 +17,14 @@ from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Membership
 
 
-def _check_owner(platform_id: int, owner_id: int | None) -> None:
+def _check_owner(platform_id: int, owner_id: int | None, incident: Incident | None) -> None:
+    """An owner is a member; a new one of a restricted incident's item may know of it. Raises IncidentError."""
     if owner_id is None:
         return
     if not Membership.objects.filter(platform_id=platform_id, user_id=owner_id, user__is_active=True).exists():
         raise IncidentError("The owner must be an active member of the platform.")
+    if incident is not None:
+        check_may_know(incident, owner_id)
 
 
 def _finish(item: ActionItem, *, by: Actor, at: datetime, verb: str) -> None:
@@ -53,7 +57,7 @@ def action_item_add(
     title = clean_text(title).strip()
     if not title:
         raise IncidentError("Say what is to be done.")
-    _check_owner(incident.platform_id, owner_id)
+    _check_owner(incident.platform_id, owner_id, incident)
     item = ActionItem.objects.create(
         number=next_number("incidents_action_number"),
         platform_id=incident.platform_id,
@@ -88,9 +92,9 @@ def action_item_update(
     evidence = clean_text(evidence).strip()
     if state == ActionState.DONE and not (evidence or item.evidence):
         raise IncidentError("Say what shows that it is done: a link, a test, a change.")
-    _check_owner(item.platform_id, owner_id)
-    is_finished = state in (ActionState.DONE, ActionState.DROPPED)
     new_owner = owner_id != item.owner_id
+    _check_owner(item.platform_id, owner_id, item.incident if new_owner else None)
+    is_finished = state in (ActionState.DONE, ActionState.DROPPED)
     item.update_versioned(
         expected=expected,
         state=state,

@@ -8,6 +8,7 @@ from incidents.choices import SINGLE_ROLES, EntryKind, IncidentRole
 from incidents.errors import CommandTakenError, IncidentError
 from incidents.models import Incident, RoleAssignment
 from incidents.services import notices
+from incidents.services.access import check_may_know
 from incidents.services.base import change, finish, lock
 from incidents.services.declare import take_command
 from incidents.services.timeline import append
@@ -50,6 +51,7 @@ def role_assign(
         raise IncidentError("Roles are held while an incident is open.")
     if not Membership.objects.filter(platform_id=current.platform_id, user_id=user_id, user__is_active=True).exists():
         raise IncidentError("Only an active member of the platform can hold a role.")
+    check_may_know(current, user_id)
     held = RoleAssignment.objects.filter(incident=current, role=role, renounced_at__isnull=True)
     if held.filter(user_id=user_id).exists():
         return current

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from incidents.choices import ClockKind
-from incidents.models import ActionItem, Incident, IncidentAccess, IncidentClock, Review, StatusUpdate
+from incidents.models import ActionItem, Incident, IncidentClock, Review, StatusUpdate
+from incidents.services.access import known_to
 from opsportal.core.formats import stamp
 from opsportal.notifications.services import Audience, Recipient, members, notify, people
 from opsportal.platforms.models import Role
@@ -17,10 +18,13 @@ DECIDERS: Final = (Role.COMMANDER, Role.ADMIN)
 def _members(incident: Incident, roles: Iterable[str]) -> list[Recipient]:
     """Active members of the platform with one of `roles`; of a restricted incident only those who may know of it."""
     if incident.is_restricted:
-        named = IncidentAccess.objects.filter(incident=incident).values_list("user_id", flat=True)
-        known = {*named, incident.commander_id, incident.declared_by_id} - {None}
-        return people(*known)
+        return people(*known_to(incident))
     return members(Audience(incident.platform_id, tuple(roles)))
+
+
+def _person(incident: Incident, user_id: int | None) -> list[Recipient]:
+    """One member of the platform; nobody when the incident is not for them (any more)."""
+    return [one for one in _members(incident, ()) if one.user_id == user_id]
 
 
 def _send(
@@ -107,7 +111,7 @@ def tell_clock(clock: IncidentClock, at: datetime) -> None:
     nobody_has_it = incident.commander_id is None
     roles = DECIDERS if clock.kind == ClockKind.ESCALATE else RESPONDERS
     everyone = nobody_has_it or clock.kind == ClockKind.ESCALATE
-    to = _members(incident, roles) if everyone else people(incident.commander_id or 0)
+    to = _members(incident, roles) if everyone else _person(incident, incident.commander_id)
     label = ClockKind(clock.kind).label
     word = "escalation is due" if clock.kind == ClockKind.ESCALATE else f"{label.lower()} was missed"
     _send(
@@ -126,7 +130,7 @@ def tell_role(incident: Incident, role_label: str, user_id: int, assignment_id: 
         incident,
         key=f"role:{assignment_id}",
         kind="incident.role",
-        to=people(user_id),
+        to=_person(incident, user_id),
         subject=f"{incident.reference}: you are {role_label}",
         body=incident.title,
         at=at,
@@ -137,7 +141,7 @@ def tell_review(review: Review, word: str, at: datetime) -> None:
     """Ask for a second reader, or say that a review was published or sent back."""
     incident = review.incident
     if word == "sent back":
-        to = people(review.author_id or 0)
+        to = _person(incident, review.author_id)
     else:
         to = [one for one in _members(incident, (*RESPONDERS, Role.MANAGER)) if one.user_id != review.author_id]
     _send(
@@ -160,7 +164,7 @@ def tell_action_item(item: ActionItem, at: datetime) -> None:
         item.incident,
         key=f"action-item:{item.pk}:owner:{item.version}",
         kind="incident.action_item",
-        to=people(item.owner_id),
+        to=_person(item.incident, item.owner_id),
         subject=f"{item.reference} is yours: {item.title}",
         body=f"From {item.incident.reference}" + (f", due {item.due_date:%d %b %Y}." if item.due_date else "."),
         at=at,

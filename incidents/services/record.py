@@ -11,7 +11,7 @@ from incidents.errors import IncidentError
 from incidents.models import Incident
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, lock, mark_charts
-from incidents.services.timeline import append
+from incidents.services.timeline import append, check_occurred
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.markdown import clean_text
@@ -105,9 +105,10 @@ def incident_describe(
         for name in EDITABLE_TIMES
         if changes.get(name) is not None and changes[name] != getattr(current, name)
     }
-    for name in times:
+    for name, value in times.items():
         if getattr(current, name) is None:
             raise IncidentError(f"Mark the incident {name.removesuffix('_at')} before you correct that time.")
+        check_occurred(value, at)
     if times and not why.strip():
         raise IncidentError("Say why a time is corrected.")
     if not new and not times:

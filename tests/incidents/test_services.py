@@ -10,6 +10,7 @@ from incidents.errors import CommandTakenError, IncidentError
 from incidents.lifecycle import TimeOrderError, TransitionError
 from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
 from incidents.services import (
+    action_item_add,
     entry_correct,
     entry_log,
     incident_acknowledge,
@@ -25,13 +26,14 @@ from incidents.services import (
     role_assign,
     update_post,
 )
+from incidents.services.notices import tell_clock
 from monitoring.models import Annotation
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.notifications.models import Notice
-from opsportal.platforms.models import BusinessCalendar, Platform
+from opsportal.platforms.models import BusinessCalendar, Membership, Platform
 from tests.factories.incidents import SYSTEM, clock_policy, declare, severity
 
 ActorFor = Callable[..., Actor]
@@ -118,6 +120,16 @@ def test_a_business_hours_clock_stores_its_due_instant(platform: Platform, by: A
     respond = clock(incident, "respond")
     assert respond.due_at == datetime.fromisoformat("2026-03-11T10:00:00+00:00")
     assert respond.rule_text == "4 h in business hours"
+
+
+def test_a_calendar_that_never_opens_stops_no_incident(platform: Platform, by: Actor, at: datetime) -> None:
+    calendar = BusinessCalendar.objects.create(
+        platform=platform, key="none", name="No hours", zone="UTC", weekdays=[], opens_at="09:00", closes_at="17:00"
+    )
+    clock_policy(platform, "resolve", 240, calendar=calendar)
+    endless = clock(declare(platform, by=by, at=at), "resolve")
+    assert endless.due_at is None
+    assert endless.rule_text == "4 h in no hours, never due: its calendar opens too rarely"
 
 
 def test_the_second_to_take_command_is_told_who_has_it(
@@ -272,6 +284,17 @@ def test_correcting_a_time_needs_a_reason_and_keeps_the_old_one(platform: Platfo
     assert Annotation.objects.get(ref=incident.reference).starts_at == at - 10 * MINUTE
 
 
+def test_a_corrected_time_is_never_still_to_come(platform: Platform, by: Actor, at: datetime) -> None:
+    incident = declare(platform, by=by, at=at)
+    done = incident_resolve(by=by, at=at + MINUTE, incident=incident, expected=incident.version)
+    for name in ("mitigated_at", "resolved_at"):
+        times = {"resolved_at": at + 90 * MINUTE, name: at + 60 * MINUTE}
+        with pytest.raises(IncidentError, match="still to come"):
+            incident_describe(
+                by=by, at=at + 2 * MINUTE, incident=done, expected=done.version, changes=times, why="typed wrong"
+            )
+
+
 def test_a_role_of_one_person_passes_on(
     platform: Platform, by: Actor, at: datetime, commander: User, stranger: User
 ) -> None:
@@ -331,6 +354,26 @@ def test_a_restricted_incident_is_known_only_to_those_named_and_auditors(
         for who in (commander, admin, auditor)
     }
     assert seen == {"Commander": True, "Admin": False, "Auditor": True}
+
+
+def test_nobody_learns_of_a_restricted_incident_by_being_given_work(
+    platform: Platform, by: Actor, at: datetime, commander: User, admin: User, operator: User
+) -> None:
+    incident = declare(platform, by=by, at=at, type="security")
+    expected = incident.version
+    with pytest.raises(IncidentError, match="restricted"):
+        role_assign(by=by, at=at, incident=incident, expected=expected, role="scribe", user_id=admin.pk)
+    with pytest.raises(IncidentError, match="restricted"):
+        action_item_add(by=by, at=at, incident=incident, title="Rotate keys", owner_id=admin.pk)
+    named = incident_restrict(
+        by=by, at=at, incident=incident, expected=expected, is_restricted=True, user_ids=[commander.pk, admin.pk]
+    )
+    role_assign(by=by, at=at, incident=named, expected=named.version, role="scribe", user_id=admin.pk)
+    action_item_add(by=by, at=at, incident=incident, title="Rotate keys", owner_id=admin.pk)
+    assert Notice.objects.filter(user=admin).count() == 2
+    Membership.objects.filter(user__in=[admin, operator]).delete()
+    tell_clock(clock(incident, "update"), at)
+    assert not Notice.objects.filter(kind="incident.clock").exists()
 
 
 def test_the_app_role_cannot_rewrite_the_timeline(platform: Platform, by: Actor, at: datetime) -> None:
