@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-COPIED = ("opsportal", "incidents", "monitoring", "maintenance", "templates", "docs", "static/icons", "manage.py", "pyproject.toml")
+COPIED = (
+    "opsportal",
+    "incidents",
+    "monitoring",
+    "maintenance",
+    "templates",
+    "docs",
+    "static/icons",
+    "manage.py",
+    "pyproject.toml",
+)
 TOOLS = Path(sys.executable).parent
 
 

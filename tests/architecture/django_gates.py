@@ -47,8 +47,8 @@ def foreign_keys(root: Path) -> list[str]:
         for field in model._meta.get_fields():
             target = field.related_model if field.is_relation and not field.auto_created else None
             there = _place(target.__module__, rows) if isinstance(target, type) else None
-            if there is not None and there[1] != here[1] and there[0] <= here[0]:
-                faults.append(f"{model._meta.label}.{field.name} points up or sideways to {target._meta.label}")
+            if target is not None and there is not None and there[1] != here[1] and there[0] <= here[0]:
+                faults.append(f"{model._meta.label}.{field.name} points up or sideways to {target.__name__}")
     return faults
 
 

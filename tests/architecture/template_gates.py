@@ -16,7 +16,8 @@ ADDRESSES: Final = ("url", "url_if")
 
 def templates(root: Path) -> list[str]:
     """Every template compiles, its literal url() calls resolve and its components exist."""
-    environment = engines["jinja2"].env
+    backend: Any = engines["jinja2"]
+    environment = backend.env
     names = _route_parts()
     components = set(environment.globals["ui"]._load())
     faults = []

@@ -1,0 +1,176 @@
+"""What each main page asks of the database: as many queries at a hundred rows as at one, and no more than agreed.
+
+`query_counts.json` is the baseline: a page that must ask more says so there in the same commit, one that asks less
+lowers it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from incidents.models import Incident
+from incidents.services.actions import action_item_add
+from incidents.services.timeline import entry_log
+from maintenance.services.operations_log import log_write
+from monitoring.models import AlarmState
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.notifications.models import Notice
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import alarm, declare
+from tests.factories.maintenance import checklist_run
+
+BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
+MANY = 100
+Measure = Callable[..., tuple[list[str], list[str]]]
+Fill = Callable[[Platform, Actor, datetime, int], str]
+
+
+def _incidents(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        declare(platform, by=by, at=at, title=f"Fault {number}")
+    return "/incidents/"
+
+
+def _today(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    _incidents(platform, by, at, count)
+    _alarms(platform, by, at, count)
+    _log(platform, by, at, count)
+    checklist_run(platform, at=at, items=2)
+    return "/"
+
+
+def _timeline(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    incident = declare(platform, by=by, at=at)
+    for number in range(count):
+        entry_log(by=by, at=at, incident=incident, body=f"Line {number}")
+    return f"/incidents/{incident.number}/"
+
+
+def _actions(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    incident = declare(platform, by=by, at=at)
+    for number in range(count):
+        action_item_add(by=by, at=at, incident=incident, title=f"Do {number}", owner_id=by.user_id)
+    return "/actions/"
+
+
+def _alarms(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        alarm(platform, key=f"a{number}", signal=f"s{number}", state=AlarmState.ALARM, since=at)
+    return "/monitoring/alarms/"
+
+
+def _checklist(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    return f"/checklists/{checklist_run(platform, at=at, items=count).pk}/"
+
+
+def _log(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        log_write(by=by, at=at, platform_id=platform.pk, text=f"Line {number}")
+    return "/operations-log/"
+
+
+def _notices(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    values = {"user_id": by.user_id, "platform": platform, "kind": "incident.opened", "subject": "Fault", "at": at}
+    Notice.objects.bulk_create(Notice(key=f"{platform.key}:{number}", **values) for number in range(count))
+    return "/notices/"
+
+
+def _audit(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    _log(platform, by, at, count)
+    return "/reports/audit/"
+
+
+PAGES: dict[str, Fill] = {
+    "today": _today,
+    "incidents": _incidents,
+    "incident": _timeline,
+    "actions": _actions,
+    "alarms": _alarms,
+    "checklist run": _checklist,
+    "operations log": _log,
+    "notices": _notices,
+    "audit": _audit,
+}
+
+
+def queries(client: Client, url: str) -> list[str]:
+    """The statements of a second look: the first one may remember things."""
+    assert client.get(url).status_code == 200
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(url).status_code == 200
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def faults(page: str, one: list[str], many: list[str], baseline: int | None) -> list[str]:
+    """What is wrong with a page's counts; the statements that came with the rows are named."""
+    found = [f"{page}: {len(one)} queries for one row, {len(many)} for many"] if len(one) != len(many) else []
+    found += [f"  {statement[:400]}" for statement in _more(one, many)] if found else []
+    if baseline is None or len(one) > baseline:
+        found.append(f"{page}: {len(one)} queries, query_counts.json says {baseline}")
+    return found
+
+
+def _more(one: list[str], many: list[str]) -> list[str]:
+    """A few of the statements whose beginning the short list has less often."""
+    known = Counter(statement[:120] for statement in one)
+    known.subtract(statement[:120] for statement in many)
+    return [statement for statement in many if known[statement[:120]] < 0][:3]
+
+
+@pytest.fixture
+def measure(
+    platform: Platform, admin: User, client_for: Callable[..., Client], actor_for: Callable[..., Actor]
+) -> Measure:
+    """The statements of a page at one row and at many."""
+    client, by = client_for(admin), actor_for(admin)
+
+    def statements(page: str, rows: int = MANY) -> tuple[list[str], list[str]]:
+        at = clock.now()
+        one = queries(client, PAGES[page](platform, by, at, 1))
+        other = _other_platform(platform, admin)
+        return one, queries(client, PAGES[page](other, by, at, rows))
+
+    return statements
+
+
+def _other_platform(platform: Platform, admin: User) -> Platform:
+    """Another platform of the same person, so that the second fill meets no unique key of the first."""
+    from tests.factories.platforms import MembershipFactory, platform_with_policy
+
+    other = platform_with_policy(key=f"{platform.key}-many", name="Many")
+    MembershipFactory.create(platform=other, user=admin, role="admin")
+    return other
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_page_asks_as_agreed(page: str, measure: Measure) -> None:
+    one, many = measure(page)
+    found = faults(page, one, many, BASELINE.get(page))
+    assert not found, "\n".join(found)
+
+
+def test_a_query_for_each_row_is_refused(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: the list of incidents asks once more for each row."""
+    from incidents import selectors
+
+    whole: Any = selectors.clock_scores
+
+    def one_by_one(pks: list[int]) -> Any:
+        for pk in pks:
+            Incident.objects.filter(pk=pk).first()
+        return whole(pks)
+
+    monkeypatch.setattr(selectors, "clock_scores", one_by_one)
+    one, many = measure("incidents", 10)
+    assert any(line.startswith("incidents: ") for line in faults("incidents", one, many, BASELINE["incidents"]))
+    assert len(many) >= len(one) + 10
