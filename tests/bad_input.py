@@ -1,6 +1,7 @@
 """The hand list of TRUST (T6): what a hostile or broken client sends."""
 
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import quote_from_bytes
 
 from django.http import HttpResponse
@@ -47,7 +48,5 @@ def post_form(client: Client, url: str, fields: Mapping[str, str], **headers: st
         f"{name}={quote_from_bytes(value.encode('utf-8', 'surrogatepass'))}" for name, value in fields.items()
     )
     client.raise_request_exception = False
-    answer: HttpResponse = client.post(
-        url, body, content_type="application/x-www-form-urlencoded", headers=headers or None
-    )
-    return answer
+    answer = client.post(url, body, content_type="application/x-www-form-urlencoded", headers=headers or None)
+    return cast("HttpResponse", answer)

@@ -17,6 +17,7 @@ from opsportal.accounts.models import Invitation, User, UserSession
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
+from opsportal.core.models import IdempotencyKey
 from opsportal.platforms.models import Membership, Platform
 from opsportal.platforms.services.invitations import InvitationError, invitation_accept, invitation_create
 from tests.factories.accounts import PASSWORD
@@ -171,6 +172,40 @@ def test_invited_person_comes_in_with_the_promised_role_once(
         invitation_accept(at=real_now(), invitation=invitation, name="X", password=PASSWORD)
 
 
+def test_an_invitation_is_worth_what_its_inviter_still_may(
+    platform: Platform, admin: User, portal_admin: User, actor_for: Actors
+) -> None:
+    now = real_now()
+    invitation, _ = invitation_create(
+        by=actor_for(admin), at=now, email="new@example.org", name="", roles={platform.pk: "operator"}
+    )
+    Membership.objects.filter(user=admin, platform=platform).update(role="viewer")
+    with pytest.raises(InvitationError, match="may not invite any more"):
+        invitation_accept(at=now, invitation=invitation, name="New", password=PASSWORD)
+    invitation.refresh_from_db()
+    assert invitation.accepted_at is None
+    chief, _ = invitation_create(
+        by=actor_for(portal_admin), at=now, email="chief@example.org", name="", roles={}, is_portal_admin=True
+    )
+    User.objects.filter(pk=portal_admin.pk).update(is_portal_admin=False)
+    chief.refresh_from_db()
+    with pytest.raises(InvitationError, match="may not invite any more"):
+        invitation_accept(at=now, invitation=chief, name="Chief", password=PASSWORD)
+
+
+def test_a_repeated_invitation_is_not_shown_its_link_again(
+    platform: Platform, admin: User, client_for: Clients
+) -> None:
+    client, url = client_for(admin), reverse("platforms:person-invite")
+    posted = {"email": "new@example.org", f"role_{platform.pk}": "operator", "idempotency_key": "k1"}
+    assert "/join/" in client.post(url, posted).content.decode()
+    again = client.post(url, posted)
+    assert again.status_code == 200
+    assert "/join/" not in again.content.decode()
+    assert Invitation.objects.count() == 1
+    assert b"/join/" not in bytes(IdempotencyKey.objects.get().body)
+
+
 def test_invitation_gives_no_more_than_the_inviter_may(
     platform: Platform, other_platform: Platform, admin: User, actor_for: Actors
 ) -> None:
@@ -317,10 +352,10 @@ def test_page_costs_three_queries_for_who_asks(
 
     request = RequestFactory().get("/")
     request.COOKIES["sessionid"] = str(key)
-    handler = SessionMiddleware(AuthenticationMiddleware(ActorMiddleware(page)))  # type: ignore[arg-type]
+    handler = SessionMiddleware(AuthenticationMiddleware(ActorMiddleware(page)))
     with django_assert_max_num_queries(3):  # type: ignore[attr-defined]
-        answer = handler(request)
-    assert answer.content == b"Viewer"  # type: ignore[attr-defined]
+        answer = cast("HttpResponse", handler(request))
+    assert answer.content == b"Viewer"
 
 
 @override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1)

@@ -117,5 +117,5 @@ for _slug in KINDS:
     route(f"platforms-api:{_slug}-list", _key)
     route(
         f"platforms-api:{_slug}-detail",
-        lambda case, slug=_slug: {**_key(case), "pk": _a_row(case.platform, slug).pk},  # type: ignore[misc]
+        lambda case, slug=_slug: {**_key(case), "pk": _a_row(case.platform, slug).pk},
     )
