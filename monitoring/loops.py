@@ -3,43 +3,56 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import F, Max, Min
+
 from monitoring import store
-from monitoring.models import AwsAccount, MetricSource, PollCoverage, PollRun, Series
-from monitoring.models.sources import CRITICAL_POLL_SECONDS
-from monitoring.services.alarms import blind_alarm_put
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, MetricSource, PollCoverage, PollRun, Series
+from monitoring.services.alarms import BLIND_KEY, alarm_transition, blind_alarm_put
 from opsportal.core.clock import rate
+from opsportal.platforms.models import Platform
 from opsportal.schedule.loops import loop
 
-BLIND_AFTER: Final = timedelta(seconds=3 * CRITICAL_POLL_SECONDS)
+BLIND_AFTER_POLLS: Final = 3
 SLACK: Final = timedelta(seconds=60)  # of real time, when the business clock runs faster
 RUNS_KEPT: Final = timedelta(days=40)
 COVERAGE_KEPT: Final = timedelta(days=455)
 
 
-def blind_accounts(now: datetime) -> dict[int, str]:
-    """Accounts of which nothing was read lately, with the reason: no poll at all, or what AWS answered."""
+def blind_platforms(now: datetime) -> dict[int, str]:
+    """Platforms of which an account's region was not read lately, with the reason: no poll, or what AWS answered.
+
+    What was never read counts from the day its account was connected.
+    """
+    read = Series.objects.filter(enabled=True, account__enabled=True, account__regions__contains=[F("region")])
+    regions = read.values_list("platform_id", "account_id", "region", "account__created_at").order_by(
+        "platform_id", "account_id", "region"
+    )
     blind: dict[int, str] = {}
-    since = now - BLIND_AFTER - SLACK * (rate() - 1)
-    for account in AwsAccount.objects.filter(enabled=True):
-        polled = Series.objects.filter(account=account, enabled=True)
-        newest = polled.filter(watermark__isnull=False).order_by("-watermark").first()
-        if newest is None or newest.watermark is None or newest.watermark >= since:
+    for platform_id, account_id, region, connected_at, newest, every in regions.annotate(
+        Max("watermark"), Min("poll_every")
+    ):
+        since = now - BLIND_AFTER_POLLS * timedelta(seconds=every) - SLACK * (rate() - 1)
+        if (newest or connected_at) >= since:
             continue
-        last = PollRun.objects.filter(account=account, kind="poll").order_by("-started_at", "-pk").first()
-        asked = last is not None and last.started_at >= since
-        blind[account.pk] = last.error if last and asked else "No poll has run: worker or broker is down."
+        last = PollRun.objects.filter(account_id=account_id, region=region, kind="poll").order_by("-started_at", "-pk")
+        asked = last.filter(started_at__gte=since).first()
+        blind[platform_id] = asked.error if asked else "No poll has run: worker or broker is down."
     return blind
 
 
 @loop(name="monitoring.blind", every=15.0, limit=20.0)
 def watch_eyes(now: datetime) -> int:
     """One alarm per platform when monitoring itself sees nothing, and its end."""
-    blind, changed = blind_accounts(now), 0
-    for source in MetricSource.objects.filter(account__enabled=True).select_related("platform").order_by("pk"):
-        reason = blind.get(source.account_id, "")
-        is_blind = source.account_id in blind
-        event = blind_alarm_put(platform=source.platform, is_blind=is_blind, at=now, reason=reason[:400])
+    blind, changed = blind_platforms(now), 0
+    watched = MetricSource.objects.filter(account__enabled=True).values("platform_id")
+    for platform in Platform.objects.filter(pk__in=watched).order_by("pk"):
+        reason = blind.get(platform.pk, "")
+        event = blind_alarm_put(platform=platform, is_blind=platform.pk in blind, at=now, reason=reason[:400])
         changed += event is not None
+    unwatched = Alarm.objects.filter(origin=AlarmOrigin.PORTAL, key=BLIND_KEY).exclude(platform__in=watched)
+    for alarm in unwatched.exclude(state=AlarmState.UNKNOWN).order_by("pk"):
+        reason = "No AWS account is connected."
+        alarm_transition(alarm=alarm, to_state=AlarmState.UNKNOWN, at=now, recorded_at=now, reason=reason)
     return changed
 
 

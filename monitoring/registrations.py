@@ -32,7 +32,7 @@ def _aws_probe() -> Probe:
     newest = read.first()
     if newest is None:
         return Probe(name="aws", state="stale", at=None, text="Nothing was read from AWS yet.")
-    blind = loops.blind_accounts(now())
+    blind = loops.blind_platforms(now())
     if blind:
         return Probe(
             name="aws", state="down", at=newest.watermark, text=next(iter(blind.values())) or "AWS is not read."

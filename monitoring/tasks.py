@@ -15,8 +15,8 @@ from opsportal.schedule.tasks import PermanentTaskError, scheduled_task
 
 def _account(claim: RunClaim) -> AwsAccount:
     account = AwsAccount.objects.filter(pk=claim.args["account_id"], enabled=True).first()
-    if account is None:
-        raise PermanentTaskError("The AWS account is not connected any more.")
+    if account is None or claim.args["region"] not in account.regions:
+        raise PermanentTaskError("The AWS account or its region is not connected any more.")
     return account
 
 

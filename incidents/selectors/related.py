@@ -49,7 +49,7 @@ def changes_nearby(incident: Incident) -> list[Change]:
 
 def alarms_nearby(incident: Incident) -> list[Alarm]:
     """Alarms that fire now on the incident's service, or platform when it has none."""
-    rows = Alarm.objects.filter(platform_id=incident.platform_id, state=AlarmState.ALARM)
+    rows = Alarm.objects.judged().filter(platform_id=incident.platform_id, state=AlarmState.ALARM)
     if incident.service_id is not None:
         rows = rows.filter(Q(service_id=incident.service_id) | Q(service__isnull=True))
     return list(rows.select_related("severity").order_by("-since")[:20])

@@ -36,7 +36,7 @@ class AlarmListView(ApiView):
         responses=serializers.AlarmSerializer(many=True), parameters=[CURSOR, PLATFORM, OpenApiParameter("state", str)]
     )
     def get(self, request: Request) -> Response:
-        rows = _narrowed(Alarm.objects.visible_to(self.actor), request)
+        rows = _narrowed(Alarm.objects.visible_to(self.actor).judged(), request)
         state = request.query_params.get("state", "")
         if state in AlarmState.values:
             rows = rows.filter(state=state)

@@ -6,7 +6,7 @@ from typing import Final
 from monitoring.collector.ownership import Owners
 from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, ResourcePoll, RuleTerm
 from monitoring.services.accounts import aws_session
-from monitoring.services.alarms import alarm_transition
+from monitoring.services.alarms import alarm_transition, mirrored_forget
 from monitoring.services.binding import dimensions_hash
 from opsportal.aws.cloudwatch import Alarm as CloudWatchAlarm
 from opsportal.aws.cloudwatch import alarms
@@ -24,7 +24,7 @@ def mirror_alarms(*, account: AwsAccount, region: str, at: datetime) -> int:
         values = {"tried_at": at, "error": str(error)[:500], "permission": error.permission[:80]}
         ResourcePoll.objects.update_or_create(account=account, region=region, kind=KIND, defaults=values)
         return 0
-    owners, mirrored = Owners(account), 0
+    owners, seen = Owners(account), set[int]()
     twins = _rules_by_metric(account, region)
     for item in found:
         rule = twins.get((item.namespace, item.metric, dimensions_hash(item.dimensions)))
@@ -53,10 +53,11 @@ def mirror_alarms(*, account: AwsAccount, region: str, at: datetime) -> int:
             reason=item.state_reason[:500],
             data={"threshold": item.threshold, "metric": item.metric},
         )
-        mirrored += 1
+        seen.add(alarm.pk)
     values = {"tried_at": at, "fetched_at": at, "error": "", "permission": ""}
     ResourcePoll.objects.update_or_create(account=account, region=region, kind=KIND, defaults=values)
-    return mirrored
+    mirrored_forget(account=account, region=region, at=at, seen=seen, reason="CloudWatch does not have it any more.")
+    return len(seen)
 
 
 def _rules_by_metric(account: AwsAccount, region: str) -> dict[tuple[str, str, str], AlarmRule]:

@@ -66,5 +66,5 @@ def monitoring_fresh(context: CheckContext) -> Finding:
 
 
 def _firing(context: CheckContext) -> list[Alarm]:
-    rows = Alarm.objects.filter(platform_id=context.platform_id, state=AlarmState.ALARM, since__lte=context.at)
+    rows = Alarm.objects.judged().filter(platform_id=context.platform_id, state=AlarmState.ALARM, since__lte=context.at)
     return list(rows.order_by("since", "pk")[:100])

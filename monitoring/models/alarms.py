@@ -3,7 +3,7 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from monitoring.models.sources import AwsAccount, Series
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
@@ -108,7 +108,10 @@ class AlarmQuerySet(PlatformQuerySet):
         that CloudWatch does not have any more (the mirror empties their `fetched_at`).
         """
         read = RuleTerm.objects.filter(
-            rule_id=OuterRef("rule_id"), series__enabled=True, series__account__enabled=True
+            rule_id=OuterRef("rule_id"),
+            series__enabled=True,
+            series__account__enabled=True,
+            series__account__regions__contains=[F("series__region")],
         )
         return self.filter(
             Q(rule=None, account=None)

@@ -72,7 +72,7 @@ def alarm_rows(
     actor: Actor, *, at: datetime, platform_id: int | None = None, service_id: int | None = None, state: str = ""
 ) -> list[AlarmRow]:
     """Alarms the actor may see, firing first, then unknown, then the rest; at most 200."""
-    rows = Alarm.objects.visible_to(actor).filter(Q(rule=None) | Q(rule__enabled=True))
+    rows = Alarm.objects.visible_to(actor).judged()
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
     if service_id is not None:
@@ -103,7 +103,7 @@ def counted_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
         | Q(alarm_id=None, service_id=OuterRef("service_id"))
         | Q(alarm_id=None, service_id=None)
     )
-    rows = Alarm.objects.visible_to(actor).exclude(origin=AlarmOrigin.CLOUDWATCH)
+    rows = Alarm.objects.visible_to(actor).judged().exclude(origin=AlarmOrigin.CLOUDWATCH)
     counted: QuerySet[Alarm] = rows.annotate(is_silenced=Exists(held))
     return counted
 

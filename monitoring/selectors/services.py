@@ -62,7 +62,7 @@ def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) 
         services = services.filter(platform_id=platform_id)
     rows = {service.pk: ServiceRow(service) for service in services.order_by("platform__key", "key", "pk")[:200]}
     alarms: dict[int, list[str]] = defaultdict(list)
-    for alarm in Alarm.objects.filter(service__in=rows).select_related("rule", "severity"):
+    for alarm in Alarm.objects.judged().filter(service__in=rows).select_related("rule", "severity"):
         row = rows[alarm.service_id or 0]
         state = shown_state(alarm, at)
         alarms[row.service.pk].append(state)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from monitoring.models import AwsAccount, AwsPermission, Backfill, MetricSource, Series
-from monitoring.services.alarms import alarms_release
+from monitoring.services.alarms import alarms_release, mirrored_forget
 from monitoring.services.binding import series_bind
 from opsportal.audit.services import record
 from opsportal.aws import policy, sts
@@ -26,6 +26,8 @@ from opsportal.schedule.services import schedule_put, schedule_remove
 
 RECENT: Final = timedelta(hours=3)  # kept at one minute; older history comes at five
 RESOURCES_EVERY: Final = 300
+_HERE: Final = "{} is here already: change it on its own page."
+REGION_GONE: Final = "Its region is not read any more."
 
 
 class AwsAccountError(Exception):
@@ -75,17 +77,19 @@ def account_put(
     account, is_new = AwsAccount.objects.select_for_update().get_or_create(
         account_id=account_id, defaults=values | {"created_at": at}
     )
+    gone = set(account.regions) - set(regions)
     changed = [key for key, value in values.items() if getattr(account, key) != value]
     if changed and not is_new:
         if expected is None:
-            raise AwsAccountError(f"Account {account_id} is here already, as {account.name}: change it on its own page.")
+            raise AwsAccountError(_HERE.format(account))
         account.update_versioned(expected=expected, **{key: values[key] for key in changed})
         forget_clients()
     _unschedule(account, keep=account.regions)
-    gone = Series.objects.filter(account=account, enabled=True).exclude(region__in=account.regions)
-    if gone.update(enabled=False):
-        alarms_release(account=account, at=at, reason="Its region is not read any more.")
     _schedule(account, at)
+    for region in sorted(gone):
+        mirrored_forget(account=account, region=region, at=at, reason=REGION_GONE)
+    if gone:
+        alarms_release(account=account, at=at, reason=REGION_GONE)
     if is_new or changed:
         record(
             by=by,
@@ -97,6 +101,24 @@ def account_put(
             data={"account": account_id, "changed": changed, "regions": list(regions)},
         )
     return account
+
+
+def account_connect(
+    *, by: Actor, at: datetime, account_id: str, name: str, role_arn: str, external_id: str, regions: Sequence[str]
+) -> AwsAccount:
+    """Connect an account that is not here yet. Raises AwsAccountError."""
+    known = AwsAccount.objects.filter(account_id=account_id).first()
+    if known is not None:
+        raise AwsAccountError(_HERE.format(known))
+    return account_put(
+        by=by,
+        at=at,
+        account_id=account_id,
+        name=name,
+        role_arn=role_arn,
+        external_id=external_id,
+        regions=regions,
+    )
 
 
 @transaction.atomic
@@ -192,7 +214,7 @@ def source_put(*, by: Actor, at: datetime, platform: Platform, account: AwsAccou
 
 
 def account_check(*, by: Actor, at: datetime, account: AwsAccount) -> list[AwsPermission]:
-    """Make every read call once as the role and keep what came of it, within 15 s. Talks to AWS outside transactions."""
+    """Make every read call once as the role and keep what came of it, within 15 s. Outside any transaction."""
     session, identity = aws_session(account), ""
     results = policy.check_permissions(session, at=at)
     if any(row.operation == "sts:GetCallerIdentity" and row.verdict == "allowed" for row in results):

@@ -1,6 +1,6 @@
 """Alarm events: the one place that changes an alarm's state."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -78,12 +78,22 @@ def alarms_release(
     if platform is not None:
         rows = rows.filter(platform=platform)
     if account is not None:
-        rows = rows.filter(platform__in=MetricSource.objects.filter(account=account).values("platform_id"))
+        carried = MetricSource.objects.filter(account=account).values("platform_id")
+        rows = rows.filter(Q(account=account) | Q(platform__in=carried))
     moved = 0
     for alarm in rows.order_by("pk"):
         event = alarm_transition(alarm=alarm, to_state=AlarmState.UNKNOWN, at=at, recorded_at=at, reason=reason)
         moved += event is not None
     return moved
+
+
+def mirrored_forget(*, account: AwsAccount, region: str, at: datetime, reason: str, seen: Collection[int] = ()) -> int:
+    """Let go of the CloudWatch alarms of a region that are not among those `seen`. How many moved."""
+    mirrored = Alarm.objects.filter(origin=AlarmOrigin.CLOUDWATCH, account=account, fetched_at__isnull=False)
+    mirrored = mirrored.filter(key__contains=f":cloudwatch:{region}:").exclude(pk__in=seen)
+    if not mirrored.update(fetched_at=None):
+        return 0
+    return alarms_release(account=account, at=at, reason=reason)
 
 
 def blind_alarm_put(*, platform: Platform, is_blind: bool, at: datetime, reason: str) -> AlarmTransition | None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models, transaction
 
 from monitoring.models import AlarmRule, ServiceMetric, Slo, SloVersion, TargetDatabase
+from monitoring.services.alarms import alarms_release
 from monitoring.slo.indicator import rule_terms, slo_terms
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
@@ -15,6 +16,7 @@ from opsportal.core.models import VersionedModel
 from opsportal.platforms.models import Platform, Service
 
 VERSION_FIELDS = ("objective", "window_days", "indicator")
+SWITCHED_OFF = "Its rule was switched off."
 
 
 def _put(
@@ -78,6 +80,8 @@ def alarm_rule_put(*, by: Actor, at: datetime, platform: Platform, key: str, val
     )
     assert isinstance(row, AlarmRule)
     threshold_of(row)
+    if not row.enabled:
+        alarms_release(platform=platform, at=at, reason=SWITCHED_OFF)
     return row
 
 
@@ -144,6 +148,8 @@ def policy_remove(*, by: Actor, at: datetime, row: VersionedModel) -> None:
     assert isinstance(row, AlarmRule | Slo)
     with transaction.atomic():
         row.update_versioned(expected=row.version, enabled=False)
+        if isinstance(row, AlarmRule):
+            alarms_release(platform=row.platform, at=at, reason=SWITCHED_OFF)
         record(
             by=by,
             at=at,

@@ -12,7 +12,9 @@ from monitoring.forms import AwsAccountEditForm, AwsAccountForm, AwsSourceForm
 from monitoring.models import AwsAccount
 from monitoring.selectors.polls import backfill_share
 from monitoring.services.accounts import (
+    AwsAccountError,
     account_check,
+    account_connect,
     account_disconnect,
     account_put,
     backfill_start,
@@ -93,10 +95,14 @@ def aws_connect(request: AuthorizedRequest) -> HttpResponse:
     if not form.is_valid():
         return render_page(request, "monitoring/aws_account.html", _context(form, None), status=422)
     data, at = form.cleaned_data, now()
-    account = account_put(
-        by=request.actor, at=at, account_id=data["account_id"], name=data["name"], role_arn=data["role_arn"],
-        external_id=data["external_id"], regions=data["regions"],
-    )  # fmt: skip
+    try:
+        account = account_connect(
+            by=request.actor, at=at, account_id=data["account_id"], name=data["name"], role_arn=data["role_arn"],
+            external_id=data["external_id"], regions=data["regions"],
+        )  # fmt: skip
+    except AwsAccountError as error:
+        form.add_error("role_arn", str(error))
+        return render_page(request, "monitoring/aws_account.html", _context(form, None), status=422)
     cost_cap_set(by=request.actor, at=at, account=account, usd=data["cost_cap_usd"])
     account_check(by=request.actor, at=at, account=account)
     messages.success(request, "Connected. Say below which platforms live in it.")

@@ -38,7 +38,8 @@ def overview(request: AuthorizedRequest) -> HttpResponse:
         "history": poll_reads.backfill_progress(),
         "at": at,
     }
-    return render_page(request, "monitoring/overview.html", context, fragment=request.GET.get("part") and "grid")
+    part = "grid" if request.GET.get("part") else None
+    return render_page(request, "monitoring/overview.html", context, fragment=part)
 
 
 @require_action("monitoring.service_view")

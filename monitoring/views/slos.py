@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
 from monitoring.drawings import drawings
-from monitoring.models import Slo, SloBucket
+from monitoring.models import Slo, SloBucket, SloTerm
 from monitoring.ranges import range_of
 from monitoring.selectors.slo_detail import slo_detail
 from monitoring.selectors.slo_report import Period, rolling, slo_rows, slos_of, versions_at
@@ -25,7 +25,8 @@ def slos(request: AuthorizedRequest) -> HttpResponse:
     """What is promised, what it counts, and how it stands."""
     chosen = selected_platform(request)
     found = slos_of(request.actor, platform_id=chosen.pk if chosen else None)
-    context = {"rows": slo_rows(found, rolling(now())), "unbound": [slo for slo in found if not slo.terms.exists()]}
+    bound = set(SloTerm.objects.filter(slo__in=found).values_list("slo_id", flat=True))
+    context = {"rows": slo_rows(found, rolling(now())), "unbound": [slo for slo in found if slo.pk not in bound]}
     return render_page(request, "monitoring/slo_list.html", context)
 
 

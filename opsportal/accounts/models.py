@@ -48,8 +48,9 @@ class User(VersionedModel, AbstractBaseUser, PermissionsMixin):
     density = models.CharField(max_length=12, choices=Density, default=Density.COMPACT)
     shortcuts_enabled = models.BooleanField(default=True)
     last_today_at = models.DateTimeField(
-        null=True, help_text="When Today was last left: 'changed since my last visit'."
+        null=True, help_text="When Today was last looked at: half an hour later a new visit begins."
     )
+    today_since = models.DateTimeField(null=True, help_text="When the visit before this one ended.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()

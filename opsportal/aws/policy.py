@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -66,6 +67,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("rds", "DescribeEvents", "rds:DescribeEvents", "failovers, backups and restarts of databases"),
     Operation("sts", "GetCallerIdentity", "sts:GetCallerIdentity", "proof of the role and its account"),
 )
+CHECK_SECONDS: Final = 10.0
+_HASTY_READ_SECONDS: Final = 3
+_CALLS_AT_ONCE: Final = 6
 # AWS answers this one to everybody, so a policy need not name it; the portal's own identity assumes the role.
 UNLISTED_ACTIONS: Final = frozenset({"sts:GetCallerIdentity"})
 
@@ -97,14 +101,31 @@ def trust_policy_json(*, portal_principal: str, external_id: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
 
 
-def check_permissions(account: AwsAccount, *, at: datetime) -> list[PermissionResult]:
-    """Make each call once, with the smallest question, in the account's first region.
+def check_permissions(account: AwsAccount, *, at: datetime, seconds: float = CHECK_SECONDS) -> list[PermissionResult]:
+    """Make each call once, with the smallest question, in the account's first region, within `seconds`.
 
     An answer that the thing asked about does not exist proves the right to ask. A call that is
-    throttled or unanswered proves nothing: could_not_check, never allowed.
+    throttled, unanswered or not made in time proves nothing: could_not_check, never allowed.
     """
-    region = account.regions[0]
-    return [_check(account, region, operation, _QUESTIONS[operation.action], at) for operation in OPERATIONS]
+    hasty, region = hurried(account), account.regions[0]
+    pool = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="permissions")
+    asked = {
+        operation: pool.submit(_check, hasty, region, operation, _QUESTIONS[operation.action], at)
+        for operation in OPERATIONS
+    }
+    done, _ = wait(asked.values(), timeout=seconds)
+    # A person waits for the page: what is still under way ends by its own time-out, unheard.
+    pool.shutdown(wait=False, cancel_futures=True)
+    late = f"no answer within {seconds:g} s"
+    return [
+        future.result() if future in done else PermissionResult(operation.action, "could_not_check", late)
+        for operation, future in asked.items()
+    ]
+
+
+def hurried(account: AwsAccount) -> AwsAccount:
+    """The account asked once and briefly, for calls that a person waits for."""
+    return replace(account, attempts=1, read_seconds=_HASTY_READ_SECONDS)
 
 
 def _check(

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _SESSION_NAME: Final = "opsportal"
 _CONNECT_SECONDS: Final = 2
-_READ_SECONDS: Final = 20
 # A simulated AWS gets these words instead of keys, so that a real key never leaves for it.
 _SIMULATED_KEY: Final = "simulated"
 
@@ -37,7 +36,7 @@ class AwsAccount:
     """Where to ask and as whom. No secret key is ever part of it.
 
     `endpoint_url` is set for the simulated AWS only. `attempts` counts every try of one request,
-    the first included.
+    the first included; `read_seconds` is how long one try waits for its answer.
     """
 
     account_id: str
@@ -46,6 +45,7 @@ class AwsAccount:
     external_id: str | None = None
     endpoint_url: str | None = None
     attempts: int = 3
+    read_seconds: int = 20
 
 
 _clients: dict[tuple[int, AwsAccount, str, str], Any] = {}
@@ -88,7 +88,7 @@ def client(account: AwsAccount, service: str, region: str) -> Any:
 def _config(account: AwsAccount) -> Config:
     return Config(
         connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
+        read_timeout=account.read_seconds,
         retries={
             "mode": "adaptive" if account.attempts > 1 else "standard",
             "total_max_attempts": account.attempts,

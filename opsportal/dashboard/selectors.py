@@ -84,7 +84,7 @@ def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
     return Due(
         checklists=due_checklist_runs(actor, at, platform_id),
         windows=coming_windows(actor, at, platform_id),
-        plans=plans_awaiting(actor, at),
+        plans=plans_awaiting(actor, at, platform_id),
         owed=owed(actor, today=at.date(), platform_id=platform_id, limit=ROWS),
     )
 

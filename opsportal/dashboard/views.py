@@ -15,6 +15,7 @@ from opsportal.dashboard.selectors import changed_column, due_column, now_column
 PAGE: Final = "dashboard/today.html"
 PARTS: Final = ("now", "due", "changed")
 VISIT_ENDS_AFTER: Final = timedelta(minutes=30)
+NOTED_EVERY: Final = timedelta(minutes=1)
 
 
 @require_action("dashboard.today_view")
@@ -24,7 +25,10 @@ def today(request: AuthorizedRequest) -> HttpResponse:
     platform_id = platform.pk if platform else None
     part = request.GET.get("part", "")
     wanted = (part,) if part in PARTS and wants_fragment(request) else PARTS
-    since = _last_visit(cast("User", request.user), at)
+    user = cast("User", request.user)
+    if wanted == PARTS:
+        _visit(user, at)
+    since = user.today_since or at - timedelta(days=1)
     context: dict[str, object] = {"at": at, "since": since, "week": at.isocalendar().week}
     if "now" in wanted:
         context["now"] = now_column(request.actor, at, platform_id)
@@ -35,9 +39,12 @@ def today(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, PAGE, context, fragment=part if part in PARTS else None)
 
 
-def _last_visit(user: User, at: datetime) -> datetime:
-    """When the visit before this one ended; a visit goes on while Today is looked at every half hour."""
+def _visit(user: User, at: datetime) -> None:
+    """Go on with the visit, or after half an hour away begin a new one; a page left open is not a look at it."""
     seen = user.last_today_at
     if seen is None or at - seen > VISIT_ENDS_AFTER:
-        User.objects.filter(pk=user.pk).update(last_today_at=at)
-    return seen or at - timedelta(days=1)
+        user.today_since = seen
+    elif at - seen < NOTED_EVERY:
+        return
+    user.last_today_at = at
+    User.objects.filter(pk=user.pk).update(last_today_at=at, today_since=user.today_since)

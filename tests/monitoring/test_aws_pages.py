@@ -55,6 +55,9 @@ def test_connect_check_give_a_platform_and_disconnect(
     page = client.get(reverse("monitoring:aws-account", args=[account.pk])).content.decode()
     assert "18 allowed" in page
     assert client.post(reverse("monitoring:aws-check", args=[account.pk])).status_code == 303
+    again = client.post(reverse("monitoring:aws-connect"), data | {"external_id": "another", "cost_cap_usd": "1"})
+    assert (again.status_code, "is here already" in again.content.decode()) == (422, True)
+    assert AwsAccount.objects.get().external_id == "opsportal-demo"
     source = reverse("monitoring:aws-source", args=[account.pk])
     assert client.post(source, {"platform": platform.pk, "region": "us-east-1"}).status_code == 303
     assert platform.metric_sources.get().account == account

@@ -4,11 +4,12 @@ from typing import Any
 import pytest
 from django.db.models import Count
 
+from monitoring.collector import mirror
 from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
 from monitoring.collector.resources import poll_resources
-from monitoring.loops import keep_partitions, watch_eyes
+from monitoring.loops import blind_platforms, keep_partitions, watch_eyes
 from monitoring.models import (
     Alarm,
     AlarmTransition,
@@ -22,7 +23,15 @@ from monitoring.models import (
     Series,
     SloBucket,
 )
-from monitoring.services.accounts import account_check, account_put, backfill_start, source_put
+from monitoring.services.accounts import (
+    AwsAccountError,
+    account_check,
+    account_disconnect,
+    account_put,
+    backfill_start,
+    source_put,
+)
+from monitoring.services.alarms import alarm_transition
 from monitoring.store import floor_to
 from opsportal.core.clock import now
 from opsportal.local.aws.faults import Fault
@@ -125,6 +134,60 @@ def test_when_nothing_can_be_read_one_alarm_says_so(account: AwsAccount, platfor
     assert (blind.state, blind.reason) == ("alarm", "No poll has run: worker or broker is down.")
     poll(account=account, region=REGION, period=60, at=at + 12 * MINUTE)
     assert watch_eyes(at + 12 * MINUTE) == 1
+
+
+def test_an_account_that_was_never_read_is_blind_too(account: AwsAccount, platform: Platform) -> None:
+    later = account.created_at + 10 * MINUTE
+    assert watch_eyes(account.created_at + MINUTE) == 0
+    assert watch_eyes(later) == 1
+    account_disconnect(by=BY, at=later, account=account, expected=account.version)
+    watch_eyes(later + MINUTE)
+    assert Alarm.objects.get(platform=platform, origin="portal").state == "unknown"
+
+
+def test_a_fresh_region_does_not_hide_one_that_is_not_read(account: AwsAccount, platform: Platform) -> None:
+    at = now()
+    AwsAccount.objects.filter(pk=account.pk).update(regions=[REGION, "eu-west-1"])
+    far = term("CPUUtilization", namespace="AWS/RDS", dimensions={"DBClusterIdentifier": "far"}, region="eu-west-1")
+    rule_of(platform, at=at, key="far", indicator={"value": far})
+    source_put(by=BY, at=at, platform=platform, account=account)
+    poll(account=account, region=REGION, period=60, at=at + 10 * MINUTE)
+    assert list(blind_platforms(at + 10 * MINUTE)) == [platform.pk]
+
+
+def test_a_region_left_out_is_not_polled_any_more_and_its_alarms_are_let_go(
+    account: AwsAccount, platform: Platform
+) -> None:
+    at = now()
+    poll(account=account, region=REGION, period=60, at=at)
+    mirror_alarms(account=account, region=REGION, at=at)
+    alarm = Alarm.objects.get(origin="rule")
+    alarm_transition(alarm=alarm, to_state="alarm", at=at, recorded_at=at)
+    assert Alarm.objects.judged().filter(pk=alarm.pk).exists()
+    values = {"name": account.name, "role_arn": ROLE, "external_id": account.external_id, "regions": ["eu-west-1"]}
+    with pytest.raises(AwsAccountError):
+        account_put(by=BY, at=at, account_id=account.account_id, **values)
+    account.refresh_from_db()
+    moved = account_put(by=BY, at=at, account_id=account.account_id, expected=account.version, **values)
+    regions = {row.args["region"] for row in Schedule.objects.filter(args__account_id=account.pk)}
+    assert regions == {"eu-west-1"}
+    assert not Alarm.objects.judged().exclude(origin="portal").exists()
+    assert not Alarm.objects.exclude(state="unknown").exists()
+    account_disconnect(by=BY, at=at, account=moved, expected=moved.version)
+    assert not Schedule.objects.filter(args__account_id=account.pk).exists()
+
+
+def test_an_alarm_that_cloudwatch_lost_is_let_go(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = now()
+    count = mirror_alarms(account=account, region=REGION, at=at)
+    twin = Alarm.objects.get(origin="cloudwatch", name="Database-High-Connections")
+    alarm_transition(alarm=twin, to_state="alarm", at=at, recorded_at=at)
+    whole = mirror.alarms
+    monkeypatch.setattr(mirror, "alarms", lambda *asked: [row for row in whole(*asked) if row.arn != twin.key])
+    assert mirror_alarms(account=account, region=REGION, at=at + MINUTE) == count - 1
+    twin.refresh_from_db()
+    assert (twin.state, twin.fetched_at) == ("unknown", None)
+    assert Alarm.objects.judged().filter(origin="cloudwatch").count() == count - 1
 
 
 def test_at_the_cost_cap_only_critical_series_are_read(account: AwsAccount) -> None:
