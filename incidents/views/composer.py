@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.forms import ComposerForm
-from incidents.models import Incident
+from incidents.models import Incident, TimelineEntry
 from incidents.services.composer import action_of, composer_run, role_action, role_and_person
 from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -47,10 +47,14 @@ def composer_context(
 
 def corrects(request: AuthorizedRequest, incident: Incident) -> int | str:
     """Whose lines this person may correct: "all", the own ones (the user's id), or none (0)."""
-    actor = request.actor
-    if incident.commander_id == actor.user_id or actor.has_role(incident.platform_id, "commander"):
+
+    def may(author_id: int | None) -> bool:
+        line = TimelineEntry(incident=incident, author_id=author_id)
+        return allows(request.actor, "incidents.entry_correct", line)
+
+    if may(None):
         return "all"
-    return actor.user_id or 0 if actor.has_role(incident.platform_id, "operator", "admin") else 0
+    return request.actor.user_id or 0 if may(request.actor.user_id) else 0
 
 
 @require_action("incidents.entry_log", methods=WRITE)

@@ -53,9 +53,9 @@ def steps(incident: Incident) -> list[dict[str, str]]:
     return shown
 
 
-def head_context(request: AuthorizedRequest, incident: Incident, now: datetime) -> dict[str, Any]:
-    """Header, stepper and clocks."""
-    may = {
+def rights(request: AuthorizedRequest, incident: Incident) -> dict[str, bool]:
+    """What this person may do to the incident, by the act's name."""
+    return {
         name: allows(request.actor, f"incidents.{name}", incident)
         for name in (
             "incident_acknowledge",
@@ -75,6 +75,10 @@ def head_context(request: AuthorizedRequest, incident: Incident, now: datetime) 
             "review_draft",
         )
     }
+
+
+def head_context(request: AuthorizedRequest, incident: Incident, now: datetime) -> dict[str, Any]:
+    """Header, stepper and clocks."""
     return {
         "incident": incident,
         "now": now,
@@ -82,7 +86,7 @@ def head_context(request: AuthorizedRequest, incident: Incident, now: datetime) 
         "clocks": selectors.clock_views(incident, now),
         "roles": selectors.role_holders(incident),
         "next_stages": [StageChoice(stage) for stage in ORDER if stage in STEPS[Stage(incident.stage)]],
-        "may": may,
+        "may": rights(request, incident),
         # `review` is joined by the selector: no query here.
         "has_review": hasattr(incident, "review"),
     }

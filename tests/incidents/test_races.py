@@ -4,10 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Event
+from time import sleep
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from incidents.errors import CommandTakenError, IncidentError
 from incidents.loops import claim_alarms, fire_clocks
@@ -132,6 +133,27 @@ def test_a_clock_fires_once_for_three_dispatchers(platform: Platform, at: dateti
     assert sum(result for result in results if isinstance(result, int)) == 5
     assert TimelineEntry.objects.filter(kind="clock").count() == 5
     assert IncidentClock.objects.filter(kind="acknowledge", fired_at=late).count() == 5
+
+
+def test_acknowledging_while_its_clock_fires_is_nobodys_conflict(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    incident, late = declare(platform, by=SYSTEM, at=at), at + timedelta(minutes=16)
+    by, fired = actor_for(operator), Event()
+
+    def dispatch() -> None:
+        with transaction.atomic():
+            fire_clocks(late)
+            fired.set()
+            sleep(0.5)  # the acknowledgement waits for this commit
+
+    def acknowledge() -> str:
+        assert fired.wait(20)
+        return str(incident_acknowledge(by=by, at=late, incident=incident, expected=incident.version).state)
+
+    assert at_once(dispatch, acknowledge) == [None, "open"]
+    clock = IncidentClock.objects.get(incident=incident, kind="acknowledge")
+    assert (clock.outcome, clock.fired_at, clock.stopped_at) == ("missed", late, late)
 
 
 def test_eight_writers_of_one_section_lose_nothing(
