@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from io import StringIO
+from typing import cast
 
 import pytest
 from allauth.mfa.models import Authenticator
