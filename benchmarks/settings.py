@@ -1,0 +1,11 @@
+"""The portal's own settings with the limits' routes beside its own."""
+
+from opsportal.settings import *  # noqa: F403 - these are those settings
+
+ROOT_URLCONF = "benchmarks.urls"
+ROUTE_ACTIONS = {
+    **ROUTE_ACTIONS,  # noqa: F405 - from the line above
+    "limit-session": "dashboard.today_view",
+    "limit-select": "dashboard.today_view",
+    "limit-naive": "incidents.incident_view",
+}

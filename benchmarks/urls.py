@@ -1,0 +1,16 @@
+"""The portal and its limits."""
+
+from django.urls import include, path
+
+from benchmarks import naive
+
+urlpatterns = [
+    path("limits/naive/", naive.page, name="limit-naive"),
+    path("limits/session/", naive.session_only, name="limit-session"),
+    path("limits/select/", naive.one_select, name="limit-select"),
+    path("", include("opsportal.urls")),
+]
+handler400 = "opsportal.core.views.errors.bad_request"
+handler403 = "opsportal.core.views.errors.permission_denied"
+handler404 = "opsportal.core.views.errors.not_found"
+handler500 = "opsportal.core.views.errors.server_error"
