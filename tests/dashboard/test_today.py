@@ -45,14 +45,20 @@ def test_an_empty_day_says_so_in_every_block(client_for: ClientFor, viewer: User
     assert "No note has been signed yet" in page
 
 
-def test_every_block_shows_its_row(client_for: ClientFor, viewer: User, platform: Platform) -> None:
+def test_every_block_shows_its_row(
+    client_for: ClientFor, commander: User, viewer: User, platform: Platform, other_platform: Platform
+) -> None:
     everything(platform, at=clock.now())
-    page = _today(client_for(viewer))
+    page = _today(client_for(commander))
     for words in (
         "Checkout fails", "Alarm db", "Alarm unseen", "Morning", "Sunday window", "ANALYZE two tables",
         "Backups are fresh", "Watch the batch.", "web 2.4.1", "Cache emptied.",
     ):  # fmt: skip
         assert words in page, words
+    # A plan waits for those who may decide on it, and for the platform they look at.
+    assert "ANALYZE two tables" not in _today(client_for(viewer))
+    MembershipFactory(platform=other_platform, user=commander, role="commander")
+    assert "ANALYZE two tables" not in _today(client_for(commander), platform=other_platform.key)
 
 
 def test_a_stranger_sees_nothing_of_it(client_for: ClientFor, stranger: User, platform: Platform) -> None:
@@ -193,7 +199,19 @@ def test_a_visit_lasts_half_an_hour(client_for: ClientFor, viewer: User) -> None
     assert first is not None
     _today(client)
     viewer.refresh_from_db()
-    assert viewer.last_today_at == first
+    assert (viewer.last_today_at, viewer.today_since) == (first, None)
+
+
+def test_what_changed_since_the_last_visit_stays_through_the_visit(
+    client_for: ClientFor, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, evening = client_for(viewer), clock.now()
+    for hours, headers in ((0, {}), (14, HTMX), (14, {}), (14.3, {}), (14.7, {}), (15, {})):
+        monkeypatch.setattr(clock, "now", lambda hours=hours: evening + timedelta(hours=hours))
+        assert client.get(reverse("dashboard:today"), {"part": "now"}, headers=headers).status_code == 200
+    viewer.refresh_from_db()
+    assert viewer.today_since == evening
+    assert viewer.last_today_at == evening + timedelta(hours=15)
 
 
 def test_a_check_has_words_even_when_nobody_wrote_any() -> None:
