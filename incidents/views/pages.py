@@ -1,6 +1,7 @@
 """Pages: the list, declaring, one incident, its parts."""
 
 import csv
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,10 +15,10 @@ from incidents.selectors import IncidentFilter
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
 from incidents.views.composer import composer_context, corrects
-from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now
+from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now, rights
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.gate import authorize
-from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.core.shell import selected_platform
@@ -184,7 +185,7 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     """One incident; `?part=head` and `?tab=` answer with that part alone when htmx asks."""
     at = now()
     incident = load(request, number, "incidents.incident_view")
-    if request.GET.get("part") == "head":
+    if request.GET.get("part") == "head" and wants_fragment(request):
         return render_page(request, DETAIL, head_context(request, incident, at), fragment="head")
     tab = request.GET.get("tab", "")
     context = {
@@ -192,8 +193,8 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
         "now": at,
         "incident": incident,
     }
-    if tab and request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true":
-        return render_page(request, DETAIL, context, fragment="pane")
+    if tab and wants_fragment(request):
+        return render_page(request, DETAIL, context | {"may": rights(request, incident)}, fragment="pane")
     before = request.GET.get("before", "")
     limit = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
     context |= head_context(request, incident, at) | composer_context(request, incident)
@@ -234,7 +235,7 @@ def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: d
 def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
     """What was recorded since `?after=`: lines to append, never to replace what is being read."""
     incident = load(request, number, "incidents.incident_view")
-    if request.headers.get("HX-Request") != "true":
+    if not wants_fragment(request):
         return redirect_or_fragment(request, incident.url)
     after = request.GET.get("after", "")
     last = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
@@ -249,15 +250,19 @@ def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
     return render_page(request, "incidents/_entries.html", context, fragment="fresh")
 
 
+def _markdown_lines(incident: Incident) -> Iterator[str]:
+    yield f"# {incident.reference} {incident.title}\n\n"
+    for entry in selectors.whole_timeline(incident):
+        who = entry.author_name or entry.system_word
+        body = entry.body.replace("\n", "\n   ")
+        marked = f"*(superseded by {entry.superseded_by})* {body}" if entry.superseded_by else body
+        yield f"{entry.number}. {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{who}** {marked}\n"
+
+
 @require_action("incidents.incident_export")
-def incident_timeline_export(request: AuthorizedRequest, number: int) -> HttpResponse:
-    """The whole timeline as Markdown."""
+def incident_timeline_export(request: AuthorizedRequest, number: int) -> StreamingHttpResponse:
+    """The whole timeline as Markdown: lines by number, a corrected one with that of its correction."""
     incident = load(request, number, "incidents.incident_export")
-    lines = [f"# {incident.reference} {incident.title}", ""]
-    lines += [
-        f"- {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{entry.author_name or entry.system_word}** {entry.body}"
-        for entry in selectors.entries_after(incident, 0)
-    ]
-    response = HttpResponse("\n".join(lines) + "\n", content_type="text/markdown; charset=utf-8")
+    response = StreamingHttpResponse(_markdown_lines(incident), content_type="text/markdown; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{incident.reference}-timeline.md"'
     return response

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from incidents.models import Incident
-from incidents.services import action_item_add, entry_log, incident_resolve, review_draft, update_post
+from incidents.services import action_item_add, entry_correct, entry_log, incident_resolve, review_draft, update_post
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
@@ -124,6 +124,10 @@ def test_viewers_read_and_have_no_composer(client_for: ClientFor, viewer: User, 
     assert "took command" in body
     assert "What happened?" not in body
     assert "Mark mitigated" not in body
+    assert "correct<span" not in body
+    for tab, act in (("triage", "triage/"), ("triage", "describe/"), ("comms", "update/")):
+        for headers in ({}, HTMX):
+            assert f"{incident.url}{act}" not in text(client_for(viewer), f"{incident.url}?tab={tab}", **headers)
 
 
 @pytest.mark.parametrize("tab", ["triage", "metrics", "changes", "comms", "related"])
@@ -159,8 +163,19 @@ def test_new_entries_are_sent_after_the_last_seen_one_only(
 
 
 def test_entries_opened_directly_lead_to_the_page(client_for: ClientFor, operator: User, incident: Incident) -> None:
-    response = client_for(operator).get(f"{incident.url}entries/")
-    assert (response.status_code, response["Location"]) == (303, incident.url)
+    for headers in ({}, HTMX | {"HX-History-Restore-Request": "true"}):
+        response = client_for(operator).get(f"{incident.url}entries/", headers=headers)
+        assert (response.status_code, response["Location"]) == (303, incident.url)
+
+
+@pytest.mark.parametrize("query", ["?part=head", "?tab=comms"])
+@pytest.mark.parametrize("headers", [{}, {"HX-History-Restore-Request": "true"}, {"HX-Boosted": "true"}])
+def test_a_part_opened_as_a_page_is_the_whole_page(
+    client_for: ClientFor, operator: User, incident: Incident, query: str, headers: dict[str, str]
+) -> None:
+    body = text(client_for(operator), f"{incident.url}{query}", **(HTMX | headers if headers else {}))
+    assert "<html" in body
+    assert "What happened?" in body
 
 
 def test_old_entries_are_reached_by_number(
@@ -189,8 +204,11 @@ def test_the_declare_page_needs_two_fields(client_for: ClientFor, operator: User
 def test_the_review_page_shows_text_and_evidence(
     client_for: ClientFor, commander: User, resolved: Incident, by: Actor, at: datetime
 ) -> None:
+    told = {"state": "resolved", "audience": "internal", "body": "all well"}
+    update_post(by=by, at=at, incident=resolved, expected=resolved.version, **told)
     action_item_add(by=by, at=at, incident=resolved, title="Alert on pool", due_date=(at - timedelta(days=9)).date())
     body = text(client_for(commander), f"{resolved.url}review/")
+    assert "<strong>Resolved</strong>" in body
     for shown in ("Pool of 50", "Went well", "Clocks, as they ran", "Alert on pool", "no owner", "within 48 h"):
         assert shown in body
 
@@ -210,11 +228,24 @@ def test_action_items_have_a_board_with_views(
 def test_exports_are_complete_and_safe_for_spreadsheets(
     client_for: ClientFor, viewer: User, platform: Platform, by: Actor, at: datetime
 ) -> None:
-    incident = declare(platform, by=by, at=at, title="=HYPERLINK(1)")
+    declare(platform, by=by, at=at, title="=HYPERLINK(1)")
     response = client_for(viewer).get("/incidents/export.csv")
     body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
     assert "'=HYPERLINK(1)" in body
-    assert "took command" in text(client_for(viewer), f"{incident.url}timeline.md")
+
+
+def test_the_whole_timeline_is_exported_and_says_what_was_corrected(
+    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    wrong = entry_log(by=by, at=at, incident=incident, body="eror")
+    for n in range(501):
+        entry_log(by=by, at=at, incident=incident, body=f"line {n}.")
+    right = entry_correct(by=by, at=at, entry=wrong, body="error")
+    response = client_for(viewer).get(f"{incident.url}timeline.md")
+    lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines[2].startswith("1. ")
+    assert lines[-1].startswith(f"{right.number}. ")
+    assert lines[wrong.number + 1].endswith(f"*(superseded by {right.number})* eror")
 
 
 def test_a_restricted_incident_leaves_no_trace_for_others(
