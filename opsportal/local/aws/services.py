@@ -71,12 +71,22 @@ def describe_services(call: Call) -> dict[str, Any]:
     return {"services": found, "failures": failures}
 
 
+def deployment_id(service: str, at: datetime) -> str:
+    """What ECS calls the deployment of that service at that time."""
+    return f"ecs-svc/{int(resource_id(service + str(at)), 16) % 10**19:019}"
+
+
+def task_revision(nth: int) -> int:
+    """The revision of the task definition that the nth deployment of the past brought; some are older than it."""
+    return nth + 40
+
+
 def _service(call: Call, owner: Platform, service: Service) -> dict[str, Any]:
     down = _down(call, owner, service)
     running = 0 if down else service.tasks
     deployed = [d for d in call.world.past.deployments if d.service == service.name and d.at <= call.now]
     at = deployed[-1].at if deployed else call.now - timedelta(days=90)
-    definition = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{service.name}:{len(deployed) + 40}"
+    definition = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{service.name}:{task_revision(len(deployed))}"
     steady = f"(service {service.name}) has reached a steady state."
     events = [{"id": resource_id(service.name + str(at)), "createdAt": at + timedelta(minutes=4), "message": steady}]
     if down:
@@ -98,7 +108,7 @@ def _service(call: Call, owner: Platform, service: Service) -> dict[str, Any]:
         "createdAt": at - timedelta(days=400),
         "deployments": [
             {
-                "id": f"ecs-svc/{int(resource_id(service.name + str(at)), 16) % 10**19:019}",
+                "id": deployment_id(service.name, at),
                 "status": "PRIMARY",
                 "rolloutState": "COMPLETED",
                 "rolloutStateReason": f"ECS deployment of {deployed[-1].version} completed." if deployed else "",

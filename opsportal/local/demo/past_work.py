@@ -1,6 +1,7 @@
 """The last month's daily work: lists ticked and missed, windows held, deployments, drills."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +15,7 @@ from monitoring.models import AnnotationKind
 from monitoring.services.marks import annotation_put, deployment_put
 from opsportal.core.actor import Actor, system_actor
 from opsportal.local.aws.script import Past, PastDeployment, PastDrill
+from opsportal.local.aws.services import deployment_id, task_revision
 from opsportal.local.demo.steps import Step
 from opsportal.platforms.models import Platform, Service
 from opsportal.schedule.recurrence import Rule, next_slots
@@ -107,12 +109,14 @@ def _closer(pk: int) -> _Deed:
 
 
 def deployment_steps(past: Past, until: datetime) -> Iterator[Step]:
+    counts: Counter[str] = Counter()
     for row in past.deployments:
+        counts[row.service] += 1
         if row.at < until:
-            yield Step(row.at, _deployer(row))
+            yield Step(row.at, _deployer(row, task_revision(counts[row.service])))
 
 
-def _deployer(row: PastDeployment) -> _Deed:
+def _deployer(row: PastDeployment, revision: int) -> _Deed:
     def deploy(at: datetime) -> None:
         service = Service.objects.select_related("platform").get(platform__key=row.platform, key=row.service)
         deployment_put(
@@ -120,8 +124,9 @@ def _deployer(row: PastDeployment) -> _Deed:
             at=at,
             platform=service.platform,
             service=service,
-            external_id=f"{row.service}:{row.version}",
-            label=f"{row.service} {row.version}",
+            # As ECS tells the last of them, so that the collector finds it again.
+            external_id=deployment_id(row.service, row.at),
+            label=f"{row.service}:{revision}",
             state="completed" if row.outcome == "succeeded" else "rolled_back",
             started_at=at,
             finished_at=at + timedelta(minutes=6),
