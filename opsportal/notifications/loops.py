@@ -1,9 +1,9 @@
-"""The loop that carries the outbox out."""
+"""The loops that carry the outbox out and forget what is long done."""
 
 import time
 from datetime import datetime
 
-from opsportal.notifications.delivery import PASS_SECONDS, claim_messages, send_claimed
+from opsportal.notifications.delivery import PASS_SECONDS, claim_messages, forget_old, send_claimed
 from opsportal.schedule.loops import loop
 
 
@@ -17,3 +17,8 @@ def deliver_outbox(_now: datetime) -> int:
         send_claimed(messages)
         done += len(messages)
     return done
+
+
+@loop(name="notifications.retention", every=600.0, limit=30.0)
+def forget_old_messages(now: datetime) -> int:
+    return forget_old(now=now)

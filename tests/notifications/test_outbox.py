@@ -180,3 +180,36 @@ def test_a_fail_point_does_nothing_unless_asked_for_and_refuses_nonsense(monkeyp
     monkeypatch.setenv("OPSPORTAL_FAULTS", "outbox.after_send=1")
     monkeypatch.setenv("OPSPORTAL_LOCAL", "0")
     failpoint("outbox.after_send")  # production never ends by a fail-point
+
+
+def test_a_mail_about_an_account_keeps_no_link_once_sent(platform: Platform, viewer: User) -> None:
+    mail_enqueue(
+        key="account:1", kind="accounts.password_reset_key", target=viewer.email, subject="Reset",
+        body="https://ops.example/reset/live", at=AT, user_id=viewer.pk,
+    )  # fmt: skip
+    tell(platform, people(viewer.pk))
+    assert send_claimed(claim_messages()) == 2
+    assert "reset/live" in str(mail.outbox[0].body)
+    kept = dict(OutboxMessage.objects.values_list("kind", "body"))
+    assert kept == {"accounts.password_reset_key": "", "incidents.incident_opened": "Web API down"}
+
+
+def test_what_was_sent_or_read_long_ago_is_forgotten(platform: Platform, viewer: User) -> None:
+    tell(platform, people(viewer.pk), key="old")
+    tell(platform, people(viewer.pk), key="new")
+    long_ago = delivery.KEEP_FOR + timedelta(days=1)
+    OutboxMessage.objects.filter(key__startswith="old").update(sent_at=real_now() - long_ago)
+    OutboxMessage.objects.filter(key__startswith="new").update(sent_at=real_now())
+    Notice.objects.filter(key="old").update(read_at=AT - long_ago)
+    assert delivery.forget_old(now=AT) == 2
+    assert delivery.forget_old(now=AT) == 0
+    assert OutboxMessage.objects.get().key.startswith("new")
+    assert Notice.objects.get().key == "new"
+
+
+def test_an_attempt_counts_when_it_is_made_not_when_it_waits(platform: Platform, viewer: User) -> None:
+    tell(platform, people(viewer.pk))
+    waiting = claim_messages()
+    assert OutboxMessage.objects.get().attempts == 0
+    send_claimed(waiting)
+    assert OutboxMessage.objects.get().attempts == 1
