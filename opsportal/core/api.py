@@ -24,7 +24,7 @@ from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError, VersionedModel
 from opsportal.core.pagination import Page
 from opsportal.core.shell import request_actor
-from opsportal.core.views.errors import DATABASE_GONE, RETRY_AFTER_SECONDS
+from opsportal.core.views.errors import BUSY_TEXT, RETRY_AFTER_SECONDS, is_database_busy, is_database_gone
 
 
 class PreconditionRequiredError(exceptions.APIException):
@@ -56,6 +56,12 @@ class UnavailableError(exceptions.APIException):
     wait = RETRY_AFTER_SECONDS
 
 
+class BusyError(UnavailableError):
+    default_detail = BUSY_TEXT
+    default_code = "busy"
+    wait = 1
+
+
 class ProblemFormatter(ExceptionFormatter):
     """RFC 9457: type, title, status, detail; validation errors list each field."""
 
@@ -81,8 +87,11 @@ def _translated(exc: Exception) -> Exception:
         (KeyReusedError, lambda: UnprocessableError(str(exc))),
         (BadRequest, lambda: exceptions.ParseError(str(exc))),
         ((DataError, UnicodeEncodeError), lambda: exceptions.ParseError("A value cannot be stored.")),
-        (DATABASE_GONE, UnavailableError),
     ]
+    if is_database_gone(exc):
+        return UnavailableError()
+    if is_database_busy(exc):
+        return BusyError()
     return next((make() for kinds, make in translations if isinstance(exc, kinds)), exc)
 
 

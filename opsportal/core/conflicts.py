@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import BinaryField, Field
 from django.http import HttpRequest, QueryDict
 
 from opsportal.core.models import VersionedModel
@@ -43,12 +44,18 @@ def last_change(row: VersionedModel) -> LastChange | None:
     return _last_change[0](row) if _last_change else None
 
 
+def _is_secret(name: str) -> bool:
+    return name.startswith(("password", "secret", "token")) or name.endswith("_hmac") or name == "external_id"
+
+
 def _shown(row: VersionedModel, name: str) -> str | None:
     try:
         field = row._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    value: Any = getattr(row, getattr(field, "attname", name), "")
+    if not isinstance(field, Field) or not field.editable or isinstance(field, BinaryField):
+        return None  # a form cannot have offered it, whatever was posted
+    value: Any = getattr(row, field.attname, "")
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return "" if value is None else str(value)
@@ -60,7 +67,7 @@ def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
     for name, values in posted.lists():
         mine = ", ".join(str(value) for value in values)
         theirs = _shown(row, name)
-        if name in _NOT_TEXT or theirs == mine or not (mine or theirs):
+        if name in _NOT_TEXT or _is_secret(name) or theirs == mine or not (mine or theirs):
             continue
         found.append(Difference(name, name.replace("_", " ").capitalize(), theirs or "", mine))
     return found

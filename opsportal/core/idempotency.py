@@ -23,6 +23,7 @@ V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 KEEP_FOR: Final = timedelta(hours=24)
 MAX_KEY: Final = 100
 _KEPT_HEADERS: Final = ("Content-Type", "Location", "ETag", "HX-Redirect", "X-Toast")
+_SHOWN_ONCE: Final = b"This was done already. Its answer was shown once and is kept nowhere.\n"
 # What differs between two sendings of one form without being part of what it asks for.
 _TRANSPORT_FIELDS: Final = frozenset({"csrfmiddlewaretoken"})
 
@@ -62,6 +63,7 @@ def _scope(actor: Actor) -> str:
 def idempotent(view: V) -> V:
     """Make a POST (page view or API method) safe to repeat by `Idempotency-Key` header or form field.
 
+    Of an answer marked `no-store` only the fact is kept: its body was to be seen once.
     Without a key the view runs as ever. Answers of 400 and above are not kept: nothing happened, so the corrected
     request may use the same key.
     """
@@ -98,6 +100,9 @@ def _keep(row: IdempotencyKey, response: HttpResponseBase) -> None:
     if hasattr(response, "data"):
         row.headers["Content-Type"] = "application/json"
     row.body = body
+    if "no-store" in response.headers.get("Cache-Control", ""):
+        row.headers["Content-Type"] = "text/plain; charset=utf-8"
+        row.body = _SHOWN_ONCE
     row.save(update_fields=["status", "headers", "body"])
 
 

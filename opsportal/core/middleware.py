@@ -76,8 +76,10 @@ def _domain_answer(request: HttpRequest, exception: Exception) -> HttpResponse |
 def _input_answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
     if isinstance(exception, RequestDataTooBig):
         return errors.error_page(request, 413, "More than 1 MiB in one form. Nothing was changed.")
-    if isinstance(exception, errors.DATABASE_GONE):
+    if errors.is_database_gone(exception):
         return errors.database_gone(request)
+    if errors.is_database_busy(exception):
+        return errors.database_busy(request)
     if isinstance(exception, DataError | UnicodeEncodeError) or _is_nul_refusal(exception):
         return errors.bad_request(request, BadRequest())
     return None

@@ -12,7 +12,9 @@ from opsportal.core.gate import DeniedError
 from opsportal.core.htmx import render_page
 from opsportal.core.models import VersionConflictError
 
-DATABASE_GONE: Final = (OperationalError, InterfaceError)
+BUSY_TEXT: Final = "The database is busy. Nothing was changed; try again."
+_BUSY_STATES: Final = frozenset({"40P01", "55P03", "57014"})  # deadlock, lock timeout, statement timeout
+_GONE_CLASSES: Final = ("08", "53", "57P")  # connection, out of resources, shutting down
 RETRY_AFTER_SECONDS: Final = 5
 _TITLES: Final = {
     400: "That request cannot be read",
@@ -83,10 +85,33 @@ def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpR
     return error_page(request, 409, str(error), **context)
 
 
+def _sqlstate(error: BaseException) -> str | None:
+    state = getattr(error.__cause__, "sqlstate", None)
+    return str(state) if state else None
+
+
+def is_database_busy(error: BaseException | None) -> bool:
+    """Whether PostgreSQL gave this transaction up for another one or for time; trying again may well succeed."""
+    return isinstance(error, OperationalError) and _sqlstate(error) in _BUSY_STATES
+
+
+def is_database_gone(error: BaseException | None) -> bool:
+    """Whether the connection failed; the other OperationalErrors are mistakes of the portal's."""
+    if isinstance(error, InterfaceError):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    state = _sqlstate(error)
+    return state is None or state.startswith(_GONE_CLASSES)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """The last resort: 503 when the database is away, else 500; renders without touching either again."""
-    if isinstance(sys.exc_info()[1], DATABASE_GONE):
+    error = sys.exc_info()[1]
+    if is_database_gone(error):
         return database_gone(request)
+    if is_database_busy(error):
+        return database_busy(request)
     return _static_page(request, 500, "Nothing you typed was saved. The fault is in the log, with this request's id.")
 
 
@@ -98,8 +123,15 @@ def database_gone(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _static_page(request: HttpRequest, status: int, text: str) -> HttpResponse:
+def database_busy(request: HttpRequest) -> HttpResponse:
+    """A deadlock or a timeout: the transaction is undone, so that the same form may be sent again."""
+    response = _static_page(request, 503, BUSY_TEXT, page="busy")
+    response["Retry-After"] = "1"
+    return response
+
+
+def _static_page(request: HttpRequest, status: int, text: str, *, page: str = "") -> HttpResponse:
     if is_api(request):
         return problem(status, text)
-    path = settings.BASE_DIR / "templates" / "errors" / f"{status}.html"
+    path = settings.BASE_DIR / "templates" / "errors" / f"{page or status}.html"
     return HttpResponse(path.read_bytes(), status=status)

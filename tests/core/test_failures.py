@@ -1,0 +1,57 @@
+"""What a failure shows: a busy database is not a lost one, and a lost race shows no secrets."""
+
+import psycopg
+import pytest
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse, QueryDict
+from django.test import RequestFactory
+
+from opsportal.accounts.models import User
+from opsportal.core.conflicts import differences
+from opsportal.core.middleware import ErrorPagesMiddleware
+
+
+def _answer(error: Exception, path: str = "/") -> HttpResponse | None:
+    middleware = ErrorPagesMiddleware(lambda _request: HttpResponse())
+    return middleware.process_exception(RequestFactory().get(path), error)
+
+
+def _with_cause(cause: Exception) -> OperationalError:
+    error = OperationalError(str(cause))
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("cause", [psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable,
+                                   psycopg.errors.QueryCanceled])  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/api/v1/me/"])
+def test_a_deadlock_or_timeout_asks_to_try_again(cause: type[Exception], path: str) -> None:
+    answer = _answer(_with_cause(cause("x")), path)
+    assert answer is not None
+    assert answer.status_code == 503
+    assert b"busy" in answer.content
+    assert b"does not answer" not in answer.content
+
+
+@pytest.mark.parametrize(
+    "error", [InterfaceError("closed"), _with_cause(psycopg.OperationalError("refused")),
+              _with_cause(psycopg.errors.AdminShutdown("x"))]
+)  # fmt: skip
+def test_a_lost_connection_says_so(error: Exception) -> None:
+    answer = _answer(error)
+    assert answer is not None
+    assert answer.status_code == 503
+    assert b"does not answer" in answer.content
+
+
+def test_another_operational_error_is_the_portals_own() -> None:
+    assert _answer(_with_cause(psycopg.errors.SystemError("x"))) is None
+
+
+def test_the_merge_page_shows_no_secret_and_no_column_a_form_cannot_offer(viewer: User) -> None:
+    posted = QueryDict("password=x&version=3&id=9&name=Vera&secret_hmac=y&memberships=1")
+    shown = {row.name: row.theirs for row in differences(viewer, posted)}
+    assert shown["name"] == viewer.name
+    assert "password" not in shown
+    assert "secret_hmac" not in shown
+    assert shown["memberships"] == ""
