@@ -1,10 +1,11 @@
 """Parsing of what people post."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
+from django.utils import timezone
 
 from opsportal.core.forms import CleanForm, VersionedForm
 

@@ -8,11 +8,8 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from opsportal.accounts.selectors import last_change_of
-        from opsportal.core.conflicts import register_last_change
         from opsportal.core.shell import register_setting
 
-        register_last_change(last_change_of)
         register_setting(
             90, "API", "Every operation, with its schema.", "file-text", "accounts:api-docs", "core.api_docs"
         )

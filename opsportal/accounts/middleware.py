@@ -1,23 +1,37 @@
 """Gives each request its actor, gates the routes of libraries, and keeps the list of open sessions."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from opsportal.accounts.actors import session_actor
 from opsportal.accounts.models import User
 from opsportal.accounts.services.sessions import session_seen
+from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, authorize, rules
 from opsportal.core.shell import request_actor
 
 FIRST_RUN: Final = "platforms:first-run"  # by name: platforms stands above
 _OWN_GATE: Final = ("action", "cls")  # our views and DRF's carry their action themselves
+
+
+def _actor_in_zone(request: HttpRequest) -> Actor:
+    """The actor; from here on pages show and read times in the person's zone. The API speaks UTC to everybody."""
+    actor = session_actor(request)
+    if isinstance(request.user, User) and not request.path.startswith("/api/"):
+        # A zone that tzdata dropped since it was chosen leaves UTC.
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            timezone.activate(ZoneInfo(request.user.zone))
+    return actor
 
 
 class ActorMiddleware:
@@ -27,8 +41,11 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.actor = SimpleLazyObject(lambda: session_actor(request))  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        request.actor = SimpleLazyObject(lambda: _actor_in_zone(request))  # type: ignore[attr-defined]
+        try:
+            response = self.get_response(request)
+        finally:
+            timezone.deactivate()  # threads serve more than one person
         if request.session.accessed and response.status_code < 500:
             session_seen(request=request)
         return response
