@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import CharField, QuerySet
+from django.db.models.functions import Cast
 
+from incidents.models import ActionItem, Incident
 from opsportal.accounts.models import User
 from opsportal.audit.models import PORTAL_CHAIN, AuditCheckpoint, AuditEntry, AuditHead
 from opsportal.core.actor import Actor
@@ -72,9 +74,9 @@ def readable_chains(actor: Actor) -> dict[int, str]:
     return chains | ({PORTAL_CHAIN: "Portal"} if actor.is_portal_admin or actor.sees_all else {})
 
 
-def audit_entries(chains: Iterable[int], chosen: AuditFilter) -> QuerySet[AuditEntry]:
-    """The entries of these chains that match; the caller orders them."""
-    rows = AuditEntry.objects.filter(chain__in=list(chains))
+def audit_entries(actor: Actor, chains: Iterable[int], chosen: AuditFilter) -> QuerySet[AuditEntry]:
+    """The entries of these chains that match and that the actor may know of; the caller orders them."""
+    rows = _without_hidden(actor, AuditEntry.objects.filter(chain__in=list(chains)))
     if chosen.chain is not None:
         rows = rows.filter(chain=chosen.chain)
     if chosen.verb:
@@ -89,6 +91,18 @@ def audit_entries(chains: Iterable[int], chosen: AuditFilter) -> QuerySet[AuditE
         rows = rows.filter(at__gte=chosen.since)
     if chosen.until is not None:
         rows = rows.filter(at__lt=chosen.until)
+    return rows
+
+
+def _without_hidden(actor: Actor, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    """Leave out what was done to restricted incidents this actor is not named in, and to their action items."""
+    if actor.sees_all:
+        return rows
+    restricted = Incident.objects.filter(is_restricted=True)
+    hidden = restricted.exclude(pk__in=Incident.objects.visible_to(actor).order_by().values("pk")).order_by()
+    items = ActionItem.objects.filter(incident__in=hidden).order_by()
+    for kind, found in (("incident", hidden), ("action_item", items)):
+        rows = rows.exclude(obj_kind=kind, obj_id__in=found.values_list(Cast("pk", CharField())))
     return rows
 
 

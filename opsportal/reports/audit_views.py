@@ -16,6 +16,7 @@ from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
+from opsportal.core.spreadsheets import safe_cell
 from opsportal.reports.audit_selectors import (
     AuditFilter,
     AuditRow,
@@ -84,7 +85,7 @@ def audit_list(request: AuthorizedRequest) -> HttpResponse:
     """The trail, latest first."""
     chains = readable_chains(request.actor)
     form = AuditFilterForm(request.GET or None, chains=chains)
-    entries = audit_entries(chains, form.chosen() if form.is_bound else AuditFilter())
+    entries = audit_entries(request.actor, chains, form.chosen() if form.is_bound else AuditFilter())
     page = keyset_page(entries, order=("-at", "-pk"), cursor=request.GET.get("cursor"), size=PAGE_SIZE)
     context = {
         "form": form,
@@ -101,7 +102,8 @@ def audit_csv(request: AuthorizedRequest) -> HttpResponseBase:
     """The same rows as CSV, oldest first, at most 100,000."""
     chains = readable_chains(request.actor)
     form = AuditFilterForm(request.GET or None, chains=chains)
-    entries = audit_entries(chains, form.chosen() if form.is_bound else AuditFilter()).order_by("at", "pk")
+    chosen = form.chosen() if form.is_bound else AuditFilter()
+    entries = audit_entries(request.actor, chains, chosen).order_by("at", "pk")
     name = f"audit-{clock.now():%Y%m%d-%H%M}.csv"
     return StreamingHttpResponse(
         _csv_lines(entries, chains),
@@ -123,7 +125,7 @@ def _csv_lines(entries: Any, chains: dict[int, str]) -> Iterator[str]:
     for start in range(0, CSV_ROWS, CSV_CHUNK):
         rows = list(with_names(entries[start : start + CSV_CHUNK], chains))
         for row in rows:
-            yield writer.writerow([_cell(value) for value in _values(row)])
+            yield writer.writerow([safe_cell(value) for value in _values(row)])
         if len(rows) < CSV_CHUNK:
             return
 
@@ -135,9 +137,3 @@ def _values(row: AuditRow) -> tuple[object, ...]:
         row.actor, entry.actor_kind, entry.verb, entry.obj_kind, entry.obj_id, row.facts, entry.ip,
         entry.request_id, bytes(entry.hash).hex(),
     )  # fmt: skip
-
-
-def _cell(value: object) -> str:
-    # A spreadsheet takes a cell that begins like this for a formula.
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

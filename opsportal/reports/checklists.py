@@ -15,6 +15,7 @@ from opsportal.core.clock import now
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
+from opsportal.core.spreadsheets import safe_cell
 from opsportal.reports.checklist_selectors import OUTCOMES, compliance, report_runs
 
 VIEW: Final = "reports.checklist_view"
@@ -80,11 +81,6 @@ def checklist_rows(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "reports/checklist_rows.html", context)
 
 
-def _safe(text: str) -> str:
-    # A spreadsheet takes a cell that begins like this for a formula.
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
 @require_action(VIEW)
 def checklist_csv(request: AuthorizedRequest) -> HttpResponse:
     """The report's rows as CSV; the share as a fraction of one."""
@@ -95,7 +91,7 @@ def checklist_csv(request: AuthorizedRequest) -> HttpResponse:
     for row in compliance(request.actor, since, until, _platform_id(request)):
         last = row.last_missed_at.astimezone(UTC).isoformat() if row.last_missed_at else ""
         share = "" if row.share is None else f"{row.share:.6f}"
-        writer.writerow([row.platform_key, _safe(row.name), row.done, row.late, row.missed, share, last])
+        writer.writerow([row.platform_key, safe_cell(row.name), row.done, row.late, row.missed, share, last])
     return HttpResponse(
         out.getvalue(),
         content_type="text/csv; charset=utf-8",

@@ -11,14 +11,15 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.urls import reverse
 
+from monitoring.drawings import drawings
 from monitoring.selectors.slo_detail import slo_detail
 from monitoring.selectors.slo_report import Period, SloRow, month, quarter, rolling, slo_rows, slos_of
-from monitoring.drawings import drawings
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows
 from opsportal.core.htmx import render_page
 from opsportal.core.shell import selected_platform
+from opsportal.core.spreadsheets import safe_cell
 
 HEAD = (
     "platform", "objective", "target", "raw", "adjusted", "good", "total", "left_out_total", "budget_events",
@@ -88,13 +89,6 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "reports/slo_report.html", context)
 
 
-def _safe(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value[:1] in "=+-@\t\r":
-        return f"'{value}"
-    return "" if value is None else value
-
-
 @require_action("monitoring.slo_export")
 def slo_csv(request: AuthorizedRequest) -> HttpResponse:
     """The report's rows as CSV, shares as fractions of one."""
@@ -102,7 +96,7 @@ def slo_csv(request: AuthorizedRequest) -> HttpResponse:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(HEAD)
-    writer.writerows([_safe(cell) for cell in row] for row in _cells(_rows(request, period), period))
+    writer.writerows([safe_cell(cell) for cell in row] for row in _cells(_rows(request, period), period))
     name = f"slo-report-{period.key}.csv"
     return HttpResponse(
         out.getvalue(), content_type="text/csv; charset=utf-8",

@@ -1,0 +1,39 @@
+"""The trail as it may be read: acts on restricted incidents only by those who know of them."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.test import Client
+from django.urls import reverse
+
+from incidents.services import action_item_add
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+from opsportal.reports.audit_selectors import AuditFilter, audit_entries
+from tests.factories.incidents import declare
+
+Actors = Callable[..., Actor]
+
+
+def test_acts_on_a_restricted_incident_are_hidden_from_who_may_not_know_it(
+    platform: Platform, operator: User, admin: User, auditor: User, actor_for: Actors, at: datetime
+) -> None:
+    by = actor_for(operator)
+    open_one = declare(platform, by=by, at=at)
+    secret = declare(platform, by=by, at=at, type="security")
+    item = action_item_add(by=by, at=at, incident=secret, title="Rotate", kind="prevent")
+
+    def read(person: User) -> set[tuple[str, str]]:
+        found = audit_entries(actor_for(person), [platform.pk], AuditFilter())
+        return set(found.values_list("obj_kind", "obj_id"))
+
+    hidden = {("incident", str(secret.pk)), ("action_item", str(item.pk))}
+    assert not hidden & read(admin)
+    assert ("incident", str(open_one.pk)) in read(admin)
+    assert hidden < read(auditor)
+
+
+def test_the_page_and_the_export_open(admin: User, client_for: Callable[..., Client]) -> None:
+    assert client_for(admin).get(reverse("reports:audit-list")).status_code == 200
+    assert b"".join(client_for(admin).get(reverse("reports:audit-csv"))).startswith(b"chain")
