@@ -29,7 +29,10 @@ def healthz(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action("health.deep_view")
 def healthz_deep(request: AuthorizedRequest) -> HttpResponse:
-    """Database, Redis, age of AWS data and every loop's pulse; 503 when the database or a loop is dead."""
+    """Database, Redis, age of AWS data and every loop's pulse; 503 when the database or a loop is dead.
+
+    Anybody may ask, so it gives names and states; what exactly is wrong stands on the portal-health page.
+    """
     del request
     try:
         parts = Reading().parts() if database_answers() else []
@@ -38,7 +41,7 @@ def healthz_deep(request: AuthorizedRequest) -> HttpResponse:
     parts = parts or [Part("database", "dead", "PostgreSQL does not answer.")]
     states = {part.state for part in parts}
     state = next(word for word in ("dead", "degraded", "ok") if word in states)
-    body = {"state": state, "parts": {part.name: {"state": part.state, "text": part.text} for part in parts}}
+    body = {"state": state, "parts": {part.name: part.state for part in parts}}
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": "10"} if state == "dead" else {})
     return JsonResponse(body, status=503 if state == "dead" else 200, headers=headers)
 

@@ -85,13 +85,13 @@ def _write(plan: PackPlan, platform: Platform, *, by: Actor, at: datetime, overw
     for change in plan.changes:
         if change.item is None or change.data is None:
             PackObject.objects.filter(platform=platform, kind=change.kind, key=change.key).delete()
-            written[change.kind][_code(change.key)] = change.action.value
+            written[change.kind][change.key] = change.action.value
         elif change.action.is_kept and not overwrite:
             kept.append(change)
         else:
             if change.action is not Action.UNCHANGED:
                 _write_one(change.kind, change.key, change.data, platform, by=by, at=at)
-                written[change.kind][_code(change.key)] = change.action.value
+                written[change.kind][change.key] = change.action.value
             done.append(
                 PackObject(
                     platform=platform,
@@ -112,7 +112,14 @@ def _write(plan: PackPlan, platform: Platform, *, by: Actor, at: datetime, overw
             obj_kind="platform",
             obj_id=platform.pk,
             platform_id=platform.pk,
-            data={"pack": plan.pack.name, "version": plan.pack.version, "kind": kind, "objects": keys},
+            # A pack may hold more objects than a row of the trail: their number and a hash of the list stand for them.
+            data={
+                "pack": plan.pack.name,
+                "version": plan.pack.version,
+                "kind": kind,
+                "objects": len(keys),
+                "objects_hash": data_hash(keys),
+            },
         )
     return tuple(kept)
 
@@ -123,11 +130,6 @@ def _write_one(kind: str, key: str, data: Data, platform: Platform, *, by: Actor
     except ObjectDoesNotExist as error:
         # Its neighbour was kept as edited here, and lacks what this object names.
         raise ApplyError(f"{kind} {key} needs what was edited here: {error} Let the pack win over it.") from error
-
-
-def _code(key: str) -> str:
-    """A key as the audit takes it: no prose, hence no spaces."""
-    return key.replace(" ", "_")
 
 
 def _remember(done: list[PackObject], platform: Platform) -> None:

@@ -1,7 +1,7 @@
 """Invitations: a single-use link that lets a person set name and password and start with given roles."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,7 +16,8 @@ from opsportal.accounts.secrets import keyed_hash
 from opsportal.accounts.services.people import PersonError, person_create
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor, system_actor
-from opsportal.core.gate import DeniedError, authorize
+from opsportal.core.clock import real_now
+from opsportal.core.gate import DeniedError, allows, authorize
 from opsportal.platforms.models import Platform, Role
 from opsportal.platforms.services.members import member_set
 
@@ -84,12 +85,30 @@ def invitation_find(*, text: str, at: datetime) -> Invitation | None:
     ).first()
 
 
+def _may_still_invite(invitation: Invitation, platforms: Sequence[Platform]) -> bool:
+    """Whether the inviter still holds the rights the invitation hands on; the portal itself (no inviter) does."""
+    inviter = invitation.invited_by
+    if inviter is None:
+        return True
+    if not inviter.is_active or (invitation.is_portal_admin and not inviter.is_portal_admin):
+        return False
+    # The second factor was shown when the link was made.
+    actor = user_actor(inviter, mfa_at=real_now())
+    return all(allows(actor, "platforms.member_edit", platform) for platform in platforms)
+
+
 @transaction.atomic
 def invitation_accept(*, at: datetime, invitation: Invitation, name: str, password: str) -> User:
-    """Make the person with the roles promised; the link is spent. Raises InvitationError when it was already."""
+    """Make the person with the roles promised; the link is spent.
+
+    Raises InvitationError when it was already, or when whoever invited may not give these roles any more.
+    """
     spent = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, expires_at__gt=at).update(accepted_at=at)
     if not spent:
         raise InvitationError("This link was already used. Ask for a new one.")
+    platforms = list(Platform.objects.filter(pk__in=[int(pk) for pk in invitation.roles]).order_by("pk"))
+    if not _may_still_invite(invitation, platforms):
+        raise InvitationError("Whoever sent this link may not invite any more. Ask for a new one.")
     portal = system_actor("accounts.invitation")
     try:
         person = person_create(
@@ -102,7 +121,7 @@ def invitation_accept(*, at: datetime, invitation: Invitation, name: str, passwo
         )
     except PersonError as error:
         raise InvitationError(str(error)) from error
-    for platform in Platform.objects.filter(pk__in=[int(pk) for pk in invitation.roles]).order_by("pk"):
+    for platform in platforms:
         member_set(by=portal, at=at, platform=platform, user=person, role=invitation.roles[str(platform.pk)])
     _audit(user_actor(person), at, "accepted", invitation)
     return person
