@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from opsportal.accounts.models import Invitation, User
 from opsportal.core.actor import Actor
-from opsportal.platforms.models import Membership, Platform, Severity
+from opsportal.platforms.models import Membership, Platform
 
 
 def roles_by_platform(user_id: int) -> Mapping[int, str]:
@@ -43,8 +43,3 @@ def open_invitations(actor: Actor, at: object) -> list[Invitation]:
     if not actor.is_portal_admin:
         rows = rows.filter(roles__has_any_keys=[str(pk) for pk in actor.platform_ids])
     return list(rows.order_by("-created_at", "-pk"))
-
-
-def severity_of(platform_id: int, kind: str, rank: int) -> Severity | None:
-    """The platform's own word for a rank on its "alert" or "incident" scheme, or None where it has none."""
-    return Severity.objects.filter(scheme__platform_id=platform_id, scheme__kind=kind, rank=rank).order_by("pk").first()

@@ -128,9 +128,3 @@ def next_slots(rule: Rule, after: datetime, until: datetime) -> list[Slot]:
 def next_slot(rule: Rule, after: datetime) -> Slot | None:
     """The first slot later than `after`, or None when there is none."""
     return next(iter_slots(rule, after), None)
-
-
-def last_slot(rule: Rule, until: datetime, *, within: timedelta) -> Slot | None:
-    """The latest slot at or before `until`, looked for no further back than `within`."""
-    slots = next_slots(rule, until - within, until)
-    return slots[-1] if slots else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, QuerySet
 
 from opsportal.core.clock import real_now
 from opsportal.schedule.loops import Loop, loops
@@ -77,13 +77,6 @@ def runs_by_state() -> dict[str, int]:
     open_states = (RunState.DUE, RunState.RUNNING, RunState.UNKNOWN)
     counted = Run.objects.filter(state__in=open_states).order_by().values_list("state").annotate(n=Count("pk"))
     return {str(state): 0 for state in open_states} | dict(counted)
-
-
-def oldest_due_run() -> datetime | None:
-    """When the longest waiting run was made (real time)."""
-    due = Run.objects.filter(state=RunState.DUE, not_before=None)
-    oldest: datetime | None = due.aggregate(at=Min("created_at"))["at"]
-    return oldest
 
 
 def recent_runs(key: str) -> QuerySet[Run]:

@@ -13,7 +13,7 @@ from maintenance.selectors import checklist_runs, due_checklist_runs
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.shell import NavItem
-from opsportal.knowledge.models import Decision
+from opsportal.knowledge.selectors import found_decisions
 from opsportal.plans.selectors import plans
 from opsportal.platforms.models import Service
 
@@ -61,7 +61,6 @@ def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
     ]
     runs = checklist_runs(actor).filter(name__icontains=text).order_by("-slot_at", "-pk")[:PER_KIND]
     services = Service.objects.visible_to(actor).filter(name__icontains=text).select_related("platform")
-    decisions = Decision.objects.visible_to(actor).filter(title__icontains=text).select_related("platform")
     waiting = plans(actor).filter(title__icontains=text).order_by("-requested_at", "-pk")[:PER_KIND]
     return [
         *incidents,
@@ -72,7 +71,7 @@ def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
         *(_list_hit("Checklists", run.name, run) for run in runs),
         *(
             Hit("Decisions", "scale", row.title, row.platform.key, reverse("knowledge:decision-detail", args=[row.pk]))
-            for row in decisions.order_by("platform_id", "number")[:PER_KIND]
+            for row in found_decisions(actor, text, limit=PER_KIND)
         ),
         *(
             Hit("Plans", "file-check", row.title, row.short_hash, reverse("plans:plan", args=[row.pk]))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsportal.schedule.recurrence import Rule, RuleError, Slot, iter_slots, last_slot, next_slot, next_slots, to_utc
+from opsportal.schedule.recurrence import Rule, RuleError, Slot, iter_slots, next_slot, next_slots, to_utc
 
 ZONES = tuple(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 DAILY = ("0 0 * * *", "30 1 * * *", "30 2 * * *", "15 3 * * *", "59 23 * * *")
@@ -127,14 +127,6 @@ def test_the_interval_is_open_at_its_start_and_closed_at_its_end() -> None:
     nine, ten = datetime(2026, 3, 10, 9, tzinfo=UTC), datetime(2026, 3, 10, 10, tzinfo=UTC)
     assert [slot.at_utc for slot in next_slots(Rule(cron="0 * * * *"), nine, ten)] == [ten]
     assert [slot.at_utc for slot in next_slots(Rule(every_seconds=3600), nine, ten)] == [ten]
-
-
-def test_last_slot_looks_back_no_further_than_asked() -> None:
-    rule, at = Rule(cron="0 9 * * 1"), datetime(2026, 3, 11, tzinfo=UTC)
-    found = last_slot(rule, at, within=timedelta(days=3))
-    assert found is not None
-    assert found.at_utc == datetime(2026, 3, 9, 9, tzinfo=UTC)
-    assert last_slot(rule, at, within=timedelta(hours=3)) is None
 
 
 @pytest.mark.parametrize(
