@@ -169,6 +169,13 @@ def test_the_first_account_is_allowed_everything(aws_simulator: Simulator) -> No
     assert {result.verdict for result in results} == {"allowed"}
 
 
+def test_what_was_not_answered_in_time_could_not_be_checked(aws_simulator: Simulator) -> None:
+    results = policy.check_permissions(aws_simulator.account, at=datetime.now(UTC), seconds=0)
+    assert len(results) == len(policy.OPERATIONS)
+    assert results[-1].verdict == "could_not_check"
+    assert "within 0 s" in results[-1].detail
+
+
 def test_a_wrong_external_id_is_denied(aws_simulator: Simulator) -> None:
     account = aws_simulator.account_of("222222222222", external_id="guessed")
     with pytest.raises(AwsDeniedError) as caught:

@@ -99,11 +99,11 @@ def write(
 ) -> None:
     """Points that end at `end`, one per period, covered as if polled; None leaves a hole."""
     start = end - timedelta(seconds=period * len(values))
-    rows = [
-        store.PointRow(series.pk, start + timedelta(seconds=period * n))._replace(**{column: value})
-        for n, value in enumerate(values)
-        if value is not None
-    ]
+    rows = []
+    for n, value in enumerate(values):
+        cells: dict[str, Any] = {column: value}
+        if value is not None:
+            rows.append(store.PointRow(series.pk, start + timedelta(seconds=period * n))._replace(**cells))
     with transaction.atomic():
         store.ensure_partitions(start, end)
         store.write_points(period, rows)

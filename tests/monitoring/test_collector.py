@@ -33,6 +33,7 @@ from monitoring.services.accounts import (
 )
 from monitoring.services.alarms import alarm_transition
 from monitoring.store import floor_to
+from opsportal.aws.cloudwatch import alarms
 from opsportal.core.clock import now
 from opsportal.local.aws.faults import Fault
 from opsportal.platforms.models import Platform, Service
@@ -164,7 +165,9 @@ def test_a_region_left_out_is_not_polled_any_more_and_its_alarms_are_let_go(
     alarm = Alarm.objects.get(origin="rule")
     alarm_transition(alarm=alarm, to_state="alarm", at=at, recorded_at=at)
     assert Alarm.objects.judged().filter(pk=alarm.pk).exists()
-    values = {"name": account.name, "role_arn": ROLE, "external_id": account.external_id, "regions": ["eu-west-1"]}
+    values: dict[str, Any] = {
+        "name": account.name, "role_arn": ROLE, "external_id": account.external_id, "regions": ["eu-west-1"],
+    }  # fmt: skip
     with pytest.raises(AwsAccountError):
         account_put(by=BY, at=at, account_id=account.account_id, **values)
     account.refresh_from_db()
@@ -182,8 +185,7 @@ def test_an_alarm_that_cloudwatch_lost_is_let_go(account: AwsAccount, monkeypatc
     count = mirror_alarms(account=account, region=REGION, at=at)
     twin = Alarm.objects.get(origin="cloudwatch", name="Database-High-Connections")
     alarm_transition(alarm=twin, to_state="alarm", at=at, recorded_at=at)
-    whole = mirror.alarms
-    monkeypatch.setattr(mirror, "alarms", lambda *asked: [row for row in whole(*asked) if row.arn != twin.key])
+    monkeypatch.setattr(mirror, "alarms", lambda *asked: [row for row in alarms(*asked) if row.arn != twin.key])
     assert mirror_alarms(account=account, region=REGION, at=at + MINUTE) == count - 1
     twin.refresh_from_db()
     assert (twin.state, twin.fetched_at) == ("unknown", None)

@@ -97,6 +97,12 @@ def test_every_page_opens_for_a_viewer(shop: Platform, viewer: User, client_for:
         assert response.content, name
 
 
+def test_a_part_without_a_name_is_the_whole_page(shop: Platform, viewer: User, client_for: ClientFor) -> None:
+    for part, is_whole in (("", True), ("grid", False)):
+        page = client_for(viewer).get(reverse("monitoring:overview"), {"part": part}, headers={"HX-Request": "true"})
+        assert (page.status_code, b"<html" in page.content) == (200, is_whole)
+
+
 def test_another_platforms_operator_finds_nothing(shop: Platform, stranger: User, client_for: ClientFor) -> None:
     client = client_for(stranger)
     single = {"service", "alarm", "chart", "svg", "series chart", "series svg", "points", "slo", "buckets"}
