@@ -22,6 +22,7 @@ from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragmen
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.core.shell import selected_platform
+from opsportal.core.spreadsheets import safe_cell
 
 PERIODS: Final = (("30", "Last 30 days"), ("92", "This quarter"), ("", "Any time"))
 VIEWS: Final = (
@@ -107,14 +108,6 @@ _EXPORT: Final = (
 )  # fmt: skip
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    text = "" if value is None else str(value)
-    # A spreadsheet runs a cell that begins like a formula; titles come from anyone.
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
 @require_action("incidents.incident_export")
 def incident_export(request: AuthorizedRequest) -> StreamingHttpResponse:
     """The filtered list as CSV."""
@@ -125,7 +118,7 @@ def incident_export(request: AuthorizedRequest) -> StreamingHttpResponse:
     def lines() -> Any:
         yield writer.writerow([name.replace("__", "_") for name in _EXPORT])
         for row in rows.order_by("-number").values_list(*_EXPORT).iterator(chunk_size=500):
-            yield writer.writerow([_cell(value) for value in row])
+            yield writer.writerow([safe_cell(value) for value in row])
 
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="incidents-{at:%Y-%m-%d}.csv"'
