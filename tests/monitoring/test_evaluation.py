@@ -85,6 +85,15 @@ def test_what_was_not_asked_about_is_not_judged(platform: Platform, at: datetime
     assert Alarm.objects.get().evaluated_until == at
 
 
+def test_a_rule_switched_off_leaves_no_alarm_firing(rule: AlarmRule, platform: Platform, at: datetime) -> None:
+    feed([96.0], at)
+    assert Alarm.objects.judged().get().state == "alarm"
+    rule_of(platform, at=at + MINUTE, enabled=False)
+    assert Alarm.objects.get().state == "unknown"
+    assert not Alarm.objects.judged().exists()
+    assert events()[-1] == ("alarm", "unknown")
+
+
 def test_a_share_is_judged_in_per_cent_and_no_traffic_says_nothing(platform: Platform, at: datetime) -> None:
     rule_of(
         platform, at=at, key="errors", signal="errors", stat="Sum", threshold=5.0, missing="ignore",
