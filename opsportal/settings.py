@@ -297,6 +297,13 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {  # fields of one name, or one choice under two names, get a schema name of their own
+        "AlarmStateEnum": "monitoring.models.alarms.AlarmState",
+        "IncidentStateEnum": "incidents.choices.StateChoice",
+        "ChecklistRunStateEnum": "maintenance.models.checklists.RunState",
+        "ChecklistItemStateEnum": "maintenance.models.checklists.ItemState",
+        "WindowStateEnum": "maintenance.models.windows.OccurrenceState",
+    },
 }
 
 # --- background work ------------------------------------------------------------------------------------
