@@ -13,7 +13,7 @@ from monitoring.models import TargetDatabase
 from opsportal.core.models import JSON
 from opsportal.plans.execution import CallFailedError, register_executor
 from opsportal.plans.models import PlanCall, RiskClass
-from opsportal.plans.services import PlanDraft, PlannedCall
+from opsportal.plans.services import PlanDraft, PlannedCall, PlanRefusedError
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.database import DatabaseTargetError, maintain, read_rows
 
@@ -34,7 +34,9 @@ FROM pg_stat_user_tables WHERE schemaname = %s AND relname = %s
 
 def plan(job: Job, occurrence: WindowOccurrence, at: datetime) -> PlanDraft:
     """One call per table, those with most changes first. `at` is when the plan is written."""
-    database = TargetDatabase.objects.get(platform_id=job.platform_id, key=job.params["database"])
+    database = TargetDatabase.objects.filter(platform_id=job.platform_id, key=job.params["database"]).first()
+    if database is None:
+        raise PlanRefusedError(f"{job.platform} has no database named {job.params['database']}; connect it first.")
     tables = read_rows(database.reader, TABLES_SQL, [MAX_TABLES])
     calls = [
         PlannedCall(

@@ -73,12 +73,6 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
     plot += _annotations(frame, annotations)
     if not any(value is not None for one in series for _, value in one.points):
         plot.append(text("no data", cls="lk", x="50%", y=fixed((frame.floor + _TOP) / 2), text_anchor="middle"))
-    # The axis has 44 pixels: longer units stand in the title and beside the figure.
-    axis_unit = unit if unit in ("Percent", "Bytes", "%") else ""
-    labels = join(
-        text(formats.number(v, axis_unit), x=_AXIS - 6, y=fixed(frame.y(v) + 4), text_anchor="end") for v in ticks
-    )
-    axis = tag("svg", labels, cls="yax", width=_AXIS, height=height, aria_hidden="true")
     drawn = tag(
         "svg",
         join((tag("title", str(escape(title))), *plot)),
@@ -93,7 +87,16 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
         data_floor=frame.floor,
         data_unit=formats.number(1, unit)[1:].strip(),
     )
-    return tag("div", axis + drawn, cls="chart", data_chart="")
+    return tag("div", _value_axis(frame, ticks, unit) + drawn, cls="chart", data_chart="")
+
+
+def _value_axis(frame: Frame, ticks: Sequence[float], unit: str) -> Markup:
+    # The axis has 44 pixels: longer units stand in the title and beside the figure.
+    shown = unit if unit in ("Percent", "Bytes", "%") else ""
+    labels = join(
+        text(formats.number(v, shown), x=_AXIS - 6, y=fixed(frame.y(v) + 4), text_anchor="end") for v in ticks
+    )
+    return tag("svg", labels, cls="yax", width=_AXIS, height=frame.height, aria_hidden="true")
 
 
 def _frame(
