@@ -10,6 +10,7 @@ from django.test import Client
 from opsportal.accounts.models import User
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.spreadsheets import safe_cell
 from opsportal.platforms.models import Platform
 
 pytestmark = pytest.mark.django_db
@@ -78,9 +79,7 @@ def test_the_filter_narrows(query: str, expected: int, auditor: User, client_for
 @pytest.mark.usefixtures("entries")
 def test_a_formula_stays_text_in_a_spreadsheet(auditor: User, client_for: ClientFor) -> None:
     assert rows(client_for(auditor))[0]["data"] == "formula -1+1"
-    from opsportal.reports.audit_views import _cell
-
-    assert [_cell(text) for text in ("=1+1", "-1", "@x", "ok")] == ["'=1+1", "'-1", "'@x", "ok"]
+    assert [safe_cell(text) for text in ("=1+1", "-1", "@x", "ok")] == ["'=1+1", "'-1", "'@x", "ok"]
 
 
 @pytest.mark.usefixtures("entries")
