@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import CharField, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from incidents.models import ActionItem, Incident
+from monitoring.models.marks import Annotation, AnnotationKind
 from opsportal.accounts.models import User
 from opsportal.audit.models import PORTAL_CHAIN, AuditCheckpoint, AuditEntry, AuditHead
 from opsportal.core.actor import Actor
@@ -95,13 +96,15 @@ def audit_entries(actor: Actor, chains: Iterable[int], chosen: AuditFilter) -> Q
 
 
 def _without_hidden(actor: Actor, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-    """Leave out what was done to restricted incidents this actor is not named in, and to their action items."""
+    """Leave out what was done to restricted incidents this actor is not named in, to their actions and marks."""
     if actor.sees_all:
         return rows
     restricted = Incident.objects.filter(is_restricted=True)
     hidden = restricted.exclude(pk__in=Incident.objects.visible_to(actor).order_by().values("pk")).order_by()
     items = ActionItem.objects.filter(incident__in=hidden).order_by()
-    for kind, found in (("incident", hidden), ("action_item", items)):
+    references = hidden.values_list(Concat(Value("INC-"), Cast("number", CharField())))
+    marks = Annotation.objects.filter(kind=AnnotationKind.INCIDENT, ref__in=references).order_by()
+    for kind, found in (("incident", hidden), ("action_item", items), ("monitoring.annotation", marks)):
         rows = rows.exclude(obj_kind=kind, obj_id__in=found.values_list(Cast("pk", CharField())))
     return rows
 

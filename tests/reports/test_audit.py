@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from incidents.services import action_item_add
+from monitoring.models.marks import Annotation
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
@@ -28,7 +29,8 @@ def test_acts_on_a_restricted_incident_are_hidden_from_who_may_not_know_it(
         found = audit_entries(actor_for(person), [platform.pk], AuditFilter())
         return set(found.values_list("obj_kind", "obj_id"))
 
-    hidden = {("incident", str(secret.pk)), ("action_item", str(item.pk))}
+    mark = Annotation.objects.get(ref=secret.reference)
+    hidden = {("incident", str(secret.pk)), ("action_item", str(item.pk)), ("monitoring.annotation", str(mark.pk))}
     assert not hidden & read(admin)
     assert ("incident", str(open_one.pk)) in read(admin)
     assert hidden < read(auditor)
