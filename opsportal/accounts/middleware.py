@@ -18,6 +18,7 @@ from opsportal.accounts.models import User
 from opsportal.accounts.services.sessions import session_seen
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, authorize, rules
+from opsportal.core.middleware import domain_answer
 from opsportal.core.shell import request_actor
 
 FIRST_RUN: Final = "platforms:first-run"  # by name: platforms stands above
@@ -57,6 +58,12 @@ class ActorMiddleware:
         del args, kwargs
         if any(hasattr(view, name) for name in _OWN_GATE):
             return None
+        try:
+            return self._refusal(request)
+        except DeniedError as refusal:  # what is raised here, before the view, passes no other middleware
+            return domain_answer(request, refusal)
+
+    def _refusal(self, request: HttpRequest) -> HttpResponseBase | None:
         match = request.resolver_match
         name = match.view_name if match else ""
         action = settings.ROUTE_ACTIONS.get("admin:" if name.startswith("admin:") else name)

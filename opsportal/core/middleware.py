@@ -56,10 +56,11 @@ class ErrorPagesMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer what a view raised; None leaves it to Django (Http404, SuspiciousOperation, 500)."""
-        return _domain_answer(request, exception) or _input_answer(request, exception)
+        return domain_answer(request, exception) or _input_answer(request, exception)
 
 
-def _domain_answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+def domain_answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    """The page of a refusal; None when it is none of ours."""
     if isinstance(exception, StaleMfaError):
         return second_factor_redirect(request)
     if isinstance(exception, DeniedError):

@@ -19,8 +19,9 @@ WAIT_MS = 20_000  # a loaded machine is slow, not wrong
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One browser a file: while it is open its event loop occupies this thread, and other tests want their own."""
     path = find_chromium(os.environ)
     assert path, f"There is no chromium: install one or name it in {VARIABLE}, or leave these out by -m 'not e2e'."
     # Playwright keeps an event loop in this thread; our own calls between the clicks are plain and synchronous.
