@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from maintenance.models import (
@@ -52,15 +53,9 @@ def open_checklists(now: datetime) -> int:
 @loop(name="maintenance.checklists", every=5, channel="checklists")
 def checklists(now: datetime) -> int:
     """Miss lists whose time is over, hand due checks to the worker."""
-    done = 0
     overdue = ChecklistRun.objects.filter(state=RunState.OPEN, due_at__lte=now).order_by("due_at", "pk")
-    for run in overdue[:50]:
-        try:
-            checklist_run_miss(by=LISTS, at=now, run=run)
-            done += 1
-        except VersionConflictError:
-            continue  # answered in this very moment, or missed by the other dispatcher
-    return done + _hand_over_checks(now)
+    missed = sum(_settle(partial(checklist_run_miss, by=LISTS, at=now, run=run)) for run in overdue[:50])
+    return missed + _hand_over_checks(now)
 
 
 def _hand_over_checks(now: datetime) -> int:
@@ -88,20 +83,12 @@ def plan_windows(now: datetime) -> int:
 @loop(name="maintenance.windows", every=5, channel="windows")
 def windows(now: datetime) -> int:
     """Open and close the windows whose time has come."""
-    done = 0
     rows = WindowOccurrence.objects.select_related("window", "platform").order_by("starts_at", "pk")
+    done = 0
     for occurrence in rows.filter(state=OccurrenceState.PLANNED, starts_at__lte=now)[:50]:
-        try:
-            window_open(by=WINDOWS, at=now, occurrence=occurrence)
-            done += 1
-        except VersionConflictError:
-            continue  # the other dispatcher opened it
+        done += _settle(partial(window_open, by=WINDOWS, at=now, occurrence=occurrence))
     for occurrence in rows.filter(state=OccurrenceState.OPEN, ends_at__lte=now)[:50]:
-        try:
-            window_close(by=WINDOWS, at=now, occurrence=occurrence)
-            done += 1
-        except VersionConflictError:
-            continue
+        done += _settle(partial(window_close, by=WINDOWS, at=now, occurrence=occurrence))
     return done
 
 
@@ -150,16 +137,17 @@ def _lapse(now: datetime) -> int:
     over = JobRun.objects.filter(occurrence__ends_at__lte=now).select_related("plan", "job")
     done = 0
     for run in over.filter(state=JobRunState.PLANNED).exclude(plan__state=PlanState.RUNNING).order_by("pk")[:50]:
-        done += _settle(job_run_lapse, now, run)
+        done += _settle(partial(job_run_lapse, by=WINDOWS, at=now, run=run))
     for run in over.filter(state=JobRunState.RUNNING).order_by("pk")[:50]:
         if not Run.objects.filter(key=f"job-run:{run.pk}").exclude(state__in=Run.ENDED).exists():
-            done += _settle(job_run_give_up, now, run)
+            done += _settle(partial(job_run_give_up, by=WINDOWS, at=now, run=run))
     return done
 
 
-def _settle(how: Callable[..., None], now: datetime, run: JobRun) -> int:
+def _settle(deed: Callable[[], None]) -> int:
+    """Do it and count 1; 0 when a person or the other dispatcher changed the row in this very moment."""
     try:
-        how(by=WINDOWS, at=now, run=run)
+        deed()
     except VersionConflictError:
-        return 0  # settled by the other dispatcher, or gone on with in this moment
+        return 0
     return 1
