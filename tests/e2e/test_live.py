@@ -39,6 +39,33 @@ def test_today_shows_a_new_incident_by_itself_in_eight_tabs(
         expect(tab.get_by_role("link", name="Checkout is down"), f"tab {number}").to_be_visible(timeout=LIVE_MS)
 
 
+def test_an_open_incident_follows_another_person_in_all_its_parts(
+    open_page: Open, operator: User, commander: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(commander), at=clock.now(), title="Checkout is down")
+    reader, writer = (open_page(person, incident.url) for person in (operator, commander))
+    head = reader.locator(f"#incident-{incident.pk}-head")
+    record = reader.locator(f"#incident-{incident.pk}-pane")
+    count = reader.locator(f"#incident-{incident.pk}-count")
+    expect(record).to_contain_text("not known")
+    before = int(count.inner_text())
+
+    def send(line: str) -> None:
+        writer.get_by_label("Log a line").last.fill(line)
+        writer.get_by_role("button", name="Log").last.click()
+        expect(writer.locator(".composer .in")).to_have_value("")
+
+    send("Payment provider answers 500")
+    expect(count).to_have_text(str(before + 1), timeout=LIVE_MS)
+    expect(writer.locator(f"#incident-{incident.pk}-count")).to_have_text(str(before + 1))
+    send("/severity P0 no order is paid")
+    expect(head.locator("h1")).to_contain_text("P0", timeout=LIVE_MS)
+    send("/status mitigated second provider takes over")
+    mitigated = record.locator("dt", has_text="Mitigated").locator("xpath=following-sibling::dd[1]")
+    expect(mitigated.locator("time")).to_be_visible(timeout=LIVE_MS)
+    expect(head.locator(".steps [aria-current]")).to_contain_text("Resolve", timeout=LIVE_MS)
+
+
 def test_two_people_tick_the_same_item_and_one_wins(
     open_context: Callable[..., BrowserContext], open_page: Open, operator: User, commander: User, platform: Platform
 ) -> None:

@@ -140,6 +140,8 @@ def test_each_tab_answers_whole_and_as_a_fragment(
     fragment = text(client, f"{incident.url}?tab={tab}", **HTMX)
     assert "<html" not in fragment
     assert f'id="incident-{incident.pk}-pane"' in fragment
+    # Charts would be drawn anew with every line; everything else follows the incident.
+    assert ("data-live" in fragment) is (tab != "metrics")
 
 
 def test_the_live_head_is_a_fragment_with_the_same_id(
