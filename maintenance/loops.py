@@ -1,6 +1,5 @@
 """What the dispatcher drives in this room: lists that fall due, windows that open and close, jobs to plan and run."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -20,9 +19,8 @@ from maintenance.services.checklists import checklist_run_miss, checklist_run_op
 from maintenance.services.jobs import job_run_give_up, job_run_lapse
 from maintenance.services.windows import window_close, window_occurrences_plan, window_open
 from opsportal.core.actor import system_actor
-from opsportal.core.models import VersionConflictError
 from opsportal.plans.models import PlanState
-from opsportal.schedule.loops import loop
+from opsportal.schedule.loops import loop, settle
 from opsportal.schedule.models import Run
 from opsportal.schedule.recurrence import Rule, next_slots
 from opsportal.schedule.services import run_request
@@ -54,7 +52,7 @@ def open_checklists(now: datetime) -> int:
 def checklists(now: datetime) -> int:
     """Miss lists whose time is over, hand due checks to the worker."""
     overdue = ChecklistRun.objects.filter(state=RunState.OPEN, due_at__lte=now).order_by("due_at", "pk")
-    missed = sum(_settle(partial(checklist_run_miss, by=LISTS, at=now, run=run)) for run in overdue[:50])
+    missed = sum(settle(partial(checklist_run_miss, by=LISTS, at=now, run=run)) for run in overdue[:50])
     return missed + _hand_over_checks(now)
 
 
@@ -86,9 +84,9 @@ def windows(now: datetime) -> int:
     rows = WindowOccurrence.objects.select_related("window", "platform").order_by("starts_at", "pk")
     done = 0
     for occurrence in rows.filter(state=OccurrenceState.PLANNED, starts_at__lte=now)[:50]:
-        done += _settle(partial(window_open, by=WINDOWS, at=now, occurrence=occurrence))
+        done += settle(partial(window_open, by=WINDOWS, at=now, occurrence=occurrence))
     for occurrence in rows.filter(state=OccurrenceState.OPEN, ends_at__lte=now)[:50]:
-        done += _settle(partial(window_close, by=WINDOWS, at=now, occurrence=occurrence))
+        done += settle(partial(window_close, by=WINDOWS, at=now, occurrence=occurrence))
     return done
 
 
@@ -137,17 +135,8 @@ def _lapse(now: datetime) -> int:
     over = JobRun.objects.filter(occurrence__ends_at__lte=now).select_related("plan", "job")
     done = 0
     for run in over.filter(state=JobRunState.PLANNED).exclude(plan__state=PlanState.RUNNING).order_by("pk")[:50]:
-        done += _settle(partial(job_run_lapse, by=WINDOWS, at=now, run=run))
+        done += settle(partial(job_run_lapse, by=WINDOWS, at=now, run=run))
     for run in over.filter(state=JobRunState.RUNNING).order_by("pk")[:50]:
         if not Run.objects.filter(key=f"job-run:{run.pk}").exclude(state__in=Run.ENDED).exists():
-            done += _settle(partial(job_run_give_up, by=WINDOWS, at=now, run=run))
+            done += settle(partial(job_run_give_up, by=WINDOWS, at=now, run=run))
     return done
-
-
-def _settle(deed: Callable[[], None]) -> int:
-    """Do it and count 1; 0 when a person or the other dispatcher changed the row in this very moment."""
-    try:
-        deed()
-    except VersionConflictError:
-        return 0
-    return 1

@@ -7,7 +7,13 @@ from django.db.models import F, Max, Min
 
 from monitoring import store
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, MetricSource, PollCoverage, PollRun, Series
-from monitoring.services.alarms import BLIND_KEY, alarm_transition, blind_alarm_put
+from monitoring.services.alarms import (
+    BLIND_KEY,
+    alarm_call_again,
+    alarm_transition,
+    blind_alarm_put,
+    outlasting_silences,
+)
 from opsportal.core.clock import rate
 from opsportal.platforms.models import Platform
 from opsportal.schedule.loops import loop
@@ -54,6 +60,13 @@ def watch_eyes(now: datetime) -> int:
         reason = "No AWS account is connected."
         alarm_transition(alarm=alarm, to_state=AlarmState.UNKNOWN, at=now, recorded_at=now, reason=reason)
     return changed
+
+
+@loop(name="monitoring.silences", every=5.0, limit=20.0)
+def call_again(now: datetime) -> int:
+    """What still fires when its silence ends calls then: nobody else would ever hear of it."""
+    rows = outlasting_silences(now).order_by("pk")[:50]
+    return sum(alarm_call_again(alarm=alarm, at=now) is not None for alarm in rows)
 
 
 @loop(name="monitoring.partitions", every=3600.0, limit=40.0)

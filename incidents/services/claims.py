@@ -109,7 +109,8 @@ def _recovered(
 def _write(transition: AlarmTransition, incident: Incident, kind: str, word: str, *, by: Actor, at: datetime) -> None:
     name = transition.alarm.name
     reason = f": {transition.reason}" if transition.reason else ""
-    body = f"{name} is back{reason}" if kind == EntryKind.METRIC else f"{name} {transition.from_state} → {word}{reason}"
+    moved = f"{transition.from_state} → {word}" if transition.from_state != transition.to_state else f"still {word}"
+    body = f"{name} {word if kind == EntryKind.METRIC else moved}{reason}"
     data = {"transition": transition.pk, "alarm": transition.alarm_id, "to": transition.to_state}
     append(incident, kind=kind, body=body, by=by, at=at, occurred_at=min(transition.at, at), data=data)
     finish(incident, by=by, at=at, verb="alarm.noted", data={"transition": transition.pk})
@@ -142,9 +143,10 @@ def _opened(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[In
 
 
 def _impact_started(transition: AlarmTransition) -> datetime:
-    """The start of the first period that breached: `at` is the end of the last one."""
-    rule = transition.alarm.rule
-    return transition.at - timedelta(seconds=rule.period * rule.datapoints) if rule is not None else transition.at
+    """The start of the first period that breached: `at` is the end of the last one, or of a silence over it."""
+    rule, since = transition.alarm.rule, transition.data.get("since")
+    fired_at = datetime.fromisoformat(since) if since else transition.at
+    return fired_at - timedelta(seconds=rule.period * rule.datapoints) if rule is not None else fired_at
 
 
 def _severity(transition: AlarmTransition) -> Severity | None:

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from incidents.choices import SINGLE_ROLES, EntryKind, IncidentRole
 from incidents.errors import CommandTakenError, IncidentError
-from incidents.models import Incident, RoleAssignment
+from incidents.models import Incident, IncidentAccess, RoleAssignment
 from incidents.services import notices
 from incidents.services.access import check_may_know
 from incidents.services.base import change, finish, lock
@@ -64,6 +64,8 @@ def role_assign(
             for assignment in held:
                 assignment.update_versioned(expected=assignment.version, renounced_at=at, note=note)
         assignment = RoleAssignment.objects.create(incident=current, role=role, user_id=user_id, assumed_at=at)
+        if role == IncidentRole.COMMANDER:
+            _keep_access(current, by=by, at=at)
         change(current, **({"commander_id": user_id} if role == IncidentRole.COMMANDER else {}))
         said = f"took {label}" if user_id == by.user_id else f"gave {label} to {person.name}"
         said += f": {note}" if note else ""
@@ -72,3 +74,13 @@ def role_assign(
             notices.tell_role(current, label, user_id, assignment.pk, at)
     finish(current, by=by, at=at, verb="role.assigned", data={"role": role, "user": user_id})
     return current
+
+
+def _keep_access(incident: Incident, *, by: Actor, at: datetime) -> None:
+    """Who passes command of a restricted incident on goes on knowing of it."""
+    if incident.is_restricted and incident.commander_id is not None:
+        IncidentAccess.objects.get_or_create(
+            incident=incident,
+            user_id=incident.commander_id,
+            defaults={"named_by_id": by.user_id, "named_at": at},
+        )

@@ -18,6 +18,7 @@ def alarms_overnight(context: CheckContext) -> Finding:
         AlarmTransition.objects.filter(
             platform_id=context.platform_id, to_state=AlarmState.ALARM, at__gte=since, at__lte=context.at
         )
+        .exclude(from_state=AlarmState.ALARM)  # it went on firing after a silence
         .select_related("alarm", "severity")
         .order_by("-at", "-pk")
     )

@@ -156,7 +156,8 @@ class Alarm(VersionedModel):
 class AlarmTransition(AppendOnlyModel):
     """An event: the alarm's state changed. Consumers claim it by a row of their own with a unique key to it.
 
-    `at` is the end of the period that decided it, `recorded_at` when the portal knew.
+    `at` is the end of the period that decided it, `recorded_at` when the portal knew. From firing to firing means that
+    it goes on after a silence, which ended at `at`.
     """
 
     alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="transitions")

@@ -1,13 +1,28 @@
 """What people and upper apps lay over the time line: silences, exclusions, annotations, deployments."""
 
+from datetime import datetime
+from typing import Self
+
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 
 from monitoring.models.alarms import Alarm
 from monitoring.models.slos import Slo
 from opsportal.core.models import PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Platform, Service
+
+
+class SilenceQuerySet(PlatformQuerySet):
+    """Silences, and those that cover an alarm."""
+
+    def over_alarm(self, at: datetime) -> Self:
+        """What covers the alarm of the outer query at that instant."""
+        return self.filter(platform_id=OuterRef("platform_id"), starts_at__lte=at, ends_at__gt=at).filter(
+            Q(alarm_id=OuterRef("pk"))
+            | Q(alarm_id=None, service_id=OuterRef("service_id"))
+            | Q(alarm_id=None, service_id=None)
+        )
 
 
 class Silence(VersionedModel):
@@ -24,7 +39,7 @@ class Silence(VersionedModel):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
 
-    objects = PlatformQuerySet.as_manager()
+    objects = SilenceQuerySet.as_manager()
 
     class Meta:
         constraints = [

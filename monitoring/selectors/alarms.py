@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, IntegerField, QuerySet, Value, When
 
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
 from monitoring.thresholds import SIGNS
@@ -98,13 +98,8 @@ def alarm_rows(
 
 def counted_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
     """Alarms with `is_silenced`, for counts and Today; mirrored twins of portal rules do not count twice."""
-    held = Silence.objects.filter(platform_id=OuterRef("platform_id"), starts_at__lte=at, ends_at__gt=at).filter(
-        Q(alarm_id=OuterRef("pk"))
-        | Q(alarm_id=None, service_id=OuterRef("service_id"))
-        | Q(alarm_id=None, service_id=None)
-    )
     rows = Alarm.objects.visible_to(actor).judged().exclude(origin=AlarmOrigin.CLOUDWATCH)
-    counted: QuerySet[Alarm] = rows.annotate(is_silenced=Exists(held))
+    counted: QuerySet[Alarm] = rows.annotate(is_silenced=Exists(Silence.objects.over_alarm(at)))
     return counted
 
 

@@ -51,7 +51,7 @@ def new_external_id() -> str:
 
 
 @transaction.atomic
-def account_put(
+def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     *,
     by: Actor,
     at: datetime,
@@ -60,12 +60,14 @@ def account_put(
     role_arn: str,
     external_id: str,
     regions: Sequence[str],
+    cost_cap_usd: Decimal | None = None,
     expected: int | None = None,
 ) -> AwsAccount:
     """Connect an account, or with `expected` change it; its polls are scheduled per region.
 
     Connecting one that is here already changes nothing of it: AwsAccountError, unless it says the same.
-    Regions left out are not read any more. Raises VersionConflictError.
+    Regions left out are not read any more. At `cost_cap_usd` a month polling of common series stops.
+    Raises VersionConflictError.
     """
     values: dict[str, Any] = {
         "name": name,
@@ -74,6 +76,8 @@ def account_put(
         "regions": list(regions),
         "enabled": True,
     }
+    if cost_cap_usd is not None:
+        values["cost_cap_usd"] = cost_cap_usd
     account, is_new = AwsAccount.objects.select_for_update().get_or_create(
         account_id=account_id, defaults=values | {"created_at": at}
     )
@@ -98,13 +102,26 @@ def account_put(
             obj_kind="monitoring.awsaccount",
             obj_id=account.pk,
             platform_id=None,
-            data={"account": account_id, "changed": changed, "regions": list(regions)},
+            data={
+                "account": account_id,
+                "changed": changed,
+                "regions": list(regions),
+                "cost_cap_usd": float(account.cost_cap_usd),
+            },
         )
     return account
 
 
 def account_connect(
-    *, by: Actor, at: datetime, account_id: str, name: str, role_arn: str, external_id: str, regions: Sequence[str]
+    *,
+    by: Actor,
+    at: datetime,
+    account_id: str,
+    name: str,
+    role_arn: str,
+    external_id: str,
+    regions: Sequence[str],
+    cost_cap_usd: Decimal,
 ) -> AwsAccount:
     """Connect an account that is not here yet. Raises AwsAccountError."""
     known = AwsAccount.objects.filter(account_id=account_id).first()
@@ -118,23 +135,7 @@ def account_connect(
         role_arn=role_arn,
         external_id=external_id,
         regions=regions,
-    )
-
-
-@transaction.atomic
-def cost_cap_set(*, by: Actor, at: datetime, account: AwsAccount, usd: Decimal) -> None:
-    """Where polling of common series stops in a month."""
-    if account.cost_cap_usd == usd:
-        return
-    account.update_versioned(expected=account.version, cost_cap_usd=usd)
-    record(
-        by=by,
-        at=at,
-        verb="monitoring.cost_cap.set",
-        obj_kind="monitoring.awsaccount",
-        obj_id=account.pk,
-        platform_id=None,
-        data={"usd": float(usd)},
+        cost_cap_usd=cost_cap_usd,
     )
 
 

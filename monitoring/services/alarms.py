@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, AwsAccount, MetricSource, Silence
 from opsportal.core.live import touch
@@ -14,14 +14,6 @@ from opsportal.schedule.wake import wake
 
 WAKE_CHANNEL: Final = "alarms"
 BLIND_KEY: Final = "monitoring-blind"
-
-
-def is_silenced(*, platform_id: int, service_id: int | None, alarm_id: int, at: datetime) -> bool:
-    """Whether a silence covers this alarm at that instant."""
-    held = Silence.objects.filter(platform_id=platform_id, starts_at__lte=at, ends_at__gt=at)
-    return held.filter(
-        Q(service=None, alarm=None) | Q(alarm_id=alarm_id) | Q(service_id=service_id, service__isnull=False, alarm=None)
-    ).exists()
 
 
 def alarm_transition(
@@ -42,17 +34,11 @@ def alarm_transition(
         row = Alarm.objects.select_for_update().get(pk=alarm.pk)
         if row.state == to_state:
             return None
-        silenced = is_silenced(platform_id=row.platform_id, service_id=row.service_id, alarm_id=row.pk, at=at)
+        silenced = Alarm.objects.filter(Exists(Silence.objects.over_alarm(at)), pk=row.pk).exists()
         try:
             with transaction.atomic():
-                event = AlarmTransition.objects.create(
-                    alarm=row,
-                    platform_id=row.platform_id,
-                    service_id=row.service_id,
-                    severity_id=row.severity_id,
-                    signal=row.signal,
-                    opens_incident=row.opens_incident,
-                    from_state=row.state,
+                event = _leave_event(
+                    row,
                     to_state=to_state,
                     at=at,
                     recorded_at=recorded_at,
@@ -64,10 +50,50 @@ def alarm_transition(
         except IntegrityError:  # another copy of this pass was first
             return None
         row.update_versioned(expected=row.version, state=to_state, since=at, value=value, reason=reason)
-        touch("today", event.pk)
-        wake(WAKE_CHANNEL)
     alarm.refresh_from_db()
     return event
+
+
+def _leave_event(row: Alarm, **values: Any) -> AlarmTransition:
+    """The event, as the locked alarm stands; the wake-up leaves with the commit."""
+    event: AlarmTransition = AlarmTransition.objects.create(
+        alarm=row,
+        platform_id=row.platform_id,
+        service_id=row.service_id,
+        severity_id=row.severity_id,
+        signal=row.signal,
+        opens_incident=row.opens_incident,
+        from_state=row.state,
+        **values,
+    )
+    touch("today", event.pk)
+    wake(WAKE_CHANNEL)
+    return event
+
+
+def outlasting_silences(at: datetime) -> QuerySet[Alarm]:
+    """Firing alarms that open incidents and began under a silence, which covers them no more."""
+    newest = AlarmTransition.objects.filter(alarm=OuterRef("pk")).order_by("-at", "-pk").values("silenced")[:1]
+    firing = Alarm.objects.judged().filter(state=AlarmState.ALARM, opens_incident=True)
+    began: QuerySet[Alarm] = firing.annotate(was_silenced=Subquery(newest)).filter(was_silenced=True)
+    return began.exclude(Exists(Silence.objects.over_alarm(at)))
+
+
+@transaction.atomic
+def alarm_call_again(*, alarm: Alarm, at: datetime) -> AlarmTransition | None:
+    """Leave an event of an alarm that outlasts its silence, once: None when another dispatcher was first."""
+    row = Alarm.objects.select_for_update().get(pk=alarm.pk)
+    if not outlasting_silences(at).filter(pk=row.pk).exists():
+        return None
+    return _leave_event(
+        row,
+        to_state=row.state,
+        at=at,
+        recorded_at=at,
+        value=row.value,
+        reason=f"{row.reason} The silence over it has ended.".strip(),
+        data={"since": row.since.isoformat()},
+    )
 
 
 def alarms_release(

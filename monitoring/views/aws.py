@@ -18,7 +18,6 @@ from monitoring.services.accounts import (
     account_disconnect,
     account_put,
     backfill_start,
-    cost_cap_set,
     new_external_id,
     source_put,
 )
@@ -98,12 +97,11 @@ def aws_connect(request: AuthorizedRequest) -> HttpResponse:
     try:
         account = account_connect(
             by=request.actor, at=at, account_id=data["account_id"], name=data["name"], role_arn=data["role_arn"],
-            external_id=data["external_id"], regions=data["regions"],
+            external_id=data["external_id"], regions=data["regions"], cost_cap_usd=data["cost_cap_usd"],
         )  # fmt: skip
     except AwsAccountError as error:
         form.add_error("role_arn", str(error))
         return render_page(request, "monitoring/aws_account.html", _context(form, None), status=422)
-    cost_cap_set(by=request.actor, at=at, account=account, usd=data["cost_cap_usd"])
     account_check(by=request.actor, at=at, account=account)
     messages.success(request, "Connected. Say below which platforms live in it.")
     return redirect_or_fragment(request, reverse("monitoring:aws-account", args=[account.pk]))
@@ -124,9 +122,9 @@ def aws_change(request: AuthorizedRequest, pk: int) -> HttpResponse:
     data, at = form.cleaned_data, now()
     account = account_put(
         by=request.actor, at=at, account_id=account.account_id, name=data["name"], role_arn=data["role_arn"],
-        external_id=data["external_id"], regions=data["regions"], expected=data["version"],
+        external_id=data["external_id"], regions=data["regions"], cost_cap_usd=data["cost_cap_usd"],
+        expected=data["version"],
     )  # fmt: skip
-    cost_cap_set(by=request.actor, at=at, account=account, usd=data["cost_cap_usd"])
     messages.success(request, "Saved.")
     return redirect_or_fragment(request, reverse("monitoring:aws-account", args=[account.pk]))
 

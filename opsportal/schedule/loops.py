@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from opsportal.core.models import VersionConflictError
+
 LoopFunction = Callable[[datetime], int]
 
 MAX_LIMIT: Final = 40.0  # a hanging pass must show as dead within 60 s
@@ -47,6 +49,15 @@ def loop(
         return run
 
     return register
+
+
+def settle(deed: Callable[[], object]) -> int:
+    """Do it and count 1; 0 when a person or the other dispatcher changed the row in this very moment."""
+    try:
+        deed()
+    except VersionConflictError:
+        return 0
+    return 1
 
 
 def loops() -> Mapping[str, Loop]:

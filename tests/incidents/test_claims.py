@@ -11,7 +11,10 @@ from incidents.loops import claim_alarms, draft_reviews, fire_clocks
 from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review, TimelineEntry
 from incidents.services import incident_acknowledge, incident_resolve
 from monitoring.evidence.registry import CheckContext, Finding
+from monitoring.loops import call_again
 from monitoring.models import Annotation, Verdict
+from monitoring.services.alarms import alarm_transition
+from monitoring.services.marks import silence_end, silence_put
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
@@ -89,6 +92,35 @@ def test_what_opens_nothing_is_noted_or_ignored(platform: Platform, at: datetime
     claim_alarms(at + MINUTE)
     assert outcomes() == ["ignored", "attached", "ignored", "ignored", "ignored"]
     assert Incident.objects.count() == 1
+
+
+@pytest.mark.parametrize("ends_early", [False, True])
+def test_an_alarm_that_outlasts_its_silence_opens_the_incident_then(
+    platform: Platform, at: datetime, *, ends_early: bool
+) -> None:
+    silence = silence_put(
+        by=SYSTEM, at=at, platform=platform, service=None, starts_at=at, ends_at=at + 30 * MINUTE, reason="Window"
+    )
+    source, passing = alarm(platform), alarm(platform, key="b", signal="b")
+    for one in (source, passing):
+        alarm_transition(alarm=one, to_state="alarm", at=at + MINUTE, recorded_at=at + MINUTE, reason="88 > 80.")
+    alarm_transition(alarm=passing, to_state="ok", at=at + 2 * MINUTE, recorded_at=at + 2 * MINUTE)
+    while claim_alarms(at + 3 * MINUTE):
+        continue
+    assert call_again(at + 9 * MINUTE) == 0
+    ends_at = at + (10 if ends_early else 30) * MINUTE
+    if ends_early:
+        silence_end(by=SYSTEM, at=ends_at, silence=silence)
+    assert [call_again(ends_at), call_again(ends_at)] == [1, 0]
+    assert claim_alarms(ends_at) == 1
+    incident = Incident.objects.get()
+    assert (incident.impact_started_at, incident.detected_at) == (at + MINUTE, ends_at)
+    line = TimelineEntry.objects.get(incident=incident, kind="alarm")
+    assert line.body == "Alarm db still ALARM: 88 > 80. The silence over it has ended."
+    assert outcomes() == ["ignored", "ignored", "ignored", "opened"]
+    alarm_transition(alarm=source, to_state="ok", at=ends_at + MINUTE, recorded_at=ends_at + MINUTE)
+    claim_alarms(ends_at + MINUTE)
+    assert outcomes()[-1] == "recovered"
 
 
 def test_the_cursor_passes_only_what_is_claimed_and_settled(

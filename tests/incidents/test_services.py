@@ -8,7 +8,7 @@ import pytest
 from incidents.choices import ClockKind, EntryKind, IncidentRole, OutcomeChoice
 from incidents.errors import CommandTakenError, IncidentError
 from incidents.lifecycle import TimeOrderError, TransitionError
-from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
+from incidents.models import Incident, IncidentAccess, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
 from incidents.services import (
     action_item_add,
     entry_correct,
@@ -374,6 +374,22 @@ def test_nobody_learns_of_a_restricted_incident_by_being_given_work(
     Membership.objects.filter(user__in=[admin, operator]).delete()
     tell_clock(clock(incident, "update"), at)
     assert not Notice.objects.filter(kind="incident.clock").exists()
+
+
+def test_who_passes_command_of_a_restricted_incident_on_goes_on_knowing_of_it(
+    platform: Platform, by: Actor, at: datetime, actor_for: ActorFor, commander: User, admin: User
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at, type="security")
+    Incident.objects.filter(pk=incident.pk).update(declared_by=admin)
+    for user in (commander, admin):
+        incident = Incident.objects.get(pk=incident.pk)
+        if user == commander:
+            IncidentAccess.objects.create(incident=incident, user=commander, named_at=at)
+        role_assign(by=by, at=at, incident=incident, expected=incident.version, role="commander", user_id=user.pk)
+        IncidentAccess.objects.filter(user=commander, named_by=None).delete()
+    assert Incident.objects.get().commander_id == admin.pk
+    assert Incident.objects.visible_to(actor_for(commander)).exists()
+    assert IncidentAccess.objects.get().named_by_id == by.user_id
 
 
 def test_the_app_role_cannot_rewrite_the_timeline(platform: Platform, by: Actor, at: datetime) -> None:

@@ -68,7 +68,11 @@ def test_connect_check_give_a_platform_and_disconnect(
     assert client.post(change, other).status_code == 422
     assert client.post(change, data | {"name": "New name", "version": account.version}).status_code == 303
     account.refresh_from_db()
+    capped = data | {"name": "New name", "cost_cap_usd": "70"}
+    assert client.post(change, capped | {"version": account.version - 1}).status_code == 409
+    assert client.post(change, capped | {"version": account.version}).status_code == 303
+    account.refresh_from_db()
     stop = reverse("monitoring:aws-disconnect", args=[account.pk])
     assert client.post(stop, {"version": account.version}).status_code == 303
     account.refresh_from_db()
-    assert (account.name, account.enabled) == ("New name", False)
+    assert (account.name, account.cost_cap_usd, account.enabled) == ("New name", 70, False)
