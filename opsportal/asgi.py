@@ -4,10 +4,6 @@ Django under ASGI costs 2 ms of CPU a request, and an event stream on WSGI threa
 eight are open; this router gives each the side it is good at.
 """
 
-import os
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
-
 from a2wsgi import WSGIMiddleware
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 

@@ -30,11 +30,15 @@ PUBLIC_URL: str = env.str("PUBLIC_URL", "http://127.0.0.1:8000" if LOCAL else ""
 TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", 0)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost"] if LOCAL else [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+refuse(
+    when=LOCAL and not {*ALLOWED_HOSTS} <= {"127.0.0.1", "localhost", "[::1]"},
+    why="OPSPORTAL_LOCAL speaks plain HTTP, so ALLOWED_HOSTS may name the loopback only.",
+)
 if not LOCAL:
     refuse(when=not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS, why="ALLOWED_HOSTS must name this portal's host names.")
     refuse(
-        when=urlsplit(PUBLIC_URL).scheme != "https" and TRUSTED_PROXY_COUNT < 1,
-        why="PUBLIC_URL must be https://…, or set TRUSTED_PROXY_COUNT when a proxy ends TLS.",
+        when=urlsplit(PUBLIC_URL).scheme != "https",
+        why="PUBLIC_URL must be https://…: links in mails begin with it. A proxy of yours may end TLS.",
     )
 
 # --- database, broker, cache ----------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """WSGI entry point: every page; event streams need opsportal.asgi."""
 
-import os
-
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
+from opsportal.env import require_settings
+
+require_settings()
 application = get_wsgi_application()

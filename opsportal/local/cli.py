@@ -17,10 +17,9 @@ from opsportal.local.terminal import say
 
 STOP_SECONDS = 15.0
 STEP_SECONDS = 0.1
-# Django commands that need no database and no running stack.
-OFFLINE = frozenset(
-    {"help", "version", "--version", "check", "makemigrations", "makemessages", "collectstatic", "-h", "--help"}
-)
+# Django commands that need no settings, and those that need no database and no running stack.
+HELP = frozenset({"help", "version", "--version", "-h", "--help"})
+OFFLINE = HELP | {"check", "makemigrations", "makemessages", "collectstatic"}
 
 ABOUT = """\
 The operations portal on this machine, with one command.
@@ -118,7 +117,7 @@ def _run_own(options: argparse.Namespace, argv: list[str]) -> int:
 
 def _enter_packages(lock: str, argv: Sequence[str]) -> None:
     """Go on inside `.venv`, made if need be; or stay when the caller brings the packages."""
-    if os.environ.get("OPSPORTAL_BOOTSTRAP") == "0" or os.environ.get("DATABASE_URL"):
+    if os.environ.get("OPSPORTAL_BOOTSTRAP") == "0" or _brings_database():
         return
     home = home_of_tests(os.environ) if lock == bootstrap.DEVELOPMENT else home_of(os.environ)
     python = bootstrap.ensure(lock, home, environ=os.environ)
@@ -126,20 +125,29 @@ def _enter_packages(lock: str, argv: Sequence[str]) -> None:
         bootstrap.replace_process(python, [str(CHECKOUT / "manage.py"), *argv[1:]])
 
 
+def _brings_database() -> bool:
+    """Whether the caller's environment is a portal's own, by value or by file: then no stack is looked for."""
+    return bool(os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"))
+
+
 def _run_django(command: str, argv: list[str]) -> int:
     # Refused before anything is installed, taken over after: DATABASE_URL turns the installation off.
-    settings = {} if os.environ.get("DATABASE_URL") else _settings_of_stack(home_of(os.environ), command)
+    settings = {} if _brings_database() else _settings_of_stack(home_of(os.environ), command)
     _enter_packages(bootstrap.RUNTIME, argv)
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
     try:
         from django.core.management import execute_from_command_line
+
+        from opsportal.env import require_settings
     except ImportError as error:
         raise StackError(
             "This Python has no Django: unset DATABASE_URL and OPSPORTAL_BOOTSTRAP so that .venv is made, "
             "or install requirements.lock."
         ) from error
+    if command not in HELP:
+        require_settings()
     execute_from_command_line(argv)
     return 0
 

@@ -55,6 +55,14 @@ def test_without_a_stack_every_command_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_a_database_named_by_a_file_needs_no_stack(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgres://ops_app@127.0.0.1:1/none")
+    portal = {"SECRET_KEY": "k" * 50, "ALLOWED_HOSTS": "ops.example.org", "PUBLIC_URL": "https://ops.example.org"}
+    files = {"DATABASE_URL_FILE": str(tmp_path / "url")}
+    done = manage("check", home=tmp_path / "none", **portal, **files)
+    assert (done.returncode, done.stdout) == (0, "System check identified no issues (0 silenced).\n"), done.stderr
+
+
 def test_a_running_stack_is_neither_started_again_nor_removed(home: Home) -> None:
     lock = HomeLock(home)
     lock.acquire(8765)

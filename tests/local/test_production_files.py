@@ -65,6 +65,19 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
     assert "/secrets/" in (CHECKOUT / ".gitignore").read_text().split()
 
 
+def test_every_name_given_to_the_portal_is_one_that_settings_read(compose: dict[str, Any], dockerfile: str) -> None:
+    settings = (CHECKOUT / "opsportal" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
+    assert {"DATABASE_URL", "SECRET_KEY", "HSTS_PRELOAD"} <= read
+    for name in PORTAL_SERVICES:
+        given = {variable.removesuffix("_FILE") for variable in compose["services"][name]["environment"]}
+        assert given <= read, name
+    built = set(re.findall(r"([A-Z_]+)=\S+ ", dockerfile.partition("# Settings want")[2].partition("USER")[0]))
+    assert built == {"SECRET_KEY", "DATABASE_URL", "ALLOWED_HOSTS", "PUBLIC_URL"}
+    described = set(re.findall(r"`([A-Z][A-Z_]+)`", (CHECKOUT / "docs" / "operations.md").read_text()))
+    assert read <= described
+
+
 def test_only_migrate_knows_the_owner(compose: dict[str, Any]) -> None:
     knowing = {name for name, found in compose["services"].items() if "database_owner_url" in found.get("secrets", [])}
     assert knowing == {"migrate"}

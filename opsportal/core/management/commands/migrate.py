@@ -7,7 +7,7 @@ behaviour stays, and one sentence says what is lost.
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 from django.db.utils import ProgrammingError
@@ -45,6 +45,9 @@ class Command(migrate.Command):
                     cursor.execute(create_role_statement(role, app["PASSWORD"]))
             grant_app_role(connection, role)
         except ProgrammingError as error:
-            self.stderr.write(f"The owner role may not do this ({str(error).strip()}). Run as a superuser:")
-            for statement in [create_role_statement(role, "…"), *grant_statements(role, connection)]:
-                self.stderr.write(f"{statement};")
+            statements = [] if role_exists(connection, role) else [create_role_statement(role, "…")]
+            for statement in [*statements, *grant_statements(role, connection)]:
+                self.stdout.write(f"{statement};")
+            reason = str(error).partition("\n")[0]
+            # Not a success: what starts after this would run as a role without its rights.
+            raise CommandError(f"The owner role may not do this ({reason}): run the above as a superuser.") from error
