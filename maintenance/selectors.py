@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Final
 
 from django.db.models import Q, QuerySet
+from django.utils.timezone import localdate, make_aware
 
 from maintenance.models import (
     ChecklistItem,
@@ -146,17 +147,17 @@ class CalendarDay:
 
 
 def month_calendar(actor: Actor, month: date, today: date, platform_id: int | None) -> Sequence[Sequence[CalendarDay]]:
-    """Whole weeks, Monday first, in UTC days; `month` is the first of the month."""
+    """Whole weeks, Monday first, in days of the reader's zone; `month` is the first of the month."""
     first = month - timedelta(days=month.weekday())
     following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
     weeks = ((following - first).days + 6) // 7
-    start = datetime.fromisoformat(f"{first}T00:00:00+00:00")
-    rows = window_occurrences(actor, start, start + timedelta(weeks=weeks))
+    start, end = (make_aware(datetime.combine(day, time.min)) for day in (first, first + timedelta(weeks=weeks)))
+    rows = window_occurrences(actor, start, end)
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
     by_day: dict[date, list[WindowOccurrence]] = {}
     for row in rows:
-        by_day.setdefault(max(row.starts_at, start).date(), []).append(row)
+        by_day.setdefault(localdate(max(row.starts_at, start)), []).append(row)
     days = [first + timedelta(days=n) for n in range(weeks * 7)]
     squares = [CalendarDay(day, day.month == month.month, day == today, by_day.get(day, ())) for day in days]
     return [squares[n : n + 7] for n in range(0, len(squares), 7)]

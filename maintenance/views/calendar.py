@@ -6,6 +6,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 
 from maintenance.forms import ReasonForm
 from maintenance.models import JobRun, WindowOccurrence
@@ -36,9 +37,10 @@ def _month(text: str, today: date) -> date:
 
 @require_action("maintenance.window_view")
 def window_calendar(request: AuthorizedRequest) -> HttpResponse:
-    """One month in UTC days, with the next windows and the newest job runs beside it."""
+    """One month in the reader's days, with the next windows and the newest job runs beside it."""
     now = clock.now()
-    month = _month(request.GET.get("month", ""), now.date())
+    today = timezone.localdate(now)
+    month = _month(request.GET.get("month", ""), today)
     platform = selected_platform(request)
     platform_id = platform.pk if platform else None
     runs = job_runs(request.actor).order_by("-occurrence__starts_at", "-pk")
@@ -48,7 +50,7 @@ def window_calendar(request: AuthorizedRequest) -> HttpResponse:
         "month": month,
         "earlier": f"{month - timedelta(days=1):%Y-%m}",
         "later": f"{month + timedelta(days=32):%Y-%m}",
-        "weeks": month_calendar(request.actor, month, now.date(), platform_id),
+        "weeks": month_calendar(request.actor, month, today, platform_id),
         "coming": coming_windows(request.actor, now, platform_id),
         "runs": runs[:12],
         "now": now,

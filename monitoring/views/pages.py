@@ -1,5 +1,8 @@
 """Pages: overview, service, alarms, resources, polls, points."""
 
+from typing import Final
+
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -16,6 +19,10 @@ from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import render_page
 from opsportal.core.shell import selected_platform
 from opsportal.platforms.models import Service
+
+# As many as fit into 40 kB.
+POINTS: Final = 80
+RESOURCES: Final = 60
 
 
 def _platform_id(request: AuthorizedRequest) -> int | None:
@@ -116,7 +123,8 @@ def resources(request: AuthorizedRequest) -> HttpResponse:
     views += [
         {"label": one.label, "href": f"{base}?kind={one.value}", "current": kind == one.value} for one in ResourceKind
     ]
-    context = {"rows": rows, "views": views, "unread": reads.unread_kinds(request.actor), "at": now()}
+    page = Paginator(rows, RESOURCES).get_page(request.GET.get("page"))
+    context = {"page": page, "views": views, "unread": reads.unread_kinds(request.actor), "at": now()}
     return render_page(request, "monitoring/resource_list.html", context)
 
 
@@ -149,11 +157,13 @@ def series_points(request: AuthorizedRequest, pk: int) -> HttpResponse:
         if asked in {str(one) for one in TABLE_OF}
         else fitting_period(found, span.start, span.end, stat="Sum")
     )
+    points = point_rows(series_id=found.pk, period=period, start=span.start, end=span.end, limit=POINTS + 1)
     context = {
         "series": found,
         "span": span,
         "period": period,
-        "points": point_rows(series_id=found.pk, period=period, start=span.start, end=span.end),
+        "points": points[:POINTS],
+        "older": len(points) > POINTS,
         "gaps": gaps(found, span.start, span.end),
     }
     return render_page(request, "monitoring/series_points.html", context)

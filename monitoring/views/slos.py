@@ -1,6 +1,7 @@
 """Objectives: the list, one in depth, and the buckets behind its figures."""
 
 from datetime import timedelta
+from typing import Final
 
 from django.core.exceptions import BadRequest
 from django.db.models import F
@@ -18,6 +19,8 @@ from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
+
+ROWS: Final = 45  # buckets, each with links to its points, on a page that stays below 40 kB
 
 
 @require_action("monitoring.slo_view")
@@ -51,6 +54,7 @@ def slo(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "detail": detail,
         "row": rows[0] if rows else None,
         "drawings": drawings(detail, period) if detail else None,
+        "is_drawn": True,
         "versions": list(found.versions.order_by("-number")),
         "terms": list(found.terms.select_related("series").order_by("role", "pk")),
         "can_exclude": allows(request.actor, "monitoring.slo_exclusion_set", found),
@@ -70,13 +74,21 @@ def slo_buckets(request: AuthorizedRequest, pk: int) -> HttpResponse:
     rows = SloBucket.objects.filter(slo=found, res=int(asked), ts__gte=span.start, ts__lt=span.end)
     if request.GET.get("bad"):
         rows = rows.filter(total__gt=F("good"))
-    page = keyset_page(rows, order=("-ts",), cursor=request.GET.get("cursor"))
+    page = keyset_page(rows, order=("-ts",), cursor=request.GET.get("cursor"), size=ROWS)
     context = {
         "slo": found,
         "span": span,
         "res": int(asked),
         "step": timedelta(minutes=int(asked)),
         "page": page,
-        "terms": list(found.terms.select_related("series").order_by("role", "pk")),
+        "terms": _roles(found),
     }
     return render_page(request, "monitoring/slo_buckets.html", context)
+
+
+def _roles(found: Slo) -> dict[int, str]:
+    """What each counted series stands for; one that counts as bad and in the total is one link."""
+    roles: dict[int, str] = {}
+    for series, role in found.terms.order_by("role", "pk").values_list("series_id", "role"):
+        roles[series] = f"{roles[series]}, {role}" if series in roles else role
+    return roles

@@ -1,5 +1,6 @@
 """Forms about people and tokens."""
 
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
@@ -20,10 +21,49 @@ def zone_choices() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in ("UTC", *names)]
 
 
+@cache
+def _zones_by_word() -> dict[str, str]:
+    """Every zone by what people type: its name, and its city where only one zone has that."""
+    names = [name for name, _ in zone_choices()]
+    cities: dict[str, list[str]] = {}
+    for name in names:
+        cities.setdefault(_word(name.rpartition("/")[2]), []).append(name)
+    return {city: found[0] for city, found in cities.items() if len(found) == 1} | {_word(name): name for name in names}
+
+
+def _word(text: str) -> str:
+    return text.strip().replace(" ", "_").casefold()
+
+
+class ZoneField(forms.CharField):
+    """A zone by its name or city. Typed: a list of all 500 would weigh more than the page around it.
+
+    The browser offers its own list (static/js/zones.js); without script a near miss is answered with suggestions.
+    """
+
+    def __init__(self) -> None:
+        attrs = {"list": "zones", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        super().__init__(
+            label="Time zone",
+            max_length=64,
+            widget=forms.TextInput(attrs=attrs),
+            help_text="As Asia/Colombo; a city is enough.",
+        )
+
+    def clean(self, value: Any) -> str:
+        typed, zones = _word(super().clean(value)), _zones_by_word()
+        if typed in zones:
+            return zones[typed]
+        near = list(dict.fromkeys(zones[word] for word in get_close_matches(typed, zones, n=4)))
+        raise forms.ValidationError(
+            f"There is no such zone.{' Did you mean ' + ', '.join(near) + '?' if near else ''}", code="invalid"
+        )
+
+
 class PersonSettingsForm(VersionedForm):
     name = forms.CharField(max_length=120)
     theme = forms.ChoiceField(choices=Theme)
-    zone = forms.ChoiceField(choices=zone_choices, label="Time zone")
+    zone = ZoneField()
     density = forms.ChoiceField(choices=Density)
     shortcuts_enabled = forms.BooleanField(required=False, label="Single-key shortcuts")
 

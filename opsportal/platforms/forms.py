@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.db.models import Model
 
-from opsportal.accounts.forms import zone_choices
+from opsportal.accounts.forms import ZoneField
 from opsportal.core.forms import CleanForm
 from opsportal.core.markdown import is_safe_url
 from opsportal.platforms.models import Platform, Role, SchemeKind
@@ -98,7 +98,7 @@ class RowForm(CleanForm):
 class EnvironmentForm(RowForm):
     key = forms.SlugField(max_length=40)
     name = forms.CharField(max_length=80)
-    zone = forms.ChoiceField(choices=zone_choices, label="Time zone")
+    zone = ZoneField()
     is_production = forms.BooleanField(required=False, label="Production")
     note = forms.CharField(max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
@@ -169,7 +169,7 @@ class SeverityAliasForm(RowForm):
 class BusinessCalendarForm(RowForm):
     key = forms.SlugField(max_length=40)
     name = forms.CharField(max_length=80)
-    zone = forms.ChoiceField(choices=zone_choices, label="Time zone")
+    zone = ZoneField()
     weekdays = forms.TypedMultipleChoiceField(choices=WEEKDAYS, coerce=int, widget=forms.CheckboxSelectMultiple)
     opens_at = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     closes_at = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))

@@ -26,7 +26,7 @@ from opsportal.reports.audit_selectors import (
     with_names,
 )
 
-PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 80
 CSV_ROWS: Final = 100_000
 CSV_CHUNK: Final = 2_000
 EARLIEST: Final = date(2000, 1, 1)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 
 from monitoring.drawings import drawings
 from monitoring.selectors.slo_detail import slo_detail
@@ -17,7 +18,7 @@ from monitoring.selectors.slo_report import Period, SloRow, month, quarter, roll
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows
-from opsportal.core.htmx import render_page
+from opsportal.core.htmx import VARY, render_page, wants_fragment
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import safe_cell
 
@@ -74,6 +75,13 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
     wanted = request.GET.get("slo", "")
     chosen = next((row for row in rows if str(row.slo.pk) == wanted), rows[0] if rows else None)
     detail = slo_detail(chosen, period) if chosen else None
+    drawn = drawings(detail, period) if detail else None
+    # The burn-down is heavy: the page fetches it after itself, or by a link where there is no script.
+    is_drawing = request.GET.get("part") == "left"
+    if is_drawing and drawn and wants_fragment(request):
+        response = HttpResponse(drawn.left)
+        patch_vary_headers(response, VARY)
+        return response
     digest = hashlib.sha256(repr(_cells(rows, period)).encode()).hexdigest()[:8]
     context = {
         "period": period,
@@ -82,7 +90,8 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
         "words": {word: sum(row.health == word for row in rows) for word in ("met", "at_risk", "exhausted", "no_data")},
         "chosen": chosen,
         "detail": detail,
-        "drawings": drawings(detail, period) if detail else None,
+        "drawings": drawn,
+        "is_drawn": is_drawing,
         "digest": digest,
         "can_void": chosen is not None and allows(request.actor, "monitoring.slo_exclusion_void", chosen.slo),
     }

@@ -9,3 +9,4 @@ import "./drafts.js";
 import "./charts.js";
 import "./copy.js";
 import "./print.js";
+import "./zones.js";

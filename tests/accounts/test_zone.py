@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from incidents.models import TimelineEntry
 from monitoring.forms import ExclusionForm
+from opsportal.accounts.forms import ZoneField
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
@@ -54,3 +57,22 @@ def test_a_time_labelled_utc_is_utc_in_every_zone() -> None:
         form = ExclusionForm({"starts_at": "2026-03-01 10:00", "ends_at": "2026-03-01 11:00", "reason": "Window"})
         assert form.is_valid(), form.errors
         assert form.cleaned_data["starts_at"] == datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "typed, zone",
+    [
+        ("Asia/Colombo", "Asia/Colombo"),
+        (" asia/colombo ", "Asia/Colombo"),
+        ("new york", "America/New_York"),
+        ("utc", "UTC"),
+    ],
+)
+def test_a_zone_is_typed_by_name_or_city(typed: str, zone: str) -> None:
+    assert ZoneField().clean(typed) == zone
+
+
+@pytest.mark.parametrize("typed, words", [("Colonbo", "Did you mean Asia/Colombo"), ("../etc/passwd", "no such zone")])
+def test_an_unknown_zone_is_refused_with_what_is_near(typed: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        ZoneField().clean(typed)

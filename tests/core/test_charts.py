@@ -23,7 +23,7 @@ from opsportal.core.charts import (
     spark,
     standalone,
 )
-from opsportal.core.charts.scale import decimate, runs, time_ticks, value_ticks
+from opsportal.core.charts.scale import decimate, runs, straighten, time_ticks, value_ticks
 
 START = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -56,6 +56,23 @@ def test_decimation_keeps_every_extreme_and_bounds_the_points(values: list[float
     assert min(v for _, v in kept) == min(values)
     assert max(v for _, v in kept) == max(values)
     assert [x for x, _ in kept] == sorted(x for x, _ in kept)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=300), st.floats(0.01, 5))
+def test_straightening_never_moves_the_curve_by_more_than_its_slack(values: list[float], slack: float) -> None:
+    full = [(n / len(values), value) for n, value in enumerate(values)]
+    kept = straighten(full, slack, 0.05)
+    assert (kept[0], kept[-1]) == (full[0], full[-1])
+    for (left, start), (right, end) in pairwise(kept):
+        inside = [point for point in full if left < point[0] < right]
+        assert not inside or right - left <= 0.05
+        for x, y in inside:
+            assert abs(start + (end - start) * (x - left) / (right - left) - y) <= slack * 1.001
+
+
+def test_a_straight_line_needs_few_points() -> None:
+    full = [(n / 1000, n / 10) for n in range(1001)]
+    assert len(straighten(full, 0.01, 0.1)) in (11, 12)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.001, 1e6))

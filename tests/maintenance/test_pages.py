@@ -1,7 +1,8 @@
 """The pages of this room, with and without htmx."""
 
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -148,3 +149,22 @@ def test_the_calendar_shows_the_window_of_the_month(
     occurrence = window_now(by=PORTAL, at=at, window=window(platform, rule=""))
     page = client_for(viewer).get(reverse("maintenance:calendar"), {"month": "2026-03"}).content.decode()
     assert reverse("maintenance:window", args=[occurrence.pk]) in page
+
+
+def test_the_calendar_places_a_window_on_the_readers_own_day(
+    client_for: ClientFor, viewer: User, platform: Platform
+) -> None:
+    late = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
+    occurrence = window_now(by=PORTAL, at=late, window=window(platform, rule=""))
+    days = {}
+    for zone in ("UTC", "Asia/Tokyo"):
+        viewer.zone = zone
+        viewer.save(update_fields=["zone"])
+        page = client_for(viewer).get(reverse("maintenance:calendar"), {"month": "2026-03"}).content.decode()
+        found = re.search(
+            rf'class="e [^"]*c(\d) [^>]*{reverse("maintenance:window", args=[occurrence.pk])}.*?>(\d\d:\d\d)<', page
+        )
+        assert found
+        days[zone] = found.groups()
+    # 10 March 2026 is a Tuesday; in Tokyo it is Wednesday morning by then.
+    assert days == {"UTC": ("2", "22:30"), "Asia/Tokyo": ("3", "07:30")}

@@ -9,10 +9,12 @@ from markupsafe import Markup, escape
 
 from opsportal.core import formats
 from opsportal.core.charts.model import Annotation, Band, Series, Threshold
-from opsportal.core.charts.scale import decimate, runs, time_ticks, value_ticks
+from opsportal.core.charts.scale import decimate, runs, straighten, time_ticks, value_ticks
 from opsportal.core.charts.svg import fixed, join, pct, tag, text
 
 _TOP, _BOTTOM, _AXIS = 18, 20, 44
+_SLACK = 0.12  # pixels: less than a tenth of the curve's own width
+_REACH = 0.016  # of the width: the crosshair's value is never further away than half of it
 _CURVE = {"line": "ln", "second": "l2", "ideal": "ideal", "forecast": "fc"}
 
 
@@ -180,6 +182,7 @@ def _curves(frame: Frame, series: Sequence[Series], width: int, *, area: bool) -
             shown = [(x, value) for x, value in shown if -0.001 <= x <= 1.001]
             if not shown:
                 continue
+            shown = straighten(shown, _SLACK * (frame.high - frame.low) / (frame.floor - _TOP), _REACH)
             at = [f"{fixed(x * 1000)} {fixed(frame.y(frame.clamp(v)))}" for x, v in shown]
             # A lone point between two gaps still has to be seen.
             pieces.append("M" + "L".join(at) + ("h1" if len(at) == 1 else ""))

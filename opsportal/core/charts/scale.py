@@ -97,3 +97,23 @@ def _corners(bucket: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     low = min(range(len(bucket)), key=lambda i: bucket[i][1])
     high = max(range(len(bucket)), key=lambda i: bucket[i][1])
     return [bucket[i] for i in sorted({0, low, high, len(bucket) - 1})]
+
+
+def straighten(points: Sequence[tuple[float, float]], slack: float, reach: float) -> list[tuple[float, float]]:
+    """Without the points that lie within `slack` of the straight line between those that stay.
+
+    Those that stay are at most `reach` apart, so that the crosshair always has a value near it.
+    """
+    kept: list[tuple[float, float]] = []
+    between: list[tuple[float, float]] = []
+    for at, point in enumerate(points):
+        following = points[at + 1] if at + 1 < len(points) else None
+        if kept and following and following[0] - kept[-1][0] <= reach:
+            (left, start), (right, end) = kept[-1], following
+            slope = (end - start) / (right - left) if right > left else math.inf
+            between.append(point)
+            if all(abs(start + slope * (x - left) - y) <= slack for x, y in between):
+                continue
+        kept.append(point)
+        between = []
+    return kept

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup, escape
 
+from opsportal.core.charts.scale import straighten
 from opsportal.core.charts.svg import fixed, join, pct, tag, text
 
 
@@ -18,14 +19,15 @@ def spark(values: Sequence[float | None], *, kind: str = "", label: str = "", th
         return tag("svg", cls="spark", viewBox="0 0 72 18", aria_hidden="true")
     low, high = min(known), max(known)
     span = (high - low) or 1.0
-    path, pen_down, last = [], False, (2.0, 9.0)
+    strokes: list[list[tuple[float, float]]] = [[]]
     for index, value in enumerate(shown):
         if value is None:
-            pen_down = False
-            continue
-        last = (2 + 66 * index / max(len(shown) - 1, 1), 16 - 14 * (value - low) / span)
-        path.append(f"{'L' if pen_down else 'M'}{fixed(last[0])} {fixed(last[1])}")
-        pen_down = True
+            strokes.append([])
+        else:
+            strokes[-1].append((2 + 66 * index / max(len(shown) - 1, 1), 16 - 14 * (value - low) / span))
+    drawn = [straighten(stroke, 0.4, 66) for stroke in strokes if stroke]
+    path = ["M" + "L".join(f"{fixed(x)} {fixed(y)}" for x, y in stroke) for stroke in drawn]
+    last = drawn[-1][-1]
     parts = [tag("path", cls="ln", d="".join(path)), tag("circle", cls="pt", cx=fixed(last[0]), cy=fixed(last[1]), r=2)]
     if threshold is not None and low <= threshold <= high:
         y = fixed(16 - 14 * (threshold - low) / span)
