@@ -22,7 +22,7 @@ from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Schedule
 from opsportal.schedule.recurrence import Rule
-from opsportal.schedule.services import schedule_put, schedule_remove
+from opsportal.schedule.services import run_request, schedule_put, schedule_remove
 
 RECENT: Final = timedelta(hours=3)  # kept at one minute; older history comes at five
 RESOURCES_EVERY: Final = 300
@@ -88,28 +88,30 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
             raise AwsAccountError(_HERE.format(account))
         account.update_versioned(expected=expected, **{key: values[key] for key in changed})
         forget_clients()
-    _unschedule(account, keep=account.regions)
     _schedule(account, at)
+    _regions_forget(account, gone, at)
+    if is_new or changed:
+        _resources_request(account, at)
+        _record(
+            by=by,
+            at=at,
+            account=account,
+            verb="monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed",
+            data={"account": account_id, "changed": changed, "regions": list(regions)}
+            | {"cost_cap_usd": float(account.cost_cap_usd)},
+        )
+    return account
+
+
+def _record(*, by: Actor, at: datetime, account: AwsAccount, verb: str, data: dict[str, Any]) -> None:
+    record(by=by, at=at, verb=verb, obj_kind="monitoring.awsaccount", obj_id=account.pk, platform_id=None, data=data)
+
+
+def _regions_forget(account: AwsAccount, gone: Collection[str], at: datetime) -> None:
     for region in sorted(gone):
         mirrored_forget(account=account, region=region, at=at, reason=REGION_GONE)
     if gone:
         alarms_release(account=account, at=at, reason=REGION_GONE)
-    if is_new or changed:
-        record(
-            by=by,
-            at=at,
-            verb="monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed",
-            obj_kind="monitoring.awsaccount",
-            obj_id=account.pk,
-            platform_id=None,
-            data={
-                "account": account_id,
-                "changed": changed,
-                "regions": list(regions),
-                "cost_cap_usd": float(account.cost_cap_usd),
-            },
-        )
-    return account
 
 
 def account_connect(
@@ -141,6 +143,7 @@ def account_connect(
 
 def _schedule(account: AwsAccount, at: datetime) -> None:
     """One poll per region and period, one reading of resources; all skip what they missed, the watermark does not."""
+    _unschedule(account, keep=account.regions)
     for region in account.regions:
         args = {"account_id": account.pk, "region": region}
         for period in (60, 300):
@@ -156,15 +159,7 @@ def _schedule(account: AwsAccount, at: datetime) -> None:
                 lease_seconds=30,
             )
         schedule_put(
-            key=f"monitoring.resources:{account.account_id}:{region}",
-            task="monitoring.poll_resources",
-            queue="aws",
-            rule=Rule(every_seconds=RESOURCES_EVERY),
-            at=at,
-            args=args,
-            catch_up="last",
-            max_attempts=1,
-            lease_seconds=30,
+            **_resources_poll(account, region), rule=Rule(every_seconds=RESOURCES_EVERY), at=at, catch_up="last"
         )
         schedule_put(
             key=f"monitoring.backfill:{account.account_id}:{region}",
@@ -177,6 +172,23 @@ def _schedule(account: AwsAccount, at: datetime) -> None:
             max_attempts=1,
             lease_seconds=30,
         )
+
+
+def _resources_poll(account: AwsAccount, region: str) -> dict[str, Any]:
+    return {
+        "key": f"monitoring.resources:{account.account_id}:{region}",
+        "task": "monitoring.poll_resources",
+        "queue": "aws",
+        "args": {"account_id": account.pk, "region": region},
+        "max_attempts": 1,
+        "lease_seconds": 30,
+    }
+
+
+def _resources_request(account: AwsAccount, at: datetime) -> None:
+    """Read resources at once: evidence about backups and health must not wait for the first turn of the schedule."""
+    for region in account.regions:
+        run_request(**_resources_poll(account, region), at=at)
 
 
 def _unschedule(account: AwsAccount, *, keep: Collection[str] = ()) -> None:
@@ -192,13 +204,11 @@ def account_disconnect(*, by: Actor, at: datetime, account: AwsAccount, expected
     account.update_versioned(expected=expected, enabled=False)
     _unschedule(account)
     alarms_release(account=account, at=at, reason=f"{account.name} was disconnected.")
-    record(
+    _record(
         by=by,
         at=at,
+        account=account,
         verb="monitoring.aws_account.disconnected",
-        obj_kind="monitoring.awsaccount",
-        obj_id=account.pk,
-        platform_id=None,
         data={"account": account.account_id},
     )
 
@@ -210,6 +220,8 @@ def source_put(*, by: Actor, at: datetime, platform: Platform, account: AwsAccou
     source, is_new = MetricSource.objects.get_or_create(platform=platform, account=account, defaults={"region": region})
     if not is_new and source.region != region:
         source.update_versioned(expected=source.version, region=region)
+    if is_new:
+        _resources_request(account, at)
     series_bind(by=by, at=at, platform=platform)
     return source
 
@@ -230,13 +242,11 @@ def account_check(*, by: Actor, at: datetime, account: AwsAccount) -> list[AwsPe
         AwsPermission.objects.bulk_create(rows)
         AwsAccount.objects.filter(pk=account.pk).update(checked_at=at, identity_arn=identity)
         verdicts = {word: sum(row.verdict == word for row in rows) for word in ("allowed", "denied", "could_not_check")}
-        record(
+        _record(
             by=by,
             at=at,
+            account=account,
             verb="monitoring.aws_account.checked",
-            obj_kind="monitoring.awsaccount",
-            obj_id=account.pk,
-            platform_id=None,
             data=verdicts,
         )
     return rows
@@ -269,13 +279,11 @@ def backfill_start(*, by: Actor, at: datetime, account: AwsAccount, days: int = 
                 )
             )
     if made:
-        record(
+        _record(
             by=by,
             at=at,
+            account=account,
             verb="monitoring.backfill.started",
-            obj_kind="monitoring.awsaccount",
-            obj_id=account.pk,
-            platform_id=None,
             data={"days": days},
         )
     return made

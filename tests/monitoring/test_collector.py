@@ -37,7 +37,8 @@ from opsportal.aws.cloudwatch import alarms
 from opsportal.core.clock import now
 from opsportal.local.aws.faults import Fault
 from opsportal.platforms.models import Platform, Service
-from opsportal.schedule.models import Schedule
+from opsportal.schedule.models import Run, RunState, Schedule
+from opsportal.schedule.services import ensure_slots
 from tests.factories.monitoring import BY, REGION, metric_of, rule_of, series_named, service_of, slo_of, term
 
 pytestmark = [pytest.mark.django_db, pytest.mark.aws]
@@ -253,6 +254,23 @@ def test_a_role_that_lacks_permissions_is_told_call_by_call(simulated_aws: Any, 
 def test_connecting_schedules_polls_per_region(account: AwsAccount) -> None:
     keys = set(Schedule.objects.filter(key__contains="123456789012").values_list("task", flat=True))
     assert keys == {"monitoring.poll_metrics", "monitoring.poll_resources", "monitoring.fill_history"}
+
+
+def test_resources_are_read_at_once_when_an_account_is_connected_and_not_for_saying_the_same(
+    account: AwsAccount,
+) -> None:
+    asked = Run.objects.filter(task="monitoring.poll_resources", args__account_id=account.pk, state=RunState.DUE)
+    first = asked.order_by("slot_utc").first()
+    assert first is not None
+    assert first.slot_utc == account.created_at
+    before, at = asked.count(), now() + MINUTE
+    account_put(
+        by=BY, at=at, account_id=account.account_id, name=account.name, role_arn=ROLE,
+        external_id=account.external_id, regions=[REGION],
+    )  # fmt: skip
+    assert asked.count() == before
+    Schedule.objects.filter(key=first.key).update(next_slot_at=at)
+    assert ensure_slots(now=at) >= 1  # the schedule goes on beside what was asked for
 
 
 def test_series_of_objectives_are_polled_every_minute_and_others_every_five(
