@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
+    requires_system_checks: Sequence[str] = ()  # they load every page, and the dispatcher serves none
     help = "Run the portal's loops: outbox, due slots, clocks, event claims, auditor. Ends within 2 s of SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
