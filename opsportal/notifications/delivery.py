@@ -20,7 +20,7 @@ from opsportal.schedule.holding import holder
 
 logger = structlog.get_logger(__name__)
 
-LEASE: Final = timedelta(seconds=60)  # longer than one message may take; renewed before each
+LEASE: Final = timedelta(seconds=12)  # renewed before each message; what a killed process held goes out within 15 s
 BATCH: Final = 10
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)  # seconds after attempt 1, 2, 3, …
 MAX_ATTEMPTS: Final = 8
