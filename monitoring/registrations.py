@@ -10,6 +10,7 @@ from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
+from opsportal.core.freshness import register_version
 from opsportal.core.roles import register_function
 from opsportal.core.shell import register_nav, register_setting
 from opsportal.schedule.invariants import invariant
@@ -68,5 +69,6 @@ def register() -> None:
         "monitoring_stray_points()",
     ):
         register_function(signature)
+    register_version("monitoring_alarm", "platform_id", "version")  # an alarm's move is no audited act
     register_probe("aws", _aws_probe)
     invariant(name="monitoring.points_have_partitions")(_stray_points)

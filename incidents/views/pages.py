@@ -17,6 +17,7 @@ from incidents.services.declare import Declaration
 from incidents.views.composer import composer_context, corrects
 from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now, rights
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import kept, revalidated
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
@@ -61,6 +62,7 @@ def asked_of(request: AuthorizedRequest, at: datetime) -> IncidentFilter:
 
 
 @require_action("incidents.incident_view")
+@revalidated
 def incident_list(request: AuthorizedRequest) -> HttpResponse:
     """Open ones first, then the record, newest first."""
     at = now()
@@ -68,7 +70,12 @@ def incident_list(request: AuthorizedRequest) -> HttpResponse:
     cursor = request.GET.get("cursor")
     page = selectors.incident_page(request.actor, asked, now=at, cursor=cursor)
     opened = [] if cursor or asked.is_narrowed else selectors.open_rows(request.actor, asked, now=at)
-    summary = selectors.list_summary(request.actor, asked.platform_id, now=at)
+    summary = kept(
+        request,
+        request.actor,
+        f"incidents:{asked.platform_id}",
+        lambda: selectors.list_summary(request.actor, asked.platform_id, now=at),
+    )
     counts = {"open": summary.open, "review-due": summary.reviews_due, "no-commander": summary.without_commander}
     context = {
         "now": at,

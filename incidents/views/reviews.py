@@ -21,6 +21,7 @@ from incidents.services import (
 )
 from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, load, new_key, now
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import revalidated
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
@@ -215,6 +216,7 @@ def action_new(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 
 @require_action("incidents.action_item_view")
+@revalidated
 def action_list(request: AuthorizedRequest) -> HttpResponse:
     """Action items of all incidents on one board."""
     at = now()

@@ -20,6 +20,7 @@ from maintenance.services.checklists import (
 from maintenance.services.hand_over import hand_over_draft, hand_over_save
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.pagination import keyset_page
@@ -31,6 +32,7 @@ PAGE_SIZE: Final = 50
 
 
 @require_action("maintenance.checklist_view")
+@revalidated
 def checklist_list(request: AuthorizedRequest) -> HttpResponse:
     """Open lists first, then the past, newest first."""
     runs = checklist_runs(request.actor)

@@ -12,6 +12,7 @@ from maintenance.selectors import operations_log
 from maintenance.services.operations_log import log_write
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
@@ -45,6 +46,7 @@ def _context(request: AuthorizedRequest, form: LogForm) -> dict[str, object]:
 
 
 @require_action("maintenance.log_view")
+@revalidated
 def operations_log_list(request: AuthorizedRequest) -> HttpResponse:
     """Newest first; `q` searches the text."""
     return render_page(request, PAGE, _context(request, LogForm()), fragment="rows")

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from django.utils.timezone import localtime
+from django.utils.timezone import get_current_timezone, localtime
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
 MINUS: Final = "\N{MINUS SIGN}"
@@ -109,10 +109,11 @@ def when(value: datetime | None, now: datetime) -> str:
     """A point in time as short as it stays clear: `09:24`, `Tue 18:04`, `19 Oct`, `19 Oct 2025`."""
     if value is None:
         return DASH
-    local, today = localtime(value), localtime(now)
-    days = abs((local.date() - today.date()).days)
+    zone = get_current_timezone()
+    local, today = value.astimezone(zone), now.astimezone(zone)
+    days = abs(local.toordinal() - today.toordinal())
     if days == 0:
-        return f"{local:%H:%M}"
+        return f"{local.hour:02}:{local.minute:02}"
     if days < 7:
         return f"{local:%a %H:%M}"
     return day(local.date()) if local.year != today.year else f"{local.day}{NBSP}{local:%b}"

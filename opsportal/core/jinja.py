@@ -20,7 +20,7 @@ from jinja2.ext import Extension
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from opsportal.core import clock, formats
+from opsportal.core import clock, formats, marks
 from opsportal.core.charts import bar, burn_down, day_strip, heat_map, line_chart, spark
 from opsportal.core.icons import icon, severity_bars
 from opsportal.core.markdown import render_markdown
@@ -48,7 +48,8 @@ class Components:
         for name in self._environment.list_templates(filter_func=lambda path: path.startswith(COMPONENTS)):
             module = self._environment.get_template(name).module
             macros |= {key: value for key, value in vars(module).items() if callable(value) and key[0] != "_"}
-        return macros | {"form": self._form(macros["form_body"]), "icon": icon}
+        marks_here = {"time": marks.time, "state": marks.state, "sev": marks.sev, "state_icon": marks.state_icon}
+        return macros | {"form": self._form(macros["form_body"]), "icon": icon, **marks_here}
 
     def _form(self, body: Callable[..., Markup]) -> Callable[..., Markup]:
         # The one component that needs the request: it carries the CSRF field by itself.
@@ -117,6 +118,8 @@ def environment(**options: Any) -> jinja2.Environment:
         json_script=json_script,
         clock_now=clock.now,
         clock_rate=clock.rate,
+        state_icon=marks.state_icon,
+        STATE_WORDS=marks.STATE_WORDS,
         zone_key=get_current_timezone_name,
         zone_name=lambda: formats.zone_name(clock.now()),
         line_chart=line_chart,

@@ -15,9 +15,9 @@ from django.urls import NoReverseMatch, reverse
 
 from opsportal.core import clock
 from opsportal.core.actor import ANONYMOUS, Actor
+from opsportal.core.freshness import SESSION_PLATFORM, kept
 from opsportal.core.gate import allows
 
-SESSION_PLATFORM: Final = "platform"
 ALL_PLATFORMS: Final = "all"
 RowsOf = Callable[[Actor], QuerySet[Any]]
 
@@ -25,9 +25,29 @@ RowsOf = Callable[[Actor], QuerySet[Any]]
 class PlatformChoice(Protocol):
     """As much of a platform as the shell shows."""
 
+    @property
+    def pk(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A platform of the switcher."""
+
     pk: int
     key: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stands around every page of one person, as long as the version of what they see lasts."""
+
+    platforms: tuple[Choice, ...] = ()
+    figures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +169,25 @@ def request_actor(request: HttpRequest) -> Actor:
 
 
 def visible_platforms(request: HttpRequest) -> Sequence[PlatformChoice]:
-    """The platforms this person may see, read once a request."""
-    cached: Sequence[PlatformChoice] | None = getattr(request, "visible_platforms", None)
-    if cached is None:
+    """The platforms this person may see."""
+    return _frame(request).platforms
+
+
+def _build_frame(actor: Actor) -> _Frame:
+    choices = _platform_source[0](actor) if _platform_source else ()
+    return _Frame(tuple(Choice(row.pk, row.key, row.name) for row in choices), _figures(actor))
+
+
+def _frame(request: HttpRequest) -> _Frame:
+    """Platforms and figures of this person: once a request, and kept for as long as nothing changed."""
+    frame: _Frame | None = getattr(request, "shell_frame", None)
+    if frame is None:
         actor = request_actor(request)
-        known = actor.kind != "anonymous" and bool(_platform_source)
-        cached = _platform_source[0](actor) if known else ()
-        request.visible_platforms = cached  # type: ignore[attr-defined]
-    return cached
+        if actor.kind == "anonymous":
+            return _Frame()
+        frame = kept(request, actor, "shell", lambda: _build_frame(actor))
+        request.shell_frame = frame  # type: ignore[attr-defined]
+    return frame
 
 
 def selected_platform(request: HttpRequest) -> PlatformChoice | None:
@@ -221,7 +252,7 @@ def _shell(request: HttpRequest) -> Shell:
     if actor.kind == "anonymous":
         return Shell(user=Person("", ""), now=clock.now(), simulated=simulated)
     user: Any = request.user
-    figures = _figures(actor)
+    figures = _frame(request).figures
     nav = _nav_items(request, actor, figures)
     return Shell(
         user=Person(user.name, user.email),

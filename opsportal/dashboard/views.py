@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import revalidated
 from opsportal.core.htmx import render_page, wants_fragment
 from opsportal.core.shell import selected_platform
 from opsportal.dashboard.selectors import changed_column, due_column, now_column
@@ -19,6 +20,7 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 
 
 @require_action("dashboard.today_view")
+@revalidated
 def today(request: AuthorizedRequest) -> HttpResponse:
     """The page, or one of its live columns (`?part=now|due|changed`)."""
     at, platform = clock.now(), selected_platform(request)

@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404
 
 from opsportal.core import shell
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import revalidated
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import render_page
 from opsportal.core.markdown import clean_text
@@ -15,6 +16,7 @@ VIEW = "knowledge.decision_view"
 
 
 @require_action(VIEW)
+@revalidated
 def decision_list(request: AuthorizedRequest) -> HttpResponse:
     """All decisions; the first one stands open beside the list."""
     return _page(request, None)

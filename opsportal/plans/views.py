@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.pagination import keyset_page
@@ -20,6 +21,7 @@ PAGE = "plans/plan_detail.html"
 
 
 @require_action("plans.plan_view")
+@revalidated
 def plan_list(request: AuthorizedRequest) -> HttpResponse:
     """Newest first."""
     rows = plans(request.actor)
