@@ -69,7 +69,7 @@ def unclaimed(after: int) -> list[AlarmTransition]:
     return list(rows.select_related("alarm__rule", "severity__scheme", "service").order_by("pk")[:BATCH])
 
 
-@loop(name="incidents.claim_alarms", every=1.0, limit=30.0, channel="alarms")
+@loop(name="incidents.claim_alarms", every=2.0, limit=30.0, channel="alarms")
 def claim_alarms(now: datetime) -> int:
     """Turn new alarm transitions into incidents, or into lines of open ones."""
     cursor, _ = ClaimCursor.objects.get_or_create(name=CURSOR)

@@ -7,7 +7,7 @@ from opsportal.notifications.delivery import PASS_SECONDS, claim_messages, forge
 from opsportal.schedule.loops import loop
 
 
-@loop(name="notifications.outbox", every=1.0, limit=30.0, channel="outbox")
+@loop(name="notifications.outbox", every=2.0, limit=30.0, channel="outbox")
 def deliver_outbox(_now: datetime) -> int:
     done, started = 0, time.monotonic()
     while time.monotonic() - started < PASS_SECONDS:

@@ -26,7 +26,7 @@ from opsportal.schedule.wake import WAKE_CHANNEL
 logger = structlog.get_logger(__name__)
 PULSE_EVERY: Final = 5.0
 HANG_GRACE: Final = 15.0
-KEEP_CONNECTION_UNDER: Final = 10.0  # a loop that polls more rarely gives its connection back between passes
+KEEP_CONNECTION_UNDER: Final = 30.0  # a loop that polls more rarely gives its connection back between passes
 
 
 @dataclass(slots=True)
@@ -112,6 +112,7 @@ class Listener:
     """Hears `wake(channel)` from every process and wakes the loops of that channel. Reconnects by itself."""
 
     def __init__(self, threads: list[LoopThread], stop: threading.Event) -> None:
+        self._threads = threads
         self._by_channel: dict[str, list[LoopThread]] = {}
         for item in threads:
             if item.loop.channel:
@@ -129,18 +130,14 @@ class Listener:
     def _listen(self) -> None:
         with psycopg.connect(**listen_parameters(), autocommit=True) as listening:
             listening.execute(f"LISTEN {WAKE_CHANNEL}")
-            self._wake_all()  # whatever was signalled while nobody listened
+            for item in self._threads:  # what was signalled while nobody listened, and what backs off without need
+                item.woken.set()
             while not self._stop.is_set():
                 for notice in listening.notifies(timeout=0.5):
                     for item in self._by_channel.get(notice.payload, []):
                         item.woken.set()
                     if self._stop.is_set():
                         return
-
-    def _wake_all(self) -> None:
-        for items in self._by_channel.values():
-            for item in items:
-                item.woken.set()
 
 
 def listen_parameters() -> dict[str, Any]:

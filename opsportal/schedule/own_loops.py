@@ -13,7 +13,7 @@ def plan_due_slots(now: datetime) -> int:
     return ensure_slots(now=now)
 
 
-@loop(name="schedule.hand-over", every=1.0, limit=30.0, channel="runs")
+@loop(name="schedule.hand-over", every=2.0, limit=30.0, channel="runs")
 def hand_due_runs(_now: datetime) -> int:
     return hand_over()
 
