@@ -25,6 +25,7 @@ from opsportal.schedule.wake import WAKE_CHANNEL
 
 logger = structlog.get_logger(__name__)
 PULSE_EVERY: Final = 5.0
+LONGEST_BACK_OFF: Final = 5.0  # a database that is back must not wait for its loops; asking one that is away is cheap
 HANG_GRACE: Final = 15.0
 KEEP_CONNECTION_UNDER: Final = 30.0  # a loop that polls more rarely gives its connection back between passes
 
@@ -70,7 +71,11 @@ class LoopThread:
                 failed_in_row += 1
                 self._record_failure(error)
             if not again and not self.stop.is_set():
-                wait = min(30.0, self.loop.every * 2 ** min(failed_in_row, 5)) if failed_in_row else self.loop.every
+                wait = (
+                    min(LONGEST_BACK_OFF, self.loop.every * 2 ** min(failed_in_row, 5))
+                    if failed_in_row
+                    else self.loop.every
+                )
                 self._rest(wait)
         connection.close()
 

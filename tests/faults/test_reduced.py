@@ -22,8 +22,8 @@ def test_kills_lose_and_double_nothing() -> None:
     _trial("crash", "--alerts", "10", "--runs", "1", "--kills", "4", "--seed", "7")
 
 
-def test_pages_and_posts_bear_a_broken_broker_and_a_silent_aws() -> None:
-    _trial("outage", "--links", "redis", "--modes", "refuse,hole", "--seconds", "2")
+def test_pages_bear_a_broken_broker_and_say_that_the_database_is_away() -> None:
+    _trial("outage", "--links", "redis,postgres", "--modes", "refuse,hole", "--seconds", "2")
 
 
 def test_reports_notice_what_is_wrong() -> None:
