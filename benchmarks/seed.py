@@ -62,8 +62,9 @@ def items(count: int) -> None:
     rows = []
     for number in range(count):
         values = {name: getattr(first, name) for name in fields}
-        rows.append(ChecklistItem(**{**values, "position": 1000 + number, "key": f"bench-{number}"}))
-    ChecklistItem.objects.bulk_create(rows)
+        rows.append(ChecklistItem(**{**values, "position": 1000 + number}))
+    ChecklistItem.objects.bulk_create(rows, batch_size=2000)
+    ChecklistRun.objects.filter(pk=run.pk).update(item_count=run.item_count + count)
 
 
 def grow(count: int) -> None:
