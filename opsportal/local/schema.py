@@ -1,4 +1,4 @@
-"""What of this checkout a data folder has already: its schema and its collected static files."""
+"""What of this checkout a data folder has already: its schema, its collected static files, its demo."""
 
 import hashlib
 from collections.abc import Iterable
@@ -36,8 +36,11 @@ class Stamp:
     def __init__(self, path: Path, wanted: str) -> None:
         self._path, self._wanted = path, wanted
 
+    def is_kept(self) -> bool:
+        return self._path.exists()
+
     def is_current(self) -> bool:
-        return self._path.exists() and self._path.read_text() == self._wanted
+        return self.is_kept() and self._path.read_text() == self._wanted
 
     def keep(self) -> None:
         write_private(self._path, self._wanted)
@@ -56,6 +59,13 @@ def schema_stamp(home: Home, cluster: Cluster) -> Stamp:
         files += [path for path in (CHECKOUT / package).rglob("*.py") if SCHEMA_PARTS & set(path.with_suffix("").parts)]
     applied = cluster.rows("opsportal", "SELECT count(*), max(id) FROM django_migrations")
     return Stamp(home.path / "schema.stamp", f"{_fingerprint(files)} {applied}")
+
+
+def demo_stamp(home: Home, cluster: Cluster) -> Stamp:
+    """The demo's people, packs and past; its shop database is reached through the sockets."""
+    files = [CHECKOUT / "requirements.lock", *(CHECKOUT / "opsportal" / "packs").rglob("*")]
+    files += (CHECKOUT / "opsportal" / "local" / "demo").glob("*.py")
+    return Stamp(home.path / "seeded", f"{_fingerprint(files)} {cluster.sockets}")
 
 
 def _fingerprint(paths: Iterable[Path]) -> str:

@@ -60,5 +60,8 @@ def process_environment(values: Mapping[str, str], environ: Mapping[str, str]) -
     kept = {name: value for name, value in environ.items() if not name.startswith(foreign)}
     for name in values:
         kept.pop(f"{name}_FILE", None)
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Nothing is written beside the sources, but compiling them anew would cost every process four seconds.
+        kept.setdefault("PYTHONPYCACHEPREFIX", f"{values['OPSPORTAL_HOME']}/bytecode")
     hosts = ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), LOOPBACK, "localhost")))
     return {**kept, "NO_PROXY": hosts, "no_proxy": hosts, "PYTHONUNBUFFERED": "1", **values}

@@ -13,7 +13,7 @@ from opsportal.local import postgres, valkey
 from opsportal.local.bootstrap import environment_in_use
 from opsportal.local.environment import CHECKOUT, Home, home_of, require_free, wanted_port
 from opsportal.local.lock import HomeLock
-from opsportal.local.schema import refuse_schema_ahead, schema_stamp, static_stamp
+from opsportal.local.schema import demo_stamp, refuse_schema_ahead, schema_stamp, static_stamp
 from opsportal.local.settings_env import process_environment, stack_settings
 from opsportal.local.supervisor import Child, StopAskedError, Supervisor
 from opsportal.local.terminal import progress, say
@@ -80,26 +80,16 @@ class Stack:
         if self.aws_port is not None:
             supervisor.start(portal.simulated_aws(self.home, self.aws_port), portal.shop(cluster))
         self._migrate()
-        seeded = self.home.path / "seeded"
-        services = (portal.web(self.port), portal.worker(cluster.sockets), portal.dispatcher())
-        if self.is_demo and not seeded.exists():
-            with progress("simulated AWS"):
-                supervisor.wait_ready("aws")
-            with progress("demo people, packs and a past of 92 days"):
-                self._prepare_people()
-            seeded.touch()
-            supervisor.start(*services)
-        else:
-            # Nothing new to seed: the check runs beside the services.
-            supervisor.start(*services)
-            self._prepare_people()
+        # Loading takes them seconds, and nobody calls them yet.
+        supervisor.start(portal.web(self.port), portal.worker(cluster.sockets))
+        self._prepare_people()
         with progress("web, worker and dispatcher"):
             supervisor.wait_ready()
 
     def _migrate(self) -> None:
         steps = []
         if not schema_stamp(self.home, self.cluster).is_current():
-            steps.append(("migrate", (*MANAGE, "migrate", "--no-input", "-v", "1")))
+            steps.append(("migrate", (*MANAGE, "migrate", "--no-input", "--skip-checks", "-v", "1")))
         if not static_stamp(self.home).is_current():
             steps.append(("static", (*MANAGE, "collectstatic", "--no-input", "-v", "0")))
         if steps:
@@ -110,8 +100,23 @@ class Stack:
             static_stamp(self.home).keep()
 
     def _prepare_people(self) -> None:
-        arguments = ("demo", "seed") if self.is_demo else ("firstrun", "code")
-        self.supervisor.run_steps((arguments[0], (*MANAGE, *arguments)))
+        """Before the dispatcher on the first start of a demo, so that no loop meets a half told past."""
+        supervisor, dispatcher = self.supervisor, portal.dispatcher()
+        if not self.is_demo:
+            supervisor.start(dispatcher)
+            supervisor.run_steps(("firstrun", (*MANAGE, "firstrun", "code")))
+            return
+        stamp, seed = demo_stamp(self.home, self.cluster), ("demo", (*MANAGE, "demo", "seed"))
+        if not stamp.is_kept():
+            with progress("demo people, packs and a past of 92 days"):
+                supervisor.wait_ready("aws")
+                supervisor.run_steps(seed)
+            supervisor.start(dispatcher)
+        else:
+            supervisor.start(dispatcher)
+            if not stamp.is_current():
+                supervisor.run_steps(seed)
+        stamp.keep()
 
     def announce(self) -> None:
         """Say Ready, and how to get in."""

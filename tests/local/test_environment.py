@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from opsportal.local.environment import (
 from opsportal.local.errors import StackError
 from opsportal.local.lock import HomeLock, is_held, running
 from opsportal.local.postgres import Cluster
+from opsportal.local.schema import demo_stamp
 from opsportal.local.settings_env import process_environment, stack_settings
 
 
@@ -156,6 +158,23 @@ def test_without_the_demo_the_callers_aws_stays_and_no_simulator_is_named(home: 
     found = process_environment(settings, caller)
     assert found["AWS_PROFILE"] == "mine"
     assert "AWS_ENDPOINT_URL" not in found
+
+
+def test_whoever_wants_no_bytecode_beside_the_sources_gets_it_in_the_data_folder(home: Home, cluster: Cluster) -> None:
+    settings = stack_settings(home, cluster, port=8003, is_demo=True, environ={})
+    found = process_environment(settings, {"PYTHONDONTWRITEBYTECODE": "1"})
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["PYTHONPYCACHEPREFIX"] == str(home.path / "bytecode")
+    assert "PYTHONPYCACHEPREFIX" not in process_environment(settings, {})
+
+
+def test_the_demo_is_made_again_when_the_sockets_moved_and_not_otherwise(home: Home, cluster: Cluster) -> None:
+    stamp = demo_stamp(home, cluster)
+    assert not stamp.is_kept()
+    stamp.keep()
+    assert demo_stamp(home, cluster).is_current()
+    moved = demo_stamp(home, replace(cluster, sockets=Path("/run/elsewhere")))
+    assert (moved.is_kept(), moved.is_current()) == (True, False)
 
 
 def test_a_bent_clock_goes_on_after_a_restart(home: Home, cluster: Cluster) -> None:

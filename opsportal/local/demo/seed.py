@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from incidents.models import Incident
 from opsportal.core.actor import system_actor
@@ -36,9 +37,11 @@ def seed(*, at: datetime, home: Home, story: Past | None = None, days: int = DET
         accounts_put(by=SEED, at=at)
         if Incident.objects.exists():
             return 0
-        told = replay(_steps(story, at, days))
-        fire_due(at)
-        present_put(at=at, operator=actor_of("operator", at))
+        # All of it or nothing: a first start that was cut off tells it from the beginning.
+        with transaction.atomic():
+            told = replay(_steps(story, at, days))
+            fire_due(at)
+            present_put(at=at, operator=actor_of("operator", at))
     return told
 
 

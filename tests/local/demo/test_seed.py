@@ -79,6 +79,21 @@ def test_a_second_seed_finds_everything_and_another_home_hears_the_same_story(se
     assert _counts() == counted
 
 
+def test_a_first_start_that_was_cut_off_tells_the_past_from_the_beginning(
+    seed_now: Seed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr("opsportal.local.demo.seed.present_put", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            seed_now()
+    assert not Incident.objects.exists()
+    assert seed_now() > 50
+
+
+def _stop(**_anything: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_the_first_start_leaves_people_a_past_and_a_present(seed_now: Seed, story: Past, tmp_path: Path) -> None:
     seed_now()
     _check_people(tmp_path)
