@@ -17,6 +17,7 @@ from opsportal.platforms.models import Platform, Service, Severity
 
 USER = settings.AUTH_USER_MODEL
 INCIDENT_WORDS = SearchVector("title", "summary", config="simple")
+BODY_WORDS = SearchVector("body", config="simple")  # of timeline entries and of review sections
 
 
 class Incident(VersionedModel):

@@ -3,11 +3,12 @@
 from datetime import date
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
 from incidents.choices import ActionKind, ActionState, ReviewState, Verdict
-from incidents.models.incident import Incident
+from incidents.models.incident import BODY_WORDS, Incident
 from incidents.querysets import ActionItemQuerySet, IncidentPartQuerySet, ReviewPartQuerySet
 from opsportal.core.actor import Actor
 from opsportal.core.models import AppendOnlyModel, VersionedModel
@@ -69,6 +70,7 @@ class ReviewSection(VersionedModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["review", "key"], name="review_section_unique")]
+        indexes = [GinIndex(BODY_WORDS, name="review_section_words")]
 
     @property
     def platform_id(self) -> int:

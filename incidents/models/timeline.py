@@ -1,12 +1,13 @@
 """The timeline, the updates people were given, and which alarm transition was claimed by which incident."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from incidents.choices import Audience, ClaimOutcome, EntryKind, UpdateState
-from incidents.models.incident import Incident
+from incidents.models.incident import BODY_WORDS, Incident
 from incidents.querysets import IncidentPartQuerySet
 from monitoring.models import AlarmTransition
 from opsportal.core.models import AppendOnlyModel
@@ -48,6 +49,7 @@ class TimelineEntry(AppendOnlyModel):
                 fields=["incident", "client_key"], condition=Q(client_key__isnull=False), name="entry_client_key_unique"
             ),
         ]
+        indexes = [GinIndex(BODY_WORDS, name="entry_words")]
 
     @property
     def platform_id(self) -> int:

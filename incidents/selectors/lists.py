@@ -149,11 +149,16 @@ def _matching(rows: Any, text: str) -> Any:
     digits = text.upper().removeprefix("INC-").strip()
     if digits.isascii() and digits.isdigit() and len(digits) < 12:
         return rows.filter(number=int(digits))
+    query = word_query(text)
+    return rows.annotate(words=INCIDENT_WORDS).filter(words=query) if query else rows.none()
+
+
+def word_query(text: str) -> SearchQuery | None:
+    """Every word typed, each perhaps only begun; None without one."""
     words = re.findall(r"\w+", text)[:8]
     if not words:
-        return rows.none()
-    query = SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
-    return rows.annotate(words=INCIDENT_WORDS).filter(words=query)
+        return None
+    return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
 
 
 def incident_page(

@@ -5,9 +5,10 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Q
 
-from incidents.models import Incident
+from incidents.models import Incident, ReviewSection, TimelineEntry
+from incidents.models.incident import BODY_WORDS
 from incidents.selectors.lists import ROW as INCIDENT_ROW
-from incidents.selectors.lists import IncidentFilter, IncidentRow, filtered
+from incidents.selectors.lists import IncidentFilter, IncidentRow, filtered, word_query
 from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, ServiceMetric
 from opsportal.core.actor import Actor
 
@@ -24,6 +25,15 @@ class Change(NamedTuple):
     ended_at: datetime | None
     url: str
     glyph: str
+
+
+class Mention(NamedTuple):
+    """A line of an incident's timeline or a section of its review."""
+
+    number: int
+    title: str
+    text: str
+    url: str
 
 
 def changes_nearby(incident: Incident) -> list[Change]:
@@ -84,3 +94,18 @@ def recent_incidents(actor: Actor, text: str, *, now: datetime, limit: int = 8) 
     """For the command palette: incidents that match the words typed, newest first."""
     rows: Any = filtered(actor, IncidentFilter(text=text), now=now)
     return [IncidentRow(*row) for row in rows.order_by("-number").values_list(*INCIDENT_ROW)[:limit]]
+
+
+def incidents_that_say(actor: Actor, text: str, *, limit: int = 8) -> list[Mention]:
+    """For the command palette: the newest timeline lines and review sections that hold the words typed."""
+    query = word_query(text)
+    if query is None:
+        return []
+    lines = TimelineEntry.objects.visible_to(actor).annotate(words=BODY_WORDS).filter(words=query)
+    sections = ReviewSection.objects.visible_to(actor).annotate(words=BODY_WORDS).filter(words=query)
+    said = lines.order_by("-pk").values_list("incident__number", "incident__title", "body")[:limit]
+    written = sections.order_by("-pk").values_list("review__incident__number", "review__incident__title", "body")
+    return [
+        *(Mention(number, title, body, f"/incidents/{number}/") for number, title, body in said),
+        *(Mention(number, title, body, f"/incidents/{number}/review/") for number, title, body in written[:limit]),
+    ]

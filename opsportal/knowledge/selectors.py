@@ -63,8 +63,8 @@ def status_counts(actor: Actor, *, platform_id: int | None) -> list[StatusCount]
 
 
 def found_decisions(actor: Actor, text: str, *, limit: int = 8) -> list[Decision]:
-    """For the command palette: by number (`ADR-7`) or words of the title."""
+    """For the command palette: by number (`ADR-7`) or words of any section."""
     number = re.fullmatch(r"(?:adr[-\s]?)?0*(\d{1,4})", text.strip().lower())
     rows = Decision.objects.visible_to(actor).select_related("platform")
-    rows = rows.filter(number=int(number[1])) if number else rows.filter(title__icontains=text.strip())
+    rows = rows.filter(number=int(number[1])) if number else rows.matching(text=text)
     return list(rows.order_by("platform_id", "number", "pk")[:limit])

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.urls import reverse
 
-from incidents.selectors import recent_incidents
+from incidents.selectors import incidents_that_say, recent_incidents
 from maintenance.models import ChecklistRun
 from maintenance.selectors import checklist_runs, due_checklist_runs
 from opsportal.core.actor import Actor
@@ -18,6 +18,7 @@ from opsportal.plans.selectors import plans
 from opsportal.platforms.models import Service
 
 PER_KIND: Final = 6
+EXCERPT: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def action_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
 
 
 def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
-    """Incidents, lists, services, decisions and plans that match; nothing without words."""
+    """Incidents by title and by what was said, lists, services, decisions and plans; nothing without words."""
     if not text:
         return []
     incidents = [
@@ -62,8 +63,13 @@ def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
     runs = checklist_runs(actor).filter(name__icontains=text).order_by("-slot_at", "-pk")[:PER_KIND]
     services = Service.objects.visible_to(actor).filter(name__icontains=text).select_related("platform")
     waiting = plans(actor).filter(title__icontains=text).order_by("-requested_at", "-pk")[:PER_KIND]
+    said = [
+        Hit("Said in incidents", "message-square", _excerpt(row.text, text), f"INC-{row.number} · {row.title}", row.url)
+        for row in incidents_that_say(actor, text, limit=PER_KIND)
+    ]
     return [
         *incidents,
+        *said,
         *(
             Hit("Services", "activity", row.name, row.platform.key, reverse("monitoring:service", args=[row.pk]))
             for row in services.order_by("name", "pk")[:PER_KIND]
@@ -78,6 +84,15 @@ def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
             for row in waiting
         ),
     ]
+
+
+def _excerpt(body: str, text: str) -> str:
+    """The part of a long text around the first word typed."""
+    line = " ".join(body.split())
+    found = line.casefold().find(text.split(maxsplit=1)[0].casefold())
+    start = max(0, found - EXCERPT // 3)
+    cut = line[start : start + EXCERPT]
+    return f"{'…' if start else ''}{cut}{'…' if start + EXCERPT < len(line) else ''}"
 
 
 def _list_hit(kind: str, text: str, run: ChecklistRun) -> Hit:

@@ -9,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from incidents.models import Incident, ReviewSection
+from incidents.services import entry_log, incident_resolve, review_draft
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
@@ -66,6 +68,36 @@ def test_a_restricted_incident_is_found_by_nobody_else(
         found = _find(client_for(operator), text)
         assert secret.title not in found
         assert "Nothing matches" in found
+
+
+def test_what_was_said_and_learnt_is_found_by_whom_the_incident_is_visible_to(
+    client_for: ClientFor, actor_for: ActorFor, commander: User, operator: User, stranger: User, platform: Platform
+) -> None:
+    at = clock.now() - timedelta(minutes=5)
+    by = actor_for(commander)
+    plain = declare(platform, by=PORTAL, at=at, title="Checkout fails")
+    secret = restricted(platform, by=by, at=at, title="Breach of keys")
+    for incident, words in ((plain, "The pool of Zanzibar was exhausted"), (secret, "Zanzibar leaked its token")):
+        entry_log(by=by, at=at, incident=incident, body=f"{'Long before. ' * 20}{words}")
+        expected = Incident.objects.get(pk=incident.pk).version
+        incident_resolve(by=by, at=at, incident=incident, expected=expected)
+        review = review_draft(by=PORTAL, at=at, incident=incident)
+        ReviewSection.objects.filter(review=review, key="impact").update(body=f"Quux: {words}")
+    seen = _find(client_for(operator), "zanz exhaus")
+    assert "…" in seen
+    assert "The pool of Zanzibar was exhausted" in seen
+    for text, who, found in (
+        ("zanzibar", operator, (True, False)), ("quux", operator, (True, False)), ("quux", commander, (True, True)),
+        ("zanzibar", stranger, (False, False)), ("quux", stranger, (False, False)),
+    ):  # fmt: skip
+        page = _find(client_for(who), text)
+        assert (plain.url in page, secret.url in page) == found, (text, who.name)
+    assert f"{plain.url}review/" in _find(client_for(operator), "quux")
+
+
+def test_a_decision_is_found_by_its_reasons(client_for: ClientFor, viewer: User, platform: Platform) -> None:
+    Decision.objects.create(platform=platform, number=1, title="One database", context="Latency across regions")
+    assert "One database" in _find(client_for(viewer), "latency regions")
 
 
 def test_another_platform_stays_unknown(
