@@ -22,7 +22,7 @@ from opsportal.accounts.models import User  # noqa: E402
 from opsportal.core import clock  # noqa: E402
 from opsportal.platforms.models import Service  # noqa: E402
 
-STILL_OPEN = 10
+STILL_OPEN = 50
 TITLES = ("Checkout answers slowly", "Orders stay unpaid", "Search finds nothing", "Images are missing")
 
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from opsportal.core import clock, formats, marks
 from opsportal.core.charts import bar, burn_down, day_strip, heat_map, line_chart, spark
-from opsportal.core.icons import icon, severity_bars
+from opsportal.core.icons import icon
 from opsportal.core.markdown import render_markdown
 
 COMPONENTS = "components/"
@@ -113,7 +113,6 @@ def environment(**options: Any) -> jinja2.Environment:
         query=query,
         static=static,
         icon=icon,
-        severity_bars=severity_bars,
         htmx_script=htmx_script,
         json_script=json_script,
         clock_now=clock.now,
