@@ -42,12 +42,13 @@ if not LOCAL:
     )
 
 # --- database, broker, cache ----------------------------------------------------------------------------
+_ENGINE = "opsportal.core.postgresql"  # never waits long for a server that is away
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.dj_db_url("DATABASE_URL", conn_max_age=60, conn_health_checks=True),
+    "default": env.dj_db_url("DATABASE_URL", engine=_ENGINE, conn_max_age=60, conn_health_checks=True),
 }
 OWNER_URL: str = env.str("DATABASE_OWNER_URL", "")
 if OWNER_URL:
-    DATABASES["owner"] = env.dj_db_url("DATABASE_OWNER_URL", conn_max_age=0)
+    DATABASES["owner"] = env.dj_db_url("DATABASE_OWNER_URL", engine=_ENGINE, conn_max_age=0)
 for _database in DATABASES.values():
     _database.setdefault("OPTIONS", {}).update({"application_name": "opsportal", "connect_timeout": 2})
     _database["DISABLE_SERVER_SIDE_CURSORS"] = False

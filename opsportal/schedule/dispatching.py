@@ -196,7 +196,7 @@ def run_dispatcher(loops: list[Loop], *, stop: threading.Event, on_ready: Callab
     listener.start()
     on_ready()
     code, next_pulse = 0, 0.0
-    while not stop.wait(0.25):
+    while not stop.wait(1.0):
         hanging = [item.loop.name for item in threads if item.hangs()]
         if hanging:
             logger.error("dispatcher.loop_hangs", loops=hanging)

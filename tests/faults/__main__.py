@@ -24,7 +24,7 @@ def main() -> int:
     one.add_argument("--runs", type=int, default=10)
     one.add_argument("--kills", type=int, default=40)
     one.add_argument("--seed", type=int, default=1)
-    two = trials.add_parser("outage", help="break the links to Valkey and AWS")
+    two = trials.add_parser("outage", help="break the links to Valkey, AWS and PostgreSQL")
     two.add_argument("--links", type=_words, default=list(LINKS))
     two.add_argument("--modes", type=_words, default=list(MODES))
     two.add_argument("--seconds", type=float, default=10.0)

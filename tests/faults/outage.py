@@ -1,23 +1,26 @@
-"""Break the links to Valkey and AWS in four ways; pages and posts answer within two seconds, and all heals in 15."""
+"""Break the links to Valkey, AWS and PostgreSQL in four ways; all answers within two seconds and heals in fifteen.
+
+Without Valkey or AWS pages and posts go on. Without PostgreSQL every one of them is the static 503 page.
+"""
 
 import json
 import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from opsportal.local import valkey
+from opsportal.local import portal_services, valkey
 from opsportal.local.environment import any_free_port
 from opsportal.local.supervisor import Service
 from opsportal.local.terminal import say
 from tests.faults.trial import Trial, TrialError
 
-LINKS: Final = ("redis", "aws")
+LINKS: Final = ("redis", "aws", "postgres")
 MODES: Final = ("refuse", "hole", "delay", "reset")
 RATE: Final = 10.0
 MOST_SECONDS: Final = 2.0
@@ -65,7 +68,7 @@ class Report:
             f"pages and posts asked   {self.asked}",
             f"slowest                 {self.slowest:.2f} s (at most {MOST_SECONDS:g})",
             f"too slow                {len(self.slow)} {'; '.join(self.slow[:5])}",
-            f"answered 5xx            {len(self.failed)} {'; '.join(self.failed[:5])}",
+            f"answered wrongly        {len(self.failed)} {'; '.join(self.failed[:5])}",
         ]
         for name, seconds in self.healed.items():
             said.append(f"healed {name:<16} {'never' if seconds is None else f'{seconds:.1f} s'}")
@@ -80,8 +83,10 @@ class Person:
         self.trial, self.report = trial, report
         self.client = httpx.Client(base_url=trial.url, cookies={"sessionid": cookies["commander"]}, timeout=30.0)
 
-    def ask(self, method: str, path: str, why: str, data: dict[str, str] | None = None) -> httpx.Response:
-        """One request, timed and judged; the stack is watched meanwhile."""
+    def ask(
+        self, method: str, path: str, why: str, data: dict[str, str] | None = None, *, wanted: int | None = None
+    ) -> httpx.Response:
+        """One request, timed and judged by the status `wanted` or, without, by not being a 5xx."""
         self.trial.supervisor.tick()
         begun = time.monotonic()
         answer = self.client.request(method, path, data=data)
@@ -89,8 +94,9 @@ class Person:
         self.report.asked += 1
         self.report.slowest = max(self.report.slowest, seconds)
         if seconds > MOST_SECONDS:
-            self.report.slow.append(f"{why}: {method} {path} {seconds:.1f} s")
-        if answer.status_code >= 500:
+            inside = answer.headers.get("server-timing", "not timed")
+            self.report.slow.append(f"{why}: {method} {path} {seconds:.1f} s ({inside})")
+        if answer.status_code >= 500 if wanted is None else answer.status_code != wanted:
             self.report.failed.append(f"{why}: {method} {path} {answer.status_code}")
         return answer
 
@@ -100,6 +106,14 @@ class Person:
         token = CSRF.search(text)
         hidden = dict(HIDDEN.findall(text))
         self.ask("POST", path, why, {**hidden, **fields, "csrfmiddlewaretoken": token.group(1) if token else ""})
+
+    def stay_outside(self, why: str) -> None:
+        """Every page and a post say that the database is away; the process itself is well."""
+        for path in (*PAGES, "/healthz/deep"):
+            self.ask("GET", path, why, wanted=503)
+        token = self.client.cookies["csrftoken"]
+        self.ask("POST", "/notices/read/", why, {"csrfmiddlewaretoken": token}, wanted=503)
+        self.ask("GET", "/healthz", why, wanted=200)
 
     def walk(self, why: str) -> None:
         """Every page once, and each kind of post."""
@@ -130,13 +144,15 @@ class Person:
 
 
 class BreakableTrial(Trial):
-    """A trial whose portal reaches Valkey and AWS through proxies."""
+    """A trial whose portal reaches Valkey, AWS and PostgreSQL through proxies."""
 
     def _start(self) -> None:
         self.modes = {link: self.folder / f"{link}.mode" for link in LINKS}
         sockets, aws_proxy = self.stack.cluster.sockets, any_free_port(None)
         near = sockets / "near.sock"
+        server = ".s.PGSQL.5432"
         ends = {
+            "postgres": (str(self.folder / server), str(sockets / server)),
             "redis": (str(near), str(valkey.socket_path(sockets))),
             "aws": (str(aws_proxy), str(self.aws_port)),
         }
@@ -144,7 +160,11 @@ class BreakableTrial(Trial):
             self.modes[link].write_text("pass")
             argv = (sys.executable, "-m", "tests.faults.proxy", listen, target, str(self.modes[link]))
             self.supervisor.start(Service(name=f"{link}-proxy", argv=argv, settle_seconds=1.0))
-        self.extra |= {"REDIS_URL": f"unix://{near}?db=0", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_proxy}"}
+        self.extra |= {
+            "REDIS_URL": f"unix://{near}?db=0",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_proxy}",
+            "DATABASE_URL": replace(self.stack.cluster, sockets=self.folder).url("ops_app", "opsportal"),
+        }
         super()._start()
 
     def set_mode(self, link: str, mode: str) -> None:
@@ -164,12 +184,14 @@ def outage(*, links: Sequence[str] = LINKS, modes: Sequence[str] = MODES, second
         for link, mode in _pairs(links, modes):
             name = f"{link} {mode}"
             trial.set_mode(link, mode)
-            ends = time.monotonic() + seconds
-            person.walk(name)
+            ends, is_essential = time.monotonic() + seconds, link == "postgres"
+            (person.stay_outside if is_essential else person.walk)(name)
             while time.monotonic() < ends:
-                person.ask("GET", "/", name)
+                person.ask("GET", "/", name, wanted=503 if is_essential else None)
                 trial.run_for(0.2)
             report.healed[name] = _heal(trial, link)
+            if is_essential:
+                person.walk(f"after {name}")
             say(f"  {name}: {report.asked} asked, healed in {report.healed[name] or float('nan'):.1f} s")
     return report
 
@@ -181,11 +203,12 @@ def _pairs(links: Sequence[str], modes: Sequence[str]) -> Iterator[tuple[str, st
 
 
 def _heal(trial: BreakableTrial, link: str) -> float | None:
-    """Mend the link; the seconds until the worker has read AWS again, which needs both links."""
+    """Mend the link; the seconds until all is well and the worker has read AWS again, which needs every link."""
     trial.set_mode(link, "pass")
     begun, before = time.monotonic(), trial.one(DONE_POLLS)
     try:
         trial.wait_for("a poll", lambda: trial.one(DONE_POLLS) > before, 60)
+        trial.wait_for("health", lambda: portal_services.answers(trial.port, "/healthz/deep"), 60)
     except TrialError:
         return None
     return time.monotonic() - begun
