@@ -34,9 +34,11 @@ def _up(home: Path) -> float:
     return passed
 
 
-def _import_seconds() -> float:
+def _import_seconds(bytecode: Path) -> float:
+    """As a stack's process does it: compiled before, here by the first of several imports."""
     env = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "PYTHONPYCACHEPREFIX": str(bytecode),
         "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
         "SECRET_KEY": "x" * 60,
         "OPSPORTAL_LOCAL": "1",
@@ -53,12 +55,12 @@ def start(_seconds: float) -> list[Result]:
     try:
         cold = _up(folder / "home")
         warm = min(_up(folder / "home") for _ in range(2))
+        imported = min(_import_seconds(folder / "bytecode") for _ in range(3))
     finally:
         public = folder / "home" / "postgres-at"
         if public.exists():
             shutil.rmtree(public.read_text(), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
-    imported = min(_import_seconds() for _ in range(3))
     return [
         Result("up, cold, to Ready", cold, 60.0, "s", at_most=True),
         Result("up, warm, to Ready", warm, MOST_SECONDS, "s", at_most=True),

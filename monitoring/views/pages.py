@@ -22,7 +22,7 @@ from opsportal.platforms.models import Service
 
 # As many as fit into 40 kB.
 POINTS: Final = 80
-RESOURCES: Final = 60
+RESOURCES: Final = 42
 
 
 def _platform_id(request: AuthorizedRequest) -> int | None:

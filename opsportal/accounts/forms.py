@@ -118,7 +118,9 @@ class NewPersonForm(CleanForm):
 
 class FirstRunForm(NewPersonForm):
     code = forms.CharField(
-        max_length=40, label="One-time code", help_text="`manage.py up` or `manage.py firstrun code` printed it."
+        max_length=40,
+        label="One-time code",
+        help_text="“manage.py up” printed it; “manage.py firstrun code” prints a new one.",
     )
-    email = forms.EmailField(max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(max_length=254, label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     field_order = ("code", "email", "name", "password", "password_again")

@@ -87,7 +87,7 @@ class Stack:
             supervisor.wait_ready()
 
     def _migrate(self) -> None:
-        steps = []
+        steps: list[tuple[str, tuple[str, ...]]] = []
         if not schema_stamp(self.home, self.cluster).is_current():
             steps.append(("migrate", (*MANAGE, "migrate", "--no-input", "--skip-checks", "-v", "1")))
         if not static_stamp(self.home).is_current():

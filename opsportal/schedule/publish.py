@@ -64,7 +64,7 @@ def publisher() -> Celery:
 
 def hand_over(*, limit: int = BATCH) -> int:
     """Publish due runs that nobody claimed yet; returns how many. Raises BrokerGoneError."""
-    if breaker.is_open():
+    if breaker.is_open() or not Run.objects.filter(state=RunState.DUE).exists():
         return 0
     now = real_now()
     waiting = Q(handed_at=None)
@@ -77,8 +77,6 @@ def hand_over(*, limit: int = BATCH) -> int:
             waiting, Q(not_before=None) | Q(not_before__lte=now), state=RunState.DUE
         )
         runs = list(due.order_by("slot_utc", "pk")[:limit])
-        if not runs:
-            return 0
         # Marked before it is sent: a crash in between costs one repeat interval, never a run.
         Run.objects.filter(pk__in=[run.pk for run in runs]).update(handed_at=now, handovers=F("handovers") + 1)
     for index, run in enumerate(runs):

@@ -120,10 +120,12 @@ def run_request(  # noqa: PLR0913 - a run has that many columns
 
 def ensure_slots(*, now: datetime, limit: int = 200) -> int:
     """Put every slot due at `now` (business time) into the ledger, once; returns how many runs were made."""
-    made = 0
+    made, due = 0, Schedule.objects.filter(is_enabled=True, next_slot_at__lte=now)
+    # Mostly there is none, and a transaction with locks costs three times this question.
+    if not due.exists():
+        return 0
     with transaction.atomic():
-        due = Schedule.objects.select_for_update(skip_locked=True).filter(is_enabled=True, next_slot_at__lte=now)
-        for schedule in due.order_by("next_slot_at", "pk")[:limit]:
+        for schedule in due.select_for_update(skip_locked=True).order_by("next_slot_at", "pk")[:limit]:
             made += _plan(schedule, now)
         if made:
             wake("runs")
@@ -250,9 +252,11 @@ def fail_run(*, claim: RunClaim, error: str, is_permanent: bool = False) -> str:
 def reap_runs(*, limit: int = 100) -> int:
     """Free runs whose holder vanished: due again, or unknown when repeating could do harm. Returns how many."""
     now = real_now()
+    lost = Run.objects.filter(state=RunState.RUNNING, lease_until__lt=now)
+    if not lost.exists():
+        return 0
     with transaction.atomic():
-        lost = Run.objects.select_for_update(skip_locked=True).filter(state=RunState.RUNNING, lease_until__lt=now)
-        runs = list(lost.order_by("lease_until", "pk")[:limit])
+        runs = list(lost.select_for_update(skip_locked=True).order_by("lease_until", "pk")[:limit])
         for run in runs:
             ends = run.on_lost == OnLost.UNKNOWN or run.attempts >= run.max_attempts
             ended = RunState.UNKNOWN if run.on_lost == OnLost.UNKNOWN else RunState.FAILED

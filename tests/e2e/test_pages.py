@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from django.template.loader import get_template
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
+from opsportal.platforms.services.invitations import invitation_create
+from tests.e2e.conftest import Open
+from tests.factories.accounts import PASSWORD
 from tests.factories.incidents import declare
 from tests.factories.maintenance import checklist_run, window
 from tests.factories.monitoring import rule_of, slo_of
@@ -86,6 +91,80 @@ def test_axe_finds_nothing(open_context: Callable[..., BrowserContext], admin: U
     assert not found, "\n".join(found)
 
 
+GATES = (
+    "/accounts/login/",
+    "/accounts/password/reset/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/1-used-up/",
+    "/join/nothing/",
+    "/nowhere/",
+)
+
+
+def _look(page: Page, name: str) -> list[str]:
+    """What axe finds, and whether the page is wider than a phone."""
+    found = _findings(page, name)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return [*found, *([f"{name} is {width} px wide"] if width > PHONE["width"] else [])]
+
+
+def test_the_first_run_is_sound(open_context: Callable[..., BrowserContext]) -> None:
+    page = open_context(None).new_page()
+    page.goto("/")
+    assert page.url.endswith("/first-run/")
+    assert not _look(page, "first run")
+
+
+def test_pages_before_sign_in_are_sound(
+    open_context: Callable[..., BrowserContext], admin: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    _, link = invitation_create(
+        by=actor_for(admin), at=clock.now(), email="ida@example.com", name="Ida", roles={platform.pk: "operator"}
+    )
+    page = open_context(None).new_page()
+    found: list[str] = []
+    for path in (*GATES, urlsplit(link).path):
+        page.emulate_media(color_scheme="light")
+        page.goto(path)
+        found += _look(page, path)
+    assert not found, "\n".join(found)
+
+
+def test_the_second_factors_pages_are_sound(open_page: Open, commander: User) -> None:
+    page = open_page(commander, "/accounts/2fa/totp/activate/")
+    if page.locator("input[name=password]").count():
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.get_by_role("button").first.click()
+    expect(page.locator("input[name=code]")).to_be_visible()
+    assert not _look(page, "enrol")
+    page.goto("/accounts/2fa/")
+    assert not _look(page, "second factor")
+
+
+def _answer(route: Route, *, body: str) -> None:
+    route.fulfill(status=500, content_type="text/html", body=body)
+
+
+def test_pages_about_faults_are_sound(open_page: Open, viewer: User) -> None:
+    page = open_page(viewer, "/settings/me/")
+    User.objects.filter(pk=viewer.pk).update(version=9, name="Changed elsewhere")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Someone was first")).to_be_visible()
+    found = _look(page, "409")
+    page.goto("/packs/")
+    expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
+    found += _look(page, "403")
+    for name in ("500", "503", "busy"):
+        body = get_template(f"errors/{name}.html").render()
+        page.route(f"**/{name}/", partial(_answer, body=body))
+        page.emulate_media(color_scheme="light")
+        page.goto(f"/{name}/")
+        found += _look(page, name)
+    assert not found, "\n".join(found)
+
+
 def test_axe_would_find_a_nameless_button(open_context: Callable[..., BrowserContext], admin: User) -> None:
     page = open_context(admin).new_page()
     page.goto("/incidents/")
@@ -107,6 +186,20 @@ def test_pages_fit_a_dark_phone(open_context: Callable[..., BrowserContext], adm
         if max(red, green, blue) > 80:
             faults.append(f"{path} is not dark: {red}, {green}, {blue}")
     assert not faults, "\n".join(faults)
+
+
+def test_today_needs_no_scrolling_on_a_laptop(
+    open_context: Callable[..., BrowserContext], admin: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    for number in range(12):
+        declare(platform, by=actor_for(admin), at=clock.now(), title=f"Fault number {number} of a bad day")
+    page = open_context(admin, viewport={"width": 1280, "height": 800}).new_page()
+    page.goto("/")
+    assert page.evaluate("document.documentElement.scrollHeight") <= 800
+    column = page.locator(".cols.fit > div").first
+    assert column.evaluate("element => element.scrollHeight > element.clientHeight")
+    column.evaluate("element => element.scrollTo(0, 60)")
+    expect(page.get_by_text("Nothing fires")).to_be_visible()
 
 
 def test_theme_chosen_by_hand_stays(open_context: Callable[..., BrowserContext], admin: User) -> None:

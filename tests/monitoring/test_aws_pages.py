@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -75,4 +76,4 @@ def test_connect_check_give_a_platform_and_disconnect(
     stop = reverse("monitoring:aws-disconnect", args=[account.pk])
     assert client.post(stop, {"version": account.version}).status_code == 303
     account.refresh_from_db()
-    assert (account.name, account.cost_cap_usd, account.enabled) == ("New name", 70, False)
+    assert (account.name, account.cost_cap_usd, account.enabled) == ("New name", Decimal(70), False)

@@ -1,7 +1,6 @@
 """`manage.py demo`: people, codes, faults, and the next list or window."""
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +25,7 @@ NEXT = """Try next:
 
 class Command(BaseCommand):
     help = "The living demo."
-    requires_system_checks: Sequence[str] = ()  # they load every page, and the demo has none
+    requires_system_checks: tuple[str, ...] = ()  # they load every page, and the demo has none
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb")

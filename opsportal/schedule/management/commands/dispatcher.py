@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -18,7 +17,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    requires_system_checks: Sequence[str] = ()  # they load every page, and the dispatcher serves none
+    requires_system_checks: tuple[str, ...] = ()  # they load every page, and the dispatcher serves none
     help = "Run the portal's loops: outbox, due slots, clocks, event claims, auditor. Ends within 2 s of SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
