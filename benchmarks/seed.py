@@ -75,7 +75,7 @@ def _copies(model: type[Model], count: int, source: str, **changed: str) -> None
     since only their number matters.
     """
     meta = model._meta
-    columns = [field.column for field in meta.concrete_fields if not field.primary_key]
+    columns = [str(field.column) for field in meta.concrete_fields if not field.primary_key]
     values = ", ".join(changed.get(column, f'i."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     with connections["owner"].cursor() as cursor:
@@ -93,7 +93,7 @@ def grow(count: int) -> None:
     earlier = "- n * interval '7 minutes'"
     # Every time moves by the same span, so that their order stays what the constraints ask.
     moved = {
-        field.column: f'i."{field.column}" {earlier}'
+        str(field.column): f'i."{field.column}" {earlier}'
         for field in Incident._meta.concrete_fields
         if isinstance(field, DateTimeField)
     }

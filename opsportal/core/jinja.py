@@ -48,8 +48,13 @@ class Components:
         for name in self._environment.list_templates(filter_func=lambda path: path.startswith(COMPONENTS)):
             module = self._environment.get_template(name).module
             macros |= {key: value for key, value in vars(module).items() if callable(value) and key[0] != "_"}
-        marks_here = {"time": marks.time, "state": marks.state, "sev": marks.sev, "state_icon": marks.state_icon}
-        return macros | {"form": self._form(macros["form_body"]), "icon": icon, **marks_here}
+        in_python: dict[str, Callable[..., Markup]] = {
+            "icon": icon,
+            "sev": marks.sev,
+            "state": marks.state,
+            "time": marks.time,
+        }
+        return macros | in_python | {"form": self._form(macros["form_body"])}
 
     def _form(self, body: Callable[..., Markup]) -> Callable[..., Markup]:
         # The one component that needs the request: it carries the CSRF field by itself.
