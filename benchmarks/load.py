@@ -1,6 +1,7 @@
 """A small HTTP client that asks the same thing over and over, and says how long each answer took."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ class Sample:
     statuses: frozenset[int]
 
 
-def request(method: str, path: str, cookies: str, body: str = "") -> bytes:
-    """The bytes of a request on a connection that stays open."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n"
+def request(method: str, path: str, cookies: str, body: str = "", headers: str = "") -> bytes:
+    """The bytes of a request on a connection that stays open; `headers` are whole lines, each with its CRLF."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n{headers}"
     if body:
         head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
     return f"{head}\r\n{body}".encode()
@@ -45,7 +46,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, int]:
     return status, length
 
 
-async def _measure(port: int, make: Request, connections: int, seconds: float) -> Sample:
+async def _measure(port: int, make: Request, connections: int, seconds: float, pause: float) -> Sample:
     times: list[float] = []
     statuses: set[int] = set()
     sizes: list[int] = []
@@ -60,6 +61,7 @@ async def _measure(port: int, make: Request, connections: int, seconds: float) -
             times.append(time.perf_counter() - begun)
             statuses.add(status)
             sizes.append(size)
+            await asyncio.sleep(pause * (0.5 + random.random()))
         writer.close()
 
     begun = time.perf_counter()
@@ -70,6 +72,6 @@ async def _measure(port: int, make: Request, connections: int, seconds: float) -
     return Sample(len(times) / passed, p95 * 1000, median(times) * 1000, int(median(sizes)), frozenset(statuses))
 
 
-def measure(port: int, make: Request, *, connections: int = 1, seconds: float = 2.0) -> Sample:
-    """Ask over `connections` at once for `seconds`."""
-    return asyncio.run(_measure(port, make, connections, seconds))
+def measure(port: int, make: Request, *, connections: int = 1, seconds: float = 2.0, pause: float = 0.0) -> Sample:
+    """Ask over `connections` at once for `seconds`; each thinks for about `pause` seconds between two requests."""
+    return asyncio.run(_measure(port, make, connections, seconds, pause))

@@ -29,11 +29,12 @@ TEMPLATE = """
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """A hundred incidents; `?pad=N` adds what the real page's frame weighs."""
+    """`?rows=N` incidents, as many as the real page shows; `?pad=N` adds what its frame weighs."""
     user: Any = request.user
     platforms = list(user.memberships.values_list("platform_id", flat=True))
+    shown = int(request.GET.get("rows", ROWS))
     rows = Incident.objects.filter(platform_id__in=platforms).order_by("-number")
-    incidents = list(rows.select_related("severity", "platform", "service", "commander")[:ROWS])
+    incidents = list(rows.select_related("severity", "platform", "service", "commander")[:shown])
     clocks = IncidentClock.objects.filter(incident__in=incidents, stopped_at__isnull=True).order_by("due_at")
     for incident in incidents:
         incident.running = [clock for clock in clocks if clock.incident_id == incident.pk]

@@ -10,19 +10,22 @@ import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402 - after setup, as all below
-from django.db.models import DateTimeField  # noqa: E402
+from django.db import connections  # noqa: E402 - after setup, as all below
+from django.db.models import DateTimeField, F, Model  # noqa: E402
 
-from incidents.models import Incident  # noqa: E402
+from incidents.models import Incident, TimelineEntry, TimelineHead  # noqa: E402
 from incidents.services import incident_declare, incident_resolve  # noqa: E402
 from incidents.services.declare import Declaration, severity_of_rank  # noqa: E402
 from maintenance.models import ChecklistItem, ChecklistRun  # noqa: E402
+from monitoring.models import Alarm, AlarmTransition  # noqa: E402
 from opsportal.accounts.actors import user_actor  # noqa: E402
 from opsportal.accounts.models import User  # noqa: E402
+from opsportal.audit.models import AuditEntry  # noqa: E402
 from opsportal.core import clock  # noqa: E402
 from opsportal.platforms.models import Service  # noqa: E402
 
-STILL_OPEN = 10
+STILL_OPEN = 50
+LINES = 5_000
 TITLES = ("Checkout answers slowly", "Orders stay unpaid", "Search finds nothing", "Images are missing")
 
 
@@ -62,30 +65,69 @@ def items(count: int) -> None:
     rows = []
     for number in range(count):
         values = {name: getattr(first, name) for name in fields}
-        rows.append(ChecklistItem(**{**values, "position": 1000 + number, "key": f"bench-{number}"}))
-    ChecklistItem.objects.bulk_create(rows)
+        rows.append(ChecklistItem(**{**values, "position": 1000 + number}))
+    ChecklistItem.objects.bulk_create(rows, batch_size=2000)
+    ChecklistRun.objects.filter(pk=run.pk).update(item_count=run.item_count + count)
+
+
+def _copies(model: type[Model], count: int, source: str, **changed: str) -> None:
+    """`count` copies (n = 1, 2, …) of the row that `source` selects, as years would leave them: by SQL, as the owner,
+    since only their number matters.
+    """
+    meta = model._meta
+    columns = [str(field.column) for field in meta.concrete_fields if not field.primary_key]
+    values = ", ".join(changed.get(column, f'i."{column}"') for column in columns)
+    names = ", ".join(f'"{column}"' for column in columns)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {meta.db_table} ({names}) SELECT {values}"  # noqa: S608 - our own names
+            f" FROM generate_series(1, {count}) AS n, (SELECT * FROM {meta.db_table} {source} LIMIT 1) AS i"
+        )
+        cursor.execute(f"ANALYZE {meta.db_table}")
 
 
 def grow(count: int) -> None:
-    """Copies of a resolved incident, as years would leave them: by SQL, since only their number matters."""
-    columns = [field.column for field in Incident._meta.concrete_fields if not field.primary_key]
+    """Beside what is there: `count` incidents, 5,000 lines on one timeline, ten times as many alarm transitions and
+    twenty times as many audit rows.
+    """
+    earlier = "- n * interval '7 minutes'"
     # Every time moves by the same span, so that their order stays what the constraints ask.
-    changed = {
-        field.column: f"i.\"{field.column}\" - n * interval '7 minutes'"
+    moved = {
+        str(field.column): f'i."{field.column}" {earlier}'
         for field in Incident._meta.concrete_fields
         if isinstance(field, DateTimeField)
     }
-    changed |= {"number": "1000000 + n", "declare_key": "NULL", "signal": "''", "state": "'closed'"}
-    changed["closed_at"] = "i.resolved_at + interval '1 hour' - n * interval '7 minutes'"
-    values = ", ".join(changed.get(str(column), f'i."{column}"') for column in columns)
-    names = ", ".join(f'"{column}"' for column in columns)
-    with connection.cursor() as cursor:
+    moved |= {"number": "1000000 + n", "declare_key": "NULL", "signal": "''", "state": "'closed'"}
+    moved["closed_at"] = f"i.resolved_at + interval '1 hour' {earlier}"
+    _copies(Incident, count, "WHERE resolved_at IS NOT NULL ORDER BY id", **moved)
+    newest = Incident.objects.filter(resolved_at=None).order_by("-number").values_list("pk", flat=True)[0]
+    TimelineHead.objects.filter(incident_id=newest).update(last_number=F("last_number") + LINES)
+    _copies(
+        TimelineEntry,
+        LINES,
+        f"WHERE incident_id = {newest} ORDER BY number DESC",
+        number="i.number + n",
+        client_key="NULL",
+    )
+    alarm = Alarm.objects.earliest("pk")
+    opened = AlarmTransition.objects.create(
+        alarm=alarm,
+        platform_id=alarm.platform_id,
+        service_id=alarm.service_id,
+        severity_id=alarm.severity_id,
+        opens_incident=False,
+        from_state="ok",
+        to_state="alarm",
+        at=clock.now() - timedelta(days=1),
+        recorded_at=clock.now(),
+    )
+    where = f"WHERE id = {opened.pk}"
+    _copies(AlarmTransition, 10 * count, where, at="i.at - n * interval '1 second'", recorded_at="i.recorded_at")
+    _copies(AuditEntry, 20 * count, "ORDER BY seq DESC", seq="i.seq + n", at="i.at - n * interval '30 seconds'")
+    with connections["owner"].cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO incidents_incident ({names}) SELECT {values}"  # noqa: S608 - our own column names
-            " FROM generate_series(1, %(count)s) AS n, (SELECT * FROM incidents_incident ORDER BY id LIMIT 1) AS i",
-            {"count": count},
+            "UPDATE audit_audithead h SET seq = (SELECT max(seq) FROM audit_auditentry e WHERE e.chain = h.chain)"
         )
-        cursor.execute("ANALYZE incidents_incident")
 
 
 if __name__ == "__main__":

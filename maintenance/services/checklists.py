@@ -1,8 +1,9 @@
 """Open a list, answer its items, and call it done or missed."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from maintenance.models import (
@@ -133,11 +134,7 @@ def _answer(
             raise ItemAnsweredError(current) from conflict
         raise
     run = item.run
-    ChecklistRun.objects.filter(pk=run.pk).update(answered_count=F("answered_count") + 1, version=F("version") + 1)
-    completed = ChecklistRun.objects.filter(pk=run.pk, state=RunState.OPEN, answered_count__gte=F("item_count")).update(
-        state=RunState.DONE, completed_at=at, version=F("version") + 1
-    )
-    if completed:
+    if _count_answer(run, at):
         log_add(
             by=by,
             at=at,
@@ -148,6 +145,23 @@ def _answer(
         )
         touch("today", run.pk)
     _event(by=by, at=at, item=item, kind=kind, reason=reason)
+
+
+# One statement, since every tick of a list waits for this row.
+_COUNT_ANSWER: Final = """
+UPDATE maintenance_checklistrun SET answered_count = answered_count + 1, version = version + 1,
+       state = CASE WHEN state = 'open' AND answered_count + 1 >= item_count THEN 'done' ELSE state END,
+       completed_at = CASE WHEN state = 'open' AND answered_count + 1 >= item_count THEN %(at)s ELSE completed_at END
+ WHERE id = %(run)s RETURNING state = 'done' AND completed_at = %(at)s
+"""
+
+
+def _count_answer(run: ChecklistRun, at: datetime) -> bool:
+    """One more item is answered; True when that was the last one of an open run."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_ANSWER, {"run": run.pk, "at": at})
+        row = cursor.fetchone()
+    return bool(row and row[0])
 
 
 def _event(*, by: Actor, at: datetime, item: ChecklistItem, kind: TickKind, reason: str) -> None:

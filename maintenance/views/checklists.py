@@ -86,10 +86,10 @@ def _item(request: AuthorizedRequest, pk: int) -> ChecklistItem:
 
 
 def _answered(request: AuthorizedRequest, item: ChecklistItem, toast: str = "") -> HttpResponse:
-    run = get_object_or_404(checklist_runs(request.actor).select_related("template"), pk=item.run_id)
     url = reverse("maintenance:checklist-run", args=[item.run_id])
     if not wants_fragment(request):
         return redirect_or_fragment(request, f"{url}?item={item.pk}#checklist-item-{item.pk}")
+    run = get_object_or_404(checklist_runs(request.actor).select_related("template"), pk=item.run_id)
     return redirect_or_fragment(
         request, url, template=RUN, fragment="items", context=_context(request, run), toast=toast
     )

@@ -8,7 +8,7 @@ since pages tell how long things have lasted. A page whose figures move otherwis
 import hashlib
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.messages import get_messages
@@ -89,7 +89,7 @@ def revalidated(
             patch_cache_control(response, private=True, no_cache=True)
         return response
 
-    return answered
+    return cast("Callable[Concatenate[AuthorizedRequest, P], HttpResponseBase]", answered)
 
 
 def _etag(request: "AuthorizedRequest") -> str:

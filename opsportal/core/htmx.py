@@ -51,9 +51,12 @@ def render_page(
 ) -> HttpResponse:
     """The full page, or only its block `fragment` when htmx asks for a part. Always sets Vary."""
     if fragment is not None and wants_fragment(request):
-        body = render_fragment(request, template, fragment, context)
-    else:
-        body = get_template(template).render(context, request)
+        return part_response(render_fragment(request, template, fragment, context), status=status)
+    return part_response(get_template(template).render(context, request), status=status)
+
+
+def part_response(body: str, *, status: int = 200) -> HttpResponse:
+    """An answer whose body depends on whether htmx asked."""
     response = HttpResponse(body, status=status)
     patch_vary_headers(response, VARY)
     return response

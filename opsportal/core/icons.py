@@ -1,12 +1,14 @@
 """Icons from the lucide package.
 
-The names in `SPRITE` live once in `static/icons.svg` (`python -m opsportal.core.icons` rewrites it, a test
-compares it with the package) and are used by reference: a row costs 70 bytes. Any other name is drawn in place.
+The names in `SPRITE` live once in `static/icons.svg` and are used by reference; any other name is drawn in place.
+The signs of states and severities, which stand several times in every row, are masks in `static/css/marks.css` and
+cost no markup at all. `python -m opsportal.core.icons` rewrites both files; a test compares them with the package.
 """
 
 from functools import cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from django.templatetags.static import static
 from lucide import _render_icon
@@ -25,6 +27,15 @@ SPRITE: Final = (
 )  # fmt: skip
 
 
+STATE_ICONS: Final = {
+    "ok": "circle-check",
+    "warn": "triangle-alert",
+    "fail": "circle-x",
+    "unknown": "circle-question-mark",
+    "stale": "history",
+    "run": "loader-circle",
+    "off": "circle-dashed",
+}
 OFF: Final = ' opacity=".28"'
 
 
@@ -38,8 +49,25 @@ def sprite() -> str:
     symbols = "\n".join(
         f'<symbol id="{name}" viewBox="0 0 24 24">{" ".join(_drawing(name).split())}</symbol>' for name in SPRITE
     )
-    bars = "\n".join(f'<symbol id="rank-{rank}" viewBox="0 0 12 12">{_bars(rank)}</symbol>' for rank in range(1, 6))
-    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}\n{bars}\n</svg>\n'
+    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}\n</svg>\n'
+
+
+_URL_SAFE: Final = ' =/:;,.-()"'
+_STROKE: Final = 'fill="none" stroke="#000" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
+
+
+def _mask(selector: str, box: int, attributes: str, drawing: str) -> str:
+    drawn = " ".join(drawing.split())
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box} {box}" {attributes}>{drawn}</svg>'
+    return f"  {selector} {{ --mark: url('data:image/svg+xml,{quote(svg, safe=_URL_SAFE)}'); }}"
+
+
+def marks_css() -> str:
+    """The style sheet of the signs that states and severities carry by their class alone."""
+    states = [_mask(f".st.{kind}", 24, _STROKE, _drawing(name)) for kind, name in STATE_ICONS.items()]
+    ranks = [_mask(f'.sev[data-r="{rank}"]', 12, "", _bars(rank)) for rank in range(1, 6)]
+    head = "/* Made by `python -m opsportal.core.icons`. */\n@layer components {\n"
+    return head + "\n".join([*states, *ranks]) + "\n}\n"
 
 
 def _bars(rank: int) -> str:
@@ -53,12 +81,6 @@ def _bars(rank: int) -> str:
         f'<rect x="{x}" y="{y}" width="3" height="{height}" rx=".8"{"" if lit else OFF}/>'
         for (x, y, height), lit in zip(shapes, (rank <= 4, rank <= 3, rank <= 2), strict=True)
     )
-
-
-@cache
-def severity_bars(rank: int) -> Markup:
-    """The drawing beside a severity's label: a sign for rank 1, fewer bars for each rank below."""
-    return Markup(f'<svg aria-hidden="true"><use href="{static("icons.svg")}#rank-{rank}"/></svg>')  # noqa: S704 - int
 
 
 @cache
@@ -78,4 +100,6 @@ def icon(name: str, cls: str = "", label: str = "") -> Markup:
 
 
 if __name__ == "__main__":
-    (Path(__file__).parents[2] / "static" / "icons.svg").write_text(sprite(), encoding="utf-8")
+    static_files = Path(__file__).parents[2] / "static"
+    (static_files / "icons.svg").write_text(sprite(), encoding="utf-8")
+    (static_files / "css" / "marks.css").write_text(marks_css(), encoding="utf-8")

@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from opsportal.core import clock, formats, marks
 from opsportal.core.charts import bar, burn_down, day_strip, heat_map, line_chart, spark
-from opsportal.core.icons import icon, severity_bars
+from opsportal.core.icons import icon
 from opsportal.core.markdown import render_markdown
 
 COMPONENTS = "components/"
@@ -48,8 +48,13 @@ class Components:
         for name in self._environment.list_templates(filter_func=lambda path: path.startswith(COMPONENTS)):
             module = self._environment.get_template(name).module
             macros |= {key: value for key, value in vars(module).items() if callable(value) and key[0] != "_"}
-        marks_here = {"time": marks.time, "state": marks.state, "sev": marks.sev, "state_icon": marks.state_icon}
-        return macros | {"form": self._form(macros["form_body"]), "icon": icon, **marks_here}
+        in_python: dict[str, Callable[..., Markup]] = {
+            "icon": icon,
+            "sev": marks.sev,
+            "state": marks.state,
+            "time": marks.time,
+        }
+        return macros | in_python | {"form": self._form(macros["form_body"])}
 
     def _form(self, body: Callable[..., Markup]) -> Callable[..., Markup]:
         # The one component that needs the request: it carries the CSRF field by itself.
@@ -113,7 +118,6 @@ def environment(**options: Any) -> jinja2.Environment:
         query=query,
         static=static,
         icon=icon,
-        severity_bars=severity_bars,
         htmx_script=htmx_script,
         json_script=json_script,
         clock_now=clock.now,

@@ -10,17 +10,8 @@ from django.utils.timezone import get_current_timezone
 from markupsafe import Markup, escape
 
 from opsportal.core import clock, formats
-from opsportal.core.icons import icon, severity_bars
+from opsportal.core.icons import STATE_ICONS, icon
 
-STATE_ICONS: Final = {
-    "ok": "circle-check",
-    "warn": "triangle-alert",
-    "fail": "circle-x",
-    "unknown": "circle-question-mark",
-    "stale": "history",
-    "run": "loader-circle",
-    "off": "circle-dashed",
-}
 STATE_WORDS: Final = {
     "ok": "ok",
     "warn": "warning",
@@ -38,14 +29,11 @@ def state_icon(kind: str, cls: str = "") -> Markup:
     return icon(STATE_ICONS[kind], f"spin {cls}" if kind == "run" else cls)
 
 
-@cache
-def _state_open(kind: str, glyph: str) -> str:
-    return f'<span class="st {escape(kind)}">{icon(glyph) if glyph else state_icon(kind)}'
-
-
 def state(kind: str, text: object = "", glyph: str = "") -> Markup:
-    """State as icon and word. kind: ok warn fail unknown stale run off."""
-    return Markup(f"{_state_open(kind, glyph)}{escape(text or STATE_WORDS[kind])}</span>")  # noqa: S704 - escaped
+    """State as sign and word. kind: ok warn fail unknown stale run off; `glyph` stands for the kind's own sign."""
+    own = " own" if glyph else ""
+    sign = icon(glyph) if glyph else ""
+    return Markup(f'<span class="st {escape(kind)}{own}">{sign}{escape(text or STATE_WORDS[kind])}</span>')  # noqa: S704
 
 
 @cache
@@ -53,7 +41,7 @@ def sev(rank: int, label: str) -> Markup:
     """Severity: bars by rank 1 (worst) to 5, the platform's own label as word."""
     word = RANK_WORDS[rank]
     voice = "" if label.lower() == word else f' <span class="vh">({word})</span>'
-    return Markup(f'<span class="sev" data-r="{rank}">{severity_bars(rank)}{escape(label)}{voice}</span>')  # noqa: S704
+    return Markup(f'<span class="sev" data-r="{rank}">{escape(label)}{voice}</span>')  # noqa: S704
 
 
 def time(at: datetime | None, mode: str = "ago", cls: str = "") -> Markup:

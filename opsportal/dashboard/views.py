@@ -1,20 +1,28 @@
 """Today: what is on fire, what is due, what changed."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, cast
 
 from django.http import HttpResponse
+from markupsafe import Markup
 
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.freshness import revalidated
-from opsportal.core.htmx import render_page, wants_fragment
+from opsportal.core.actor import Actor
+from opsportal.core.freshness import kept, revalidated
+from opsportal.core.htmx import part_response, render_fragment, render_page, wants_fragment
 from opsportal.core.shell import selected_platform
 from opsportal.dashboard.selectors import changed_column, due_column, now_column
 
 PAGE: Final = "dashboard/today.html"
-PARTS: Final = ("now", "due", "changed")
+PARTS: Final = "dashboard/columns.html"
+COLUMNS: Final[Mapping[str, Callable[[Actor, datetime, int | None], object]]] = {
+    "now": now_column,
+    "due": due_column,
+    "changed": changed_column,
+}
 VISIT_ENDS_AFTER: Final = timedelta(minutes=30)
 NOTED_EVERY: Final = timedelta(minutes=1)
 
@@ -23,22 +31,25 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 @revalidated
 def today(request: AuthorizedRequest) -> HttpResponse:
     """The page, or one of its live columns (`?part=now|due|changed`)."""
-    at, platform = clock.now(), selected_platform(request)
+    at, part = clock.now(), request.GET.get("part", "")
+    if part in COLUMNS and wants_fragment(request):
+        return part_response(_column(request, part, at))
+    _visit(cast("User", request.user), at)
+    context = {"at": at, "week": at.isocalendar().week, "columns": [_column(request, name, at) for name in COLUMNS]}
+    return render_page(request, PAGE, context)
+
+
+def _column(request: AuthorizedRequest, name: str, at: datetime) -> Markup:
+    """One column as this person sees it, built when something in it changed, and each minute."""
+    platform = selected_platform(request)
     platform_id = platform.pk if platform else None
-    part = request.GET.get("part", "")
-    wanted = (part,) if part in PARTS and wants_fragment(request) else PARTS
-    user = cast("User", request.user)
-    if wanted == PARTS:
-        _visit(user, at)
-    since = user.today_since or at - timedelta(days=1)
-    context: dict[str, object] = {"at": at, "since": since, "week": at.isocalendar().week}
-    if "now" in wanted:
-        context["now"] = now_column(request.actor, at, platform_id)
-    if "due" in wanted:
-        context["due"] = due_column(request.actor, at, platform_id)
-    if "changed" in wanted:
-        context["changed"] = changed_column(request.actor, at, platform_id)
-    return render_page(request, PAGE, context, fragment=part if part in PARTS else None)
+
+    def build() -> Markup:
+        since = cast("User", request.user).today_since or at - timedelta(days=1)
+        context = {"at": at, "since": since, name: COLUMNS[name](request.actor, at, platform_id)}
+        return Markup(render_fragment(request, PARTS, name, context))  # noqa: S704 - a template's own output
+
+    return kept(request, request.actor, f"today:{name}:{platform_id}", build)
 
 
 def _visit(user: User, at: datetime) -> None:

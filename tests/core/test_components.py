@@ -28,7 +28,9 @@ def render() -> Callable[..., str]:
 
 
 def test_the_sprite_is_what_the_icon_package_draws() -> None:
-    assert (Path(settings.BASE_DIR) / "static" / "icons.svg").read_text(encoding="utf-8") == icons.sprite()
+    static_files = Path(settings.BASE_DIR) / "static"
+    assert (static_files / "icons.svg").read_text(encoding="utf-8") == icons.sprite()
+    assert (static_files / "css" / "marks.css").read_text(encoding="utf-8") == icons.marks_css()
 
 
 def test_an_icon_outside_the_sprite_is_drawn_in_place() -> None:
