@@ -1,5 +1,6 @@
 """One settings file, driven by the environment (docs/operations.md lists every name)."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,7 @@ MFA_FORMS = {
 }
 ROUTE_ACTIONS = _ROUTE_ACTIONS
 CSRF_FAILURE_VIEW = "opsportal.core.views.errors.csrf_failure"
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request, when it is answered
 DJANGO_STRUCTLOG_USER_ID_FIELD = None  # asking for the person would cost /healthz a query
 MFA_TOTP_ISSUER = "opsportal"
 MFA_TOTP_TOLERANCE = 1  # the code before still counts, once: a tired hand is slower than 30 s (RFC 6238 §5.2)
