@@ -15,7 +15,7 @@ class IncidentType(models.TextChoices):
     PLANNED_WORK = "planned_work", "Planned work gone wrong"
 
 
-# These are known to those named only, until someone lifts it (TRUST, rights).
+# These are known to those named only, until someone lifts it.
 RESTRICTED_TYPES = frozenset({IncidentType.SECURITY, IncidentType.DATA_BREACH})
 
 

@@ -151,7 +151,7 @@ def _draft(incident: Incident, now: datetime) -> bool:
 
 
 def broken_invariants() -> list[str]:
-    """What must never be true, as counts: whoever reads /health/ may not know of restricted incidents (TRUST R22)."""
+    """What must never be true, as counts: whoever reads /health/ may not know of restricted incidents."""
     now = real_now()
     found = []
     if silent := Incident.objects.open().filter(entries__isnull=True)[:LIMIT].count():

@@ -1,4 +1,4 @@
-"""The hand list of TRUST (T6): what a hostile or broken client sends."""
+"""The hand list: what a hostile or broken client sends."""
 
 from collections.abc import Mapping
 from typing import cast

@@ -293,7 +293,7 @@ def show_second_factor(client: Client, user: User) -> None:
 # --- bad input ---------------------------------------------------------------------------------------------
 @pytest.fixture(params=list(BAD_TEXTS), ids=list(BAD_TEXTS))
 def bad_text(request: pytest.FixtureRequest) -> str:
-    """Each text of the hand list (TRUST, T6): a page or post may refuse it (4xx) or store it clean, never fail."""
+    """Each text of the hand list: a page or post may refuse it (4xx) or store it clean, never fail."""
     return BAD_TEXTS[request.param]
 
 

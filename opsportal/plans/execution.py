@@ -1,7 +1,7 @@
 """Run an approved plan, one call after the other, each step committed before the next begins.
 
 A crash between two commits leaves a call *running*. A repeatable call is then run again; a one-shot call is
-never repeated: its outcome is *unknown* until a person has looked (TRUST R6).
+never repeated: its outcome is *unknown* until a person has looked.
 """
 
 from collections.abc import Callable, Mapping
