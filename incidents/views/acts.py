@@ -72,8 +72,17 @@ def _triage(by: Actor, at: datetime, incident: Incident, expected: int, data: Da
 
 
 def _describe(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> object:
-    changes = {name: value for name, value in data.items() if name not in ("version", "why")}
+    changes = {
+        name: value
+        for name, value in data.items()
+        if name not in ("version", "why") and not _is_same_minute(value, getattr(incident, name))
+    }
     return incident_describe(by=by, at=at, incident=incident, expected=expected, changes=changes, why=data["why"])
+
+
+def _is_same_minute(typed: object, stored: object) -> bool:
+    """The form shows a stored time to the minute: sent back as it was shown, it is no correction."""
+    return isinstance(stored, datetime) and typed == stored.replace(second=0, microsecond=0)
 
 
 def _role(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> object:
@@ -222,8 +231,8 @@ ACTS: Final = (
         name="reopen",
         action="incidents.incident_reopen",
         form=ReopenForm,
-        title="Open again",
-        submit="Open again",
+        title="Reopen",
+        submit="Reopen",
         run=lambda by, at, incident, expected, data: incident_reopen(
             by=by, at=at, incident=incident, expected=expected, why=data["why"]
         ),

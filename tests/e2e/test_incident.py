@@ -61,8 +61,8 @@ def _review(page: Page, owner: str) -> None:
     form.locator("[name=due_date]").fill("2030-01-31")
     form.get_by_role("button", name="Add").click()
     expect(page.get_by_role("link", name="Watch the provider's error rate")).to_be_visible()
-    page.get_by_role("button", name="Ask for a reader").click()
-    expect(page.get_by_role("button", name="Ask for a reader")).to_have_count(0)
+    page.get_by_role("button", name="Request review").click()
+    expect(page.get_by_role("button", name="Request review")).to_have_count(0)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
@@ -76,6 +76,6 @@ def test_incident_from_declared_to_published_review(
     assert (incident.commander, incident.severity.label, incident.state) == (commander, "P0", "resolved")
     _review(page, operator.name)
     reader = open_page(admin, f"/incidents/{incident.number}/review/", java_script_enabled=script)
-    reader.get_by_role("button", name="Read and agree").click()
+    reader.get_by_role("button", name="Approve and publish").click()
     expect(reader.get_by_text(f"read and published by {admin.name}")).to_be_visible()
     assert Review.objects.get().published_by == admin

@@ -1,5 +1,6 @@
 """Posts: plain and by htmx, with and without the right, with nonsense."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -345,3 +346,30 @@ def test_bad_text_is_refused_or_stored_clean(
         body = client.get(path).content.decode()
         assert "<script>alert" not in body
         assert "javascript:" not in body.replace("[x](javascript:", "")
+
+
+def test_the_record_sent_back_as_shown_corrects_no_time(
+    client_for: ClientFor, operator: User, by: Actor, platform: Platform
+) -> None:
+    User.objects.filter(pk=operator.pk).update(zone="Europe/Berlin")
+    began = datetime.fromisoformat("2026-03-09T14:41:23.500+00:00")
+    incident = declare(platform, by=by, at=began)
+    incident_resolve(by=by, at=began + timedelta(seconds=20), incident=incident, expected=incident.version)
+    incident.refresh_from_db()
+    client = client_for(operator)
+    page = client.get(f"{incident.url}describe/").content.decode()
+    shown = dict(re.findall(r'name="(\w+_at)" value="([^"]+)"', page))
+    assert sorted(shown) == ["detected_at", "impact_started_at", "mitigated_at", "resolved_at"]
+    lines = incident.entries.count()
+    data = {"title": incident.title, "cause": "Pool of 10", "version": incident.version, **shown}
+    assert client.post(f"{incident.url}describe/", data).status_code == 303
+    before, incident = incident, Incident.objects.get()
+    assert incident.cause == "Pool of 10"
+    assert all(getattr(incident, name) == getattr(before, name) for name in shown)
+    assert incident.entries.count() == lines
+
+    data |= {"version": incident.version, "impact_started_at": shown["impact_started_at"].replace(":41", ":30")}
+    assert client.post(f"{incident.url}describe/", data).status_code == 422
+    assert client.post(f"{incident.url}describe/", data | {"why": "first failed order"}).status_code == 303
+    corrected = Incident.objects.get()
+    assert (corrected.impact_started_at.minute, corrected.detected_at) == (30, before.detected_at)
