@@ -7,10 +7,10 @@ from django.db import IntegrityError, transaction
 
 from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, IncidentRole, IncidentType
 from incidents.errors import IncidentError
-from incidents.lifecycle import START, Stage, check_times
+from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
 from incidents.services import clocks, notices
-from incidents.services.base import finish, mark_charts, next_number
+from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.timeline import append, start_timeline
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
@@ -126,9 +126,6 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
 
 def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:
     """Make `by` the commander of a locked incident that has none, and acknowledge it."""
-    from incidents.lifecycle import acknowledge
-    from incidents.services.base import change, moved
-
     assert by.user_id is not None
     RoleAssignment.objects.create(incident=incident, role=IncidentRole.COMMANDER, user_id=by.user_id, assumed_at=at)
     first = incident.acknowledged_at is None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from incidents import lifecycle
 from incidents.choices import ClockKind, EntryKind, StageChoice
@@ -134,27 +134,31 @@ def incident_close(*, by: Actor, at: datetime, incident: Incident, expected: int
 def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: int, why: str) -> Incident:
     """It came back. Raises TransitionError, IncidentError without a reason or with another open for its signal."""
     if not why.strip():
-        raise IncidentError("Say why it is opened again.")
+        raise IncidentError("Say why it is reopened.")
     current = lock(incident, expected=expected)
     position = lifecycle.reopen(current.position)
-    twin = Incident.objects.open().filter(
-        platform_id=current.platform_id, service_id=current.service_id, signal=current.signal
-    )
-    if current.signal and (other := twin.first()) is not None:
-        raise IncidentError(f"{other.reference} is open for the same signal; go on there.")
-    change(current, **moved(current, position, at), resolved_at=None, mitigated_at=None, closed_at=None)
+    try:
+        with transaction.atomic():
+            change(current, **moved(current, position, at), resolved_at=None, mitigated_at=None, closed_at=None)
+    except IntegrityError as error:  # incident_open_signal_unique: an alarm opened one since
+        twin = Incident.objects.open().filter(
+            platform_id=current.platform_id, service_id=current.service_id, signal=current.signal
+        )
+        if (other := twin.first()) is None:
+            raise
+        raise IncidentError(f"{other.reference} is open for the same signal; go on there.") from error
     clocks.stop(current, ClockKind.REVIEW, at)
     for kind in (ClockKind.UPDATE, ClockKind.RESOLVE):
         clocks.start(current, kind, at)
     append(
         current,
         kind=EntryKind.STATE,
-        body=f"opened again: {clean_text(why).strip()}",
+        body=f"reopened: {clean_text(why).strip()}",
         by=by,
         at=at,
         data={"state": "open"},
     )
     mark_charts(current, by=by, at=at)
-    notices.tell_state(current, "opened again", at)
+    notices.tell_state(current, "reopened", at)
     finish(current, by=by, at=at, verb="incident.reopened")
     return current

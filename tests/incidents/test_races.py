@@ -16,6 +16,7 @@ from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection,
 from incidents.services import (
     entry_log,
     incident_acknowledge,
+    incident_reopen,
     incident_resolve,
     incident_triage,
     review_draft,
@@ -154,6 +155,30 @@ def test_acknowledging_while_its_clock_fires_is_nobodys_conflict(
     assert at_once(dispatch, acknowledge) == [None, "open"]
     clock = IncidentClock.objects.get(incident=incident, kind="acknowledge")
     assert (clock.outcome, clock.fired_at, clock.stopped_at) == ("missed", late, late)
+
+
+def test_reopening_while_an_alarm_opens_another_for_its_signal_is_refused_by_name(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by, opened = actor_for(operator), Event()
+    incident = declare(platform, by=by, at=at, signal="db-connections")
+    done = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+
+    def dispatch() -> str:
+        with transaction.atomic():
+            other = declare(platform, by=SYSTEM, at=at, signal="db-connections")
+            opened.set()
+            sleep(0.5)  # the reopening sees no twin yet and waits for this commit
+        return other.reference
+
+    def reopen() -> object:
+        assert opened.wait(20)
+        return incident_reopen(by=by, at=at, incident=incident, expected=done.version, why="It is back")
+
+    reference, refused = at_once(dispatch, reopen)
+    assert isinstance(refused, IncidentError), refused
+    assert str(reference) in str(refused)
+    assert not TimelineEntry.objects.filter(incident=incident, body__startswith="reopened").exists()
 
 
 def test_eight_writers_of_one_section_lose_nothing(
