@@ -25,13 +25,13 @@ from opsportal.core.markdown import clean_text
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import safe_cell
 
-PERIODS: Final = (("30", "Last 30 days"), ("92", "This quarter"), ("", "Any time"))
+PERIODS: Final = (("30", "Last 30 days"), ("92", "Last 92 days"), ("", "Any time"))
 VIEWS: Final = (
     ("", "All"),
     ("open", "Open"),
     ("review-due", "Review due"),
     ("no-commander", "No commander"),
-    ("critical", "Critical, this quarter"),
+    ("critical", "Critical, last 92 days"),
     ("mine", "Commanded by me"),
 )
 RANKS: Final = (
