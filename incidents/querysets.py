@@ -22,8 +22,8 @@ class IncidentQuerySet(PlatformQuerySet):
             from incidents.models import IncidentAccess
 
             named = IncidentAccess.objects.filter(incident_id=OuterRef("pk"), user_id=actor.user_id)
-            audited = [pid for pid, role in actor.roles.items() if role == "auditor"]
-            known |= Q(commander_id=actor.user_id) | Q(declared_by_id=actor.user_id) | Q(platform_id__in=audited)
+            known |= Q(commander_id=actor.user_id) | Q(declared_by_id=actor.user_id)
+            known |= Q(platform_id__in=actor.platforms_with("auditor"))
             known |= Q(Exists(named))
         return super().visible_to(actor).filter(known)
 

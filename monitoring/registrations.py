@@ -1,14 +1,9 @@
 """What monitoring hangs into the shell and the health page."""
 
-from typing import Any
-
-from django.db.models import QuerySet
-
 from monitoring import loops, store
 from monitoring.evidence import alarms, backups, health
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
-from opsportal.core.actor import Actor
 from opsportal.core.clock import now
 from opsportal.core.freshness import register_version
 from opsportal.core.roles import register_function
@@ -18,10 +13,6 @@ from opsportal.schedule.probes import Probe, register_probe
 
 # Imported for what they register.
 REGISTERED = (loops, alarms, backups, health)
-
-
-def _firing(actor: Actor) -> QuerySet[Any]:
-    return firing_alarms(actor, at=now())
 
 
 def _aws_probe() -> Probe:
@@ -56,7 +47,7 @@ def register() -> None:
         "activity",
         "monitoring:overview",
         "monitoring.overview_view",
-        count=_firing,
+        count=lambda actor, at: firing_alarms(actor, at=at),
     )
     register_nav(40, "slos", "SLOs", "target", "reports:slo", "monitoring.slo_view")
     register_setting(

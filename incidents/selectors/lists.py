@@ -14,6 +14,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from incidents.choices import ClockKind, OutcomeChoice, StateChoice
 from incidents.models import Incident, IncidentClock
 from incidents.models.incident import INCIDENT_WORDS
+from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, keyset_page
@@ -100,6 +101,11 @@ class IncidentFilter:
     view: str = ""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it asks for nothing beyond the platform."""
+        return self == IncidentFilter(platform_id=self.platform_id)
+
+    @property
     def is_narrowed(self) -> bool:
         return bool(self.state or self.view)
 
@@ -174,36 +180,38 @@ def incident_page(
 
 def open_rows(actor: Actor, asked: IncidentFilter, *, now: datetime) -> list[IncidentRow]:
     """Open incidents, worst first; bounded, since nobody reads more."""
-    rows = filtered(actor, asked, now=now).filter(state=StateChoice.OPEN)
-    return [IncidentRow(*row) for row in rows.order_by("rank", "-number").values_list(*ROW)[:OPEN_LIMIT]]
+    if asked.is_plain:
+        found = prepared.rows("incidents.open_rows", _plain_open_rows, actor, platform_id=asked.platform_id)
+    else:
+        found = list(_open_rows(filtered(actor, asked, now=now)))
+    return [IncidentRow(*row) for row in found]
 
 
-def clock_scores(incident_ids: Sequence[int]) -> dict[int, ClockScore]:
-    """How the clocks of these incidents stand, by incident id: one query."""
-    if not incident_ids:
-        return {}
+def _open_rows(rows: Any) -> Any:
+    return rows.filter(state=StateChoice.OPEN).order_by("rank", "-number").values_list(*ROW)[:OPEN_LIMIT]
+
+
+def _plain_open_rows(actor: Actor, platform_id: int | None) -> Any:
+    rows = Incident.objects.visible_to(actor)
+    return _open_rows(rows if platform_id is None else rows.filter(platform_id=platform_id))
+
+
+def clock_scores(actor: Actor, incident_ids: Sequence[int]) -> dict[int, ClockScore]:
+    """How the clocks of these incidents, which the actor sees, stand, by incident id: one query."""
+    found = prepared.rows("incidents.clock_scores", _score_rows, actor, incident_ids=list(incident_ids))
+    return {pk: ClockScore(*score) for pk, *score in found}
+
+
+def _score_rows(_actor: Actor, incident_ids: Any) -> Any:
     running = Q(stopped_at__isnull=True, outcome=OutcomeChoice.RUNNING)
-    rows = (
-        IncidentClock.objects.filter(incident_id__in=incident_ids)
-        .values("incident_id")
-        .annotate(
-            met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)),
-            missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED)),
-            running=Count("pk", filter=running),
-            next_due_at=Min("due_at", filter=running & ~Q(kind=ClockKind.REVIEW)),
-            review_due_at=Min("due_at", filter=Q(kind=ClockKind.REVIEW, stopped_at__isnull=True)),
-        )
+    clocks = IncidentClock.objects.filter(incident_id__in=incident_ids).values_list("incident_id")
+    return clocks.annotate(
+        met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)),
+        missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED)),
+        running=Count("pk", filter=running),
+        next_due_at=Min("due_at", filter=running & ~Q(kind=ClockKind.REVIEW)),
+        review_due_at=Min("due_at", filter=Q(kind=ClockKind.REVIEW, stopped_at__isnull=True)),
     )
-    return {
-        row["incident_id"]: ClockScore(
-            met=row["met"],
-            missed=row["missed"],
-            running=row["running"],
-            next_due_at=row["next_due_at"],
-            review_due_at=row["review_due_at"],
-        )
-        for row in rows
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,27 +241,22 @@ _SUMMARY: Final = (
 
 def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> ListSummary:
     """Counts and 30-day medians over what this actor may see."""
-    rows = Incident.objects.visible_to(actor)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
     since = now - timedelta(days=30)
-    wanted = rows.filter(Q(state=StateChoice.OPEN) | Q(declared_at__gte=since)).values(
-        "state", "rank", "commander_id", "declared_at", "detected_at", "acknowledged_at", "resolved_at",
-        "impact_started_at",
-    )  # fmt: skip
     try:
-        sql, params = wanted.order_by().query.sql_with_params()
+        sql, params = prepared.statement(
+            "incidents.summary", _summary_rows, actor, platform_id=platform_id, since=since
+        )
     except EmptyResultSet:  # a person of no platform
         return ListSummary(0, 0, 0, 0, None, None)
     with connection.cursor() as cursor:
         # Django's own SQL stands inside, with its parameters.
         cursor.execute(f"SELECT {_SUMMARY} FROM ({sql}) r", [*[since] * 3, *params])  # noqa: S608
         opened, nobody, worst, recent, acknowledged, resolved = cursor.fetchone()
-    due = IncidentClock.objects.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=rows.order_by())
+    due = sum(n for (n,) in prepared.rows("incidents.reviews_due", _reviews_due, actor, platform_id=platform_id))
     return ListSummary(
         open=opened,
         without_commander=nobody,
-        reviews_due=due.count(),
+        reviews_due=due,
         opened_30d=recent,
         acknowledge_median=acknowledged,
         resolve_median=resolved,
@@ -261,7 +264,24 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
     )
 
 
-def all_open(actor: Actor) -> QuerySet[Any]:
+def _summary_rows(actor: Actor, platform_id: int | None, since: Any) -> Any:
+    rows = Incident.objects.visible_to(actor).filter(Q(state=StateChoice.OPEN) | Q(declared_at__gte=since))
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    return rows.order_by().values(
+        "state", "rank", "commander_id", "declared_at", "detected_at", "acknowledged_at", "resolved_at",
+        "impact_started_at",
+    )  # fmt: skip
+
+
+def _reviews_due(actor: Actor, platform_id: int | None) -> Any:
+    rows = IncidentClock.objects.visible_to(actor).filter(kind=ClockKind.REVIEW, stopped_at__isnull=True)
+    if platform_id is not None:
+        rows = rows.filter(incident__platform_id=platform_id)
+    return rows.order_by().values("kind").annotate(n=Count("pk")).values_list("n")
+
+
+def all_open(actor: Actor, _at: datetime) -> QuerySet[Any]:
     """Open incidents this actor may see: the number in the rail, and the worst of their ranks."""
     rows: QuerySet[Any] = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN)
     return rows

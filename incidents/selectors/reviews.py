@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.functions import Cast
@@ -10,6 +11,7 @@ from django.db.models.functions import Cast
 from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
 from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, keyset_page
@@ -96,6 +98,12 @@ def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: in
 
     At most `limit` of each.
     """
+    build, name = partial(_owed, limit), ("incidents.owed", limit)
+    rows = prepared.rows(name, build, actor, today=today, platform_id=platform_id)
+    return sorted(map(Owed._make, rows), key=lambda row: (row.kind, row.due_at is None, row.due_at, row.number))
+
+
+def _owed(limit: int, actor: Actor, today: date, platform_id: int | None) -> Any:
     items = ActionItem.objects.visible_to(actor).filter(state__in=UNFINISHED, due_date__lt=today)
     clocks = IncidentClock.objects.filter(
         kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=Incident.objects.visible_to(actor)
@@ -106,5 +114,4 @@ def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: in
     reviews = clocks.annotate(what=Value("review"), due=F("due_at")).order_by("due", "incident__number")
     first = actions.values_list("what", "number", "title", "owner__name", "due")[:limit]
     second = reviews.values_list("what", "incident__number", "incident__title", "incident__severity__label", "due")
-    found = [Owed(*row) for row in first.union(second[:limit], all=True)]
-    return sorted(found, key=lambda row: (row.kind, row.due_at is None, row.due_at, row.number))
+    return first.union(second[:limit], all=True)

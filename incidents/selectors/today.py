@@ -1,16 +1,17 @@
 """What Today and other rooms show of open incidents."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import JSONObject
+from django.db.models import OuterRef, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, JSONObject
 
 from incidents.choices import ClockKind, OutcomeChoice, StageChoice, StateChoice
-from incidents.models import IncidentClock
-from incidents.selectors.lists import OPEN_LIMIT, ROW, IncidentFilter, IncidentRow, filtered
+from incidents.models import Incident, IncidentClock
+from incidents.selectors.lists import OPEN_LIMIT, ROW, IncidentRow
+from opsportal.core import prepared
 from opsportal.core.actor import Actor
 
 
@@ -43,16 +44,24 @@ def _next_clock() -> QuerySet[Any]:
     return first.values(clock=JSONObject(kind="kind", due_at="due_at", outcome="outcome"))[:1]
 
 
-def _clock(found: Mapping[str, str] | None, now: datetime) -> NextClock | None:
+def _clock(found: str | None, now: datetime) -> NextClock | None:
     if found is None:
         return None
-    due = datetime.fromisoformat(found["due_at"])
-    is_missed = found["outcome"] == OutcomeChoice.MISSED or due <= now
-    return NextClock(found["kind"], ClockKind(found["kind"]).label, due, is_missed)
+    clock = json.loads(found)
+    due = datetime.fromisoformat(clock["due_at"])
+    is_missed = clock["outcome"] == OutcomeChoice.MISSED or due <= now
+    return NextClock(clock["kind"], ClockKind(clock["kind"]).label, due, is_missed)
 
 
 def open_incidents(actor: Actor, *, now: datetime, platform_id: int | None = None) -> list[OpenIncident]:
     """Open incidents this actor may see, worst first, each with its next clock: one query."""
-    rows = filtered(actor, IncidentFilter(platform_id=platform_id), now=now).filter(state=StateChoice.OPEN)
-    found = rows.annotate(clock=Subquery(_next_clock())).order_by("rank", "-number").values_list(*ROW, "clock")
-    return [OpenIncident(IncidentRow(*row), _clock(clock, now)) for *row, clock in found[:OPEN_LIMIT]]
+    found = prepared.rows("incidents.open_incidents", _open_with_clocks, actor, platform_id=platform_id)
+    return [OpenIncident(IncidentRow(*row), _clock(clock, now)) for *row, clock in found]
+
+
+def _open_with_clocks(actor: Actor, platform_id: int | None) -> Any:
+    rows = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN)
+    if platform_id is not None:
+        rows = rows.filter(platform_id=platform_id)
+    clock = Cast(Subquery(_next_clock()), TextField())
+    return rows.annotate(clock=clock).order_by("rank", "-number").values_list(*ROW, "clock")[:OPEN_LIMIT]

@@ -82,7 +82,7 @@ def incident_list(request: AuthorizedRequest) -> HttpResponse:
         "asked": asked,
         "page": page,
         "opened": opened,
-        "scores": selectors.clock_scores([row.pk for row in (*opened, *page.rows)]),
+        "scores": selectors.clock_scores(request.actor, [row.pk for row in (*opened, *page.rows)]),
         "summary": summary,
         "views": [
             {

@@ -36,6 +36,10 @@ class Actor:
         """The portal itself is bound by no membership."""
         return self.kind == "system"
 
+    def platforms_with(self, role: str) -> frozenset[int]:
+        """The platforms where this role is held."""
+        return frozenset(platform_id for platform_id, held in self.roles.items() if held == role)
+
     def has_role(self, platform_id: int, *roles: str) -> bool:
         return self.roles.get(platform_id) in roles
 

@@ -6,6 +6,7 @@ core knows no other app: each registers what it adds from its AppConfig.ready.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from django.conf import settings
@@ -13,13 +14,13 @@ from django.db.models import Count, Min, QuerySet, Value
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from opsportal.core import clock
+from opsportal.core import clock, prepared
 from opsportal.core.actor import ANONYMOUS, Actor
 from opsportal.core.freshness import SESSION_PLATFORM, kept
 from opsportal.core.gate import allows
 
 ALL_PLATFORMS: Final = "all"
-RowsOf = Callable[[Actor], QuerySet[Any]]
+RowsOf = Callable[[Actor, datetime], QuerySet[Any]]  # what an actor may see at an instant
 
 
 class PlatformChoice(Protocol):
@@ -218,15 +219,21 @@ def _exists(url_name: str) -> bool:
 
 def _figures(actor: Actor) -> dict[str, int]:
     """The number of rows of each line that counts, and the worst rank ("" is its name), all in one query."""
-    asked = {
-        name: entry.count(actor).order_by().annotate(figure=Value(name)).values("figure").annotate(n=Count("pk"))
-        for name, entry in _nav.items()
-        if entry.count is not None and allows(actor, entry.action)
-    }
-    for source in _worst_source:
-        asked[""] = source(actor).order_by().annotate(figure=Value("")).values("figure").annotate(n=Min("rank"))
-    parts = [rows.values_list("figure", "n") for rows in asked.values()]
-    return dict(parts[0].union(*parts[1:], all=True)) if parts else {}
+    names = tuple(name for name, entry in _nav.items() if entry.count is not None and allows(actor, entry.action))
+    if not names and not _worst_source:
+        return {}
+    build = partial(_figure_rows, names)
+    return dict(prepared.rows(("shell.figures", names), build, actor, at=clock.now()))
+
+
+def _figure_rows(names: Sequence[str], actor: Actor, at: datetime) -> QuerySet[Any, Any]:
+    counted = [(name, source(actor, at), Count("pk")) for name in names if (source := _nav[name].count) is not None]
+    ranked = [("", source(actor, at), Min("rank")) for source in _worst_source]
+    first, *more = [
+        rows.order_by().annotate(figure=Value(name)).values("figure").annotate(n=figure).values_list("figure", "n")
+        for name, rows, figure in (*counted, *ranked)
+    ]
+    return first.union(*more, all=True)
 
 
 def _nav_items(request: HttpRequest, actor: Actor, figures: Mapping[str, int]) -> list[NavItem]:

@@ -165,10 +165,10 @@ def test_a_query_for_each_row_is_refused(measure: Measure, monkeypatch: pytest.M
 
     whole: Any = selectors.clock_scores
 
-    def one_by_one(pks: list[int]) -> Any:
+    def one_by_one(actor: Actor, pks: list[int]) -> Any:
         for pk in pks:
             Incident.objects.filter(pk=pk).first()
-        return whole(pks)
+        return whole(actor, pks)
 
     monkeypatch.setattr(selectors, "clock_scores", one_by_one)
     one, many = measure("incidents", 10)

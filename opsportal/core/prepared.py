@@ -1,0 +1,81 @@
+"""Reads whose SQL Django writes once for each form: writing it takes longer than PostgreSQL needs to answer.
+
+A read stays an ordinary function of actor and values that returns a queryset. It is called once with placeholders in
+their stead; afterwards only the values are filled in. What it decides in Python (`if actor.user_id is None`) it decides
+once, for any signed-in person.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any, Final, cast
+
+from django.db import connection
+from django.db.models import BigIntegerField, Expression, Func, QuerySet
+
+from opsportal.core.actor import Actor
+
+Build = Callable[..., QuerySet[Any, Any]]
+Compiled = tuple[str, list[Any]]
+_known: Final[dict[Hashable, Compiled]] = {}
+
+
+class Placeholder(Expression):
+    """A value that is known when the read is run, by its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [self]
+
+
+def _ids(name: str) -> Func:
+    """A list of ids, for `__in`."""
+    return Func(
+        Placeholder(name), template="(SELECT unnest(%(expressions)s::bigint[]))", output_field=BigIntegerField()
+    )
+
+
+class _Reader:
+    """Some signed-in person, as far as a queryset may ask."""
+
+    kind, sees_all, user_id, platform_ids = "user", False, Placeholder("user_id"), _ids("platform_ids")
+
+    def platforms_with(self, role: str) -> Func:
+        return _ids(f"platforms_with_{role}")
+
+
+def _value(name: str, actor: Actor, values: dict[str, Any]) -> Any:
+    if name in values:
+        return values[name]
+    if name.startswith("platforms_with_"):
+        return sorted(actor.platforms_with(name.removeprefix("platforms_with_")))
+    return sorted(actor.platform_ids) if name == "platform_ids" else actor.user_id
+
+
+def statement(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **values: Any) -> Compiled:
+    """The SQL of `build(actor, **values)` and its parameters; `name` names the read and what else decides its form.
+
+    Which values are None is part of the form; a list of ids is a value for `__in`. Raises EmptyResultSet as Django
+    does. Whoever is no signed-in person has the SQL written anew.
+    """
+    if actor.kind != "user":
+        return build(actor, **values).query.sql_with_params()
+    given = {key: value for key, value in values.items() if value is not None}
+    form = (name, frozenset(given))
+    known = _known.get(form)
+    if known is None:
+        stand_ins = {key: _ids(key) if isinstance(value, list) else Placeholder(key) for key, value in given.items()}
+        built = build(cast("Actor", _Reader()), **{**values, **stand_ins})
+        known = _known[form] = built.query.sql_with_params()
+    sql, parameters = known
+    return sql, [_value(one.name, actor, values) if isinstance(one, Placeholder) else one for one in parameters]
+
+
+def rows(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a `values_list()` as PostgreSQL gives them: JSON is text. See `statement`."""
+    if actor.kind != "user":
+        return list(build(actor, **values))
+    with connection.cursor() as cursor:
+        cursor.execute(*statement(name, build, actor, **values))
+        return cursor.fetchall()
