@@ -13,6 +13,7 @@ from incidents.models import Incident
 from incidents.services import action_item_add, entry_correct, entry_log, incident_resolve, review_draft, update_post
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
+from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare
 
@@ -270,6 +271,26 @@ def test_action_items_have_a_board_with_views(
     for view in ("mine", "finished"):
         assert item.reference not in text(client, f"/actions/?view={view}")
     assert "Alert on pool" in text(client, f"/actions/{item.number}/")
+
+
+@pytest.mark.parametrize("who", ["viewer", "manager", "auditor"])
+def test_who_may_only_read_reads_the_action_item_that_lists_and_notices_lead_to(
+    client_for: ClientFor, request: pytest.FixtureRequest, who: str, resolved: Incident, by: Actor, at: datetime
+) -> None:
+    reader: User = request.getfixturevalue(who)
+    long_ago = (at - timedelta(days=9)).date()
+    item = action_item_add(
+        by=by, at=at, incident=resolved, title="Alert on pool", owner_id=reader.pk, due_date=long_ago
+    )
+    assert Notice.objects.get(kind="incident.action_item", user=reader).url == item.url
+    client = client_for(reader)
+    for page in ("/", "/actions/", f"{resolved.url}?tab=related", f"{resolved.url}review/"):
+        assert f'href="{item.url}"' in text(client, page), page
+    body = text(client, item.url)
+    assert reader.name in body
+    assert 'name="state"' not in body
+    posted = {"state": "dropped", "owner_id": "", "due_date": "", "version": item.version}
+    assert client.post(f"{item.url}change/", posted).status_code == 403
 
 
 def test_exports_are_complete_and_safe_for_spreadsheets(
