@@ -24,4 +24,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/actions/", reviews.action_new, name="action-new"),
     path("actions/", reviews.action_list, name="actions"),
     path("actions/<int:number>/", reviews.action_detail, name="action"),
+    path("actions/<int:number>/change/", reviews.action_change, name="action-change"),
 ]

@@ -2,10 +2,10 @@
 
 from django import forms
 
-from opsportal.core.forms import CleanCharField
+from opsportal.core.forms import CleanCharField, CleanForm
 
 
-class VersionForm(forms.Form):
+class VersionForm(CleanForm):
     version = forms.IntegerField(min_value=0, max_value=2_147_483_647, widget=forms.HiddenInput)
 
 

@@ -83,7 +83,7 @@ class UtcField(forms.DateTimeField):
 
 
 class ExclusionForm(CleanForm):
-    """Time to leave out of adjusted figures, and why."""
+    """Time to exclude from adjusted figures, and why."""
 
     starts_at = UtcField(label="From (UTC)")
     ends_at = UtcField(label="To (UTC)")
@@ -98,6 +98,6 @@ class ExclusionForm(CleanForm):
 
 
 class VoidForm(VersionedForm):
-    """Why an exclusion is taken back."""
+    """Why an exclusion is voided."""
 
     reason = forms.CharField(max_length=240, label="Why")

@@ -56,6 +56,7 @@ class Incident(VersionedModel):
     resolution = models.TextField(blank=True)
 
     objects = IncidentQuerySet.as_manager()
+    seen_by: Actor | None = None  # through whose eyes this row was read; no column
 
     class Meta:
         constraints = [
@@ -110,8 +111,12 @@ class Incident(VersionedModel):
         return (self.resolved_at or now) - self.impact_started_at
 
     def is_visible_to(self, actor: Actor) -> bool:
-        """The gate's question about this one row."""
-        return not self.is_restricted or type(self).objects.visible_to(actor).filter(pk=self.pk).exists()
+        """The gate's question about this one row; a page asks it for each right, so the answer yes is kept."""
+        if self.is_restricted and self.seen_by is not actor:
+            if not type(self).objects.visible_to(actor).filter(pk=self.pk).exists():
+                return False
+            self.seen_by = actor
+        return True
 
 
 class IncidentAccess(models.Model):

@@ -129,6 +129,10 @@ class ActionItem(VersionedModel):
         return f"ACT-{self.number}"
 
     @property
+    def url(self) -> str:
+        return f"/actions/{self.number}/"
+
+    @property
     def is_unfinished(self) -> bool:
         return self.state in (ActionState.OPEN, ActionState.STARTED)
 

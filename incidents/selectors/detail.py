@@ -51,6 +51,7 @@ class EntryView(NamedTuple):
     body: str
     supersedes_id: int | None
     superseded_by: int | None
+    superseded_by_id: int | None
 
     @property
     def glyph(self) -> str:
@@ -93,6 +94,7 @@ ENTRY_COLUMNS: Final = (
     "body",
     "supersedes_id",
     "superseded_by__number",
+    "superseded_by__pk",
 )
 
 
@@ -115,10 +117,21 @@ def entries_page(incident: Incident, *, before: int | None = None, size: int = E
     return EntryPage(found, found[0].number - 1 if found else 0, found[-1].number if found else 0)
 
 
-def entries_after(incident: Incident, number: int) -> list[EntryView]:
+@dataclass(frozen=True, slots=True)
+class FreshEntries:
+    """What was recorded since an entry, and when that one occurred: the day that the new lines go on with."""
+
+    before: datetime | None
+    entries: Sequence[EntryView]
+    last_number: int
+
+
+def entries_after(incident: Incident, number: int) -> FreshEntries:
     """What was recorded since entry `number`."""
-    rows = TimelineEntry.objects.filter(incident=incident, number__gt=number)
-    return [EntryView(*row) for row in rows.order_by("number").values_list(*ENTRY_COLUMNS)[:500]]
+    rows = TimelineEntry.objects.filter(incident=incident, number__gte=number)
+    found = [EntryView(*row) for row in rows.order_by("number").values_list(*ENTRY_COLUMNS)[:500]]
+    before = found.pop(0).occurred_at if found and found[0].number == number else None
+    return FreshEntries(before, found, found[-1].number if found else number)
 
 
 def whole_timeline(incident: Incident) -> Iterator[EntryView]:

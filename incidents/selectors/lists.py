@@ -115,10 +115,11 @@ def incident_by_number(actor: Actor, number: int) -> Incident:
     rows = Incident.objects.visible_to(actor).select_related(
         "platform", "service", "severity", "commander", "declared_by", "review"
     )
-    incident = rows.filter(number=number).first()
+    incident = cast("Incident | None", rows.filter(number=number).first())
     if incident is None:
         raise HiddenError("incidents.incident_view")
-    return cast("Incident", incident)
+    incident.seen_by = actor
+    return incident
 
 
 def filtered(actor: Actor, asked: IncidentFilter, *, now: datetime) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.functions import Cast
@@ -39,10 +39,11 @@ def review_of(actor: Actor, number: int) -> Review:
     rows = Review.objects.visible_to(actor).select_related(
         "incident__platform", "incident__service", "incident__severity", "incident__commander", "author", "published_by"
     )
-    review = rows.filter(incident__number=number).first()
+    review = cast("Review | None", rows.filter(incident__number=number).first())
     if review is None:
         raise HiddenError("incidents.review_view")
-    return review  # type: ignore[no-any-return]
+    review.incident.seen_by = actor
+    return review
 
 
 def sections_of(review: Review) -> list[ReviewSection]:

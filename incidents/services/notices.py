@@ -168,5 +168,5 @@ def tell_action_item(item: ActionItem, at: datetime) -> None:
         subject=f"{item.reference} is yours: {item.title}",
         body=f"From {item.incident.reference}" + (f", due {item.due_date:%d %b %Y}." if item.due_date else "."),
         at=at,
-        url="/actions/",
+        url=item.url,
     )

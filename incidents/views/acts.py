@@ -184,7 +184,7 @@ ACTS: Final = (
         action="incidents.incident_triage",
         form=TriageForm,
         title="Triage",
-        submit="Keep answers",
+        submit="Save answers",
         initial=_triage_initial,
         run=_triage,
     ),

@@ -96,11 +96,9 @@ def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpRe
     if not wants_fragment(request):
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
     incident.refresh_from_db()
-    entries = selectors.entries_after(incident, last)
     context = composer_context(request, incident) | {
         "incident": incident,
-        "fresh": entries,
-        "last_number": entries[-1].number if entries else last,
+        "fresh": selectors.entries_after(incident, last),
     }
     body = render_fragment(request, ENTRIES, "fresh", context)
     body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})

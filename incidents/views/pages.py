@@ -239,11 +239,9 @@ def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
         return redirect_or_fragment(request, incident.url)
     after = request.GET.get("after", "")
     last = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
-    entries = selectors.entries_after(incident, last)
     context = {
         "incident": incident,
-        "fresh": entries,
-        "last_number": entries[-1].number if entries else last,
+        "fresh": selectors.entries_after(incident, last),
         "composer_id": f"incident-{incident.pk}-composer",
         "corrects": corrects(request, incident),
     }

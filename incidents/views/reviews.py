@@ -6,9 +6,9 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents import selectors
-from incidents.choices import ActionState, ReviewState
+from incidents.choices import ReviewState
 from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
-from incidents.models import Review, ReviewSection
+from incidents.models import ActionItem, Review, ReviewSection
 from incidents.selectors.reviews import action_item, approvals_of, sections_of
 from incidents.services import (
     action_item_add,
@@ -244,13 +244,10 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "incidents/action_list.html", context, fragment="rows")
 
 
-@require_action("incidents.action_item_change", methods=READ_WRITE)
-@idempotent
+@require_action("incidents.action_item_view")
 def action_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
-    """One action item: owner, date, state, and what shows that it is done."""
+    """One action item: owner, date, state, and what shows that it is done; a form for those who may change it."""
     item = action_item(request.actor, number)
-    authorize(request.actor, "incidents.action_item_change", item)
-    posted = request.POST if request.method == "POST" else None
     initial = {
         "version": item.version,
         "state": item.state,
@@ -258,25 +255,43 @@ def action_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
         "due_date": item.due_date,
         "evidence": item.evidence,
     }
-    form, status = ActionItemChangeForm(posted, initial=initial, platform_id=item.platform_id), 200
-    if posted is not None:
-        status = 422
-        if form.is_valid():
-            data = form.cleaned_data
-            try:
-                action_item_update(
-                    by=request.actor,
-                    at=now(),
-                    item=item,
-                    expected=data["version"],
-                    state=data["state"],
-                    owner_id=data["owner_id"],
-                    due_date=data["due_date"],
-                    evidence=data["evidence"],
-                )
-            except REFUSALS as error:
-                form.add_error(None, str(error))
-            else:
-                return redirect_or_fragment(request, reverse("incidents:actions"))
-    context = {"item": item, "form": form, "today": now().date(), "states": ActionState.choices, "key": new_key()}
+    return _item_page(request, item, ActionItemChangeForm(initial=initial, platform_id=item.platform_id))
+
+
+def _item_page(
+    request: AuthorizedRequest, item: ActionItem, form: ActionItemChangeForm, *, status: int = 200
+) -> HttpResponse:
+    context = {
+        "item": item,
+        "form": form if allows(request.actor, "incidents.action_item_change", item) else None,
+        "today": now().date(),
+        "key": new_key(),
+    }
     return render_page(request, "incidents/action_detail.html", context, status=status)
+
+
+@require_action("incidents.action_item_change", methods=WRITE)
+@idempotent
+def action_change(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Owner, date, state, and what shows that it is done."""
+    item = action_item(request.actor, number)
+    authorize(request.actor, "incidents.action_item_change", item)
+    form = ActionItemChangeForm(request.POST, platform_id=item.platform_id)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            action_item_update(
+                by=request.actor,
+                at=now(),
+                item=item,
+                expected=data["version"],
+                state=data["state"],
+                owner_id=data["owner_id"],
+                due_date=data["due_date"],
+                evidence=data["evidence"],
+            )
+        except REFUSALS as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect_or_fragment(request, reverse("incidents:actions"))
+    return _item_page(request, item, form, status=422)

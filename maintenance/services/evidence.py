@@ -7,13 +7,11 @@ from django.db import transaction
 
 from maintenance.models import ChecklistItem, ChecklistRun, RunState, TickEvent, TickKind
 from monitoring.evidence.runner import run_check
-from monitoring.models import EvidenceResult
+from monitoring.models import WORST_FIRST, EvidenceResult
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 
-# An item with several checks shows the worst: a failure hides behind no success, and nor does ignorance.
-WORST_FIRST = ("fail", "unknown", "warn", "ok")
 # While a list is open its evidence is kept fresh; what could not be checked is asked sooner.
 ASK_AGAIN: Final = timedelta(minutes=15)
 ASK_BLIND_AGAIN: Final = timedelta(minutes=2)
@@ -30,7 +28,7 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
             run_check(platform=run.platform, name=line["check"], params=line.get("params", {}), at=at, by=by)
             for line in item.checks
         ]
-        if results:
+        if results:  # an item with several checks shows the worst
             _attach(at=at, item=item, result=min(results, key=lambda one: WORST_FIRST.index(one.verdict)))
             ran += len(results)
             is_blind |= any(one.verdict == "unknown" for one in results)

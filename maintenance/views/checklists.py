@@ -58,10 +58,10 @@ def _fragment(request: AuthorizedRequest) -> str:
 
 
 def _context(
-    request: AuthorizedRequest, run: ChecklistRun, *, lost: ItemAnsweredError | None = None
+    request: AuthorizedRequest, run: ChecklistRun, *, item: int | str = "", lost: ItemAnsweredError | None = None
 ) -> dict[str, object]:
     items = run_items(run)
-    wanted = request.GET.get("item", "")
+    wanted = str(item or request.GET.get("item", ""))
     selected = next((item for item in items if str(item.pk) == wanted), None)
     note = HandOver.objects.filter(run=run).select_related("author").order_by("-pk").first()
     return {
@@ -75,6 +75,8 @@ def _context(
         "history": recent_runs_of(run),
         "may_tick": allows(request.actor, "maintenance.item_answer", run),
         "lost": lost,
+        "wrong": {},
+        "sent": {},
     }
 
 
@@ -105,7 +107,7 @@ def item_tick_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Tick; whoever comes second is told who was first and when."""
     item, form = _item(request, pk), VersionForm(request.POST)
     if not form.is_valid():
-        return _invalid(request, item)
+        return _invalid(request, item, form)
     try:
         item_tick(by=request.actor, at=clock.now(), item=item, expected=form.cleaned_data["version"])
     except ItemAnsweredError as error:
@@ -118,7 +120,7 @@ def item_set_aside_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Not applicable, with a reason."""
     item, form = _item(request, pk), ReasonForm(request.POST)
     if not form.is_valid():
-        return _invalid(request, item)
+        return _invalid(request, item, form)
     try:
         item_set_aside(
             by=request.actor,
@@ -137,7 +139,7 @@ def item_untick_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Open again, with a reason."""
     item, form = _item(request, pk), ReasonForm(request.POST)
     if not form.is_valid():
-        return _invalid(request, item)
+        return _invalid(request, item, form)
     item_untick(
         by=request.actor,
         at=clock.now(),
@@ -153,7 +155,7 @@ def item_note_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Write the item's note."""
     item, form = _item(request, pk), NoteForm(request.POST)
     if not form.is_valid():
-        return _invalid(request, item)
+        return _invalid(request, item, form)
     item_note(
         by=request.actor,
         at=clock.now(),
@@ -161,12 +163,19 @@ def item_note_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
         expected=form.cleaned_data["version"],
         note=form.cleaned_data["note"],
     )
-    return _answered(request, item, toast="Note kept.")
+    return _answered(request, item, toast="Note saved.")
 
 
-def _invalid(request: AuthorizedRequest, item: ChecklistItem) -> HttpResponse:
-    context = _context(request, item.run) | {"selected": item, "refused": "A reason is needed; nothing was changed."}
+def _invalid(request: AuthorizedRequest, item: ChecklistItem, form: VersionForm) -> HttpResponse:
+    context = _context(request, item.run, item=item.pk) | _refusal(form)
     return render_page(request, RUN, context, fragment="beside", status=422)
+
+
+def _refusal(form: VersionForm) -> dict[str, object]:
+    """What is wrong by field, and what was sent: nobody types it twice."""
+    wrong = {name: " ".join(map(str, errors)) for name, errors in form.errors.items()}
+    refused = "The page was incomplete: open it again." if "version" in wrong else "Your text is still here."
+    return {"wrong": wrong, "sent": form.data, "refused": refused}
 
 
 @require_action("maintenance.checklist_collect", methods=("POST",))
@@ -185,8 +194,7 @@ def hand_over_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     authorize(request.actor, "maintenance.hand_over_write", run)
     form = HandOverForm(request.POST)
     if not form.is_valid():
-        context = _context(request, run) | {"refused": "The note is empty or too long; your text is kept here."}
-        context["draft"] = str(request.POST.get("body", ""))[:20_000]
+        context = _context(request, run) | _refusal(form)
         return render_page(request, RUN, context, fragment="beside", status=422)
     hand_over_save(
         by=request.actor,

@@ -5,12 +5,11 @@ from typing import Any, Final
 
 from monitoring.evidence.registry import CheckContext, Finding, check
 from monitoring.evidence.sources import SERIES_STALE, resources, unknown
-from monitoring.models import ResourceKind, ServiceMetric, TargetDatabase, Verdict
+from monitoring.models import WORST_FIRST, ResourceKind, ServiceMetric, TargetDatabase, Verdict
 from monitoring.selectors.points import stat_values
 from opsportal.core.formats import number
 from opsportal.targets.database import DatabaseTargetError, read_rows
 
-ORDER: Final = ("fail", "unknown", "warn", "ok")
 CERTIFICATE_DANGER: Final = 7  # days
 
 
@@ -22,7 +21,7 @@ def service_healthy(context: CheckContext) -> Finding:
     if seen.trouble or not seen.rows:
         why = seen.trouble or "No service of this platform is known."
         return unknown(why, fetched_at=seen.fetched_at, asked=asked)
-    worst = min(seen.rows, key=lambda row: ORDER.index(row.state))
+    worst = min(seen.rows, key=lambda row: WORST_FIRST.index(row.state))
     got = {row.identifier: row.summary for row in seen.rows}
     healthy = sum(row.state == "ok" for row in seen.rows)
     summary = f"{healthy} of {len(seen.rows)} healthy"

@@ -10,7 +10,7 @@ from monitoring.models.alarms import (
     Missing,
     RuleTerm,
 )
-from monitoring.models.evidence import EvidenceResult, TargetDatabase, Verdict
+from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun
@@ -19,6 +19,7 @@ from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, Series, ServiceMetric
 
 __all__ = [
+    "WORST_FIRST",
     "Alarm",
     "AlarmOrigin",
     "AlarmRule",

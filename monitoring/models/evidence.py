@@ -1,5 +1,7 @@
 """What a check asked, what it got, and what that means. Also the platform databases that checks may ask."""
 
+from typing import Final
+
 from django.db import models
 
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
@@ -12,6 +14,10 @@ class Verdict(models.TextChoices):
     WARN = "warn", "warning"
     FAIL = "fail", "failed"
     UNKNOWN = "unknown", "could not check"
+
+
+# A failure hides behind no success, and nor does ignorance.
+WORST_FIRST: Final = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.OK)
 
 
 class EvidenceResult(AppendOnlyModel):

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Exists, IntegerField, QuerySet, Value, When
+from django.db.models import Exists, QuerySet
 
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
 from monitoring.thresholds import SIGNS
 from opsportal.core.actor import Actor
 from opsportal.core.formats import number
+from opsportal.core.pagination import Head, head, rank_of
 
 STALE_GRACE = timedelta(minutes=2)
 SHOWN = 200
@@ -69,9 +70,15 @@ def _covering(alarm: Alarm, silences: Sequence[Silence]) -> Silence | None:
 
 
 def alarm_rows(
-    actor: Actor, *, at: datetime, platform_id: int | None = None, service_id: int | None = None, state: str = ""
-) -> list[AlarmRow]:
-    """Alarms the actor may see, firing first, then unknown, then the rest; at most 200."""
+    actor: Actor,
+    *,
+    at: datetime,
+    platform_id: int | None = None,
+    service_id: int | None = None,
+    state: str = "",
+    size: int = SHOWN,
+) -> Head[AlarmRow]:
+    """Alarms the actor may see, firing first, then unknown, then the rest."""
     rows = Alarm.objects.visible_to(actor).judged()
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
@@ -79,21 +86,15 @@ def alarm_rows(
         rows = rows.filter(service_id=service_id)
     if state:
         rows = rows.filter(state=state)
-    order = Case(
-        When(state=AlarmState.ALARM, then=Value(0)),
-        When(state=AlarmState.UNKNOWN, then=Value(1)),
-        default=Value(2),
-        output_field=IntegerField(),
-    )
-    found = rows.select_related("rule", "severity", "platform", "service").order_by(
-        order, "severity__rank", "-since", "pk"
-    )[:SHOWN]
+    order = rank_of("state", (AlarmState.ALARM, AlarmState.UNKNOWN))
+    joined = rows.select_related("rule", "severity", "platform", "service")
+    found = head(joined.order_by(order, "severity__rank", "-since", "pk"), size)
     silences = active_silences(actor, at)
     result = []
-    for alarm in found:
+    for alarm in found.rows:
         silence = _covering(alarm, silences)
         result.append(AlarmRow(alarm, shown_state(alarm, at), silence is not None, silence))
-    return result
+    return Head(result, found.total)
 
 
 def counted_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:

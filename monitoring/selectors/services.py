@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
 from monitoring.models import (
+    WORST_FIRST,
     Alarm,
     AlarmState,
     Annotation,
@@ -24,10 +26,13 @@ from monitoring.models import (
 from monitoring.selectors.alarms import shown_state
 from monitoring.store import floor_to
 from opsportal.core.actor import Actor
+from opsportal.core.pagination import Head, head, rank_of
 from opsportal.platforms.models import Service
 
 SPARK = timedelta(hours=3)
 STALE_AFTER = timedelta(minutes=12)
+SERVICES = 200
+WORST_RESOURCES = ("rank", "kind", "parent", "-made_at", "pk")
 
 
 @dataclass(slots=True)
@@ -55,12 +60,13 @@ class ServiceRow:
     read_at: datetime | None = None
 
 
-def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> list[ServiceRow]:
-    """Every service the actor may see, worst first. Five queries."""
+def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> Head[ServiceRow]:
+    """The services the actor may see, worst first. Five queries."""
     services = Service.objects.visible_to(actor).select_related("platform", "environment")
     if platform_id is not None:
         services = services.filter(platform_id=platform_id)
-    rows = {service.pk: ServiceRow(service) for service in services.order_by("platform__key", "key", "pk")[:200]}
+    found = head(services.order_by(_trouble(at), "platform__key", "key", "pk"), SERVICES)
+    rows = {service.pk: ServiceRow(service) for service in found.rows}
     alarms: dict[int, list[str]] = defaultdict(list)
     for alarm in Alarm.objects.judged().filter(service__in=rows).select_related("rule", "severity"):
         row = rows[alarm.service_id or 0]
@@ -82,7 +88,21 @@ def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) 
     for pk, row in rows.items():
         row.state = _state(row, alarms[pk], at)
     order = {"fail": 0, "warn": 1, "stale": 2, "unknown": 3, "ok": 4}
-    return sorted(rows.values(), key=lambda row: (order[row.state], row.rank or 9))
+    return Head(sorted(rows.values(), key=lambda row: (order[row.state], row.rank or 9)), found.total)
+
+
+def _trouble(at: datetime) -> Case:
+    """Worst first as PostgreSQL can tell before the list is cut: what `_state` may call red, amber, not seen, fine."""
+    service = Q(service=OuterRef("pk"))
+    parts = Resource.objects.filter(service, kind__in=[ResourceKind.ECS_SERVICE, ResourceKind.TARGET_GROUP])
+    alarms = Alarm.objects.judged().filter(service)
+    read = ServiceMetric.objects.filter(service, series__watermark__gte=at - STALE_AFTER)
+    return Case(
+        When(Exists(alarms.filter(state=AlarmState.ALARM)) | Exists(parts.filter(state="fail")), then=Value(0)),
+        When(Exists(parts.filter(state="warn")), then=Value(1)),
+        When(~Exists(read) | ~Exists(alarms.filter(state=AlarmState.OK)), then=Value(2)),
+        default=Value(3),
+    )
 
 
 def _state(row: ServiceRow, alarms: Sequence[str], at: datetime) -> str:
@@ -204,41 +224,43 @@ def marks_near(service: Service, *, start: datetime, end: datetime) -> list[Anno
     return list(rows.order_by("-starts_at", "-pk")[:50])
 
 
-def resource_rows(actor: Actor, *, platform_id: int | None = None, kind: str = "") -> list[Resource]:
-    """Resources of the actor's platforms, failing ones first; at most 300."""
+def resource_rows(actor: Actor, *, platform_id: int | None = None, kind: str = "") -> QuerySet[Resource]:
+    """Resources of the actor's platforms, to be ordered by WORST_RESOURCES."""
     rows = Resource.objects.visible_to(actor).select_related("platform", "service")
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
     rows = rows.filter(kind=kind) if kind else rows.exclude(kind=ResourceKind.RDS_SNAPSHOT)
-    return sorted(
-        rows.order_by("kind", "parent", "-happened_at", "pk")[:300],
-        key=lambda row: {"fail": 0, "warn": 1, "unknown": 2}.get(row.state, 3),
+    ranked: QuerySet[Resource] = rows.annotate(
+        rank=rank_of("state", ("fail", "warn", "unknown")), made_at=Coalesce("happened_at", "fetched_at")
     )
+    return ranked
 
 
-def unread_kinds(actor: Actor) -> list[ResourcePoll]:
+def unread_kinds(actor: Actor, *, size: int = 50) -> Head[ResourcePoll]:
     """Kinds of resources that could not be read, with the missing permission."""
     rows = ResourcePoll.objects.exclude(error="")
     if not actor.sees_all:
         rows = rows.filter(account__sources__platform_id__in=actor.platform_ids)
-    return list(rows.select_related("account").order_by("kind", "pk").distinct()[:50])
+    return head(rows.select_related("account").order_by("kind", "pk").distinct(), size)
 
 
-def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None) -> list[Series]:
-    """Metrics that were not read for more than two of their intervals."""
+def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None, size: int = 30) -> Head[Series]:
+    """Metrics that were not read for more than two of their intervals, those never read first."""
     rows = Series.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
     late = Q(poll_every=60, watermark__lt=at - timedelta(minutes=4)) | Q(
         poll_every=300, watermark__lt=at - timedelta(minutes=12)
     )
-    return list(rows.filter(late | Q(watermark=None)).order_by("watermark", "pk")[:100])
+    return head(rows.filter(late | Q(watermark=None)).order_by(F("watermark").asc(nulls_first=True), "pk"), size)
 
 
-def latest_evidence(actor: Actor, *, platform_id: int | None = None) -> list[EvidenceResult]:
-    """The newest result of each check per platform."""
-    rows = EvidenceResult.objects.visible_to(actor)
+def newest_evidence(actor: Actor, *, since: datetime, platform_id: int | None = None) -> QuerySet[EvidenceResult]:
+    """The newest answer to each check of each platform, the worst first. Other parameters make it another check."""
+    rows = EvidenceResult.objects.visible_to(actor).filter(created_at__gt=since)
     if platform_id is not None:
         rows = rows.filter(platform_id=platform_id)
-    newest = rows.order_by("platform_id", "check_name", "-created_at", "-pk").distinct("platform_id", "check_name")
-    return list(newest.select_related("platform")[:100])
+    key = ("platform_id", "check_name", "params")
+    newest = rows.order_by(*key, "-created_at", "-pk").distinct(*key)
+    found: QuerySet[EvidenceResult] = EvidenceResult.objects.filter(pk__in=newest.values("pk"))
+    return found.select_related("platform").order_by(rank_of("verdict", WORST_FIRST), *key, "pk")

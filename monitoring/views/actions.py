@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -12,6 +13,7 @@ from monitoring.models import Alarm, Silence, Slo, SloExclusion
 from monitoring.services.marks import exclusion_put, exclusion_void, silence_end, silence_put
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
+from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import DeniedError, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
@@ -47,9 +49,10 @@ def silence_stop(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """End a silence now."""
     found = get_object_or_404(Silence.objects.visible_to(request.actor), pk=pk)
     authorize(request.actor, "monitoring.silence_end", found)
-    expected = request.POST.get("version", "")
-    version = int(expected) if expected.isascii() and expected.isdigit() and len(expected) < 10 else found.version
-    silence_end(by=request.actor, at=now(), silence=found, expected=version)
+    form = VersionedForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest("The form did not say which silence you looked at: open the page again.")
+    silence_end(by=request.actor, at=now(), silence=found, expected=form.cleaned_data["version"])
     messages.success(request, "The silence is over.")
     return redirect_or_fragment(request, reverse("monitoring:alarms"))
 
@@ -57,7 +60,7 @@ def silence_stop(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @require_action("monitoring.slo_exclusion_set", methods=READ_WRITE)
 @idempotent
 def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """Leave a stretch of time out of the adjusted figures of one objective."""
+    """Exclude a stretch of time from the adjusted figures of one objective."""
     slo = get_object_or_404(Slo.objects.visible_to(request.actor).select_related("platform"), pk=pk)
     authorize(request.actor, "monitoring.slo_exclusion_set", slo)
     form = ExclusionForm(request.POST or None)
@@ -67,7 +70,7 @@ def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
             starts_at=form.cleaned_data["starts_at"], ends_at=form.cleaned_data["ends_at"],
             reason=form.cleaned_data["reason"],
         )  # fmt: skip
-        messages.success(request, "Left out of the adjusted figures; the raw ones stay as they are.")
+        messages.success(request, "Excluded from the adjusted figures; the raw ones stay as they are.")
         return redirect_or_fragment(request, reverse("monitoring:slo", args=[slo.pk]))
     status = 422 if request.method == "POST" else 200
     return render_page(request, "monitoring/exclusion_new.html", {"slo": slo, "form": form}, status=status)
@@ -76,7 +79,7 @@ def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @require_action("monitoring.slo_exclusion_void", methods=READ_WRITE)
 @idempotent
 def exclusion_take_back(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """Take an exclusion back, with a reason; the row stays."""
+    """Void an exclusion, with a reason; the row stays."""
     rows = SloExclusion.objects.visible_to(request.actor).select_related("slo", "platform", "service")
     found = get_object_or_404(rows, pk=pk, voided_at=None)
     authorize(request.actor, "monitoring.slo_exclusion_void", found)
@@ -86,7 +89,7 @@ def exclusion_take_back(request: AuthorizedRequest, pk: int) -> HttpResponse:
             by=request.actor, at=now(), exclusion=found, reason=form.cleaned_data["reason"],
             expected=form.cleaned_data["version"],
         )  # fmt: skip
-        messages.success(request, "The time counts again.")
+        messages.success(request, "The exclusion is void: its time counts.")
         url = reverse("monitoring:slo", args=[found.slo_id]) if found.slo_id else reverse("monitoring:slos")
         return redirect_or_fragment(request, url)
     status = 422 if request.method == "POST" else 200

@@ -1,8 +1,9 @@
 """Pages: overview, service, alarms, resources, polls, points."""
 
+from collections import Counter
+from datetime import timedelta
 from typing import Final
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,12 +18,14 @@ from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import render_page
+from opsportal.core.pagination import head, keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.platforms.models import Service
 
 # As many as fit into 40 kB.
 POINTS: Final = 80
 RESOURCES: Final = 42
+EVIDENCE_FOR: Final = timedelta(days=7)
 
 
 def _platform_id(request: AuthorizedRequest) -> int | None:
@@ -34,14 +37,15 @@ def _platform_id(request: AuthorizedRequest) -> int | None:
 def overview(request: AuthorizedRequest) -> HttpResponse:
     """The grid of services with their signals, and what fires."""
     at, platform_id = now(), _platform_id(request)
-    rows = reads.service_rows(request.actor, at=at, platform_id=platform_id)
+    services = reads.service_rows(request.actor, at=at, platform_id=platform_id)
+    evidence = reads.newest_evidence(request.actor, since=at - EVIDENCE_FOR, platform_id=platform_id)
     context = {
-        "rows": rows,
-        "words": {word: sum(row.state == word for row in rows) for word in ("ok", "warn", "fail", "stale", "unknown")},
-        "firing": alarm_reads.alarm_rows(request.actor, at=at, platform_id=platform_id, state="alarm")[:12],
-        "stale": reads.stale_series(request.actor, at=at, platform_id=platform_id)[:8],
-        "unread": reads.unread_kinds(request.actor)[:8],
-        "evidence": reads.latest_evidence(request.actor, platform_id=platform_id)[:12],
+        "services": services,
+        "words": Counter(row.state for row in services.rows),
+        "firing": alarm_reads.alarm_rows(request.actor, at=at, platform_id=platform_id, state="alarm", size=12),
+        "stale": reads.stale_series(request.actor, at=at, platform_id=platform_id, size=8),
+        "unread": reads.unread_kinds(request.actor, size=8),
+        "evidence": head(evidence, 12),
         "history": poll_reads.backfill_progress(),
         "at": at,
     }
@@ -58,14 +62,14 @@ def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
     authorize(request.actor, "monitoring.service_view", found)
     at = now()
     span = range_of(request, at)
-    rows = alarm_reads.alarm_rows(request.actor, at=at, service_id=found.pk)
+    alarms_here = alarm_reads.alarm_rows(request.actor, at=at, service_id=found.pk)
     context = {
         "service": found,
         "span": span,
         "range_views": [{"label": key, "href": f"?range={key}", "current": key == span.key} for key in SPANS],
         "metrics": reads.metrics_of(found),
-        "alarms": rows,
-        "firing": [row for row in rows if row.state == "alarm"],
+        "alarms": alarms_here,
+        "firing": [row for row in alarms_here.rows if row.state == "alarm"],
         "resources": reads.resources_of(found),
         "changes": reads.changes_near(found, start=span.start, end=span.end),
         "at": at,
@@ -79,9 +83,9 @@ def alarms(request: AuthorizedRequest) -> HttpResponse:
     at = now()
     state = request.GET.get("state", "")
     state = state if state in ("ok", "alarm", "unknown") else ""
-    rows = alarm_reads.alarm_rows(request.actor, at=at, platform_id=_platform_id(request), state=state)
+    found = alarm_reads.alarm_rows(request.actor, at=at, platform_id=_platform_id(request), state=state)
     context = {
-        "rows": rows,
+        "found": found,
         "state": state,
         "silences": alarm_reads.active_silences(request.actor, at),
         "can_silence": allows(request.actor, "monitoring.silence_set"),
@@ -123,8 +127,14 @@ def resources(request: AuthorizedRequest) -> HttpResponse:
     views += [
         {"label": one.label, "href": f"{base}?kind={one.value}", "current": kind == one.value} for one in ResourceKind
     ]
-    page = Paginator(rows, RESOURCES).get_page(request.GET.get("page"))
-    context = {"page": page, "views": views, "unread": reads.unread_kinds(request.actor), "at": now()}
+    page = keyset_page(rows, order=reads.WORST_RESOURCES, cursor=request.GET.get("cursor"), size=RESOURCES)
+    context = {
+        "page": page,
+        "views": views,
+        "total": rows.count(),
+        "unread": reads.unread_kinds(request.actor),
+        "at": now(),
+    }
     return render_page(request, "monitoring/resource_list.html", context)
 
 

@@ -1,24 +1,50 @@
-"""Keyset pages: stable under inserts, no COUNT, no OFFSET."""
+"""Keyset pages: stable under inserts, no COUNT, no OFFSET. And heads of lists, which say how much they leave out."""
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
 from django.core.exceptions import BadRequest, FieldError, ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
 
 from opsportal.core.markdown import clean_text
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 MAX_SIZE: Final = 500
 
 
 class BadCursorError(BadRequest):
     """The cursor is not one of ours; Django answers 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head(Generic[T]):
+    """The first rows of a list, and how many rows it has in all."""
+
+    rows: Sequence[T]
+    total: int
+
+    @property
+    def words(self) -> str:
+        """`40`, or `12 of 40` where the rest is left out."""
+        return str(self.total) if len(self.rows) == self.total else f"{len(self.rows)} of {self.total}"
+
+
+def head(queryset: QuerySet[M], size: int) -> Head[M]:
+    """The first `size` rows in the queryset's own order; counts only when there are more."""
+    found = list(queryset[: size + 1])
+    return Head(found[:size], queryset.count() if len(found) > size else len(found))
+
+
+def rank_of(field: str, order: Sequence[str]) -> Case:
+    """The place of a field's value in `order`, for sorting before a list is cut; other values come last."""
+    places = [When(**{field: value}, then=Value(place)) for place, value in enumerate(order)]
+    return Case(*places, default=Value(len(order)), output_field=IntegerField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +101,16 @@ def _beyond(order: tuple[str, ...], values: list[Any]) -> Q:
 
 def _reversed(order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
+
+
+def keyset_rows(queryset: QuerySet[M], *, order: tuple[str, ...], size: int) -> Iterator[Sequence[M]]:
+    """Every row of `queryset` in pieces of `size`, each found by key: for exports of any length."""
+    page = keyset_page(queryset, order=order, cursor=None, size=size)
+    while page.rows:
+        yield page.rows
+        if page.next_cursor is None:
+            return
+        page = keyset_page(queryset, order=order, cursor=page.next_cursor, size=size)
 
 
 def keyset_page(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None, size: int = 100) -> Page[M]:

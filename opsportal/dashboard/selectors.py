@@ -1,16 +1,19 @@
 """What Today shows, one frozen object per column; each block is one query of the room that owns it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from django.db.models import Count, Q, Window
 
 from incidents.selectors import OpenIncident, open_incidents, owed
 from incidents.selectors.reviews import Owed
 from maintenance.models import ChecklistRun, HandOver, OperationsLogEntry, WindowOccurrence
 from maintenance.selectors import coming_windows, current_hand_over, due_checklist_runs, operations_log
-from monitoring.models import AlarmState, Deployment, EvidenceResult
+from monitoring.models import AlarmState, Deployment, EvidenceResult, Verdict
 from monitoring.selectors.alarms import counted_alarms
+from monitoring.selectors.services import newest_evidence
 from opsportal.core.actor import Actor
 from opsportal.dashboard.words import check_words
 from opsportal.plans.models import Plan
@@ -18,7 +21,9 @@ from opsportal.plans.selectors import plans_awaiting
 
 ROWS: Final = 8
 VERIFIED_FOR: Final = timedelta(hours=24)
-WORST_FIRST: Final = ("fail", "unknown", "warn", "ok")
+VERIFIED: Final = 4
+DEPLOYMENTS: Final = 3
+LOG: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +59,14 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What happened since the reader's last visit."""
+    """What was said, asked and done last; the page marks what is younger than the reader's last visit."""
 
     hand_over: HandOver | None
     verified: Sequence[Verified]
     deployments: Sequence[Deployment]
     log: Sequence[OperationsLogEntry]
-
-    @property
-    def verified_ok(self) -> int:
-        return sum(row.result.verdict == "ok" for row in self.verified)
+    checks: int
+    checks_ok: int
 
 
 def now_column(actor: Actor, at: datetime, platform_id: int | None) -> Now:
@@ -89,23 +92,19 @@ def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
     )
 
 
-def _verified(found: Iterable[EvidenceResult]) -> Sequence[Verified]:
-    """In words, the worst first."""
-    rows = sorted(found, key=lambda row: WORST_FIRST.index(row.verdict))
-    return [Verified(check_words(row.check_name, row.params), row) for row in rows]
-
-
 def changed_column(actor: Actor, at: datetime, platform_id: int | None) -> Changed:
     """Unbounded by the last visit: a quiet night still shows what came last."""
-    evidence = EvidenceResult.objects.visible_to(actor).filter(created_at__gt=at - VERIFIED_FOR)
+    evidence = newest_evidence(actor, since=at - VERIFIED_FOR, platform_id=platform_id)
+    ok = Count("pk", filter=Q(verdict=Verdict.OK))
+    found = list(evidence.annotate(of=Window(Count("pk")), ok=Window(ok))[:VERIFIED])
     deployments, log = Deployment.objects.visible_to(actor), operations_log(actor)
     if platform_id is not None:
-        evidence = evidence.filter(platform_id=platform_id)
         deployments, log = deployments.filter(platform_id=platform_id), log.filter(platform_id=platform_id)
-    newest = evidence.order_by("platform_id", "check_name", "params", "-created_at", "-pk")
     return Changed(
         hand_over=current_hand_over(actor, platform_id),
-        verified=_verified(newest.distinct("platform_id", "check_name", "params").select_related("platform")[:60]),
-        deployments=list(deployments.select_related("platform").order_by("-started_at", "-pk")[:6]),
-        log=list(log.order_by("-at", "-pk")[:6]),
+        verified=[Verified(check_words(row.check_name, row.params), row) for row in found],
+        deployments=list(deployments.select_related("platform").order_by("-started_at", "-pk")[:DEPLOYMENTS]),
+        log=list(log.order_by("-at", "-pk")[:LOG]),
+        checks=found[0].of if found else 0,
+        checks_ok=found[0].ok if found else 0,
     )

@@ -1,4 +1,4 @@
-// A crosshair over server-drawn charts: all charts inside one [data-crosshair] (or the page) show the same moment.
+// A crosshair over server-drawn charts: all charts inside one [data-crosshair] show the same moment.
 const NS = "http://www.w3.org/2000/svg";
 const make = (name, attributes, text = "") => {
   const element = document.createElementNS(NS, name);

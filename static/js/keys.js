@@ -5,12 +5,12 @@ const NAV = { t: "today", i: "incidents", m: "monitoring", s: "slos", c: "checkl
 let afterG = 0;
 
 const off = () => localStorage.getItem(OFF) === "yes" || document.documentElement.dataset.keys === "off";
-const inField = (target) => target.closest?.("input, textarea, select, [contenteditable], [role=combobox]");
-const rows = () => {
-  const marked = document.querySelectorAll("[data-rows] > *");
-  return [...(marked.length ? marked : document.querySelectorAll(".main .tbl tbody tr:has(a.go)"))];
-};
-const selected = () => document.querySelector(".sel[data-selected]");
+const inField = (target) => target?.closest?.("input, textarea, select, [contenteditable], [role=combobox]");
+const rows = () => [...document.querySelectorAll(".main .tbl tbody tr:has(a.go)")];
+const selected = () => document.querySelector(".main .tbl tr.sel");
+// A row outlives its element: a live part that fetches itself again brings a new one.
+const name = (row) => row?.id || row?.querySelector("a.go")?.getAttribute("href");
+let chosen = name(selected());
 
 const move = (step) => {
   const all = rows();
@@ -18,19 +18,28 @@ const move = (step) => {
   const here = all.indexOf(selected());
   const next = all[Math.min(Math.max(here + step, 0), all.length - 1)];
   selected()?.classList.remove("sel");
-  for (const row of all) delete row.dataset.selected;
   next.classList.add("sel");
-  next.dataset.selected = "yes";
-  next.querySelector("a.go, a, button, input, summary")?.focus({ preventScroll: true });
+  chosen = name(next);
+  next.querySelector("a.go").focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 };
 
+// A key that belongs to rows acts on the chosen one and on no other.
 const press = (key) => {
-  const scope = selected() || document;
-  const target = scope.querySelector(`[data-key="${CSS.escape(key)}"]`) || document.querySelector(`[data-key-target="${CSS.escape(key)}"]`);
-  target?.click();
+  const sign = `[data-key="${CSS.escape(key)}"]`;
+  const target =
+    selected()?.querySelector(sign) ||
+    document.querySelector(`${sign}:not(.tbl *), [data-key-target="${CSS.escape(key)}"]`);
+  if (inField(target)) target.focus();
+  else target?.click();
   return Boolean(target);
 };
+
+document.addEventListener("htmx:afterSettle", () => {
+  const row = selected() || (chosen && rows().find((one) => name(one) === chosen));
+  row?.classList.add("sel");
+  chosen = name(row) || chosen;
+});
 
 document.addEventListener("keydown", (event) => {
   const { key } = event;

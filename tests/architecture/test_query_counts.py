@@ -49,11 +49,15 @@ def _today(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return "/"
 
 
-def _timeline(platform: Platform, by: Actor, at: datetime, count: int) -> str:
-    incident = declare(platform, by=by, at=at)
+def _timeline(platform: Platform, by: Actor, at: datetime, count: int, **values: str) -> str:
+    incident = declare(platform, by=by, at=at, **values)
     for number in range(count):
         entry_log(by=by, at=at, incident=incident, body=f"Line {number}")
     return f"/incidents/{incident.number}/"
+
+
+def _restricted(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    return _timeline(platform, by, at, count, type="security")
 
 
 def _actions(platform: Platform, by: Actor, at: datetime, count: int) -> str:
@@ -94,6 +98,7 @@ PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
     "incident": _timeline,
+    "incident, restricted": _restricted,
     "actions": _actions,
     "alarms": _alarms,
     "checklist run": _checklist,

@@ -188,7 +188,29 @@ def test_verified_shows_the_newest_answer_of_each_check(
     evidence(platform, at=at - timedelta(hours=25), name="old.check")
     column = changed_column(actor_for(operator), at, None)
     assert [(row.words, row.result.verdict) for row in column.verified] == [("Backups are fresh", "ok")]
-    assert column.verified_ok == 1
+    assert (column.checks_ok, column.checks) == (1, 1)
+
+
+def test_a_failed_check_is_seen_and_counted_behind_sixty_good_ones(
+    actor_for: ActorFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    for n in range(70):
+        evidence(platform, at=at - timedelta(hours=1), name=f"check.{n:02}")
+    evidence(platform, at=at - timedelta(hours=1), name="zone.transfer", verdict="fail")
+    column = changed_column(actor_for(operator), at, None)
+    assert column.verified[0].result.check_name == "zone.transfer"
+    assert (column.checks_ok, column.checks) == (70, 71)
+
+
+def test_what_is_younger_than_the_last_visit_is_marked(client_for: ClientFor, viewer: User, platform: Platform) -> None:
+    at = clock.now()
+    for hours, text in ((5, "Seen before."), (1, "Came later.")):
+        OperationsLogEntry.objects.create(
+            platform=platform, at=at - timedelta(hours=hours), kind=LogKind.NOTE, text=text
+        )
+    User.objects.filter(pk=viewer.pk).update(last_today_at=at - timedelta(hours=2))
+    rows = re.findall(r"<tr>.*?</tr>", _today(client_for(viewer)), re.DOTALL)
+    assert [">new<" in row for row in rows if "Came later." in row or "Seen before." in row] == [True, False]
 
 
 def test_a_visit_lasts_half_an_hour(client_for: ClientFor, viewer: User) -> None:

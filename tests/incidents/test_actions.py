@@ -306,7 +306,10 @@ def test_action_items_are_done_with_evidence_only(
     data = {"title": "Alert on pool", "owner_id": operator.pk, "due_date": f"{at + timedelta(days=7):%Y-%m-%d}"}
     assert client.post(f"{incident.url}actions/", data).status_code == 303
     item = ActionItem.objects.get()
-    path, change = f"/actions/{item.number}/", {"state": "done", "owner_id": operator.pk, "due_date": "", "version": 1}
+    path, change = (
+        f"/actions/{item.number}/change/",
+        {"state": "done", "owner_id": operator.pk, "due_date": "", "version": 1},
+    )
     assert client.post(path, change).status_code == 422
     assert client.post(path, change | {"evidence": "change 7812"}).status_code == 303
     assert client.post(path, change | {"evidence": "again"}).status_code == 409

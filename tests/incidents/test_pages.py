@@ -1,5 +1,6 @@
 """Pages: what they show, what they hide, what they cost."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from incidents.models import Incident
 from incidents.services import action_item_add, entry_correct, entry_log, incident_resolve, review_draft, update_post
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
+from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare
 
@@ -181,6 +183,49 @@ def test_a_part_opened_as_a_page_is_the_whole_page(
     assert "What happened?" in body
 
 
+def test_a_day_stands_above_its_first_line_whenever_that_comes(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    User.objects.filter(pk=operator.pk).update(zone="Asia/Tokyo")
+    client = client_for(operator)
+    evening = entry_log(by=by, at=at, incident=incident, body="evening", occurred_at=at)  # 18:00 in Tokyo
+    # Midnight there, not in UTC: 23:58, 00:01 and, logged late, 23:59.
+    moments = [at.replace(hour=14, minute=58), at.replace(hour=15, minute=1), at.replace(hour=14, minute=59)]
+    for moment in moments:
+        entry_log(by=by, at=moments[1], incident=incident, body=f"line at {moment:%H:%M}.", occurred_at=moment)
+    first, second = ">Tue 10 Mar 2026</li>", ">Wed 11 Mar 2026</li>"
+    page = text(client, incident.url)
+    marks = re.findall(r">(?:Tue 10|Wed 11) Mar 2026</li>|line at 1\d:\d\d\.", page)
+    assert marks == [first, "line at 14:58.", second, "line at 15:01.", first, "line at 14:59."]
+    fresh = text(client, f"{incident.url}entries/?after={evening.number}", **HTMX)
+    assert fresh.count(first) == 1
+    assert fresh.index("line at 14:58.") < fresh.index(second) < fresh.index("line at 15:01.") < fresh.index(first)
+    seen = {"text": "still", "version": incident.version, "last": evening.number + 2, "client_key": "k"}
+    sent = client.post(f"{incident.url}log/", seen, headers=HTMX).content.decode()
+    assert sent.index(first) < sent.index("line at 14:59.")
+
+
+def test_a_phone_has_the_day_above_the_first_line_it_does_not_fold(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    for n in range(12):
+        entry_log(by=by, at=at, incident=incident, body=f"line {n}.")
+    page = text(client_for(operator), incident.url)
+    assert page.count("Tue 10 Mar 2026</li>") == 2
+    assert page.index('<li class="cut old">Tue') < page.index('<li class="cut only-phone">Tue') < page.index("line 2.")
+
+
+def test_corrected_and_correction_lead_to_each_other(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    entry = entry_log(by=by, at=at, incident=incident, body="eror")
+    entry_correct(by=by, at=at, entry=entry, body="error")
+    page = text(client_for(operator), incident.url)
+    links = re.findall(r'href="#(entry-[^"]+)">(\w+)</a>', page)
+    assert [word for _, word in links] == ["corrected", "correction"]
+    assert all(f'id="{anchor}"' in page for anchor, _ in links)
+
+
 def test_old_entries_are_reached_by_number(
     client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
 ) -> None:
@@ -226,6 +271,26 @@ def test_action_items_have_a_board_with_views(
     for view in ("mine", "finished"):
         assert item.reference not in text(client, f"/actions/?view={view}")
     assert "Alert on pool" in text(client, f"/actions/{item.number}/")
+
+
+@pytest.mark.parametrize("who", ["viewer", "manager", "auditor"])
+def test_who_may_only_read_reads_the_action_item_that_lists_and_notices_lead_to(
+    client_for: ClientFor, request: pytest.FixtureRequest, who: str, resolved: Incident, by: Actor, at: datetime
+) -> None:
+    reader: User = request.getfixturevalue(who)
+    long_ago = (at - timedelta(days=9)).date()
+    item = action_item_add(
+        by=by, at=at, incident=resolved, title="Alert on pool", owner_id=reader.pk, due_date=long_ago
+    )
+    assert Notice.objects.get(kind="incident.action_item", user=reader).url == item.url
+    client = client_for(reader)
+    for page in ("/", "/actions/", f"{resolved.url}?tab=related", f"{resolved.url}review/"):
+        assert f'href="{item.url}"' in text(client, page), page
+    body = text(client, item.url)
+    assert reader.name in body
+    assert 'name="state"' not in body
+    posted = {"state": "dropped", "owner_id": "", "due_date": "", "version": item.version}
+    assert client.post(f"{item.url}change/", posted).status_code == 403
 
 
 def test_exports_are_complete_and_safe_for_spreadsheets(

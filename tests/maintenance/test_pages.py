@@ -138,6 +138,33 @@ def test_a_log_line_is_stored_clean_or_refused(
     assert not any("\x00" in text for text in stored)
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_a_note_that_is_too_long_stays_in_its_field_and_says_so(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime, *, script: bool
+) -> None:
+    item = checklist_run(platform, at=at).items.get(position=1)
+    url, note = reverse("maintenance:item-note", args=[item.pk]), "disk " * 500
+    answer = client_for(operator).post(url, {"version": 1, "note": note}, headers=HTMX if script else {})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    field = re.search(r"<textarea[^>]*name=\"note\"[^>]*>([^<]*)", page)
+    assert field
+    assert 'aria-invalid="true"' in field[0]
+    assert field[1].strip() == note.strip()
+    assert "at most 2000 characters" in page
+    assert "A reason" not in page
+
+
+def test_a_refused_reason_and_hand_over_are_marked_where_they_are_wrong(
+    client_for: ClientFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    run, client = checklist_run(platform, at=at), client_for(operator)
+    item = run.items.get(position=1)
+    for route, pk, field in (("item-set-aside", item.pk, "reason"), ("hand-over", run.pk, "body")):
+        page = client.post(reverse(f"maintenance:{route}", args=[pk]), {"version": 1, field: ""}).content.decode()
+        assert re.search(rf'<(input|textarea)[^>]*name="{field}"[^>]*aria-invalid="true"', page), route
+
+
 @pytest.mark.parametrize("month", ["2026-13", "x", "0000-01", "99999-01"])
 def test_a_nonsense_month_is_a_400(client_for: ClientFor, viewer: User, month: str) -> None:
     assert client_for(viewer).get(reverse("maintenance:calendar"), {"month": month}).status_code == 400

@@ -1,5 +1,7 @@
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +15,7 @@ from monitoring.services.marks import annotation_put, deployment_put
 from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.core.clock import now
-from opsportal.platforms.models import Platform
+from opsportal.platforms.models import Platform, Service
 from tests.factories.monitoring import (
     BY,
     REGION,
@@ -250,3 +252,45 @@ def test_an_empty_portal_says_what_would_be_here(viewer: User, platform: Platfor
     lists = ("overview", "alarms", "resources", "polls", "slos")
     for name in ("reports:slo", *(f"monitoring:{one}" for one in lists)):
         assert client.get(reverse(name)).status_code == 200, name
+
+
+def test_what_fails_stands_first_however_long_the_list(shop: Platform, viewer: User, client_for: ClientFor) -> None:
+    at, alarm = now(), Alarm.objects.select_related("rule", "severity").get()
+    for n in range(250):
+        Service.objects.create(platform=shop, environment=alarm.service.environment, key=f"a{n:03}", name=f"Quiet {n}")
+    Service.objects.filter(pk=alarm.service_id).update(key="zz", name="In the tail")
+    account = account_of(shop, at=at)
+    Resource.objects.bulk_create(
+        Resource(
+            platform=shop,
+            account=account,
+            region=REGION,
+            kind="certificate",
+            identifier=f"c{n}",
+            state="ok",
+            fetched_at=at,
+        )
+        for n in range(320)
+    )
+    Resource.objects.create(
+        platform=shop, account=account, region=REGION, kind="target_group", identifier="tg/lost", state="fail",
+        fetched_at=at,
+    )  # fmt: skip
+    Alarm.objects.bulk_create(
+        Alarm(platform=shop, origin="cloudwatch", key=f"k{n}", name=f"Also {n}", severity=alarm.severity,
+              state="alarm", since=at, fetched_at=at)
+        for n in range(19)
+    )  # fmt: skip
+    client = client_for(viewer)
+    page = client.get(reverse("monitoring:overview")).content.decode()
+    assert page.index("In the tail") < page.index("Quiet 0")
+    assert "200 of 251" in page
+    assert "12 of 20" in page
+    url = reverse("monitoring:resources")
+    first = client.get(url).content.decode()
+    assert first.index("lost") < first.index("c0")
+    seen, page = set(), first
+    while link := re.search(r'href="([^"]*cursor=[^"]*)">Further', page):
+        seen |= set(re.findall(r">(c\d+)<", page))
+        page = client.get(url + unescape(link[1])).content.decode()
+    assert len(seen | set(re.findall(r">(c\d+)<", page))) == 320

@@ -47,6 +47,7 @@ for _name in ("review", "review-submit", "review-publish", "review-send-back"):
     route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
 route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})
 route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
-route("incidents:action", _action_item, data=lambda _case: {"version": "1"})
+route("incidents:action", _action_item)
+route("incidents:action-change", _action_item, data=lambda _case: {"version": "1"})
 route("incidents-api:detail", _incident)
 route("incidents-api:timeline", _incident, data=lambda _case: {"body": "a line"})

@@ -1,0 +1,58 @@
+"""What a phone must not hide, and what a mouse finds on charts."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from monitoring.store import floor_to
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+from tests.e2e.conftest import Open
+from tests.factories.incidents import declare
+from tests.factories.monitoring import metric_of, rule_of, series_named, service_of, slo_of, write
+
+pytestmark = pytest.mark.e2e
+PHONE = {"width": 360, "height": 780}
+
+
+@pytest.mark.parametrize("path", ["/monitoring/", "/slos/"])
+def test_a_phone_shows_the_state_of_every_row(open_page: Open, viewer: User, platform: Platform, path: str) -> None:
+    at = clock.now() - timedelta(minutes=5)
+    rule_of(platform, at=at)
+    slo_of(platform, at=at)
+    page = open_page(viewer, path, viewport=PHONE)
+    rows = page.locator(".main .tbl.keep tbody tr")
+    expect(rows.first).to_be_visible()
+    for row in rows.all():
+        expect(row.locator(".st")).to_be_visible()
+
+
+def test_a_phone_shows_why_a_line_was_refused(
+    open_page: Open, commander: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(commander), at=clock.now(), title="Checkout is down")
+    page = open_page(commander, incident.url, viewport=PHONE)
+    page.locator(".composer .in").fill("/severity P77 no such level")
+    page.locator(".composer .in").press("Enter")
+    error = page.locator(".composer .err")
+    expect(error).to_be_visible()
+    expect(error).not_to_be_empty()
+
+
+def test_charts_of_a_service_share_one_crosshair(open_page: Open, viewer: User, platform: Platform) -> None:
+    at = floor_to(clock.now(), 60)
+    for key, name in (("requests", "RequestCount"), ("errors", "HTTPCode_ELB_5XX_Count")):
+        metric_of(platform, at=at, key=key, name=name)
+        write(series_named(name), [100.0] * 30, end=at, column="sum")
+    page = open_page(viewer, reverse("monitoring:service", args=[service_of(platform).pk]))
+    plots = page.locator("svg.area")
+    expect(plots).to_have_count(2)
+    plots.first.hover()
+    expect(page.locator("svg.area > [data-hover]")).to_have_count(2)
+    page.mouse.move(0, 0)
+    expect(page.locator("[data-hover]")).to_have_count(0)
