@@ -14,7 +14,7 @@ from django.db.models import BigIntegerField, Expression, Func, QuerySet
 from opsportal.core.actor import Actor
 
 Build = Callable[..., QuerySet[Any, Any]]
-Compiled = tuple[str, list[Any]]
+Compiled = tuple[str, tuple[Any, ...]]
 _known: Final[dict[Hashable, Compiled]] = {}
 
 
@@ -25,8 +25,8 @@ class Placeholder(Expression):
         super().__init__()
         self.name = name
 
-    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [self]
+    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
 
 
 def _ids(name: str) -> Func:
@@ -69,7 +69,7 @@ def statement(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **va
         built = build(cast("Actor", _Reader()), **{**values, **stand_ins})
         known = _known[form] = built.query.sql_with_params()
     sql, parameters = known
-    return sql, [_value(one.name, actor, values) if isinstance(one, Placeholder) else one for one in parameters]
+    return sql, tuple(_value(one.name, actor, values) if isinstance(one, Placeholder) else one for one in parameters)
 
 
 def rows(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **values: Any) -> list[tuple[Any, ...]]:
@@ -78,4 +78,5 @@ def rows(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **values:
         return list(build(actor, **values))
     with connection.cursor() as cursor:
         cursor.execute(*statement(name, build, actor, **values))
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found

@@ -233,7 +233,8 @@ def _figure_rows(names: Sequence[str], actor: Actor, at: datetime) -> QuerySet[A
         rows.order_by().annotate(figure=Value(name)).values("figure").annotate(n=figure).values_list("figure", "n")
         for name, rows, figure in (*counted, *ranked)
     ]
-    return first.union(*more, all=True)
+    united: QuerySet[Any, Any] = first.union(*more, all=True)
+    return united
 
 
 def _nav_items(request: HttpRequest, actor: Actor, figures: Mapping[str, int]) -> list[NavItem]:
