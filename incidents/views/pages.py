@@ -1,6 +1,5 @@
 """Pages: the list, declaring, one incident, its parts."""
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,13 +16,14 @@ from incidents.services.declare import Declaration
 from incidents.views.composer import composer_context, corrects
 from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now, rights
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import kept, revalidated
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.core.shell import selected_platform
-from opsportal.core.spreadsheets import safe_cell
+from opsportal.core.spreadsheets import csv_lines
 
 PERIODS: Final = (("30", "Last 30 days"), ("92", "Last 92 days"), ("", "Any time"))
 VIEWS: Final = (
@@ -101,13 +101,6 @@ def incident_list(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "incidents/incident_list.html", context, fragment="rows")
 
 
-class _Echo:
-    """A file that hands each line on."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
 _EXPORT: Final = (
     "number", "platform__key", "service__name", "severity__label", "rank", "title", "type", "state",
     "detection_source", "impact_started_at", "detected_at", "declared_at", "acknowledged_at", "mitigated_at",
@@ -120,14 +113,9 @@ def incident_export(request: AuthorizedRequest) -> StreamingHttpResponse:
     """The filtered list as CSV."""
     at = now()
     rows = selectors.filtered(request.actor, asked_of(request, at), now=at)
-    writer = csv.writer(_Echo())
-
-    def lines() -> Any:
-        yield writer.writerow([name.replace("__", "_") for name in _EXPORT])
-        for row in rows.order_by("-number").values_list(*_EXPORT).iterator(chunk_size=500):
-            yield writer.writerow([safe_cell(value) for value in row])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    cells = rows.order_by("-number").values_list(*_EXPORT).iterator(chunk_size=500)
+    lines = csv_lines([name.replace("__", "_") for name in _EXPORT], cells)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="incidents-{at:%Y-%m-%d}.csv"'
     return response
 
@@ -195,8 +183,7 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     }
     if tab and wants_fragment(request):
         return render_page(request, DETAIL, context | {"may": rights(request, incident)}, fragment="pane")
-    before = request.GET.get("before", "")
-    limit = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
+    limit = bounded_int(request.GET.get("before", ""))
     context |= head_context(request, incident, at) | composer_context(request, incident)
     context["entries"] = selectors.entries_page(incident, before=limit)
     context |= {"is_past": limit is not None, "show_all": "entries" in request.GET or limit is not None}
@@ -237,8 +224,7 @@ def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
     incident = load(request, number, "incidents.incident_view")
     if not wants_fragment(request):
         return redirect_or_fragment(request, incident.url)
-    after = request.GET.get("after", "")
-    last = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
+    last = bounded_int(request.GET.get("after", "")) or 0
     context = {
         "incident": incident,
         "fresh": selectors.entries_after(incident, last),

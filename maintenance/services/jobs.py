@@ -18,7 +18,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.plans.execution import plan_run, plan_start
 from opsportal.plans.models import PlanState
-from opsportal.plans.services import plan_create, plan_expire
+from opsportal.plans.services import plan_create, plan_expire, plan_give_up
 
 STATE_OF_PLAN: Final = {
     PlanState.DONE: JobRunState.DONE,
@@ -119,7 +119,7 @@ def job_run_give_up(*, by: Actor, at: datetime, run: JobRun) -> None:
     """Its window is over and no worker goes on with it: what it did is unknown until a person has looked."""
     if run.plan.state == PlanState.RUNNING:
         error = "The worker was lost, and its tries are used up."
-        run.plan.update_versioned(expected=run.plan.version, state=PlanState.UNKNOWN, finished_at=at, error=error)
+        plan_give_up(by=by, at=at, plan=run.plan, error=error)
     run.update_versioned(expected=run.version, state=JobRunState.UNKNOWN, finished_at=at)
     _log(by=by, at=at, run=run, text=f"{run.job.name}: outcome unknown. Look at its plan before the next window.")
     record(

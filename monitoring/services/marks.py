@@ -26,14 +26,6 @@ def _audit(by: Actor, at: datetime, verb: str, row: Any, **data: object) -> None
     )
 
 
-def _put(model: type[Any], match: dict[str, Any], values: dict[str, Any]) -> tuple[Any, bool]:
-    row, is_new = model.objects.select_for_update().get_or_create(**match, defaults=values)
-    changed = {} if is_new else {name: value for name, value in values.items() if getattr(row, name) != value}
-    if changed:
-        row.update_versioned(expected=row.version, **changed)
-    return row, bool(is_new or changed)
-
-
 @transaction.atomic
 def annotation_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     *,
@@ -58,9 +50,8 @@ def annotation_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "ends_at": ends_at,
         "restricted": restricted,
     }
-    row, changed = _put(Annotation, {"platform": platform, "kind": kind, "ref": ref}, values)
-    assert isinstance(row, Annotation)
-    if changed:
+    row, is_new, changed = Annotation.put(match={"platform": platform, "kind": kind, "ref": ref}, values=values)
+    if is_new or changed:
         _audit(by, at, "annotation.changed", row, ref=ref, kind=kind)
     return row
 
@@ -88,29 +79,26 @@ def silence_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "reason": clean_text(reason)[:240],
         "url": url,
     }
+    made = {"created_by_id": by.user_id, "created_at": at}
     if ref:
-        made = values | {"created_by_id": by.user_id, "created_at": at}
-        row, is_new = Silence.objects.select_for_update().get_or_create(platform=platform, ref=ref, defaults=made)
-        if not is_new:
-            changed = {name: value for name, value in values.items() if getattr(row, name) != value}
-            if not changed:
-                return cast("Silence", row)
-            row.update_versioned(expected=row.version, **changed)
+        row, is_new, changed = Silence.put(match={"platform": platform, "ref": ref}, values=values, made=made)
+        if not (is_new or changed):
+            return row
     else:
-        row = Silence.objects.create(platform=platform, created_by_id=by.user_id, created_at=at, **values)
+        row = Silence.objects.create(platform=platform, **made, **values)
     touch("today", row.pk)
     digest = text_digest(row.reason, salt=f"silence-{row.pk}")
     _audit(by, at, "silence.set", row, ref=ref, starts_at=starts_at, ends_at=ends_at, reason=digest)
-    return cast("Silence", row)
+    return row
 
 
 @transaction.atomic
-def silence_end(*, by: Actor, at: datetime, silence: Silence, expected: int | None = None) -> None:
+def silence_end(*, by: Actor, at: datetime, silence: Silence, expected: int) -> None:
     """End a silence now; one that is over stays as it was. Raises VersionConflictError."""
     if silence.ends_at <= at:
         return
     ends_at = max(at, silence.starts_at)
-    silence.update_versioned(expected=expected or silence.version, ends_at=ends_at)
+    silence.update_versioned(expected=expected, ends_at=ends_at)
     touch("today", silence.pk)
     _audit(by, at, "silence.ended", silence, ends_at=ends_at)
 
@@ -160,13 +148,9 @@ def exclusion_put(  # noqa: PLR0913 - keyword-only, each a field of the row
 
 
 @transaction.atomic
-def exclusion_void(
-    *, by: Actor, at: datetime, exclusion: SloExclusion, reason: str, expected: int | None = None
-) -> None:
+def exclusion_void(*, by: Actor, at: datetime, exclusion: SloExclusion, reason: str, expected: int) -> None:
     """Take an exclusion back; the row stays with who and why. Raises VersionConflictError."""
-    exclusion.update_versioned(
-        expected=expected or exclusion.version, voided_at=at, void_reason=clean_text(reason)[:240]
-    )
+    exclusion.update_versioned(expected=expected, voided_at=at, void_reason=clean_text(reason)[:240])
     _recount(exclusion, exclusion.starts_at, exclusion.ends_at, at)
     _audit(by, at, "slo_exclusion.voided", exclusion)
 
@@ -200,9 +184,8 @@ def deployment_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "finished_at": finished_at,
         "detail": clean_text(detail)[:240],
     }
-    row, changed = _put(Deployment, {"platform": platform, "external_id": external_id}, values)
-    assert isinstance(row, Deployment)
-    if changed:
+    row, is_new, changed = Deployment.put(match={"platform": platform, "external_id": external_id}, values=values)
+    if is_new or changed:
         touch("today", row.pk)
         _audit(by, at, "deployment.changed", row, state=state)
     return row

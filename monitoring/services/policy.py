@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import transaction
 
 from monitoring.models import AlarmRule, ServiceMetric, Slo, SloVersion, TargetDatabase
 from monitoring.services.alarms import alarms_release
@@ -16,11 +16,12 @@ from opsportal.core.models import VersionedModel
 from opsportal.platforms.models import Platform, Service
 
 VERSION_FIELDS = ("objective", "window_days", "indicator")
+RowT = TypeVar("RowT", bound=VersionedModel)
 SWITCHED_OFF = "Its rule was switched off."
 
 
 def _put(
-    model: type[Any],
+    model: type[RowT],
     *,
     by: Actor,
     at: datetime,
@@ -28,20 +29,14 @@ def _put(
     platform_id: int,
     match: Mapping[str, Any],
     values: Mapping[str, Any],
-) -> tuple[Any, bool]:
+) -> RowT:
     """Insert or change one row by its key; an unchanged row is left alone and leaves no audit row."""
-    row, is_new = model.objects.select_for_update().get_or_create(**match, defaults=dict(values))
-    changed = sorted(name for name, value in values.items() if getattr(row, name) != value) if not is_new else []
-    if changed:
-        row.update_versioned(expected=row.version, **{name: values[name] for name in changed})
+    row, is_new, changed = model.put(match=match, values=values)
     if is_new or changed:
-        data = {"key": str(row.key), "new": is_new, "changed": changed}
-        record(by=by, at=at, verb=verb, obj_kind=_kind(model), obj_id=row.pk, platform_id=platform_id, data=data)
-    return row, bool(is_new or changed)
-
-
-def _kind(model: type[models.Model]) -> str:
-    return f"{model._meta.app_label}.{model._meta.model_name}"
+        data = {"key": str(match["key"]), "new": is_new, "changed": changed}
+        kind = f"{model._meta.app_label}.{model._meta.model_name}"
+        record(by=by, at=at, verb=verb, obj_kind=kind, obj_id=row.pk, platform_id=platform_id, data=data)
+    return row
 
 
 @transaction.atomic
@@ -50,7 +45,7 @@ def service_metric_put(
 ) -> ServiceMetric:
     """Put a metric into a service's picture. `values` are fields of ServiceMetric."""
     match = {"service": service, "key": key}
-    row, _ = _put(
+    return _put(
         ServiceMetric,
         by=by,
         at=at,
@@ -59,8 +54,6 @@ def service_metric_put(
         match=match,
         values={**values, "platform_id": service.platform_id},
     )
-    assert isinstance(row, ServiceMetric)
-    return row
 
 
 @transaction.atomic
@@ -69,7 +62,7 @@ def alarm_rule_put(*, by: Actor, at: datetime, platform: Platform, key: str, val
     from monitoring.evaluation import threshold_of
 
     rule_terms(values["indicator"], stat=values.get("stat", "Average"))
-    row, _ = _put(
+    row = _put(
         AlarmRule,
         by=by,
         at=at,
@@ -78,7 +71,6 @@ def alarm_rule_put(*, by: Actor, at: datetime, platform: Platform, key: str, val
         match={"platform": platform, "key": key},
         values=values,
     )
-    assert isinstance(row, AlarmRule)
     threshold_of(row)
     if not row.enabled:
         alarms_release(platform=platform, at=at, reason=SWITCHED_OFF)
@@ -93,7 +85,7 @@ def slo_put(*, by: Actor, at: datetime, platform: Platform, key: str, values: Ma
     """
     slo_terms(values["indicator"])
     plain = {name: value for name, value in values.items() if name not in VERSION_FIELDS}
-    slo, _ = _put(
+    slo = _put(
         Slo,
         by=by,
         at=at,
@@ -102,7 +94,6 @@ def slo_put(*, by: Actor, at: datetime, platform: Platform, key: str, values: Ma
         match={"platform": platform, "key": key},
         values=plain,
     )
-    assert isinstance(slo, Slo)
     promised = {
         "objective": Decimal(str(values["objective"])),
         "window_days": int(values.get("window_days", 30)),
@@ -130,7 +121,7 @@ def target_database_put(
     *, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]
 ) -> TargetDatabase:
     """Name a platform's own database; never a password."""
-    row, _ = _put(
+    return _put(
         TargetDatabase,
         by=by,
         at=at,
@@ -139,22 +130,3 @@ def target_database_put(
         match={"platform": platform, "key": key},
         values=values,
     )
-    assert isinstance(row, TargetDatabase)
-    return row
-
-
-def policy_remove(*, by: Actor, at: datetime, row: VersionedModel) -> None:
-    """Switch a rule or objective off; its history stays."""
-    assert isinstance(row, AlarmRule | Slo)
-    with transaction.atomic():
-        row.update_versioned(expected=row.version, enabled=False)
-        if isinstance(row, AlarmRule):
-            alarms_release(platform=row.platform, at=at, reason=SWITCHED_OFF)
-        record(
-            by=by,
-            at=at,
-            verb=f"{_kind(type(row)).replace('alarmrule', 'alarm_rule')}.switched_off",
-            obj_kind=_kind(type(row)),
-            obj_id=row.pk,
-            platform_id=row.platform_id,
-        )

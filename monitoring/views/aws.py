@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -24,6 +25,7 @@ from monitoring.services.accounts import (
 from opsportal.aws.policy import OPERATIONS, policy_json, trust_policy_json
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
+from opsportal.core.forms import VersionedForm
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Platform
@@ -71,14 +73,22 @@ def aws_accounts(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "monitoring/aws_account.html", _context(form, None))
 
 
-def aws_page(request: AuthorizedRequest, account: AwsAccount, form: AwsAccountEditForm | None) -> HttpResponse:
-    """The page of one account; `form` is a refused one."""
+def aws_page(
+    request: AuthorizedRequest,
+    account: AwsAccount,
+    form: AwsAccountEditForm | None,
+    *,
+    source_form: AwsSourceForm | None = None,
+) -> HttpResponse:
+    """The page of one account; a form given is a refused one."""
     initial = {
         "role_arn": account.role_arn, "external_id": account.external_id, "name": account.name,
         "regions": " ".join(account.regions), "cost_cap_usd": account.cost_cap_usd, "version": account.version,
     }  # fmt: skip
     shown = form or AwsAccountEditForm(initial=initial)
-    return render_page(request, "monitoring/aws_account.html", _context(shown, account), status=422 if form else 200)
+    context = _context(shown, account) | {"source_form": source_form or AwsSourceForm()}
+    status = 422 if form or source_form else 200
+    return render_page(request, "monitoring/aws_account.html", context, status=status)
 
 
 @require_action("monitoring.aws_account_view")
@@ -144,7 +154,7 @@ def aws_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
     account = get_object_or_404(AwsAccount, pk=pk, enabled=True)
     form = AwsSourceForm(request.POST)
     if not form.is_valid():
-        return aws_page(request, account, None)
+        return aws_page(request, account, None, source_form=form)
     platform = get_object_or_404(Platform, pk=form.cleaned_data["platform"])
     region = form.cleaned_data["region"] if form.cleaned_data["region"] in account.regions else ""
     at = now()
@@ -159,8 +169,9 @@ def aws_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
 def aws_disconnect(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Stop reading the account; what was read stays."""
     account = get_object_or_404(AwsAccount, pk=pk)
-    text = request.POST.get("version", "")
-    version = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    account_disconnect(by=request.actor, at=now(), account=account, expected=version)
+    form = VersionedForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest("The form did not say which account you looked at: open the page again.")
+    account_disconnect(by=request.actor, at=now(), account=account, expected=form.cleaned_data["version"])
     messages.success(request, f"{account.name} is not read any more.")
     return redirect_or_fragment(request, reverse("monitoring:connect-aws"))

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from opsportal.core.actor import Actor
 from opsportal.core.api_request import plain_request
+from opsportal.core.forms import bounded_int
 from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError
 from opsportal.core.idempotency import KeyReusedError
 from opsportal.core.markdown import clean_text
@@ -141,8 +142,8 @@ def page_response(page: Page[Any], serializer_class: Callable[..., serializers.B
 
 def page_size(request: Request, *, default: int = 100) -> int:
     """`?size=` within 1..500."""
-    text = request.query_params.get("size", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else default
+    size = bounded_int(request.query_params.get("size", ""))
+    return default if size is None else size
 
 
 class CleanCharField(serializers.CharField):

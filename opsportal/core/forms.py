@@ -1,11 +1,19 @@
-"""Form fields that store clean text, and the form that carries a row's version."""
+"""Parsing of what is sent: clean text, bounded numbers, and the form that carries a row's version."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.http import QueryDict
 
 from opsportal.core.markdown import clean_text
+
+BIGGEST: Final = 2**31 - 1
+
+
+def bounded_int(text: str) -> int | None:
+    """The number a query parameter names when it is one that a row may have, else None."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(BIGGEST)) else None
+    return number if number is not None and number <= BIGGEST else None
 
 
 class CleanCharField(forms.CharField):
@@ -32,4 +40,4 @@ class CleanForm(forms.Form):
 class VersionedForm(CleanForm):
     """A form over a mutable row: `version` says which state the person looked at."""
 
-    version = forms.IntegerField(min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
+    version = forms.IntegerField(min_value=1, max_value=BIGGEST, widget=forms.HiddenInput)

@@ -40,6 +40,21 @@ class VersionedModel(models.Model):
         for name, value in changes.items():
             setattr(self, name, value)
 
+    @classmethod
+    def put(
+        cls, *, match: Mapping[str, Any], values: Mapping[str, Any], made: Mapping[str, Any] | None = None
+    ) -> tuple[Self, bool, list[str]]:
+        """Insert the row that `match` names, or change it where `values` differ. `made` is written at its birth only.
+
+        Returns the row, whether it is new, and which values changed. To be called inside a transaction.
+        """
+        rows = cls._default_manager.select_for_update()
+        row, is_new = rows.get_or_create(**match, defaults={**values, **(made or {})})
+        changed = [] if is_new else sorted(name for name, value in values.items() if getattr(row, name) != value)
+        if changed:
+            row.update_versioned(expected=row.version, **{name: values[name] for name in changed})
+        return row, is_new, changed
+
 
 class AppendOnlyModel(models.Model):
     """A row that is never updated or deleted: `migrate` grants the app role SELECT and INSERT only."""

@@ -103,14 +103,13 @@ def _reversed(order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
 
 
-def keyset_rows(queryset: QuerySet[M], *, order: tuple[str, ...], size: int) -> Iterator[Sequence[M]]:
-    """Every row of `queryset` in pieces of `size`, each found by key: for exports of any length."""
-    page = keyset_page(queryset, order=order, cursor=None, size=size)
-    while page.rows:
+def keyset_pages(queryset: QuerySet[M], *, order: tuple[str, ...]) -> Iterator[Sequence[M]]:
+    """Every row of `queryset`, a page at a time: for exports of any length."""
+    page = keyset_page(queryset, order=order, cursor=None, size=MAX_SIZE)
+    yield page.rows
+    while page.next_cursor is not None:
+        page = keyset_page(queryset, order=order, cursor=page.next_cursor, size=MAX_SIZE)
         yield page.rows
-        if page.next_cursor is None:
-            return
-        page = keyset_page(queryset, order=order, cursor=page.next_cursor, size=size)
 
 
 def keyset_page(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None, size: int = 100) -> Page[M]:

@@ -124,3 +124,14 @@ def plan_expire(*, by: Actor, at: datetime, plan: Plan) -> None:
     record(
         by=by, at=at, verb="plans.plan.expired", obj_kind="plan", obj_id=plan.pk, platform_id=plan.platform_id, data={}
     )
+
+
+@transaction.atomic
+def plan_give_up(*, by: Actor, at: datetime, plan: Plan, error: str) -> None:
+    """Nobody goes on with a plan that runs: what it did is unknown until a person has looked."""
+    plan.update_versioned(expected=plan.version, state=PlanState.UNKNOWN, finished_at=at, error=error)
+    touch(f"plan:{plan.pk}", plan.pk)
+    touch("today", plan.pk)
+    record(
+        by=by, at=at, verb="plans.plan.unknown", obj_kind="plan", obj_id=plan.pk, platform_id=plan.platform_id, data={}
+    )

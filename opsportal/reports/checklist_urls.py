@@ -2,10 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from opsportal.reports import checklists
+from opsportal.reports import checklist_views
 
 urlpatterns: list[URLPattern] = [
-    path("reports/checklists/", checklists.checklist_report, name="checklists"),
-    path("reports/checklists.csv", checklists.checklist_csv, name="checklists-csv"),
-    path("reports/checklists/rows/", checklists.checklist_rows, name="checklist-rows"),
+    path("reports/checklists/", checklist_views.checklist_report, name="checklists"),
+    path("reports/checklists.csv", checklist_views.checklist_csv, name="checklists-csv"),
+    path("reports/checklists/rows/", checklist_views.checklist_rows, name="checklist-rows"),
 ]

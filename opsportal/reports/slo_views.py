@@ -1,8 +1,6 @@
 """The SLO report: one row per objective, one of them in depth; print and CSV."""
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +18,7 @@ from opsportal.core.clock import now
 from opsportal.core.gate import allows
 from opsportal.core.htmx import VARY, render_page, wants_fragment
 from opsportal.core.shell import selected_platform
-from opsportal.core.spreadsheets import safe_cell
+from opsportal.core.spreadsheets import csv_lines
 
 HEAD = (
     "platform", "objective", "target", "raw", "adjusted", "good", "total", "left_out_total", "budget_events",
@@ -102,12 +100,9 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
 def slo_csv(request: AuthorizedRequest) -> HttpResponse:
     """The report's rows as CSV, shares as fractions of one."""
     period = _period(request.GET.get("period", ""), now())
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEAD)
-    writer.writerows([safe_cell(cell) for cell in row] for row in _cells(_rows(request, period), period))
+    lines = csv_lines(HEAD, _cells(_rows(request, period), period))
     name = f"slo-report-{period.key}.csv"
     return HttpResponse(
-        out.getvalue(), content_type="text/csv; charset=utf-8",
+        lines, content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )  # fmt: skip

@@ -110,7 +110,7 @@ def test_an_alarm_that_outlasts_its_silence_opens_the_incident_then(
     assert call_again(at + 9 * MINUTE) == 0
     ends_at = at + (10 if ends_early else 30) * MINUTE
     if ends_early:
-        silence_end(by=SYSTEM, at=ends_at, silence=silence)
+        silence_end(by=SYSTEM, at=ends_at, silence=silence, expected=silence.version)
     assert [call_again(ends_at), call_again(ends_at)] == [1, 0]
     assert claim_alarms(ends_at) == 1
     incident = Incident.objects.get()

@@ -14,6 +14,7 @@ from maintenance.services.jobs import job_run_execute, job_run_plan
 from maintenance.services.windows import window_now
 from monitoring.models import TargetDatabase, Verdict
 from opsportal.accounts.models import User
+from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.plans.execution import plan_start
 from opsportal.plans.models import Approval, PlanState
@@ -99,6 +100,7 @@ def test_a_run_that_no_worker_goes_on_with_ends_unknown(
     jobs(at + timedelta(hours=2))
     run.refresh_from_db()
     assert (run.state, run.plan.state) == (JobRunState.UNKNOWN, PlanState.UNKNOWN)
+    assert AuditEntry.objects.filter(verb="plans.plan.unknown", obj_id=str(run.plan.pk)).count() == 1
 
 
 def test_a_run_whose_plan_may_not_begin_any_more_stays_planned(

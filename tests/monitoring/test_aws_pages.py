@@ -60,6 +60,8 @@ def test_connect_check_give_a_platform_and_disconnect(
     assert (again.status_code, "is here already" in again.content.decode()) == (422, True)
     assert AwsAccount.objects.get().external_id == "opsportal-demo"
     source = reverse("monitoring:aws-source", args=[account.pk])
+    refused = client.post(source, {"platform": "x", "region": "us-east-1"})
+    assert (refused.status_code, "Enter a whole number." in refused.content.decode()) == (422, True)
     assert client.post(source, {"platform": platform.pk, "region": "us-east-1"}).status_code == 303
     assert platform.metric_sources.get().account == account
     account.refresh_from_db()
@@ -74,6 +76,7 @@ def test_connect_check_give_a_platform_and_disconnect(
     assert client.post(change, capped | {"version": account.version}).status_code == 303
     account.refresh_from_db()
     stop = reverse("monitoring:aws-disconnect", args=[account.pk])
+    assert client.post(stop).status_code == 400
     assert client.post(stop, {"version": account.version}).status_code == 303
     account.refresh_from_db()
     assert (account.name, account.cost_cap_usd, account.enabled) == ("New name", Decimal(70), False)

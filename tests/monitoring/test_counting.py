@@ -96,7 +96,7 @@ def test_an_exclusion_changes_adjusted_figures_and_can_be_taken_back(
         reason="Window", ref="MNT-1",
     )  # fmt: skip
     assert again.version == out.version
-    exclusion_void(by=BY, at=at, exclusion=again, reason="Was no window")
+    exclusion_void(by=BY, at=at, exclusion=again, reason="Was no window", expected=again.version)
     assert slo_rows([slo], rolling(at))[0].adjusted == before.adjusted
 
 

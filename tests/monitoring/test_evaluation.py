@@ -128,7 +128,7 @@ def test_a_silenced_alarm_changes_its_state_and_says_so(rule: AlarmRule, platfor
     )  # fmt: skip
     feed([96.0], at)
     assert AlarmTransition.objects.get().silenced
-    silence_end(by=BY, at=at + MINUTE, silence=silence)
+    silence_end(by=BY, at=at + MINUTE, silence=silence, expected=silence.version)
     feed([40.0], at + MINUTE)
     feed([96.0], at + 2 * MINUTE)
     assert list(AlarmTransition.objects.order_by("at").values_list("silenced", flat=True)) == [True, False, False]

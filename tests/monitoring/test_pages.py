@@ -205,6 +205,8 @@ def test_ending_a_silence_needs_the_version_seen(shop: Platform, operator: User,
     )
     silence = Silence.objects.get()
     url = reverse("monitoring:silence-end", args=[silence.pk])
+    for bad in ({}, {"version": "x"}, {"version": "0"}):
+        assert client_for(operator).post(url, bad).status_code == 400
     assert client_for(operator).post(url, {"version": 9}).status_code == 409
     assert client_for(operator).post(url, {"version": silence.version}).status_code == 303
     assert Silence.objects.get().ends_at <= now()

@@ -1,7 +1,5 @@
 """The checklist report: done, late and missed per list; print and CSV; each figure opens its runs."""
 
-import csv
-import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,15 +10,15 @@ from django.urls import reverse
 
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
+from opsportal.core.forms import bounded_int
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
-from opsportal.core.spreadsheets import safe_cell
+from opsportal.core.spreadsheets import csv_lines
 from opsportal.reports.checklist_selectors import OUTCOMES, compliance, report_runs
 
 VIEW: Final = "reports.checklist_view"
 HEAD: Final = ("platform", "list", "done_in_time", "done_late", "missed", "share_in_time", "last_missed_at_utc")
-LONGEST_ID: Final = 18
 
 
 def _span(text: str, at: datetime) -> tuple[str, datetime, datetime]:
@@ -70,12 +68,12 @@ def checklist_report(request: AuthorizedRequest) -> HttpResponse:
 def checklist_rows(request: AuthorizedRequest) -> HttpResponse:
     """The runs behind a figure: `?outcome=done|late|missed`, `?list=` for one list, `?period=`."""
     period, since, until = _span(request.GET.get("period", ""), now())
-    outcome, template = request.GET.get("outcome", ""), request.GET.get("list", "")
+    outcome, template = request.GET.get("outcome", ""), bounded_int(request.GET.get("list", ""))
     runs = report_runs(request.actor, since, until, _platform_id(request))
     if outcome in OUTCOMES:
         runs = runs.filter(OUTCOMES[outcome])
-    if template.isascii() and template.isdigit() and len(template) <= LONGEST_ID:
-        runs = runs.filter(template_id=int(template))
+    if template is not None:
+        runs = runs.filter(template_id=template)
     page = keyset_page(runs, order=("-due_at", "-id"), cursor=request.GET.get("cursor"), size=50)
     context = {"page": page, "outcome": outcome, "period": period, "since": since, "until": until}
     return render_page(request, "reports/checklist_rows.html", context)
@@ -85,15 +83,16 @@ def checklist_rows(request: AuthorizedRequest) -> HttpResponse:
 def checklist_csv(request: AuthorizedRequest) -> HttpResponse:
     """The report's rows as CSV; the share as a fraction of one."""
     period, since, until = _span(request.GET.get("period", ""), now())
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEAD)
-    for row in compliance(request.actor, since, until, _platform_id(request)):
-        last = row.last_missed_at.astimezone(UTC).isoformat() if row.last_missed_at else ""
-        share = "" if row.share is None else f"{row.share:.6f}"
-        writer.writerow([row.platform_key, safe_cell(row.name), row.done, row.late, row.missed, share, last])
+    rows = (
+        (
+            row.platform_key, row.name, row.done, row.late, row.missed,
+            None if row.share is None else f"{row.share:.6f}",
+            row.last_missed_at and row.last_missed_at.astimezone(UTC).isoformat(),
+        )
+        for row in compliance(request.actor, since, until, _platform_id(request))
+    )  # fmt: skip
     return HttpResponse(
-        out.getvalue(),
+        csv_lines(HEAD, rows),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="checklists-{period}.csv"'},
     )
