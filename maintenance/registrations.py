@@ -10,7 +10,7 @@ register_nav(
     "list-checks",
     "maintenance:checklists",
     "maintenance.checklist_view",
-    count=open_checklists,
+    count=lambda actor, _at: open_checklists(actor),
 )
 register_nav(50, "maintenance", "Maintenance", "wrench", "maintenance:calendar", "maintenance.window_view")
 register_nav(

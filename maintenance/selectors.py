@@ -68,7 +68,7 @@ def due_checklist_runs(actor: Actor, at: datetime, platform_id: int | None) -> S
     return sorted(chosen, key=lambda run: (run.state == RunState.OPEN, run.due_at, run.pk))
 
 
-def open_checklists(actor: Actor, _at: datetime) -> QuerySet[ChecklistRun]:
+def open_checklists(actor: Actor) -> QuerySet[ChecklistRun]:
     """Lists that are open now: the number in the rail."""
     return ChecklistRun.objects.visible_to(actor).filter(state=RunState.OPEN)
 
