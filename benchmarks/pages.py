@@ -23,8 +23,13 @@ from tests.faults.trial import Trial
 ROUNDS = 3
 CONNECTIONS = 8
 PEOPLE = 32
+THINKING = 1.0  # seconds
+SESSION = "/limits/session/"
 ROWS = 100
 GROWN = 100_000
+# The machine that set the targets needed 1.3 ms for the session-only page: its milliseconds, as multiples of that.
+PAGE_P95 = 15.0 / 1.3
+TICK_P95 = 25.0 / 1.3
 QUERIES = re.compile(r'desc="(\d+) queries"')
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
@@ -94,7 +99,7 @@ def _page(portal: Bench, path: str, seconds: float) -> list[Result]:
     answer = client.get(path)
     rows = answer.text.count("<tr") - answer.text.count("<thead") - answer.text.count('<tr class="grp"')
     queries = QUERIES.search(answer.headers["Server-Timing"])
-    alone = rounds(portal, seconds, _get(portal, path, cold), connections=1)[0]
+    alone, unit = rounds(portal, seconds, _get(portal, path, cold), _get(portal, SESSION), connections=1)
     bare = measure(portal.port, _get(portal, f"/limits/naive/?rows={rows}"), seconds=0.3).size
     naive_path = f"/limits/naive/?rows={rows}&pad={max(0, alone.size - bare)}"
     page, naive = rounds(portal, seconds, _get(portal, path, cold), _get(portal, naive_path))
@@ -105,7 +110,13 @@ def _page(portal: Bench, path: str, seconds: float) -> list[Result]:
     return [
         Result(f"{path} uncached, against the naive page", page.per_second / naive.per_second, 1.8, note=note),
         Result(f"{path} as 304, against the session-only page", kept.per_second / session.per_second, 0.9, note=again),
-        Result(f"{path} p95 uncached, at one connection", alone.p95_ms, 15.0, "ms", at_most=True),
+        Result(
+            f"{path} p95 uncached, against a session-only page",
+            alone.p95_ms / unit.median_ms,
+            PAGE_P95,
+            at_most=True,
+            note=f"{alone.p95_ms:.1f} ms and {unit.median_ms:.1f} ms at one connection",
+        ),
         Result(f"{path} size", alone.size / 1000, 40.0, "kB", at_most=True),
         Result(f"{path} queries", int(queries.group(1)) if queries else 0, 10, "", at_most=True),
     ]
@@ -117,20 +128,20 @@ def _revalidated(portal: Bench, client: httpx.Client, path: str, seconds: float)
         headers = f"If-None-Match: {client.get(path).headers['ETag']}\r\n"
         cookies = f"{portal.cookies()}; csrftoken={client.cookies['csrftoken']}"
         ask = request("GET", path, cookies, headers=headers)
-        taken = rounds(portal, seconds, lambda ask=ask: ask, _get(portal, "/limits/session/"))  # type: ignore[misc]
+        taken = rounds(portal, seconds, lambda ask=ask: ask, _get(portal, SESSION))  # type: ignore[misc]
         if taken[0].statuses == frozenset({304}):
             return taken
     raise AssertionError(f"{path} is never answered 304: {taken[0]}")
 
 
 def today(seconds: float) -> list[Result]:
-    """Today with fifty open incidents."""
+    """Today with seventy-five open incidents."""
     with bench() as portal:
         return _page(portal, "/", seconds)
 
 
 def incidents(seconds: float) -> list[Result]:
-    """The list of incidents with a hundred rows, half of them open."""
+    """The list of incidents with a hundred rows, three quarters of them open."""
     with bench() as portal:
         return _page(portal, "/incidents/", seconds)
 
@@ -154,20 +165,20 @@ def ticks(seconds: float) -> list[Result]:
             body = urlencode({"csrfmiddlewaretoken": found.group(1), "version": version})
             return request("POST", f"/checklists/items/{item}/tick/", cookies, body)
 
-        ticked, session = rounds(portal, seconds, tick, _get(portal, "/limits/session/"), connections=PEOPLE)
-        # Thirty-two people at one list, each with an answer every quarter of a second: far more than ever tick at once.
-        calm = measure(portal.port, tick, connections=PEOPLE, seconds=3 * seconds, pause=0.25)
+        ticked, session = rounds(portal, seconds, tick, _get(portal, SESSION), connections=PEOPLE)
+        # Thirty-two people at one list, each with an answer a second: more than ever tick at once.
+        calm = measure(portal.port, tick, connections=PEOPLE, seconds=3 * seconds, pause=THINKING)
+        unit = measure(portal.port, _get(portal, SESSION), seconds=seconds)
         assert ticked.statuses | calm.statuses <= {302, 303}, (ticked, calm)
         note = f"{ticked.per_second:.0f}/s, session-only page {session.per_second:.0f}/s"
         return [
             Result("tick against the session-only page", ticked.per_second / session.per_second, 0.45, note=note),
             Result(
-                f"tick p95 at {PEOPLE} connections",
-                calm.p95_ms,
-                25.0,
-                "ms",
+                f"tick p95 of {PEOPLE} people, against a session-only page",
+                calm.p95_ms / unit.median_ms,
+                TICK_P95,
                 at_most=True,
-                note=f"{calm.per_second:.0f} a second",
+                note=f"{calm.p95_ms:.1f} ms at {calm.per_second:.0f} a second, and {unit.median_ms:.1f} ms",
             ),
         ]
 

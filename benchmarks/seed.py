@@ -24,7 +24,7 @@ from opsportal.audit.models import AuditEntry  # noqa: E402
 from opsportal.core import clock  # noqa: E402
 from opsportal.platforms.models import Service  # noqa: E402
 
-STILL_OPEN = 50
+STILL_OPEN = 75
 LINES = 5_000
 TITLES = ("Checkout answers slowly", "Orders stay unpaid", "Search finds nothing", "Images are missing")
 
