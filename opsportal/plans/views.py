@@ -9,6 +9,7 @@ from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.plans.forms import DecisionForm
@@ -71,4 +72,5 @@ def plan_decide_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
         except PlanRefusedError as error:
             refused = str(error)
     plan.refresh_from_db()
-    return render_page(request, PAGE, _context(request, plan) | {"refused": refused}, status=422)
+    said = {"refused": refused, "reason": clean_text(request.POST.get("reason", ""))}
+    return render_page(request, PAGE, _context(request, plan) | said, status=422)

@@ -1,14 +1,19 @@
 """One incident from declaring it to its published review, with script and without."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from incidents.models import Incident, Review
+from incidents.services import incident_resolve
 from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
 from tests.e2e.conftest import Open
+from tests.factories.incidents import declare
 
 pytestmark = pytest.mark.e2e
 
@@ -63,6 +68,29 @@ def _review(page: Page, owner: str) -> None:
     expect(page.get_by_role("link", name="Watch the provider's error rate")).to_be_visible()
     page.get_by_role("button", name="Request review").click()
     expect(page.get_by_role("button", name="Request review")).to_have_count(0)
+
+
+def test_a_phone_lists_incidents_one_below_the_other(
+    open_page: Open, platform: Platform, commander: User, actor_for: Callable[..., Actor]
+) -> None:
+    by, at = actor_for(commander), clock.now()
+    first = declare(platform, by=by, at=at, title="Orders stay unpaid")
+    declare(platform, by=by, at=at, title="Search is slow")
+    incident_resolve(by=by, at=at, incident=first, expected=first.version)
+    page = open_page(commander, "/incidents/", viewport={"width": 360, "height": 780})
+    table = page.locator("#incident-rows .tbl")
+    for row in table.locator("tbody tr:has(a.go)").all():
+        title, where = (row.locator(part).bounding_box() for part in ("a.go", "small"))
+        assert title
+        assert where
+        assert where["y"] >= title["y"] + title["height"] - 1
+    whole, head, group = (
+        table.locator(part).bounding_box() for part in ("tbody", "thead th:visible >> nth=-1", ".grp th")
+    )
+    assert whole
+    assert head
+    assert group
+    assert head["x"] + head["width"] == group["x"] + group["width"] == whole["x"] + whole["width"]
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])

@@ -197,6 +197,7 @@ def test_a_day_stands_above_its_first_line_whenever_that_comes(
     page = text(client, incident.url)
     marks = re.findall(r">(?:Tue 10|Wed 11) Mar 2026</li>|line at 1\d:\d\d\.", page)
     assert marks == [first, "line at 14:58.", second, "line at 15:01.", first, "line at 14:59."]
+    assert re.search(r"line at 14:58\. <small[^>]*>logged 11.Mar.2026 00:01<", page)
     fresh = text(client, f"{incident.url}entries/?after={evening.number}", **HTMX)
     assert fresh.count(first) == 1
     assert fresh.index("line at 14:58.") < fresh.index(second) < fresh.index("line at 15:01.") < fresh.index(first)

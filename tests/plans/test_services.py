@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from django.test import Client
 
 from opsportal.accounts.models import User
+from opsportal.core import clock
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.models import JSON
 from opsportal.plans import execution
@@ -55,6 +57,16 @@ def test_the_requester_cannot_approve(platform: Platform, at: datetime, commande
     with pytest.raises(PlanRefusedError, match="Another person"):
         approve(plan, by, at)
     assert Plan.objects.get().state == PlanState.AWAITING
+
+
+def test_a_refused_decision_keeps_the_reason_that_was_typed(
+    platform: Platform, commander: User, client_for: Callable[..., Client]
+) -> None:
+    plan = make_plan(platform, clock.now(), system_actor("tests"))
+    data = {"verdict": "rejected", "reason": 'wrong "target"', "content_hash": "0" * 64, "version": plan.version}
+    response = client_for(commander).post(f"/plans/{plan.pk}/decide/", data)
+    assert response.status_code == 422
+    assert 'value="wrong &#34;target&#34;"' in response.content.decode()
 
 
 def test_a_token_cannot_approve(platform: Platform, at: datetime, commander: User, actor_for: ActorFor) -> None:
