@@ -30,9 +30,6 @@ class IncidentQuerySet(PlatformQuerySet):
     def open(self) -> Self:
         return self.filter(state=StateChoice.OPEN)
 
-    def unclosed(self) -> Self:
-        return self.exclude(state=StateChoice.CLOSED)
-
 
 class IncidentPartQuerySet(PlatformQuerySet):
     """Rows that hang on an incident and are as visible as it is."""

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from django.db.models import Q, QuerySet
-from django.utils.timezone import localdate, make_aware
+from django.utils.timezone import make_aware
 
 from maintenance.models import (
     ChecklistItem,
@@ -20,6 +20,7 @@ from maintenance.models import (
     RunState,
     WindowOccurrence,
 )
+from maintenance.month import CalendarWeek, first_of_weeks, weeks_of
 from opsportal.core.actor import Actor
 
 DUE_SHOWN: Final = 30
@@ -136,28 +137,15 @@ def job_runs(actor: Actor) -> QuerySet[JobRun]:
     return JobRun.objects.visible_to(actor).select_related("job", "platform", "plan", "occurrence__window")
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarDay:
-    """One square of the month."""
-
-    day: date
-    in_month: bool
-    is_today: bool
-    occurrences: Sequence[WindowOccurrence]
+def month_calendar(actor: Actor, month: date, today: date, platform_id: int | None) -> Sequence[CalendarWeek]:
+    """The weeks of a month in days of the reader's zone; `month` is the first of the month."""
+    first, count = first_of_weeks(month)
+    rows = occurrences_of_days(actor, first, first + timedelta(weeks=count), platform_id)
+    return weeks_of(month, today, list(rows))
 
 
-def month_calendar(actor: Actor, month: date, today: date, platform_id: int | None) -> Sequence[Sequence[CalendarDay]]:
-    """Whole weeks, Monday first, in days of the reader's zone; `month` is the first of the month."""
-    first = month - timedelta(days=month.weekday())
-    following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
-    weeks = ((following - first).days + 6) // 7
-    start, end = (make_aware(datetime.combine(day, time.min)) for day in (first, first + timedelta(weeks=weeks)))
+def occurrences_of_days(actor: Actor, first: date, until: date, platform_id: int | None) -> QuerySet[WindowOccurrence]:
+    """Windows and freezes of the reader's days from `first` to before `until`."""
+    start, end = (make_aware(datetime.combine(day, time.min)) for day in (first, until))
     rows = window_occurrences(actor, start, end)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
-    by_day: dict[date, list[WindowOccurrence]] = {}
-    for row in rows:
-        by_day.setdefault(localdate(max(row.starts_at, start)), []).append(row)
-    days = [first + timedelta(days=n) for n in range(weeks * 7)]
-    squares = [CalendarDay(day, day.month == month.month, day == today, by_day.get(day, ())) for day in days]
-    return [squares[n : n + 7] for n in range(0, len(squares), 7)]
+    return rows if platform_id is None else rows.filter(platform_id=platform_id)

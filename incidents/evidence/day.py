@@ -11,7 +11,7 @@ from monitoring.models import Verdict
 from opsportal.core.formats import plural
 
 
-@check("incidents.day", params={"hours": float})
+@check("incidents.day", title="Incidents of the day", params={"hours": float})
 def incidents_of_the_day(context: CheckContext) -> Finding:
     """Ok while none is open; fails while one of the two worst ranks is, warns while a milder one is.
 

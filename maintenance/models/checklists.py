@@ -8,6 +8,7 @@ from django.db import models
 
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Environment, Platform, PolicySource
+from opsportal.schedule.recurrence import in_words
 
 
 class ChecklistTemplate(VersionedModel):
@@ -36,6 +37,10 @@ class ChecklistTemplate(VersionedModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "key"], name="checklist_key_unique")]
+
+    @property
+    def rule_text(self) -> str:
+        return in_words(self.rule)
 
 
 class ChecklistItemTemplate(VersionedModel):

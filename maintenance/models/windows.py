@@ -4,6 +4,7 @@ from django.db import models
 
 from opsportal.core.models import PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Environment, Platform, PolicySource, Service
+from opsportal.schedule.recurrence import in_words
 
 
 class WindowKind(models.TextChoices):
@@ -34,6 +35,10 @@ class Window(VersionedModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "key"], name="window_key_unique")]
+
+    @property
+    def rule_text(self) -> str:
+        return f"{in_words(self.rule)}, {self.zone}" if self.rule else "once"
 
 
 class OccurrenceState(models.TextChoices):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from maintenance.forms import ReasonForm
 from maintenance.models import JobRun, WindowOccurrence
-from maintenance.selectors import coming_windows, job_runs, month_calendar
+from maintenance.selectors import coming_windows, job_runs, month_calendar, occurrences_of_days
 from maintenance.services.windows import WindowRefusedError, window_cancel
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -35,12 +35,24 @@ def _month(text: str, today: date) -> date:
     return month
 
 
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequest("The day is written like 2026-11-08.") from error
+    _month(f"{day:%Y-%m}", day)
+    return day
+
+
 @require_action("maintenance.window_view")
 def window_calendar(request: AuthorizedRequest) -> HttpResponse:
-    """One month in the reader's days, with the next windows and the newest job runs beside it."""
+    """One month in the reader's days, one day of it in full when asked, with what is next and the newest job runs."""
     now = clock.now()
     today = timezone.localdate(now)
-    month = _month(request.GET.get("month", ""), today)
+    day = _day(request.GET.get("day", ""))
+    month = _month(request.GET.get("month", ""), day or today)
     platform = selected_platform(request)
     platform_id = platform.pk if platform else None
     runs = job_runs(request.actor).order_by("-occurrence__starts_at", "-pk")
@@ -51,6 +63,8 @@ def window_calendar(request: AuthorizedRequest) -> HttpResponse:
         "earlier": f"{month - timedelta(days=1):%Y-%m}",
         "later": f"{month + timedelta(days=32):%Y-%m}",
         "weeks": month_calendar(request.actor, month, today, platform_id),
+        "day": day,
+        "of_day": occurrences_of_days(request.actor, day, day + timedelta(days=1), platform_id) if day else [],
         "coming": coming_windows(request.actor, now, platform_id),
         "runs": runs[:12],
         "now": now,

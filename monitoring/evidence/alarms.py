@@ -9,7 +9,7 @@ from monitoring.models import Alarm, AlarmState, AlarmTransition, Verdict
 from opsportal.core.formats import plural
 
 
-@check("alarms.overnight", params={"hours": float})
+@check("alarms.overnight", title="Alarms overnight", params={"hours": float})
 def alarms_overnight(context: CheckContext) -> Finding:
     """Which alarms fired in the last `hours`, and whether any still does."""
     since = context.at - timedelta(hours=float(context.params.get("hours", 15)))
@@ -43,7 +43,7 @@ def alarms_overnight(context: CheckContext) -> Finding:
     return Finding(verdict=Verdict.OK, summary="No alarm fired", fetched_at=context.at, asked=asked, got=got)
 
 
-@check("alarms.pending")
+@check("alarms.pending", title="Nothing fires")
 def alarms_pending(context: CheckContext) -> Finding:
     """Nothing fires now."""
     firing, trouble = _firing(context), unseen(context)
@@ -57,7 +57,7 @@ def alarms_pending(context: CheckContext) -> Finding:
     return Finding(verdict=Verdict.OK, summary="No alarm fires", fetched_at=context.at, asked=asked, got=got)
 
 
-@check("monitoring.fresh")
+@check("monitoring.fresh", title="Monitoring sees")
 def monitoring_fresh(context: CheckContext) -> Finding:
     """Monitoring itself sees: every metric of the platform was read lately."""
     asked: dict[str, Any] = {"rows": "watermarks of the platform's metrics"}

@@ -9,7 +9,7 @@ from monitoring.models import Resource, ResourceKind, Verdict
 from opsportal.core.formats import duration
 
 
-@check("backup.fresh", params={"max_age_hours": float})
+@check("backup.fresh", title="Backups are fresh", params={"max_age_hours": float})
 def backup_fresh(context: CheckContext) -> Finding:
     """Every database has a finished snapshot younger than `max_age_hours`, and no backup job failed since."""
     limit = timedelta(hours=float(context.params.get("max_age_hours", 26)))
@@ -47,9 +47,9 @@ def backup_fresh(context: CheckContext) -> Finding:
 
 
 def _is_database(row: Resource) -> bool:
-    """A cluster, or an instance that stands alone (those of a cluster are backed up with it)."""
+    """A cluster, or an instance that stands alone: those of a cluster and read replicas come back from their source."""
     return row.kind == ResourceKind.RDS_CLUSTER or (
-        row.kind == ResourceKind.RDS_INSTANCE and not row.parent and not row.data.get("cluster")
+        row.kind == ResourceKind.RDS_INSTANCE and not row.parent and not row.data.get("replica_of")
     )
 
 

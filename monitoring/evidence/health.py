@@ -13,7 +13,7 @@ from opsportal.targets.database import DatabaseTargetError, read_rows
 CERTIFICATE_DANGER: Final = 7  # days
 
 
-@check("service.healthy")
+@check("service.healthy", title="Services are healthy")
 def service_healthy(context: CheckContext) -> Finding:
     """Every ECS service runs the tasks it wants and every load balancer target is healthy."""
     asked: dict[str, Any] = {"calls": ["ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"]}
@@ -32,6 +32,7 @@ def service_healthy(context: CheckContext) -> Finding:
 
 @check(
     "metric.within",
+    title="Metric within limits",
     params={"service": str, "metric": str, "stat": str, "minutes": int, "maximum": float, "minimum": float},
 )
 def metric_within(context: CheckContext) -> Finding:
@@ -71,7 +72,7 @@ def metric_within(context: CheckContext) -> Finding:
     return Finding(verdict=verdict, summary=summary, fetched_at=newest, asked=asked, got=got)
 
 
-@check("cert.days_left", params={"min_days": int})
+@check("cert.days_left", title="Certificates last", params={"min_days": int})
 def cert_days_left(context: CheckContext) -> Finding:
     """No certificate ends within `min_days`."""
     least = int(context.params.get("min_days", 30))
@@ -88,7 +89,7 @@ def cert_days_left(context: CheckContext) -> Finding:
     return Finding(verdict=verdict, summary=summary, fetched_at=seen.fetched_at, asked=asked, got={"days_left": left})
 
 
-@check("db.connections", params={"database": str, "max_percent": float})
+@check("db.connections", title="Database connections", params={"database": str, "max_percent": float})
 def db_connections(context: CheckContext) -> Finding:
     """The platform's own database has connections to spare."""
     limit = float(context.params.get("max_percent", 80))

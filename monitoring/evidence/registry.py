@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 
 class CheckDeclarationError(ValueError):
@@ -35,25 +35,30 @@ CheckFunction = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A registered check; `params` names what it takes and of which type."""
+    """A registered check; `title` is what people read, `params` names what it takes and of which type."""
 
     name: str
+    title: str
     params: Mapping[str, type]
     run: CheckFunction
     text: str
 
 
 _registry: dict[str, Check] = {}
+# Which parameter tells one use of a check from another.
+_TELLING: Final = ("metric", "job", "database", "service")
 
 
-def check(name: str, *, params: Mapping[str, type] | None = None) -> Callable[[CheckFunction], CheckFunction]:
+def check(
+    name: str, *, title: str, params: Mapping[str, type] | None = None
+) -> Callable[[CheckFunction], CheckFunction]:
     """Register a check under a name such as `backup.fresh`. It reads rows or a database, never changes anything."""
 
     def register(run: CheckFunction) -> CheckFunction:
         if name in _registry:
             raise CheckDeclarationError(f"The check {name} is declared twice.")
         text = (run.__doc__ or name).strip().splitlines()[0]
-        _registry[name] = Check(name=name, params=dict(params or {}), run=run, text=text)
+        _registry[name] = Check(name=name, title=title, params=dict(params or {}), run=run, text=text)
         return run
 
     return register
@@ -62,3 +67,11 @@ def check(name: str, *, params: Mapping[str, type] | None = None) -> Callable[[C
 def registered_checks() -> Mapping[str, Check]:
     """Every check by name."""
     return dict(sorted(_registry.items()))
+
+
+def check_title(name: str, params: Mapping[str, Any]) -> str:
+    """A check as people read it, with the parameter that tells it from its like; also one that is no longer known."""
+    known = _registry.get(name)
+    title = known.title if known else name.replace(".", " ").replace("_", " ").capitalize()
+    which = next((str(params[key]) for key in _TELLING if params.get(key)), "")
+    return f"{title}: {which}" if which else title

@@ -4,6 +4,7 @@ from typing import Final
 
 from django.db import models
 
+from monitoring.evidence.registry import check_title
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Environment, Platform
 from opsportal.targets.database import DatabaseTarget
@@ -39,6 +40,11 @@ class EvidenceResult(AppendOnlyModel):
 
     class Meta:
         indexes = [models.Index(fields=["platform", "check_name", "-created_at"], name="evidence_recent")]
+
+    @property
+    def title(self) -> str:
+        """The check in words."""
+        return check_title(self.check_name, self.params)
 
 
 class TargetDatabase(VersionedModel):

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket, SloExclusion
 from monitoring.selectors.slo_report import Period, SloRow
 from monitoring.slo.attribution import Mark, attribute
+from monitoring.slo.budget import REVIEW_ABOVE
 
 REST = ""
 # start, good, total, left out good, left out total, expected and covered slices
@@ -48,6 +49,12 @@ class Detail:
     left_out: Sequence[LeftOut]
     marks: Sequence[Annotation]
     gaps: Sequence[tuple[datetime, datetime]]
+    review_above: float = REVIEW_ABOVE
+
+    @property
+    def heavy(self) -> list[Share]:
+        """Incidents that used so much of the budget that the policy wants a review."""
+        return [share for share in self.shares if share.url and share.share > self.review_above]
 
 
 def _annotations(slo: Slo, period: Period) -> list[Annotation]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
 Health = Literal["met", "at_risk", "exhausted", "no_data"]
 AT_RISK_BELOW: Final = 1 / 3  # of the budget left
+REVIEW_ABOVE: Final = 0.2  # of the budget, used by one incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,6 @@ class Count:
     def coverage(self) -> float | None:
         """Share of the time about which CloudWatch gave a complete answer."""
         return self.covered / self.expected if self.expected else None
-
-
-def sum_counts(counts: Iterable[Count]) -> Count:
-    """Add counts up; sums of small buckets equal the big one exactly."""
-    total = Count()
-    for count in counts:
-        total = total + count
-    return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,12 @@ class DbCluster:
 
 @dataclass(frozen=True, slots=True)
 class DbInstance:
-    """A database instance. `cluster` is None for an instance that stands alone."""
+    """A database instance. `cluster` is None where it stands alone, `replica_of` where it is not a read replica."""
 
     identifier: str
     arn: str
     cluster: str | None
+    replica_of: str | None
     engine: str
     engine_version: str
     instance_class: str
@@ -127,6 +128,7 @@ def instances(account: AwsAccount, region: str) -> list[DbInstance]:
                     identifier=item["DBInstanceIdentifier"],
                     arn=item["DBInstanceArn"],
                     cluster=item.get("DBClusterIdentifier"),
+                    replica_of=item.get("ReadReplicaSourceDBInstanceIdentifier"),
                     engine=item["Engine"],
                     engine_version=item.get("EngineVersion", ""),
                     instance_class=item["DBInstanceClass"],

@@ -15,7 +15,6 @@ from monitoring.models import AlarmState, Deployment, EvidenceResult, Verdict
 from monitoring.selectors.alarms import counted_alarms
 from monitoring.selectors.services import newest_evidence
 from opsportal.core.actor import Actor
-from opsportal.dashboard.words import check_words
 from opsportal.plans.models import Plan
 from opsportal.plans.selectors import plans_awaiting
 
@@ -50,19 +49,11 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """The newest answer to one check, in words."""
-
-    words: str
-    result: EvidenceResult
-
-
-@dataclass(frozen=True, slots=True)
 class Changed:
     """What was said, asked and done last; the page marks what is younger than the reader's last visit."""
 
     hand_over: HandOver | None
-    verified: Sequence[Verified]
+    verified: Sequence[EvidenceResult]
     deployments: Sequence[Deployment]
     log: Sequence[OperationsLogEntry]
     checks: int
@@ -102,7 +93,7 @@ def changed_column(actor: Actor, at: datetime, platform_id: int | None) -> Chang
         deployments, log = deployments.filter(platform_id=platform_id), log.filter(platform_id=platform_id)
     return Changed(
         hand_over=current_hand_over(actor, platform_id),
-        verified=[Verified(check_words(row.check_name, row.params), row) for row in found],
+        verified=found,
         deployments=list(deployments.select_related("platform").order_by("-started_at", "-pk")[:DEPLOYMENTS]),
         log=list(log.order_by("-at", "-pk")[:LOG]),
         checks=found[0].of if found else 0,

@@ -47,8 +47,3 @@ def outbox_state() -> OutboxState:
 def parked_messages() -> QuerySet[OutboxMessage]:
     """Messages that were given up, latest first."""
     return OutboxMessage.objects.filter(parked_at__isnull=False).order_by("-parked_at", "-pk")
-
-
-def latest_messages() -> QuerySet[OutboxMessage]:
-    """The outbox, latest first: the demo's `/demo/outbox` page."""
-    return OutboxMessage.objects.select_related("user").order_by("-created_at", "-pk")

@@ -73,6 +73,14 @@ def _walk(cron: str, after: datetime) -> Iterator[datetime]:
         raise RuleError(f"{cron!r}: {error}.") from error
 
 
+def in_words(cron: str) -> str:
+    """The rule as people say it: `At 08:00 every day`, `At 09:00 on the first Monday of the month`."""
+    try:
+        return str(CronSim(cron, datetime(2000, 1, 1)).explain())  # noqa: DTZ001 - wall time
+    except CronSimError as error:
+        raise RuleError(f"{cron!r}: {error}.") from error
+
+
 def to_utc(local: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
     """The instant of a wall time: the first of two when repeated; after a gap its first minute and True."""
     first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -12,12 +12,12 @@ from django.urls import reverse
 
 from incidents.services import incident_resolve, review_draft
 from maintenance.models import LogKind, OperationsLogEntry
+from monitoring.evidence.registry import check_title
 from monitoring.models import AlarmState, Silence
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.dashboard.selectors import changed_column, due_column, now_column
-from opsportal.dashboard.words import check_words
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare
 from tests.factories.maintenance import PORTAL, checklist_run
@@ -187,7 +187,7 @@ def test_verified_shows_the_newest_answer_of_each_check(
     evidence(platform, at=at - timedelta(hours=1))
     evidence(platform, at=at - timedelta(hours=25), name="old.check")
     column = changed_column(actor_for(operator), at, None)
-    assert [(row.words, row.result.verdict) for row in column.verified] == [("Backups are fresh", "ok")]
+    assert [(row.title, row.verdict) for row in column.verified] == [("Backups are fresh", "ok")]
     assert (column.checks_ok, column.checks) == (1, 1)
 
 
@@ -198,7 +198,7 @@ def test_a_failed_check_is_seen_and_counted_behind_sixty_good_ones(
         evidence(platform, at=at - timedelta(hours=1), name=f"check.{n:02}")
     evidence(platform, at=at - timedelta(hours=1), name="zone.transfer", verdict="fail")
     column = changed_column(actor_for(operator), at, None)
-    assert column.verified[0].result.check_name == "zone.transfer"
+    assert column.verified[0].check_name == "zone.transfer"
     assert (column.checks_ok, column.checks) == (70, 71)
 
 
@@ -237,6 +237,6 @@ def test_what_changed_since_the_last_visit_stays_through_the_visit(
 
 
 def test_a_check_has_words_even_when_nobody_wrote_any() -> None:
-    assert check_words("backup.fresh", {}) == "Backups are fresh"
-    assert check_words("metric.within", {"service": "web", "metric": "latency"}) == "Metric within limits: latency"
-    assert check_words("disk.free_space", {}) == "Disk free space"
+    assert check_title("backup.fresh", {}) == "Backups are fresh"
+    assert check_title("metric.within", {"service": "web", "metric": "latency"}) == "Metric within limits: latency"
+    assert check_title("disk.free_space", {}) == "Disk free space"

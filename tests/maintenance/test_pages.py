@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from maintenance.models import ChecklistItem, HandOver, ItemState, OperationsLogEntry
+from maintenance.services.checklists import checklist_run_open
 from maintenance.services.windows import window_now
 from opsportal.accounts.models import User
 from opsportal.platforms.models import Platform
@@ -92,6 +93,25 @@ def test_the_selected_item_shows_what_was_asked(
     url = reverse("maintenance:checklist-run", args=[run.pk])
     page = client_for(operator).get(url, {"item": item.pk}).content.decode()
     assert "No check belongs to this item" in page
+
+
+def test_a_run_says_its_rule_in_words_and_earlier_days_in_the_readers_zone(
+    client_for: ClientFor, operator: User, platform: Platform
+) -> None:
+    late = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
+    past = checklist_run(platform, at=late)
+    run = checklist_run_open(by=PORTAL, at=late, template=past.template, slot_at=late + timedelta(days=1))
+    operator.zone = "Asia/Tokyo"
+    operator.save(update_fields=["zone"])
+    client = client_for(operator)
+    first, second = (
+        client.get(reverse("maintenance:checklist-run", args=[one.pk])).content.decode() for one in (past, run)
+    )
+    assert "At 09:00 every day, Europe/Berlin" in first
+    assert "0 9 * * *" not in first
+    assert "This is its first time." in first
+    link = second.split(f'href="{reverse("maintenance:checklist-run", args=[past.pk])}"')[1].split("</a>")[0]
+    assert "11\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026" in link.split(">", 1)[1]
 
 
 def test_a_signed_hand_over_reaches_the_log(

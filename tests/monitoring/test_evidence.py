@@ -52,6 +52,14 @@ def test_a_fresh_finished_snapshot_is_ok(platform: Platform, at: datetime, backe
     assert len(result.digest) == 64
 
 
+def test_a_read_replica_is_backed_up_by_its_source(platform: Platform, at: datetime, backed_up: None) -> None:
+    resource(platform, at, "rds_instance", "stock-replica", age=HOUR, data={"replica_of": "stock"})
+    assert ask(platform, "backup.fresh", at, max_age_hours=26).verdict == "ok"
+    resource(platform, at, "rds_instance", "stock", age=HOUR, data={"replica_of": None})
+    result = ask(platform, "backup.fresh", at, max_age_hours=26)
+    assert (result.verdict, result.summary) == ("fail", "No fresh backup of stock")
+
+
 def test_a_late_snapshot_fails_and_one_still_running_does_not_help(
     platform: Platform, at: datetime, backed_up: None
 ) -> None:
@@ -148,7 +156,7 @@ def test_a_check_is_declared_once() -> None:
         return Finding("ok", "", context.at)
 
     with pytest.raises(CheckDeclarationError):
-        check("backup.fresh")(again)
+        check("backup.fresh", title="Again")(again)
     assert "backup.fresh" in registered_checks()
 
 

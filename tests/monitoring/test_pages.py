@@ -156,6 +156,8 @@ def test_the_report_attributes_the_budget_and_leads_to_the_rows(
 ) -> None:
     text = client_for(viewer).get(reverse("reports:slo")).content.decode()
     assert '<a href="/incidents/7/">INC-7 Database full</a>' in text
+    assert "Over 20 % in one incident: review due" in text.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "only critical and security changes" in text
     slo = shop.slos.get()
     assert reverse("monitoring:slo-buckets", args=[slo.pk]) in text
     buckets = client_for(viewer).get(pages(shop)["buckets"] + "?res=5&bad=1").content.decode()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitoring.selectors.slo_counts import segments, slices
 from monitoring.slo.attribution import Mark, attribute
-from monitoring.slo.budget import Count, budget, forecast, health, sum_counts
+from monitoring.slo.budget import Count, budget, forecast, health
 from monitoring.slo.burn import RULES, burn_rate, burn_states, time_to_exhaustion
 from monitoring.slo.indicator import IndicatorError, rule_terms, slo_terms
 
@@ -26,12 +26,12 @@ buckets = st.lists(
 
 @given(buckets, st.integers(0, 50))
 def test_sums_of_parts_equal_the_whole(counts: list[Count], cut: int) -> None:
-    assert sum_counts(counts[:cut]) + sum_counts(counts[cut:]) == sum_counts(counts)
+    assert sum(counts[:cut], Count()) + sum(counts[cut:], Count()) == sum(counts, Count())
 
 
 @given(buckets)
 def test_what_is_used_and_what_is_left_make_one(counts: list[Count]) -> None:
-    state = budget(sum_counts(counts), objective=0.999, window=MONTH)
+    state = budget(sum(counts, Count()), objective=0.999, window=MONTH)
     if state.used is None:
         assert state.left is None
     else:

@@ -36,6 +36,14 @@ def test_the_five_platforms_are_there() -> None:
     assert set(pack_names()) == set(GUIDES)
 
 
+@pytest.mark.parametrize("name", sorted(GUIDES))
+def test_a_metric_is_called_by_words_and_not_by_its_key(name: str) -> None:
+    metrics = read_pack(name).of("metric")
+    untitled = {word for item in metrics if "title" not in item.data for word in item.key.split(".")[-1].split("-")}
+    assert not untitled & {"api", "balancer", "cpu", "db", "guide", "target"}
+    assert {"CPU", "Database CPU", "5xx from targets"} <= {item.data.get("title") for item in metrics}
+
+
 def test_solemate_has_its_38_boxes() -> None:
     assert _boxes("solemate") == 38
 

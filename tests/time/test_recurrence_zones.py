@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsportal.schedule.recurrence import Rule, RuleError, Slot, iter_slots, next_slot, next_slots, to_utc
+from opsportal.schedule.recurrence import Rule, RuleError, Slot, in_words, iter_slots, next_slot, next_slots, to_utc
 
 ZONES = tuple(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 DAILY = ("0 0 * * *", "30 1 * * *", "30 2 * * *", "15 3 * * *", "59 23 * * *")
@@ -171,3 +171,20 @@ def test_slots_never_go_back_in_time() -> None:
         slots = iter_slots(Rule(cron="17 * * * *", zone=name), START)
         found = [next(slots).at_utc for _ in range(9000)]
         assert all(earlier < later for earlier, later in pairwise(found)), name
+
+
+@pytest.mark.parametrize(
+    "cron, words",
+    [
+        ("0 8 * * *", "At 08:00 every day"),
+        ("0 9 * * MON#1", "At 09:00 on the first Monday of the month"),
+        ("0 9 1 1,7 *", "At 09:00 on the first day of January and July"),
+    ],
+)
+def test_a_rule_can_be_said_in_words(cron: str, words: str) -> None:
+    assert in_words(cron) == words
+
+
+def test_words_for_no_rule_are_refused() -> None:
+    with pytest.raises(RuleError):
+        in_words("every now and then")
