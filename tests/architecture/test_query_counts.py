@@ -25,6 +25,7 @@ from monitoring.models import AlarmState
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
+from opsportal.health import selectors as health
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare
@@ -136,9 +137,14 @@ def _more(one: list[str], many: list[str]) -> list[str]:
 
 @pytest.fixture
 def measure(
-    platform: Platform, admin: User, client_for: Callable[..., Client], actor_for: Callable[..., Actor]
+    platform: Platform,
+    admin: User,
+    client_for: Callable[..., Client],
+    actor_for: Callable[..., Actor],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Measure:
     """The statements of a page at one row and at many."""
+    monkeypatch.setattr(health, "BANNER_SECONDS", 3600)  # else whichever page meets the turn pays for the banner
     client, by = client_for(admin), actor_for(admin)
 
     def statements(page: str, rows: int = MANY) -> tuple[list[str], list[str]]:
