@@ -27,7 +27,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def ask(context: CheckContext) -> Finding:
         return Finding(verdict=verdicts.pop(0), summary="asked", fetched_at=context.at)
 
-    checks = {name: Check(name=name, params={}, run=ask, text=name) for name in ("tests.one", "tests.two")}
+    checks = {name: Check(name=name, title=name, params={}, run=ask, text=name) for name in ("tests.one", "tests.two")}
     monkeypatch.setattr(registry, "_registry", checks)
     return verdicts
 
