@@ -1,4 +1,4 @@
-"""What a phone must not hide, and what a mouse finds on charts."""
+"""What a phone, a sheet of paper or forced colours must not hide, and what a mouse finds on charts."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -56,3 +56,27 @@ def test_charts_of_a_service_share_one_crosshair(open_page: Open, viewer: User, 
     expect(page.locator("svg.area > [data-hover]")).to_have_count(2)
     page.mouse.move(0, 0)
     expect(page.locator("[data-hover]")).to_have_count(0)
+
+
+def test_signs_are_seen_in_forced_colours_and_on_paper(open_page: Open, admin: User) -> None:
+    page = open_page(admin, "/styleguide/", forced_colors="active")
+    hidden = """() => [...document.querySelectorAll(".main :is(.st:not(.own), .sev)")].filter(sign => {
+        const drawn = getComputedStyle(sign, "::before");
+        let under = sign;
+        while (getComputedStyle(under).backgroundColor === "rgba(0, 0, 0, 0)") under = under.parentElement;
+        return drawn.maskImage === "none" || drawn.backgroundColor === getComputedStyle(under).backgroundColor;
+    }).length"""
+    assert page.locator(".main :is(.st:not(.own), .sev)").count() > 20
+    assert page.evaluate(hidden) == 0
+    page.emulate_media(media="print", forced_colors="none")
+    assert page.evaluate(hidden) == 0
+    assert page.locator(".main .st").first.evaluate("e => getComputedStyle(e, '::before').printColorAdjust") == "exact"
+
+
+def test_each_part_of_the_style_guide_is_small(open_page: Open, admin: User) -> None:
+    page = open_page(admin, "/styleguide/")
+    expect(page.get_by_text("Type: 12 13 14 16 20 28")).to_be_visible()
+    page.get_by_role("link", name="Controls and messages").click()
+    expect(page.get_by_role("heading", name="Fields")).to_be_visible()
+    for part in ("tokens", "charts", "controls"):
+        assert len(page.request.get(f"/styleguide/?part={part}").body()) < 40_000

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.http import HttpResponse
@@ -11,6 +11,8 @@ from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.charts import Annotation, Band, Series, Threshold
 from opsportal.core.htmx import render_page
+
+PARTS: Final = {"tokens": "Tokens and state", "charts": "Charts", "controls": "Controls and messages"}
 
 
 class SampleForm(forms.Form):
@@ -71,9 +73,13 @@ def _sample(now: datetime) -> dict[str, Any]:
 
 @require_action("core.styleguide_view")
 def styleguide(request: AuthorizedRequest) -> HttpResponse:
-    """GET /styleguide/: tokens and components in every state."""
+    """GET /styleguide/?part=tokens|charts|controls: tokens and components in every state."""
     now = clock.now()
     form = SampleForm(data={"title": "Web API error rate above 5 %", "severity": "1", "mode": "all"})
     form.is_valid()
-    context = {"now": now, "form": form, "sample": _sample(now), "minute": timedelta(minutes=1)}
+    wanted = request.GET.get("part", "")
+    part = wanted if wanted in PARTS else "tokens"
+    views = [{"label": label, "href": f"?part={key}", "current": key == part} for key, label in PARTS.items()]
+    context = {"now": now, "part": part, "views": views, "form": form, "sample": _sample(now)}
+    context["minute"] = timedelta(minutes=1)
     return render_page(request, "core/styleguide.html", context)
