@@ -19,7 +19,7 @@ class Command:
 
     name: str
     body: str = ""
-    word: str = ""  # a severity's label, a stage, a role, an update's state
+    word: str = ""  # a stage, a role, an update's state
     person: str = ""
     is_internal: bool = False
     occurred_at: datetime | None = None
@@ -28,6 +28,8 @@ class Command:
 _ENDS: Final = ("mitigated", "resolved")
 _UPDATE_STATES: Final = ("investigating", "identified", "monitoring", "resolved")
 _TIME: Final = re.compile(r"(\d{1,2})[:.](\d{2})(?:\s+|$)(.*)", re.DOTALL)
+# A line is written down within the shift it happened in; what is older is given with its date.
+_LONGEST_AGO: Final = timedelta(hours=12)
 USAGE: Final = {
     "at": "/at 14:32 what happened then",
     "assign": "/assign @name makes that person commander",
@@ -64,6 +66,8 @@ def _at(rest: str, now: datetime, zone: str) -> Command:
     # A time of day still to come means yesterday's: shortly after midnight people log what was before it.
     if when > local:
         when -= timedelta(days=1)
+        if local - when > _LONGEST_AGO:
+            raise CommandError(f"{found[1]}:{found[2]} is still to come. Write it when it has happened.")
     return Command("log", body=found[3].strip(), occurred_at=when)
 
 
@@ -115,8 +119,7 @@ def parse(text: str, *, now: datetime, zone: str) -> Command:
             return Command("assign", person=_named(rest))
         if name == "decision":
             return Command("decision", body=rest)
-        word, why = _first(rest)
-        return Command("severity", word=word, body=why)
+        return Command("severity", body=rest)  # where the label ends, only the platform's scheme knows
     if name in USAGE:
         raise _refuse(name)
     known = ", ".join(f"/{command}" for command in USAGE)

@@ -30,7 +30,9 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         "impact": _impact(incident),
         "cause": _cause(incident, entries),
         "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
-        "went-well": _lines(_met(clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at),
+        "went-well": _lines(
+            _met(incident, clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at
+        ),
         "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
         "prevention": "",
         "lessons": "",
@@ -73,10 +75,12 @@ def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
     return [f"{stamp(entry.occurred_at)}: {entry.body}" for entry in entries if entry.kind == kind]
 
 
-def _met(clock: IncidentClock) -> str:
+def _met(incident: Incident, clock: IncidentClock) -> str:
     assert clock.stopped_at is not None
     took = duration(clock.stopped_at - clock.started_at)
-    return f"{ClockKind(clock.kind).label} after {took} of {clock.rule_text}"
+    text = f"{ClockKind(clock.kind).label} after {took} of {clock.rule_text}"
+    # A change of severity begins a clock anew, and each update the next one.
+    return text if clock.started_at <= incident.declared_at else f"{text}, counted from {stamp(clock.started_at)}"
 
 
 def _missed(clock: IncidentClock) -> str:

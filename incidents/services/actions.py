@@ -1,6 +1,6 @@
 """Action items: who does what by when, and what shows that it is done."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
@@ -58,6 +58,7 @@ def action_item_add(
     if not title:
         raise IncidentError("Say what is to be done.")
     _check_owner(incident.platform_id, owner_id, incident)
+    _check_due(due_date, at)
     item = ActionItem.objects.create(
         number=next_number("incidents_action_number"),
         platform_id=incident.platform_id,
@@ -76,6 +77,12 @@ def action_item_add(
     return item
 
 
+def _check_due(due_date: date | None, at: datetime) -> None:
+    # A day's grace: west of Greenwich today may be the portal's yesterday.
+    if due_date is not None and due_date < (at - timedelta(days=1)).date():
+        raise IncidentError(f"{due_date:%d %b %Y} is past; choose a day to come.")
+
+
 @transaction.atomic
 def action_item_update(
     *,
@@ -92,6 +99,8 @@ def action_item_update(
     evidence = clean_text(evidence).strip()
     if state == ActionState.DONE and not (evidence or item.evidence):
         raise IncidentError("Say what shows that it is done: a link, a test, a change.")
+    if due_date != item.due_date:
+        _check_due(due_date, at)
     new_owner = owner_id != item.owner_id
     _check_owner(item.platform_id, owner_id, item.incident if new_owner else None)
     is_finished = state in (ActionState.DONE, ActionState.DROPPED)

@@ -55,14 +55,24 @@ def person_named(platform_id: int, text: str) -> int:
     return int(found[0])
 
 
-def _severity_labelled(incident: Incident, label: str) -> Severity:
-    rows = Severity.objects.filter(scheme__platform_id=incident.platform_id).select_related("scheme")
-    found = [row for row in rows if row.label.casefold().replace(" ", "") == label.casefold()]
-    own: list[Severity] = [row for row in found if row.scheme.kind == SchemeKind.INCIDENT] or found
-    if not own:
-        labels = ", ".join(row.label for row in rows.order_by("rank") if row.scheme.kind == SchemeKind.INCIDENT)
-        raise IncidentError(f"{label} is no severity here. Known: {labels}.")
-    return own[0]
+def _severity_said(incident: Incident, text: str) -> tuple[Severity, str]:
+    """The severity that `text` begins with, as "P1", "sev 1", "SEV1" or plain "1", and the why that follows.
+
+    Raises IncidentError.
+    """
+    rows = Severity.objects.filter(scheme__platform_id=incident.platform_id).select_related("scheme").order_by("rank")
+    known: dict[str, Severity] = {}
+    for row in sorted(rows, key=lambda row: row.scheme.kind != SchemeKind.INCIDENT):
+        label = row.label.casefold().replace(" ", "")
+        for said in (label, label.lstrip("abcdefghijklmnopqrstuvwxyz")):
+            known.setdefault(said, row)
+    words = text.split()
+    for count in (2, 1):
+        found = known.get("".join(words[:count]).casefold())
+        if found is not None:
+            return found, text.split(maxsplit=count)[count] if len(words) > count else ""
+    labels = ", ".join(row.label for row in rows if row.scheme.kind == SchemeKind.INCIDENT)
+    raise IncidentError(f"{words[0]} is no severity here. Known: {labels}.")
 
 
 def _role_of(word: str) -> str:
@@ -101,8 +111,8 @@ def composer_run(
 
 
 def _run_severity(by: Actor, at: datetime, incident: Incident, expected: int, command: Command) -> None:
-    severity = _severity_labelled(incident, command.word)
-    incident_set_severity(by=by, at=at, incident=incident, expected=expected, severity=severity, why=command.body)
+    severity, why = _severity_said(incident, command.body)
+    incident_set_severity(by=by, at=at, incident=incident, expected=expected, severity=severity, why=why)
 
 
 def _run_status(by: Actor, at: datetime, incident: Incident, expected: int, command: Command) -> None:

@@ -13,6 +13,7 @@ from incidents.services import entry_log, incident_resolve, review_draft
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
+from opsportal.core.clock import now
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, declare, severity
 
@@ -79,6 +80,8 @@ def test_a_resend_is_stored_once(client_for: ClientFor, operator: User, incident
     "line, check",
     [
         ("/severity p0 everyone", lambda row: row.severity.label == "P0"),
+        ("/severity P 0", lambda row: row.severity.label == "P0"),
+        ("/severity 0", lambda row: row.severity.label == "P0"),
         ("/status respond", lambda row: row.stage == "respond"),
         ("/status mitigated traffic moved", lambda row: row.mitigated_at is not None),
         ("/status resolved pool of 50", lambda row: row.state == "resolved" and row.resolution == "pool of 50"),
@@ -109,6 +112,7 @@ def test_slash_commands_do_what_the_buttons_do(
     [
         ("/severity", "Write /severity"),
         ("/severity P9", "Known: P0, P1, P2, P3"),
+        ("/severity 10", "Known: P0, P1, P2, P3"),
         ("/at 25:00 x", "no time of day"),
         ("/at soon", "Write /at"),
         ("/status done", "Write /status"),
@@ -303,7 +307,9 @@ def test_action_items_are_done_with_evidence_only(
     client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
 ) -> None:
     client = client_for(operator)
-    data = {"title": "Alert on pool", "owner_id": operator.pk, "due_date": f"{at + timedelta(days=7):%Y-%m-%d}"}
+    past = {"title": "Alert on pool", "due_date": "2020-01-01"}
+    assert "01 Jan 2020 is past" in client.post(f"{incident.url}actions/", past).content.decode()
+    data = {"title": "Alert on pool", "owner_id": operator.pk, "due_date": f"{now() + timedelta(days=7):%Y-%m-%d}"}
     assert client.post(f"{incident.url}actions/", data).status_code == 303
     item = ActionItem.objects.get()
     path, change = (
