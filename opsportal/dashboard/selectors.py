@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Count, Q, Window
+from django.db.models.functions import RowNumber
 
 from incidents.selectors import OpenIncident, open_incidents, owed
 from incidents.selectors.reviews import Owed
@@ -15,11 +16,14 @@ from monitoring.models import AlarmState, Deployment, EvidenceResult, Verdict
 from monitoring.selectors.alarms import counted_alarms
 from monitoring.selectors.services import newest_evidence
 from opsportal.core.actor import Actor
+from opsportal.core.pagination import Head
 from opsportal.plans.models import Plan
 from opsportal.plans.selectors import plans_awaiting
 
 ROWS: Final = 8
 VERIFIED_FOR: Final = timedelta(hours=24)
+FIRING: Final = 12
+UNSEEN: Final = 6
 VERIFIED: Final = 4
 DEPLOYMENTS: Final = 3
 LOG: Final = 4
@@ -30,12 +34,9 @@ class Now:
     """What is on fire. Alarms carry `is_silenced`."""
 
     incidents: Sequence[OpenIncident]
-    firing: Sequence[Any]
-    unseen: Sequence[Any]
-
-    @property
-    def silenced(self) -> int:
-        return sum(alarm.is_silenced for alarm in self.firing)
+    firing: Head[Any]
+    unseen: Head[Any]
+    silenced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,23 @@ class Changed:
 
 
 def now_column(actor: Actor, at: datetime, platform_id: int | None) -> Now:
-    alarms = counted_alarms(actor, at=at).filter(state__in=[AlarmState.ALARM, AlarmState.UNKNOWN])
+    alarms = counted_alarms(actor, at=at)
     if platform_id is not None:
         alarms = alarms.filter(platform_id=platform_id)
-    troubled = list(
-        alarms.select_related("platform", "severity", "rule").order_by("state", "severity__rank", "-since", "pk")[:100]
+    each: dict[str, Any] = {"partition_by": ["state"]}
+    ranked = alarms.filter(state__in=[AlarmState.ALARM, AlarmState.UNKNOWN]).annotate(
+        place=Window(RowNumber(), order_by=["severity__rank", "-since", "pk"], **each),
+        of=Window(Count("pk"), **each),
+        silenced=Window(Count("pk", filter=Q(is_silenced=True)), **each),
     )
+    worst = ranked.filter(place__lte=FIRING).select_related("platform", "severity", "rule").order_by("state", "place")
+    firing = [alarm for alarm in worst if alarm.state == AlarmState.ALARM]
+    unseen = [alarm for alarm in worst if alarm.state == AlarmState.UNKNOWN]
     return Now(
         incidents=open_incidents(actor, now=at, platform_id=platform_id),
-        firing=[alarm for alarm in troubled if alarm.state == AlarmState.ALARM],
-        unseen=[alarm for alarm in troubled if alarm.state == AlarmState.UNKNOWN],
+        firing=Head(firing, firing[0].of if firing else 0),
+        unseen=Head(unseen[:UNSEEN], unseen[0].of if unseen else 0),
+        silenced=firing[0].silenced if firing else 0,
     )
 
 

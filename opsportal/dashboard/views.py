@@ -12,8 +12,9 @@ from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.freshness import kept, revalidated
+from opsportal.core.gate import allows
 from opsportal.core.htmx import part_response, render_fragment, render_page, wants_fragment
-from opsportal.core.shell import selected_platform
+from opsportal.core.shell import selected_platform, visible_platforms
 from opsportal.dashboard.selectors import changed_column, due_column, now_column
 
 PAGE: Final = "dashboard/today.html"
@@ -35,7 +36,12 @@ def today(request: AuthorizedRequest) -> HttpResponse:
     if part in COLUMNS and wants_fragment(request):
         return part_response(_column(request, part, at))
     _visit(cast("User", request.user), at)
-    context = {"at": at, "week": at.isocalendar().week, "columns": [_column(request, name, at) for name in COLUMNS]}
+    context = {
+        "at": at,
+        "week": at.isocalendar().week,
+        "columns": [_column(request, name, at) for name in COLUMNS],
+        "first_steps": not visible_platforms(request) and allows(request.actor, "platforms.first_steps_view"),
+    }
     return render_page(request, PAGE, context)
 
 

@@ -157,9 +157,19 @@ def test_silenced_alarms_are_marked_and_not_counted_in_the_rail(
     )
     actor = actor_for(operator)
     column = now_column(actor, at, None)
-    assert {row.key: row.is_silenced for row in column.firing} == {"one": True, "two": False}
+    assert {row.key: row.is_silenced for row in column.firing.rows} == {"one": True, "two": False}
     assert column.silenced == 1
     assert now_column(actor, at + timedelta(hours=1), None).silenced == 0
+
+
+def test_many_firing_alarms_hide_no_blind_one_and_are_counted_whole(
+    actor_for: ActorFor, operator: User, platform: Platform, at: datetime
+) -> None:
+    for n in range(30):
+        alarm(platform, key=f"a{n}", signal=f"s{n}", state=AlarmState.ALARM)
+    alarm(platform, key="blind", signal="other", state=AlarmState.UNKNOWN)
+    column = now_column(actor_for(operator), at, None)
+    assert (column.firing.words, column.unseen.words) == ("12 of 30", "1")
 
 
 def test_missed_lists_stand_above_open_ones(
