@@ -5,6 +5,7 @@ import "./dialogs.js";
 import "./keys.js";
 import "./palette.js";
 import "./live.js";
+import "./focus.js";
 import "./drafts.js";
 import "./charts.js";
 import "./copy.js";
