@@ -14,6 +14,14 @@ class PlatformsConfig(AppConfig):
         register_platforms(choosable_platforms)
         register_nav(90, "settings", "Settings", "settings", "accounts:settings", "accounts.settings_view")
         register_setting(
+            5,
+            "First steps",
+            "Second factor, platform, AWS, people: what a new portal needs.",
+            "list-checks",
+            "platforms:first-steps",
+            "platforms.first_steps_view",
+        )
+        register_setting(
             10,
             "Platforms",
             "Environments, services, severities, calendars, contacts, links.",

@@ -61,11 +61,16 @@ def _keep_a_portal_admin(leaving: User) -> None:
 
 @transaction.atomic
 def person_set_portal_admin(*, by: Actor, at: datetime, person: User, expected: int, is_portal_admin: bool) -> None:
-    """Give or take the portal administrator's right. Raises PersonError for the last one."""
+    """Give or take the portal administrator's right.
+
+    Raises PersonError for the last one, and for a person whom no second factor protects.
+    """
     if by.user_id == person.pk:
         raise DeniedError("accounts.person_deactivate", "Another portal administrator changes this, never oneself.")
     if not is_portal_admin:
         _keep_a_portal_admin(person)
+    elif not Authenticator.objects.filter(user=person, type=Authenticator.Type.TOTP).exists():
+        raise PersonError(f"{person.name} has no second factor yet, which a portal administrator needs.")
     person.update_versioned(expected=expected, is_portal_admin=is_portal_admin)
     _audit(by, at, "portal_admin_set", person, {"is_portal_admin": is_portal_admin})
 

@@ -97,8 +97,13 @@ def person_on(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return _change(request, pk, person_reactivate, "Active again.")
 
 
-@require_action("accounts.person_deactivate", methods=("POST",))
+@require_action("accounts.person_deactivate", methods=READ_WRITE)
 def person_portal_admin(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """The question first, naming the person; its form gives or takes the right."""
+    if request.method == "GET":
+        person = _load(request, pk)
+        context = {"person": person, "own": person.pk == request.actor.user_id}
+        return render_page(request, "platforms/person_portal_admin.html", context)
     wanted = request.POST.get("is_portal_admin") == "1"
     return _change(request, pk, person_set_portal_admin, "Saved.", is_portal_admin=wanted)
 
