@@ -6,12 +6,13 @@ from typing import Concatenate, Final, ParamSpec, Protocol, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
 from opsportal.core.actor import Actor
 from opsportal.core.gate import authorize, rules
+from opsportal.core.htmx import wants_fragment
 
 P = ParamSpec("P")
 
@@ -30,6 +31,13 @@ class ActionView(Protocol):
     methods: tuple[str, ...]
 
     def __call__(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase: ...
+
+
+def sign_in(request: HttpRequest) -> HttpResponseBase:
+    """Send a stranger to sign in. htmx would swap that page into this one: it gets 401, and the page says so."""
+    if wants_fragment(request):
+        return HttpResponse(status=401)
+    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
 
 
 PAGE_METHODS: Final = ("GET", "HEAD")
@@ -53,7 +61,7 @@ def require_action(
             is_public = rule is not None and rule.cells["anonymous"] == "y"
             if not is_public:  # a public page reads no session: /healthz must answer without a database
                 if authorized.actor.kind == "anonymous":
-                    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+                    return sign_in(request)
                 authorize(authorized.actor, action)
             return view(authorized, *args, **kwargs)
 

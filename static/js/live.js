@@ -1,8 +1,11 @@
 // Live parts: elements with data-live="topic" fetch themselves again when their topic is touched.
 // One tab of the browser holds the event stream (a Web Lock says which), the others hear it over a BroadcastChannel:
 // eight tabs must not use up HTTP/1.1's six connections. Without a stream every part asks by itself, every 15 s.
+import { mark } from "./livemark.js";
+
 const POLL = 15_000;
 const HIDDEN_POLL = 60_000;
+const SIGN = 6_000; // the leading tab gives a sign every 2.5 s
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("ops-live") : null;
 const wanted = new Map(); // tab → topics
 const tab = Math.random().toString(36).slice(2);
@@ -30,14 +33,6 @@ const refresh = (part) => {
 };
 const hear = (topic) => parts().filter((part) => part.dataset.live === topic).forEach(refresh);
 
-const mark = (on) => {
-  for (const element of document.querySelectorAll("[data-live-mark]")) {
-    element.classList.toggle("ok", on);
-    element.classList.toggle("off", !on);
-    element.querySelector("span").textContent = on ? "live" : "every 15 s";
-  }
-};
-
 const subscribe = () => {
   if (!leading) return;
   wanted.set(tab, topics());
@@ -48,6 +43,10 @@ const subscribe = () => {
   subscribed = all;
   if (!all) return;
   source = new EventSource(`/events/?topics=${encodeURIComponent(all)}`);
+  source.onerror = () => {
+    lastSign = 0;
+    mark(false);
+  };
   source.onmessage = (event) => {
     const { t } = JSON.parse(event.data);
     channel?.postMessage({ hear: t });
@@ -77,7 +76,7 @@ setInterval(() => {
       channel?.postMessage({ alive: true });
     }
   }
-  const live = lastSign > 0 && performance.now() - lastSign < POLL;
+  const live = lastSign > 0 && performance.now() - lastSign < SIGN;
   mark(live);
   if (!live && performance.now() - lastPoll > (document.hidden ? HIDDEN_POLL : POLL)) {
     lastPoll = performance.now();

@@ -2,11 +2,12 @@
 const region = document.getElementById("toasts");
 const STAY = 6000;
 
-export const toast = (text, kind = "ok") => {
+export const toast = (text, kind = "ok", link = null) => {
   const element = document.createElement("div");
   element.className = "toast";
   element.dataset.toast = kind;
   element.append(Object.assign(document.createElement("span"), { textContent: text }));
+  if (link) element.append(link);
   region.append(element);
   expire(element);
 };
@@ -26,8 +27,17 @@ const WORDS = {
   503: "The database is away. What you typed is kept; try again in a moment.",
 };
 
+const signedOut = () => {
+  if (region.querySelector("[data-signed-out]")) return;
+  const next = encodeURIComponent(location.pathname + location.search);
+  const link = Object.assign(document.createElement("a"), { href: `/accounts/login/?next=${next}`, textContent: "Sign in" });
+  link.dataset.signedOut = "";
+  toast("You are signed out. What you typed is kept.", "fail", link);
+};
+
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
+  if (xhr.status === 401) return signedOut();
   if (!event.target.closest("[data-live]") || xhr.status !== 503) {
     toast(WORDS[xhr.status] || `The portal answered ${xhr.status}. What you typed is kept.`, "fail");
   }

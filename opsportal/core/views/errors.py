@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from opsportal.core.conflicts import differences, last_change, resend_fields
 from opsportal.core.gate import DeniedError
-from opsportal.core.htmx import render_page
+from opsportal.core.htmx import render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
 
 BUSY_TEXT: Final = "The database is busy. Nothing was changed; try again."
@@ -59,6 +59,8 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form was older than the session or came from another site."""
     del reason
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES and wants_fragment(request):
+        return HttpResponse(status=401)  # signed out meanwhile: the page says so and keeps what was typed
     return error_page(
         request, 403, "This form is too old or came from elsewhere: load the page again. Nothing was changed."
     )
