@@ -2,6 +2,8 @@
 
 from incidents import loops, predicates, selectors
 from incidents.evidence import day
+from incidents.selectors.reviews import review_marks
+from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
 from opsportal.core.shell import register_nav, register_worst_rank
 from opsportal.schedule.invariants import invariant
@@ -25,4 +27,5 @@ def register() -> None:
         count=selectors.all_open,
     )
     register_worst_rank(selectors.all_open)
+    register_reviews(review_marks)
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

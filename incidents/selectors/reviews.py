@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
 from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from monitoring.selectors.slo_detail import ReviewMark
 from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError
@@ -44,6 +45,18 @@ def review_of(actor: Actor, number: int) -> Review:
         raise HiddenError("incidents.review_view")
     review.incident.seen_by = actor
     return review
+
+
+def review_marks(references: Sequence[str]) -> dict[str, ReviewMark]:
+    """How the reviews of these incidents stand, for the SLO pages, which know incidents by reference alone."""
+    numbers = [int(reference.removeprefix("INC-")) for reference in references]
+    rows = Review.objects.filter(incident__number__in=numbers).select_related("incident").order_by("pk")
+    return {
+        row.incident.reference: ReviewMark(
+            state=row.get_state_display().lower(), url=row.url, is_published=row.state == ReviewState.PUBLISHED
+        )
+        for row in rows
+    }
 
 
 def sections_of(review: Review) -> list[ReviewSection]:

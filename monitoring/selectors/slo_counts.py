@@ -45,7 +45,8 @@ def slices(start: datetime, end: datetime) -> int:
 def counts(slo_ids: Sequence[int], windows: Mapping[str, Window]) -> dict[tuple[int, str], Count]:
     """The count of every objective in every window, in one statement.
 
-    `expected` is the time itself, not the rows: a stretch that was never counted is not covered.
+    `expected` is the time itself, not the rows: a stretch that was never counted is not covered. LATERAL has each
+    piece read by the key; a plain join compares every bucket with every piece.
     """
     names: list[str] = []
     pieces: list[tuple[int, datetime, datetime]] = []
@@ -64,7 +65,13 @@ def counts(slo_ids: Sequence[int], windows: Mapping[str, Window]) -> dict[tuple[
             SELECT s.id, w.name, sum(b.good), sum(b.total), sum(b.xgood), sum(b.xtotal), sum(b.covered)
             FROM unnest(%s::bigint[]) AS s (id)
             CROSS JOIN unnest(%s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[]) AS w (name, res, a, z)
-            JOIN monitoring_slobucket b ON b.slo_id = s.id AND b.res = w.res AND b.ts >= w.a AND b.ts < w.z
+            CROSS JOIN LATERAL (
+                SELECT sum(good) AS good, sum(total) AS total, sum(xgood) AS xgood, sum(xtotal) AS xtotal,
+                       sum(covered) AS covered
+                FROM monitoring_slobucket
+                WHERE slo_id = s.id AND res = w.res AND ts >= w.a AND ts < w.z
+            ) AS b
+            WHERE b.covered IS NOT NULL
             GROUP BY s.id, w.name
             """,
             [list(slo_ids), names, *(list(column) for column in zip(*pieces, strict=True))],

@@ -1,17 +1,17 @@
 """One objective in depth: how the budget went, day by day, and what used it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from django.db.models import F, Q
 
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket, SloExclusion
 from monitoring.selectors.slo_report import Period, SloRow
-from monitoring.slo.attribution import Mark, attribute
+from monitoring.slo.attribution import SLICE, Mark, attribute
 from monitoring.slo.budget import REVIEW_ABOVE
 
-REST = ""
 # start, good, total, left out good, left out total, expected and covered slices
 Hour = tuple[datetime, float, float, float, float, int, int]
 
@@ -28,6 +28,24 @@ class Share:
     minutes: float
     starts_at: datetime | None
     ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewMark:
+    """How the review of an incident stands."""
+
+    state: str
+    url: str
+    is_published: bool
+
+
+ReviewsOf = Callable[[Sequence[str]], Mapping[str, ReviewMark]]
+_reviews: Final[list[ReviewsOf]] = []
+
+
+def register_reviews(source: ReviewsOf) -> None:
+    """Let the room of incidents say how the reviews of some references stand; none is in it for one without."""
+    _reviews[:] = [source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +67,9 @@ class Detail:
     left_out: Sequence[LeftOut]
     marks: Sequence[Annotation]
     gaps: Sequence[tuple[datetime, datetime]]
+    # Incidents that used so much of the budget that the policy wants a review, each with its review if there is one.
+    heavy: Sequence[tuple[Share, ReviewMark | None]]
     review_above: float = REVIEW_ABOVE
-
-    @property
-    def heavy(self) -> list[Share]:
-        """Incidents that used so much of the budget that the policy wants a review."""
-        return [share for share in self.shares if share.url and share.share > self.review_above]
 
 
 def _annotations(slo: Slo, period: Period) -> list[Annotation]:
@@ -72,15 +87,23 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
         .values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered")
     )
     marks = _annotations(row.slo, period)
+    shares = _shares(row, marks, period)
     return Detail(
         row=row,
         left=_left(hours, allowed, period),
         days=_days(hours, allowed, period),
-        shares=_shares(row, marks, period),
+        shares=shares,
         left_out=_left_out(row.slo, allowed, period),
         marks=marks,
         gaps=_gaps(hours, period),
+        heavy=_heavy(shares),
     )
+
+
+def _heavy(shares: Sequence[Share]) -> list[tuple[Share, ReviewMark | None]]:
+    found = [share for share in shares if share.url and share.share > REVIEW_ABOVE]
+    marks = _reviews[0]([share.ref for share in found]) if found and _reviews else {}
+    return [(share, marks.get(share.ref)) for share in found]
 
 
 def _left(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[datetime, float | None]]:
@@ -123,11 +146,21 @@ def _gaps(hours: Sequence[Hour], period: Period) -> list[tuple[datetime, datetim
     return found
 
 
-def _shares(row: SloRow, marks: Sequence[Annotation], period: Period) -> list[Share]:
-    buckets = SloBucket.objects.filter(slo=row.slo, res=5, ts__gte=period.starts_at, ts__lt=period.until)
+def _bad_slices(slo: Slo, incidents: Sequence[Annotation], period: Period) -> list[tuple[datetime, float]]:
+    """The 5-minute slices under an incident in which something failed, with their bad events."""
+    if not incidents:
+        return []
+    under = Q()
+    for mark in incidents:
+        under |= Q(ts__gt=mark.starts_at - SLICE) & (Q() if mark.ends_at is None else Q(ts__lt=mark.ends_at))
+    buckets = SloBucket.objects.filter(under, slo=slo, res=5, ts__gte=period.starts_at, ts__lt=period.until)
     bad = buckets.annotate(bad=F("total") - F("xtotal") - F("good") + F("xgood")).filter(bad__gt=0)
-    slices = list(bad.order_by("ts").values_list("ts", "bad"))
+    return list(bad.order_by("ts").values_list("ts", "bad"))
+
+
+def _shares(row: SloRow, marks: Sequence[Annotation], period: Period) -> list[Share]:
     incidents = [mark for mark in marks if mark.kind == AnnotationKind.INCIDENT]
+    slices = _bad_slices(row.slo, incidents, period)
     used = attribute(slices, [Mark(str(mark.pk), mark.starts_at, mark.ends_at) for mark in incidents])
     allowed, minutes = row.budget.events, row.budget.minutes
 
@@ -149,7 +182,8 @@ def _shares(row: SloRow, marks: Sequence[Annotation], period: Period) -> list[Sh
         if used.get(str(mark.pk))
     ]
     found.sort(key=lambda one: -one.share)
-    rest = used[REST]
+    # What incidents did not use is the rest of the whole: its slices, nearly all there are, need not be read.
+    rest = max(0.0, row.count.adjusted.bad - sum(used.values()))
     found.append(Share("", "Rest, under no incident", "", share(rest), rest, share(rest) * minutes, None, None))
     return found
 
@@ -164,10 +198,11 @@ def _left_out(slo: Slo, allowed: float, period: Period) -> list[LeftOut]:
         .select_related("requested_by", "approved_by")
         .order_by("starts_at", "pk")[:100]
     )
+    buckets = SloBucket.objects.filter(slo=slo, res=5, ts__gt=period.starts_at - SLICE, ts__lt=period.until)
+    slices = list(buckets.filter(xtotal__gt=F("xgood")).order_by("ts").values_list("ts", F("xtotal") - F("xgood")))
     found = []
     for row in rows:
-        start, end = max(row.starts_at, period.starts_at), min(row.ends_at, period.until)
-        buckets = SloBucket.objects.filter(slo=slo, res=5, ts__gt=start - timedelta(minutes=5), ts__lt=end)
-        bad = sum(xtotal - xgood for xgood, xtotal in buckets.values_list("xgood", "xtotal"))
+        start, end = max(row.starts_at, period.starts_at) - SLICE, min(row.ends_at, period.until)
+        bad = sum(events for ts, events in slices if start < ts < end)
         found.append(LeftOut(row, bad / allowed if allowed else 0.0))
     return found

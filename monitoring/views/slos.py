@@ -1,7 +1,7 @@
 """Objectives: the list, one in depth, and the buckets behind its figures."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.core.exceptions import BadRequest
 from django.db.models import F
@@ -81,14 +81,22 @@ def slo_buckets(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "res": int(asked),
         "step": timedelta(minutes=int(asked)),
         "page": page,
-        "terms": _roles(found),
+        "terms": _terms(found),
     }
     return render_page(request, "monitoring/slo_buckets.html", context)
 
 
-def _roles(found: Slo) -> dict[int, str]:
+class _Term(NamedTuple):
+    series: int
+    metric: str
+    words: str
+
+
+def _terms(found: Slo) -> list[_Term]:
     """What each counted series stands for; one that counts as bad and in the total is one link."""
-    roles: dict[int, str] = {}
-    for series, role in found.terms.order_by("role", "pk").values_list("series_id", "role"):
-        roles[series] = f"{roles[series]}, {role}" if series in roles else role
-    return roles
+    terms: dict[int, _Term] = {}
+    rows = found.terms.order_by("role", "pk").values_list("series_id", "series__name", "role")
+    for series, metric, role in rows:
+        words = f"{terms[series].words} and {role}" if series in terms else role
+        terms[series] = _Term(series, metric, words)
+    return list(terms.values())

@@ -2,7 +2,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from monitoring.models import AnnotationKind, Point5m, Series, Slo, SloBucket
 from monitoring.selectors.slo_counts import counts
@@ -176,3 +178,37 @@ def test_periods_are_whole_months_and_quarters(at: datetime) -> None:
     assert (march.starts_at.day, march.ends_at.month, march.until) == (1, 4, at)
     assert quarter(at, at).key == "2026-q1"
     assert quarter(at, at).ends_at.month == 4
+
+
+def test_pieces_are_read_by_the_key_and_never_compared_with_every_bucket(slo: Slo, at: datetime) -> None:
+    traffic(at, n=300)
+    with CaptureQueriesContext(connection) as asked:
+        counts([slo.pk], {"w": (at - 26 * HOUR, at)})
+    with connection.cursor() as cursor:
+        # The planner's own choice where the table is large; a lateral read cannot be turned into a hash join.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute(f"EXPLAIN {asked[0]['sql']}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Join Filter" not in plan
+    assert "w.a" in plan
+
+
+def test_more_exclusions_and_quiet_slices_cost_no_more_queries(slo: Slo, platform: Platform, at: datetime) -> None:
+    traffic(at, target=[4.0] * 12)
+    annotation_put(
+        by=BY, at=at, platform=platform, service=None, kind=AnnotationKind.INCIDENT, ref="INC-1", title="Down",
+        url="/incidents/1/", starts_at=at - HOUR / 6, ends_at=at,
+    )  # fmt: skip
+    asked = []
+    for n in range(3):
+        exclusion_put(
+            by=BY, at=at, platform=platform, service=None, slo=None, starts_at=at - HOUR + n * HOUR / 6,
+            ends_at=at - HOUR + (n + 1) * HOUR / 6, reason="Window", ref=f"MNT-{n}",
+        )  # fmt: skip
+        row = slo_rows([slo], rolling(at))[0]
+        with CaptureQueriesContext(connection) as queries:
+            detail = slo_detail(row, rolling(at))
+        asked.append(len(queries))
+        assert sum(share.events for share in detail.shares) == row.count.adjusted.bad
+        assert [one.share > 0 for one in detail.left_out] == [True] * (n + 1)
+    assert len(set(asked)) == 1
