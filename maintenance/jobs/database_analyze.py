@@ -10,6 +10,7 @@ from typing import Final
 
 from maintenance.models import Job, WindowOccurrence
 from monitoring.models import TargetDatabase
+from opsportal.core.formats import plural
 from opsportal.core.models import JSON
 from opsportal.plans.execution import CallFailedError, register_executor
 from opsportal.plans.models import PlanCall, RiskClass
@@ -43,7 +44,7 @@ def plan(job: Job, occurrence: WindowOccurrence, at: datetime) -> PlanDraft:
             operation=OPERATION,
             target=f"{database.key}: {table['schemaname']}.{table['relname']}",
             params={"database": database.pk, "schema": str(table["schemaname"]), "table": str(table["relname"])},
-            effect=f"{table['n_mod_since_analyze']} of {table['n_live_tup']} rows changed since the last ANALYZE",
+            effect=effect_of(table["n_mod_since_analyze"], table["n_live_tup"]),
             risk=RiskClass.REPEATABLE,
         )
         for table in tables
@@ -57,6 +58,13 @@ def plan(job: Job, occurrence: WindowOccurrence, at: datetime) -> PlanDraft:
         starts_after=occurrence.starts_at,
         expires_at=occurrence.ends_at,
     )
+
+
+def effect_of(changes: int, rows: int) -> str:
+    """What one call does, in figures: one row may change many times, or be gone."""
+    if changes:
+        return f"{plural(changes, 'change')} since the last analyze, {plural(rows, 'row')}"
+    return f"No change since the last analyze so far, {plural(rows, 'row')}; planned for what changes before the window"
 
 
 def execute(call: PlanCall) -> Mapping[str, JSON]:

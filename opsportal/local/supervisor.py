@@ -187,12 +187,16 @@ class Supervisor:
         signal_group(process.pid, signal.SIGKILL)
         self._tell_sentinel(f"drop {process.pid}")
         child.process, child.state = None, "waiting"
-        child.last_error = f"exit {process.returncode}: {last_line(self._log(child.service.name))}"
+        child.last_error = self._cause(child.service.name, process.returncode)
         steady = time.monotonic() - child.started > STEADY_SECONDS
         child.failures = 1 if steady else child.failures + 1
         child.restarts += 1
         child.next_start = time.monotonic() + min(FIRST_BACK_OFF * 2 ** (child.failures - 1), LONGEST_BACK_OFF)
         self.on_death(child)
+
+    def _cause(self, name: str, code: int) -> str:
+        # Whoever was killed said nothing about it: the log's last line tells of something else.
+        return f"killed by signal {-code}" if code < 0 else f"exit {code}: {last_line(self._log(name))}"
 
     def _launch_again(self, child: Child) -> None:
         try:

@@ -7,16 +7,9 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         from opsportal.core.conflicts import register_last_change
-        from opsportal.core.shell import register_nav, register_setting
+        from opsportal.core.shell import register_nav
         from opsportal.reports.audit_selectors import last_change
 
         register_last_change(last_change)
         register_nav(70, "reports", "Reports", "file-chart-column", "reports:checklists", "reports.checklist_view")
-        register_setting(
-            60,
-            "Audit trail",
-            "Who did what, when; as a page and as CSV.",
-            "scroll-text",
-            "reports:audit-list",
-            "reports.audit_view",
-        )
+        register_nav(75, "audit", "Audit trail", "scroll-text", "reports:audit-list", "reports.audit_view")

@@ -55,7 +55,7 @@ def test_stores_are_stopped_after_their_users(home: Home, supervisor: Supervisor
     assert (home.path / "stops").read_text().split() == ["user", "store"]
 
 
-def test_a_dead_service_is_started_again_with_its_last_words_kept(
+def test_a_killed_service_is_started_again_and_the_signal_named(
     supervisor: Supervisor, fake_service: MakeService
 ) -> None:
     supervisor.start(fake_service("worker", "import time; print('lost my way', flush=True); time.sleep(60)"))
@@ -66,7 +66,17 @@ def test_a_dead_service_is_started_again_with_its_last_words_kept(
     assert first is not None
     first.kill()
     tick_until(supervisor, lambda: child.restarts == 1 and child.process is not None)
-    assert child.last_error == "exit -9: lost my way"
+    assert child.last_error == "killed by signal 9"
+
+
+def test_a_service_that_ends_by_itself_has_its_last_words_kept(
+    supervisor: Supervisor, fake_service: MakeService
+) -> None:
+    code = "import sys, time; time.sleep(0.3); print('lost my way', flush=True); sys.exit(3)"
+    supervisor.start(fake_service("worker", code))
+    child = supervisor.children["worker"]
+    tick_until(supervisor, lambda: child.restarts == 1)
+    assert child.last_error == "exit 3: lost my way"
 
 
 def test_back_off_grows_with_each_failure(supervisor: Supervisor, fake_service: MakeService) -> None:

@@ -8,6 +8,7 @@ from django.db import connection
 from psycopg import Connection
 from pytest_django import Settings
 
+from maintenance.jobs.database_analyze import effect_of
 from maintenance.loops import jobs, windows
 from maintenance.models import Job, JobRun, JobRunState
 from maintenance.services.jobs import job_run_execute, job_run_plan
@@ -77,6 +78,21 @@ def test_an_approved_run_analyzes_and_keeps_evidence(
     assert stock.result["after"]["changed"] == 0
     assert run.evidence is not None
     assert (run.evidence.verdict, run.evidence.asked["plan"]) == (Verdict.OK, run.plan.content_hash)
+
+
+def test_a_plan_counts_changes_and_rows_apart_and_says_why_an_unchanged_table_is_in_it(
+    run: JobRun, at: datetime, owner_connection: Connection[object]
+) -> None:
+    effects = dict(run.plan.calls.values_list("target", "effect"))
+    unchanged = [effect for effect in effects.values() if effect.startswith("No change")]
+    assert unchanged
+    assert all(effect.endswith("planned for what changes before the window") for effect in unchanged)
+    assert not any(" of " in effect for effect in effects.values())
+
+
+def test_more_changes_than_rows_are_said_as_they_are() -> None:
+    said = effect_of(20_544, 20_287).replace("\xa0", " ")
+    assert said == "20,544 changes since the last analyze, 20,287 rows"
 
 
 def test_a_run_without_approval_is_shown_as_not_run(run: JobRun, at: datetime) -> None:

@@ -40,6 +40,14 @@ def test_acts_on_a_restricted_incident_are_hidden_from_who_may_not_know_it(
     assert hidden < read(auditor)
 
 
+def test_the_trail_stands_in_the_rail_of_those_who_may_read_it(
+    auditor: User, viewer: User, client_for: Callable[..., Client]
+) -> None:
+    link = f'href="{reverse("reports:audit-list")}"'
+    assert link in client_for(auditor).get(reverse("dashboard:today")).content.decode()
+    assert link not in client_for(viewer).get(reverse("dashboard:today")).content.decode()
+
+
 def test_the_page_and_the_export_open(admin: User, client_for: Callable[..., Client]) -> None:
     assert client_for(admin).get(reverse("reports:audit-list")).status_code == 200
     assert b"".join(client_for(admin).get(reverse("reports:audit-csv"))).startswith(b"chain")

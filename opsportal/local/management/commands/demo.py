@@ -18,9 +18,10 @@ NEXT = """Try next:
   manage.py demo fault NAME             error-rate, latency, backup-missing, certificate-expiry, service-down
   manage.py demo heal                   the metric comes back; resolve the incident, read the drafted review
   manage.py demo checklist              a list is due now; tick it in two browsers
-  manage.py demo window                 a maintenance window opens; its plan waits for another person
+  manage.py demo window                 a maintenance window opens; its plan waits for the commander or the admin
   manage.py demo code EMAIL             six digits for the commander and the admin
 """
+APPROVERS = "the commander or the admin approves its plan, with six digits from `manage.py demo code EMAIL`"
 
 
 class Command(BaseCommand):
@@ -35,8 +36,8 @@ class Command(BaseCommand):
         fault.add_argument("--minutes", type=int, default=None)
         fault.add_argument("--platform", default=None)
         verbs.add_parser("heal", help="end every fault")
-        for verb, text in (("checklist", "open a list now"), ("window", "open a maintenance window now")):
-            parser_of_verb = verbs.add_parser(verb, help=text)
+        for verb, text in (("checklist", "open a list now"), ("window", f"open a maintenance window now; {APPROVERS}")):
+            parser_of_verb = verbs.add_parser(verb, help=text, description=text)
             parser_of_verb.add_argument("--platform", default="shop-management" if verb == "window" else "solemate")
         code = verbs.add_parser("code", help="the present six digits of a person")
         code.add_argument("email")
@@ -71,7 +72,9 @@ class Command(BaseCommand):
     def do_window(self, options: dict[str, Any]) -> str:
         occurrence = window_open_now(at=clock.now(), platform=options["platform"])
         return (
-            f"{occurrence.window.name} is open until {occurrence.ends_at:%H:%M} UTC: {settings.PUBLIC_URL}/maintenance/"
+            f"{occurrence.window.name} is open until {occurrence.ends_at:%H:%M} UTC: "
+            f"{settings.PUBLIC_URL}/maintenance/\n"
+            f"Its plan waits at {settings.PUBLIC_URL}/plans/: {APPROVERS}."
         )
 
     def do_code(self, options: dict[str, Any]) -> str:
