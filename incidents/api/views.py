@@ -25,6 +25,7 @@ from incidents.services import entry_log, incident_declare, incident_describe
 from incidents.services.declare import Declaration
 from opsportal.core import clock
 from opsportal.core.api import (
+    PAGING,
     ApiView,
     UnprocessableError,
     expected_version,
@@ -42,8 +43,7 @@ REFUSALS = (IncidentError, TransitionError, TimeOrderError)
 FILTERS = [
     OpenApiParameter("platform", str, description="key of the platform"),
     OpenApiParameter("state", str, enum=["open", "resolved", "closed"]),
-    OpenApiParameter("cursor", str, description="next_cursor of the page before"),
-    OpenApiParameter("size", int, description="1 to 500"),
+    *PAGING,
 ]
 
 
@@ -159,7 +159,7 @@ class TimelineView(IncidentApiView):
     actions: Mapping[str, str] = {"GET": VIEW, "POST": "incidents.entry_log"}
     serializer_class = EntrySerializer
 
-    @extend_schema(operation_id="incidents_timeline_list", parameters=FILTERS[2:], responses=EntrySerializer(many=True))
+    @extend_schema(operation_id="incidents_timeline_list", parameters=PAGING, responses=EntrySerializer(many=True))
     def get(self, request: Request, number: int) -> Response:
         """The timeline in the order it was recorded."""
         incident = self.load(number, VIEW)

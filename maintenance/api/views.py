@@ -14,7 +14,7 @@ from maintenance.models import ChecklistItem, OccurrenceState, RunState, WindowO
 from maintenance.selectors import checklist_runs, run_items
 from maintenance.services.checklists import ItemAnsweredError, item_tick
 from opsportal.core import clock
-from opsportal.core.api import ApiView, ConflictError, expected_version, page_response, page_size, row_response
+from opsportal.core.api import PAGING, ApiView, ConflictError, expected_version, page_response, page_size, row_response
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
@@ -24,8 +24,7 @@ ITEM_ANSWER = "maintenance.item_answer"
 WINDOW_VIEW = "maintenance.window_view"
 _COMMON = [
     OpenApiParameter("platform", str, description="key of the platform"),
-    OpenApiParameter("cursor", str, description="next_cursor of the page before"),
-    OpenApiParameter("size", int, description="1 to 500"),
+    *PAGING,
 ]
 RUN_FILTERS = [*_COMMON, OpenApiParameter("state", str, enum=RunState.values)]
 WINDOW_FILTERS = [*_COMMON, OpenApiParameter("state", str, enum=OccurrenceState.values)]

@@ -13,12 +13,11 @@ from monitoring.models import Alarm, AlarmState, Series
 from monitoring.ranges import range_of
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
 from monitoring.selectors.slo_report import rolling, slo_rows, slos_of
-from opsportal.core.api import ApiView, page_response, page_size, row_response
+from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
 
-CURSOR = OpenApiParameter("cursor", str)
 PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
 
 
@@ -33,7 +32,8 @@ class AlarmListView(ApiView):
     actions: Mapping[str, str] = {"GET": "monitoring.alarm_view"}
 
     @extend_schema(
-        responses=serializers.AlarmSerializer(many=True), parameters=[CURSOR, PLATFORM, OpenApiParameter("state", str)]
+        responses=serializers.AlarmSerializer(many=True),
+        parameters=[*PAGING, PLATFORM, OpenApiParameter("state", str, enum=AlarmState.values)],
     )
     def get(self, request: Request) -> Response:
         rows = _narrowed(Alarm.objects.visible_to(self.actor).judged(), request)
@@ -63,7 +63,7 @@ class AlarmTransitionListView(ApiView):
 
     actions: Mapping[str, str] = {"GET": "monitoring.alarm_view"}
 
-    @extend_schema(responses=serializers.AlarmTransitionSerializer(many=True), parameters=[CURSOR])
+    @extend_schema(responses=serializers.AlarmTransitionSerializer(many=True), parameters=PAGING)
     def get(self, request: Request, pk: int) -> Response:
         alarm = get_object_or_404(Alarm.objects.visible_to(self.actor), pk=pk)
         cursor = request.query_params.get("cursor")
@@ -76,7 +76,7 @@ class SeriesListView(ApiView):
 
     actions: Mapping[str, str] = {"GET": "monitoring.series_view"}
 
-    @extend_schema(responses=serializers.SeriesSerializer(many=True), parameters=[CURSOR, PLATFORM])
+    @extend_schema(responses=serializers.SeriesSerializer(many=True), parameters=[*PAGING, PLATFORM])
     def get(self, request: Request) -> Response:
         rows = _narrowed(Series.objects.visible_to(self.actor), request).select_related("platform", "service")
         page = keyset_page(rows, order=("pk",), cursor=request.query_params.get("cursor"), size=page_size(request))

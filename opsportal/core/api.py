@@ -1,13 +1,14 @@
 """What every API view shares: strict JSON in, problem+json out, ETag and If-Match, keyset pages."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import ErrorResponse
@@ -26,6 +27,12 @@ from opsportal.core.models import VersionConflictError, VersionedModel
 from opsportal.core.pagination import Page
 from opsportal.core.shell import request_actor
 from opsportal.core.views.errors import BUSY_TEXT, RETRY_AFTER_SECONDS, is_database_busy, is_database_gone
+
+DEFAULT_SIZE: Final = 100
+PAGING: Final = [
+    OpenApiParameter("cursor", str, description="next_cursor of the page before"),
+    OpenApiParameter("size", int, description=f"rows a page, 1 to 500; {DEFAULT_SIZE} unless asked"),
+]
 
 
 class PreconditionRequiredError(exceptions.APIException):
@@ -140,10 +147,20 @@ def page_response(page: Page[Any], serializer_class: Callable[..., serializers.B
     )
 
 
-def page_size(request: Request, *, default: int = 100) -> int:
+def page_size(request: Request) -> int:
     """`?size=` within 1..500."""
     size = bounded_int(request.query_params.get("size", ""))
-    return default if size is None else size
+    return DEFAULT_SIZE if size is None else size
+
+
+def query_names(view: APIView) -> list[str]:
+    """The query parameters that the schema documents for this view's GET: it takes these and no others."""
+    documented = getattr(getattr(view, "get", None), "kwargs", {}).get("schema")
+    if documented is None:
+        return []
+    schema = documented()
+    schema.view, schema.method = view, "GET"
+    return sorted(parameter.name for parameter in schema.get_override_parameters())
 
 
 class CleanCharField(serializers.CharField):
@@ -162,6 +179,16 @@ class ApiView(APIView):
     @property
     def actor(self) -> Actor:
         return request_actor(plain_request(self.request))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A filter that is misspelt must not answer with everything."""
+        super().initial(request, *args, **kwargs)
+        if request.method in ("GET", "HEAD"):
+            known = query_names(self)
+            unknown = sorted(set(request.query_params) - set(known))
+            if unknown:
+                takes = ", ".join(known) or "none"
+                raise exceptions.ParseError(f"Unknown query parameter: {', '.join(unknown)}. Known here: {takes}.")
 
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from django.http import HttpResponse
+from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
@@ -47,6 +48,23 @@ class MeView(ApiView):
             "scopes": sorted(actor.scopes) if actor.kind == "token" else scopes_of(actor),
         }
         return Response(MeSerializer(me).data)
+
+
+class IndexSerializer(serializers.Serializer[Any]):
+    docs = serializers.URLField(help_text="a page to read")
+    schema = serializers.URLField(help_text="OpenAPI 3.1")
+    me = serializers.URLField(help_text="who this caller is")
+
+
+class IndexView(ApiView):
+    actions: Mapping[str, str] = {"GET": "core.api_schema"}
+
+    @extend_schema(operation_id="index", responses=IndexSerializer)
+    def get(self, request: Request) -> Response:
+        """Where to go on from here."""
+        names = {"docs": "accounts:api-docs", "schema": "api-schema", "me": "api-me"}
+        urls = {key: request.build_absolute_uri(reverse(name)) for key, name in names.items()}
+        return Response(IndexSerializer(urls).data)
 
 
 class SchemaView(SpectacularAPIView):

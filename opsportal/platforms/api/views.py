@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from opsportal.core import clock
 from opsportal.core.api import (
+    PAGING,
     ApiView,
     ConflictError,
     expected_version,
@@ -51,7 +52,7 @@ class PlatformListView(PlatformApiView):
     actions: Mapping[str, str] = {"GET": VIEW, "POST": "platforms.platform_create"}
     serializer_class = PlatformSerializer
 
-    @extend_schema(operation_id="platforms_list", responses=PlatformSerializer(many=True))
+    @extend_schema(operation_id="platforms_list", parameters=PAGING, responses=PlatformSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The platforms the caller may see, by name."""
         page = keyset_page(
@@ -179,6 +180,7 @@ def _concrete(base: type[ApiView], kind: Kind, verbs: dict[str, str]) -> type[Ap
             operation_id=operation,
             summary=f"{method.upper()} {kind.plural.lower() if many else kind.noun}",
             request=serializer if method in ("post", "patch") else None,
+            parameters=PAGING if many else None,
             responses={204: None} if method == "delete" else serializer(many=many),
         )
         setattr(made, method, decorated(_copied(getattr(base, method))))
