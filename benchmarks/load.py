@@ -54,6 +54,7 @@ async def _measure(port: int, make: Request, connections: int, seconds: float, p
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(pause * random.random())  # people do not begin together
         while time.perf_counter() < ends:
             begun = time.perf_counter()
             writer.write(make())
