@@ -34,7 +34,7 @@ from tests.faults.replay import METRIC, NAMESPACE, dimension  # noqa: E402
 
 BY = system_actor("tests.trial")
 PACK = "shop-management"
-ROLES = ("operator", "commander")
+ROLES = ("operator", "commander", "auditor")
 PASSWORD = "correct horse battery staple"
 
 
