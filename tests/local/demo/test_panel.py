@@ -13,6 +13,7 @@ from pytest_django import Settings
 from maintenance.models import ChecklistRun, Job, JobRun, WindowOccurrence
 from opsportal.accounts.models import User
 from opsportal.local.aws.faults import FAULTS
+from opsportal.local.management.commands.demo import NEXT, Command
 from opsportal.platforms.models import Platform
 from tests.factories.accounts import TokenPersona
 from tests.factories.maintenance import checklist_template, window
@@ -147,3 +148,9 @@ def test_the_outbox_shows_what_the_sink_received_latest_first(
     (tmp_path / "mail" / "sink.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     page = client_for(viewer).get(reverse("local:outbox")).content.decode()
     assert page.index("Subject 2 &lt;b&gt;") < page.index("Subject 1 &lt;b&gt;")
+
+
+def test_the_command_says_who_approves_a_windows_plan() -> None:
+    said = " ".join(Command().create_parser("manage.py", "demo").format_help().split())
+    assert "the commander or the admin approves its plan" in said
+    assert "its plan waits for the commander or the admin" in NEXT

@@ -74,7 +74,7 @@ class Command(BaseCommand):
         return (
             f"{occurrence.window.name} is open until {occurrence.ends_at:%H:%M} UTC: "
             f"{settings.PUBLIC_URL}/maintenance/\n"
-            f"Its plan waits at {settings.PUBLIC_URL}/plans/: {APPROVERS}."
+            f"{settings.PUBLIC_URL}/plans/: {APPROVERS}."
         )
 
     def do_code(self, options: dict[str, Any]) -> str:
