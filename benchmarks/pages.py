@@ -31,6 +31,7 @@ GROWN = 100_000
 PAGE_P95 = 15.0 / 1.3
 TICK_P95 = 25.0 / 1.3
 QUERIES = re.compile(r'desc="(\d+) queries"')
+VERSION = re.compile(r'name="version" value="(\d+)"')
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -224,10 +225,11 @@ def _times(portal: Bench, paths: tuple[str, ...], number: int, seconds: float) -
         found[path] = Cost(sample.median_ms, int(said.group(1)) if said else 0)
     client = portal.browser()
     answer = client.get(f"/incidents/{number}/")
-    token = CSRF.search(answer.text)
+    token, version = CSRF.search(answer.text), VERSION.search(answer.text)
     assert token, answer
+    assert version, answer
     cookies = f"{portal.cookies()}; csrftoken={client.cookies['csrftoken']}"
-    body = urlencode({"csrfmiddlewaretoken": token.group(1), "text": "A line"})
+    body = urlencode({"csrfmiddlewaretoken": token.group(1), "text": "A line", "version": version.group(1)})
     line = request("POST", f"/incidents/{number}/log/", cookies, body)
     written = rounds(portal, seconds, lambda: line, connections=1)[0]
     assert written.statuses <= {302, 303}, written
