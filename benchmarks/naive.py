@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
 
@@ -50,10 +49,3 @@ def page(request: HttpRequest) -> HttpResponse:
 def session_only(request: HttpRequest) -> HttpResponse:
     """What every signed-in page pays."""
     return HttpResponse(f"{request.user.pk}")
-
-
-def one_select(_request: HttpRequest) -> HttpResponse:
-    """One statement, no session."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        return HttpResponse(str(cursor.fetchone()[0]))

@@ -7,6 +7,5 @@ MIDDLEWARE = ["benchmarks.uncached.uncached", *MIDDLEWARE]  # noqa: F405 - from 
 ROUTE_ACTIONS = {
     **ROUTE_ACTIONS,  # noqa: F405 - as above
     "limit-session": "dashboard.today_view",
-    "limit-select": "dashboard.today_view",
     "limit-naive": "incidents.incident_view",
 }

@@ -7,7 +7,6 @@ from benchmarks import naive
 urlpatterns = [
     path("limits/naive/", naive.page, name="limit-naive"),
     path("limits/session/", naive.session_only, name="limit-session"),
-    path("limits/select/", naive.one_select, name="limit-select"),
     path("", include("opsportal.urls")),
 ]
 handler400 = "opsportal.core.views.errors.bad_request"
