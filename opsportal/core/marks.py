@@ -2,11 +2,10 @@
 Jinja2 macro costs five times as much. Reached in templates as `ui.time`, `ui.state`, `ui.sev`, like any component.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Final
 
-from django.utils.timezone import get_current_timezone
 from markupsafe import Markup, escape
 
 from opsportal.core import clock, formats
@@ -51,15 +50,12 @@ def time(at: datetime | None, mode: str = "ago", cls: str = "") -> Markup:
     """
     if at is None:
         return Markup('<span class="mut">–</span>')
-    local, utc = at.astimezone(get_current_timezone()), at.astimezone(UTC)
-    exact = f"{local:%Y-%m-%d %H:%M:%S}{formats.NBSP}{local.tzname()}"
-    if mode == "ago":
-        text = formats.ago(at, clock.now())
-    elif mode == "when":
-        text = formats.when(at, clock.now())
+    exact = formats.stamp(at)
+    if mode in ("ago", "when"):
+        text = (formats.ago if mode == "ago" else formats.when)(at, clock.now())
     else:
         text = exact if mode == "stamp" else {"hour": formats.hour, "day": formats.day}[mode](at)
     attributes = "" if mode == "stamp" else f' title="{exact}"'
     attributes += f' class="{escape(cls)}"' if cls else ""
     attributes += " data-ago" if mode == "ago" else ""
-    return Markup(f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}"{attributes}>{text}</time>')  # noqa: S704 - our own figures
+    return Markup(f'<time datetime="{formats.iso(at)}"{attributes}>{text}</time>')  # noqa: S704 - our own figures
