@@ -103,9 +103,7 @@ def recent_runs_of(run: ChecklistRun, count: int = 14) -> Sequence[ChecklistRun]
 
 def current_hand_over(actor: Actor, platform_id: int | None) -> HandOver | None:
     """The latest signed note."""
-    notes = HandOver.objects.visible_to(actor).filter(signed_at__isnull=False)
-    if platform_id is not None:
-        notes = notes.filter(platform_id=platform_id)
+    notes = HandOver.objects.visible_to(actor).of_platform(platform_id).filter(signed_at__isnull=False)
     return notes.select_related("author", "platform").order_by("-created_at", "-pk").first()
 
 

@@ -124,9 +124,7 @@ def incident_by_number(actor: Actor, number: int) -> Incident:
 
 def filtered(actor: Actor, asked: IncidentFilter, *, now: datetime) -> Any:
     """The queryset of a list."""
-    rows = Incident.objects.visible_to(actor)
-    if asked.platform_id is not None:
-        rows = rows.filter(platform_id=asked.platform_id)
+    rows = Incident.objects.visible_to(actor).of_platform(asked.platform_id)
     if asked.state:
         rows = rows.filter(state=asked.state)
     if asked.rank is not None:
@@ -193,8 +191,7 @@ def _open_rows(rows: Any) -> Any:
 
 
 def _plain_open_rows(actor: Actor, platform_id: int | None) -> Any:
-    rows = Incident.objects.visible_to(actor)
-    return _open_rows(rows if platform_id is None else rows.filter(platform_id=platform_id))
+    return _open_rows(Incident.objects.visible_to(actor).of_platform(platform_id))
 
 
 def clock_scores(actor: Actor, incident_ids: Sequence[int]) -> dict[int, ClockScore]:
@@ -267,8 +264,7 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
 
 def _summary_rows(actor: Actor, platform_id: int | None, since: Any) -> Any:
     rows = Incident.objects.visible_to(actor).filter(Q(state=StateChoice.OPEN) | Q(declared_at__gte=since))
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     return rows.order_by().values(
         "state", "rank", "commander_id", "declared_at", "detected_at", "acknowledged_at", "resolved_at",
         "impact_started_at",
@@ -277,9 +273,7 @@ def _summary_rows(actor: Actor, platform_id: int | None, since: Any) -> Any:
 
 def _reviews_due(actor: Actor, platform_id: int | None) -> Any:
     rows = IncidentClock.objects.visible_to(actor).filter(kind=ClockKind.REVIEW, stopped_at__isnull=True)
-    if platform_id is not None:
-        rows = rows.filter(incident__platform_id=platform_id)
-    return rows.order_by().values("kind").annotate(n=Count("pk")).values_list("n")
+    return rows.of_platform(platform_id).order_by().values("kind").annotate(n=Count("pk")).values_list("n")
 
 
 def all_open(actor: Actor, _at: datetime) -> QuerySet[Any]:

@@ -94,8 +94,7 @@ def action_page(
 ) -> Page[ActionItem]:
     """The board: unfinished ones by default, newest first; `overdue`, `mine`, `unowned`, `finished` narrow it."""
     rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     unfinished = Q(state__in=UNFINISHED)
     views = {
         "": unfinished,
@@ -118,12 +117,11 @@ def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: in
 
 
 def _owed(limit: int, actor: Actor, today: date, platform_id: int | None) -> Any:
-    items = ActionItem.objects.visible_to(actor).filter(state__in=UNFINISHED, due_date__lt=today)
-    clocks = IncidentClock.objects.filter(
-        kind=ClockKind.REVIEW, stopped_at__isnull=True, incident__in=Incident.objects.visible_to(actor)
-    ).exclude(incident__review__state=ReviewState.PUBLISHED)
-    if platform_id is not None:
-        items, clocks = items.filter(platform_id=platform_id), clocks.filter(incident__platform_id=platform_id)
+    items = ActionItem.objects.visible_to(actor).of_platform(platform_id)
+    clocks = IncidentClock.objects.visible_to(actor).of_platform(platform_id)
+    items = items.filter(state__in=UNFINISHED, due_date__lt=today)
+    clocks = clocks.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True)
+    clocks = clocks.exclude(incident__review__state=ReviewState.PUBLISHED)
     actions = items.annotate(what=Value("action"), due=Cast("due_date", DateTimeField())).order_by("due", "number")
     reviews = clocks.annotate(what=Value("review"), due=F("due_at")).order_by("due", "incident__number")
     first = actions.values_list("what", "number", "title", "owner__name", "due")[:limit]

@@ -61,7 +61,6 @@ def open_incidents(actor: Actor, *, now: datetime, platform_id: int | None = Non
 
 def _open_with_clocks(actor: Actor, platform_id: int | None) -> Any:
     rows = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     clock = Cast(Subquery(_next_clock()), TextField())
     return rows.annotate(clock=clock).order_by("rank", "-number").values_list(*ROW, "clock")[:OPEN_LIMIT]

@@ -80,8 +80,7 @@ def alarm_rows(
 ) -> Head[AlarmRow]:
     """Alarms the actor may see, firing first, then unknown, then the rest."""
     rows = Alarm.objects.visible_to(actor).judged()
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     if service_id is not None:
         rows = rows.filter(service_id=service_id)
     if state:

@@ -63,8 +63,7 @@ class ServiceRow:
 def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> Head[ServiceRow]:
     """The services the actor may see, worst first. Five queries."""
     services = Service.objects.visible_to(actor).select_related("platform", "environment")
-    if platform_id is not None:
-        services = services.filter(platform_id=platform_id)
+    services = services.of_platform(platform_id)
     found = head(services.order_by(_trouble(at), "platform__key", "key", "pk"), SERVICES)
     rows = {service.pk: ServiceRow(service) for service in found.rows}
     alarms: dict[int, list[str]] = defaultdict(list)
@@ -227,8 +226,7 @@ def marks_near(service: Service, *, start: datetime, end: datetime) -> list[Anno
 def resource_rows(actor: Actor, *, platform_id: int | None = None, kind: str = "") -> QuerySet[Resource]:
     """Resources of the actor's platforms, to be ordered by WORST_RESOURCES."""
     rows = Resource.objects.visible_to(actor).select_related("platform", "service")
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     rows = rows.filter(kind=kind) if kind else rows.exclude(kind=ResourceKind.RDS_SNAPSHOT)
     ranked: QuerySet[Resource] = rows.annotate(
         rank=rank_of("state", ("fail", "warn", "unknown")), made_at=Coalesce("happened_at", "fetched_at")
@@ -247,8 +245,7 @@ def unread_kinds(actor: Actor, *, size: int = 50) -> Head[ResourcePoll]:
 def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None, size: int = 30) -> Head[Series]:
     """Metrics that were not read for more than two of their intervals, those never read first."""
     rows = Series.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     late = Q(poll_every=60, watermark__lt=at - timedelta(minutes=4)) | Q(
         poll_every=300, watermark__lt=at - timedelta(minutes=12)
     )
@@ -258,8 +255,7 @@ def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None, 
 def newest_evidence(actor: Actor, *, since: datetime, platform_id: int | None = None) -> QuerySet[EvidenceResult]:
     """The newest answer to each check of each platform, the worst first. Other parameters make it another check."""
     rows = EvidenceResult.objects.visible_to(actor).filter(created_at__gt=since)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     key = ("platform_id", "check_name", "params")
     newest = rows.order_by(*key, "-created_at", "-pk").distinct(*key)
     found: QuerySet[EvidenceResult] = EvidenceResult.objects.filter(pk__in=newest.values("pk"))

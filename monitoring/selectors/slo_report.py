@@ -83,8 +83,7 @@ def quarter(first: datetime, at: datetime) -> Period:
 def slos_of(actor: Actor, *, platform_id: int | None = None) -> list[Slo]:
     """The objectives an actor may see."""
     rows = Slo.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     return list(rows.order_by("platform__key", "key", "pk"))
 
 

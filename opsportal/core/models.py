@@ -76,6 +76,10 @@ class PlatformQuerySet(models.QuerySet[Any]):
             return self
         return self.filter(**{f"{self.platform_path}__in": actor.platform_ids})
 
+    def of_platform(self, platform_id: int | None) -> Self:
+        """Those of one platform; None leaves all."""
+        return self if platform_id is None else self.filter(**{self.platform_path: platform_id})
+
 
 class IdempotencyKey(models.Model):
     """The stored answer to a POST, by the key its sender chose; forgotten after a day."""

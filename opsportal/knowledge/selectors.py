@@ -48,16 +48,14 @@ class StatusCount:
 def visible_decisions(actor: Actor, *, platform_id: int | None, status: str = "", text: str = "") -> DecisionQuerySet:
     """Those the actor may know, newest number first within a platform."""
     rows: DecisionQuerySet = Decision.objects.visible_to(actor)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     return rows.matching(status=status, text=text).select_related("platform").order_by("platform_id", "-number", "-pk")
 
 
 def status_counts(actor: Actor, *, platform_id: int | None) -> list[StatusCount]:
     """How many decisions stand in each status, in the order of a decision's life."""
     rows = Decision.objects.visible_to(actor)
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
+    rows = rows.of_platform(platform_id)
     found = dict(rows.values_list("status").annotate(number=Count("pk")))
     return [StatusCount(s.value, s.label, found[s.value]) for s in DecisionStatus if found.get(s.value)]
 
