@@ -2,11 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from incidents.api import views
+from incidents.api import acts, records, views
 
 app_name = "incidents-api"
 urlpatterns: list[URLPattern] = [
     path("incidents/", views.IncidentListView.as_view(), name="list"),
     path("incidents/<int:number>/", views.IncidentDetailView.as_view(), name="detail"),
     path("incidents/<int:number>/timeline/", views.TimelineView.as_view(), name="timeline"),
+    path("incidents/<int:number>/updates/", records.UpdateListView.as_view(), name="updates"),
+    path("incidents/<int:number>/review/", records.ReviewView.as_view(), name="review"),
+    path("incidents/<int:number>/action-items/", records.ActionItemAddView.as_view(), name="action-item-add"),
+    path("action-items/", records.ActionItemListView.as_view(), name="action-items"),
+    path("action-items/<int:number>/", records.ActionItemView.as_view(), name="action-item"),
+    *acts.urlpatterns,
 ]

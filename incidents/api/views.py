@@ -5,55 +5,39 @@ from typing import Any
 
 from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from incidents import selectors
+from incidents.api.base import REFUSALS, VIEW, IncidentApiView, declaration_of
 from incidents.api.serializers import (
     EntrySerializer,
     IncidentDeclareSerializer,
     IncidentDescribeSerializer,
     IncidentSerializer,
 )
-from incidents.errors import IncidentError
-from incidents.lifecycle import TimeOrderError, TransitionError
-from incidents.models import Incident, TimelineEntry
+from incidents.models import TimelineEntry
 from incidents.selectors import IncidentFilter
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from incidents.services import entry_log, incident_declare, incident_describe
-from incidents.services.declare import Declaration
 from opsportal.core import clock
 from opsportal.core.api import (
     PAGING,
-    ApiView,
     UnprocessableError,
     expected_version,
     page_response,
     page_size,
     row_response,
 )
-from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
-from opsportal.platforms.models import Platform, Service, Severity
+from opsportal.platforms.models import Platform
 
-VIEW = "incidents.incident_view"
-REFUSALS = (IncidentError, TransitionError, TimeOrderError)
 FILTERS = [
     OpenApiParameter("platform", str, description="key of the platform"),
     OpenApiParameter("state", str, enum=["open", "resolved", "closed"]),
     *PAGING,
 ]
-
-
-class IncidentApiView(ApiView):
-    """Loads the incident of the address, as far as the caller may know it."""
-
-    def load(self, number: int, action: str) -> Incident:
-        incident = selectors.incident_by_number(self.actor, number)
-        authorize(self.actor, action, incident)
-        return incident
 
 
 class IncidentListView(IncidentApiView):
@@ -88,39 +72,12 @@ class IncidentListView(IncidentApiView):
         """Declare an incident; `Idempotency-Key` makes a resend harmless."""
         serializer = IncidentDeclareSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
-        platform = Platform.objects.visible_to(self.actor).filter(key=data["platform"]).first()
-        if platform is None:
-            raise ValidationError({"platform": ["There is no such platform."]})
-        authorize(self.actor, "incidents.incident_declare", platform)
+        declaration = declaration_of(self.actor, serializer.validated_data)
         try:
-            incident = incident_declare(by=self.actor, at=clock.now(), declaration=self._declaration(platform, data))
+            incident = incident_declare(by=self.actor, at=clock.now(), declaration=declaration)
         except REFUSALS as error:
             raise UnprocessableError(str(error)) from error
         return row_response(incident, IncidentSerializer(incident), status=201)
-
-    def _declaration(self, platform: Platform, data: dict[str, Any]) -> Declaration:
-        service = severity = None
-        if data.get("service"):
-            service = Service.objects.filter(platform=platform, key=data["service"]).first()
-            if service is None:
-                raise ValidationError({"service": [f"{platform.key} has no such service."]})
-        if data.get("severity"):
-            known = Severity.objects.filter(scheme__platform=platform, label=data["severity"])
-            severity = known.select_related("scheme").order_by("-scheme__kind", "pk").first()
-            if severity is None:
-                raise ValidationError({"severity": [f"{platform.key} has no such severity."]})
-        return Declaration(
-            platform_id=platform.pk,
-            title=data["title"],
-            service=service,
-            severity=severity,
-            type=data["type"],
-            detection_source=data["detection_source"],
-            summary=data["summary"],
-            impact_started_at=data["impact_started_at"],
-            take_command=data["take_command"],
-        )
 
 
 class IncidentDetailView(IncidentApiView):

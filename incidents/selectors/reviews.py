@@ -1,6 +1,6 @@
 """Reviews and action items."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -19,6 +19,14 @@ from opsportal.core.pagination import Page, keyset_page
 
 KEY_ENTRIES: Final = 40
 UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
+_UNFINISHED: Final = Q(state__in=UNFINISHED)
+ACTION_VIEWS: Final[Mapping[str, Callable[[Actor, date], Q]]] = {
+    "": lambda _actor, _today: _UNFINISHED,
+    "overdue": lambda _actor, today: _UNFINISHED & Q(due_date__lt=today),
+    "mine": lambda actor, _today: _UNFINISHED & Q(owner_id=actor.user_id or 0),
+    "unowned": lambda _actor, _today: _UNFINISHED & Q(owner__isnull=True),
+    "finished": lambda _actor, _today: ~_UNFINISHED,
+}
 
 
 class Owed(NamedTuple):
@@ -95,15 +103,8 @@ def action_page(
     """The board: unfinished ones by default, newest first; `overdue`, `mine`, `unowned`, `finished` narrow it."""
     rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
     rows = rows.of_platform(platform_id)
-    unfinished = Q(state__in=UNFINISHED)
-    views = {
-        "": unfinished,
-        "overdue": unfinished & Q(due_date__lt=today),
-        "mine": unfinished & Q(owner_id=actor.user_id or 0),
-        "unowned": unfinished & Q(owner__isnull=True),
-        "finished": ~unfinished,
-    }
-    return keyset_page(rows.filter(views.get(view, unfinished)), order=("-number",), cursor=cursor, size=size)
+    narrow = ACTION_VIEWS.get(view, ACTION_VIEWS[""])
+    return keyset_page(rows.filter(narrow(actor, today)), order=("-number",), cursor=cursor, size=size)
 
 
 def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: int = 20) -> Sequence[Owed]:

@@ -14,6 +14,7 @@ from incidents.services.record import incident_set_severity
 from incidents.services.timeline import entry_log
 from incidents.services.updates import update_post
 from opsportal.core.actor import Actor
+from opsportal.core.gate import authorize
 from opsportal.platforms.models import Membership, SchemeKind, Severity
 
 _STATUS_ACTIONS: Final = {"mitigated": "incidents.incident_mitigate", "resolved": "incidents.incident_resolve"}
@@ -90,6 +91,14 @@ def role_and_person(command: Command, incident: Incident, by: Actor) -> tuple[st
     if by.user_id is None:
         raise IncidentError("Name a person.")
     return role, by.user_id
+
+
+def authorize_line(by: Actor, incident: Incident, command: Command) -> None:
+    """Whether `by` may do what the line asks. Raises DeniedError, IncidentError."""
+    authorize(by, action_of(command), incident)
+    if command.name in ("role", "assign"):
+        role, _ = role_and_person(command, incident, by)
+        authorize(by, role_action(incident, by, role), incident)
 
 
 def composer_run(

@@ -8,10 +8,10 @@ from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.forms import ComposerForm
 from incidents.models import Incident, TimelineEntry
-from incidents.services.composer import action_of, composer_run, role_action, role_and_person
+from incidents.services.composer import authorize_line, composer_run
 from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
 from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
 
@@ -67,10 +67,7 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
     data = form.cleaned_data
     try:
         command = parse(data["text"], now=now(), zone=local_zone())
-        authorize(request.actor, action_of(command), incident)
-        if command.name in ("role", "assign"):
-            role, _ = role_and_person(command, incident, request.actor)
-            authorize(request.actor, role_action(incident, request.actor, role), incident)
+        authorize_line(request.actor, incident, command)
         composer_run(
             by=request.actor,
             at=now(),

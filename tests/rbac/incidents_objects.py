@@ -50,4 +50,11 @@ route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"
 route("incidents:action", _action_item)
 route("incidents:action-change", _action_item, data=lambda _case: {"version": "1"})
 route("incidents-api:detail", _incident)
+for _name in (
+    "acknowledge", "severity", "role", "stage", "update", "triage", "mitigate", "resolve", "close", "reopen",
+    "restrict", "updates", "action-item-add",
+):  # fmt: skip
+    route(f"incidents-api:{_name}", _incident)
+route("incidents-api:review", _review)
+route("incidents-api:action-item", _action_item)
 route("incidents-api:timeline", _incident, data=lambda _case: {"body": "a line"})
