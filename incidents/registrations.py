@@ -3,9 +3,11 @@
 from incidents import loops, predicates, selectors
 from incidents.evidence import day
 from incidents.selectors.reviews import review_marks
+from incidents.services.base import EVENTS
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
 from opsportal.core.shell import register_nav, register_worst_rank
+from opsportal.notifications.webhooks import register_events
 from opsportal.schedule.invariants import invariant
 
 # Imported for what they register.
@@ -28,4 +30,5 @@ def register() -> None:
     )
     register_worst_rank(selectors.all_open)
     register_reviews(review_marks)
+    register_events(EVENTS)
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

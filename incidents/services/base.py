@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection
 
 from incidents.lifecycle import Position, check_times
@@ -14,6 +15,7 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.models import VersionConflictError
+from opsportal.notifications.webhooks import announce
 
 TIMES = (
     "impact_started_at",
@@ -24,6 +26,20 @@ TIMES = (
     "resolved_at",
     "closed_at",
 )
+
+# What webhooks may ask for: the verb of the audit, and what has happened then.
+EVENTS: Final = {
+    "incident.declared": "An incident was opened",
+    "incident.acknowledged": "Someone took command",
+    "severity.changed": "Its severity changed",
+    "stage.changed": "It moved to another stage",
+    "update.posted": "A status update was posted",
+    "incident.mitigated": "Users are served again",
+    "incident.resolved": "It was resolved",
+    "incident.reopened": "It was reopened",
+    "incident.closed": "It was closed",
+    "review.published": "Its review was published",
+}
 
 
 def next_number(sequence: str) -> int:
@@ -62,9 +78,17 @@ def moved(incident: Incident, position: Position, at: datetime) -> dict[str, Any
 
 
 def finish(incident: Incident, *, by: Actor, at: datetime, verb: str, data: Mapping[str, Any] | None = None) -> None:
-    """The last statements of a service: live pages, then the audit row, whose chain is locked the shortest."""
+    """A service's last statements: live pages, webhooks, then the audit row, whose chain is locked the shortest."""
     touch(f"incident:{incident.pk}", incident.pk)
     touch("today", incident.pk)
+    if verb in EVENTS and not incident.is_restricted:
+        announce(
+            event=verb,
+            key=f"{verb}:{incident.pk}:{incident.version}",
+            platform_id=incident.platform_id,
+            at=at,
+            data=lambda: announced(incident, data or {}),
+        )
     record(
         by=by,
         at=at,
@@ -74,6 +98,24 @@ def finish(incident: Incident, *, by: Actor, at: datetime, verb: str, data: Mapp
         platform_id=incident.platform_id,
         data=dict(data or {}),
     )
+
+
+def announced(incident: Incident, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """What a webhook is told about an incident."""
+    return {
+        "number": incident.number,
+        "reference": incident.reference,
+        "url": f"{settings.PUBLIC_URL}{incident.url}",
+        "title": incident.title,
+        "platform": incident.platform.key,
+        "service": incident.service.key if incident.service else None,
+        "severity": incident.severity.label,
+        "rank": incident.rank,
+        "state": incident.state,
+        "stage": incident.stage,
+        "version": incident.version,
+        **extra,
+    }
 
 
 def mark_charts(incident: Incident, *, by: Actor, at: datetime) -> None:

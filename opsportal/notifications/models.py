@@ -3,14 +3,17 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from opsportal.core.models import PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Platform
 
 
 class Channel(models.TextChoices):
     EMAIL = "email", "E-mail"
+    WEBHOOK = "webhook", "Webhook"
 
 
 class OutboxMessage(models.Model):
@@ -48,6 +51,9 @@ class OutboxMessage(models.Model):
             models.Index(fields=["not_before", "id"], name="outbox_pending", condition=Q(sent_at=None, parked_at=None)),
             models.Index(fields=["parked_at"], name="outbox_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["-created_at", "-id"], name="outbox_latest"),
+            models.Index(
+                fields=["target", "-created_at", "-id"], name="outbox_webhook", condition=Q(channel=Channel.WEBHOOK)
+            ),
         ]
         constraints = [
             models.CheckConstraint(name="outbox_one_end", condition=Q(sent_at__isnull=True) | Q(parked_at__isnull=True))
@@ -80,3 +86,33 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class Webhook(VersionedModel):
+    """An address of another program that is told of a platform's events, signed with a secret of its own.
+
+    Both secrets are stored encrypted; the old one goes on signing until `old_secret_until` (real time).
+    """
+
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="webhooks")
+    name = models.CharField(max_length=80)
+    url = models.CharField(max_length=500)
+    events = ArrayField(models.CharField(max_length=60))
+    is_active = models.BooleanField(default=True)
+    secret = models.BinaryField()
+    old_secret = models.BinaryField(null=True)
+    old_secret_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "name"], name="webhook_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def target(self) -> str:
+        """What an outbox row says in place of an address: the address and secret of the moment of sending count."""
+        return f"webhook:{self.pk}"

@@ -1,5 +1,6 @@
 """What pages and health ask about notices and the outbox."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from django.db.models import Count, Min, Q, QuerySet
 
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
-from opsportal.notifications.models import Notice, OutboxMessage
+from opsportal.notifications.models import Channel, Notice, OutboxMessage, Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,11 @@ def outbox_state() -> OutboxState:
 def parked_messages() -> QuerySet[OutboxMessage]:
     """Messages that were given up, latest first."""
     return OutboxMessage.objects.filter(parked_at__isnull=False).order_by("-parked_at", "-pk")
+
+
+def last_deliveries(webhooks: Iterable[Webhook]) -> Mapping[int, OutboxMessage]:
+    """The newest message to each of these webhooks, by webhook id; those never told are left out."""
+    by_target = {webhook.target: webhook.pk for webhook in webhooks}
+    rows = OutboxMessage.objects.filter(target__in=by_target, channel=Channel.WEBHOOK)
+    newest = rows.order_by("target", "-created_at", "-pk").distinct("target")
+    return {by_target[message.target]: message for message in newest}

@@ -65,6 +65,11 @@ def muted() -> Iterator[None]:
         _is_muted.reset(token)
 
 
+def is_muted() -> bool:
+    """Whether the past is being replayed."""
+    return _is_muted.get()
+
+
 def notify(  # noqa: PLR0913 - a message has that many parts
     *,
     key: str,

@@ -1,4 +1,4 @@
-"""How a message leaves: by Django's mail, or into the demo's sink. One function for each channel."""
+"""How a message leaves: by Django's mail, into the demo's sink, or to a webhook. One function for each channel."""
 
 import hashlib
 import json
@@ -15,9 +15,13 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
 from opsportal.core.clock import real_now
-from opsportal.notifications.models import Channel, OutboxMessage
+from opsportal.notifications.models import Channel, OutboxMessage, Webhook
+from opsportal.notifications.signing import signature
+from opsportal.targets.addresses import BlockedAddressError
+from opsportal.targets.http import TargetError, fetch
 
 MAIL_TIMEOUT: Final = 5  # seconds for each exchange with the mail server, well within the lease
+POST_SECONDS: Final = 5.0  # for a webhook's whole answer, likewise
 PERMANENT_FROM: Final = 500
 SINK_LINES: Final = 500
 
@@ -44,8 +48,9 @@ class SinkMail:
 
 def deliver(message: OutboxMessage) -> None:
     """Send one message now. Raises TransportError."""
-    if message.channel != Channel.EMAIL:
-        raise TransportError(f"No transport for channel {message.channel}.", is_permanent=True)
+    if message.channel == Channel.WEBHOOK:
+        _post(message)
+        return
     if settings.EMAIL_CONFIGURED:
         _send_mail(message)
     elif settings.DEMO:
@@ -96,6 +101,30 @@ def _send_mail(message: OutboxMessage) -> None:
         raise TransportError(f"The mail server does not answer: {error}", is_permanent=False) from error
     except ValueError as error:
         raise TransportError(f"The mail cannot be written: {error}", is_permanent=True) from error
+
+
+def _post(message: OutboxMessage) -> None:
+    """POST to the webhook as it is now: 2xx is taken, 408, 425, 429 and 5xx are tried again."""
+    webhook = Webhook.objects.filter(pk=message.target.removeprefix("webhook:")).first()
+    if webhook is None or not webhook.is_active:
+        raise TransportError("The webhook was removed or switched off.", is_permanent=True)
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": message.key,
+        "Opsportal-Event": message.kind,
+        "Opsportal-Signature": signature(webhook, message.body.encode(), at=real_now()),
+    }
+    try:
+        answer = fetch(
+            purpose="webhook", url=webhook.url, method="POST", headers=headers, body=message.body.encode(),
+            seconds=POST_SECONDS,
+        )  # fmt: skip
+    except (TargetError, BlockedAddressError) as error:
+        is_permanent = isinstance(error, BlockedAddressError) or error.is_permanent
+        raise TransportError(str(error), is_permanent=is_permanent) from error
+    if not 200 <= answer.status < 300:
+        is_permanent = 300 <= answer.status < 500 and answer.status not in (408, 425, 429)
+        raise TransportError(f"The receiver answered {answer.status}.", is_permanent=is_permanent)
 
 
 def _connection_options() -> dict[str, Any]:

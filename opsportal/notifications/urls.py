@@ -1,12 +1,18 @@
-"""The bell."""
+"""The bell, and webhooks."""
 
 from django.urls import path
 
-from opsportal.notifications import views
+from opsportal.notifications import views, webhook_views
 
 app_name = "notifications"
 urlpatterns = [
     path("notices/", views.notice_list, name="notices"),
     path("notices/read/", views.notices_read, name="notices-read"),
     path("notices/<int:pk>/open/", views.notice_open, name="notice-open"),
+    path("settings/webhooks/", webhook_views.webhook_list, name="webhooks"),
+    path("settings/webhooks/new/<slug:key>/", webhook_views.webhook_new, name="webhook-new"),
+    path("settings/webhooks/<int:pk>/", webhook_views.webhook_detail, name="webhook"),
+    path("settings/webhooks/<int:pk>/secret/", webhook_views.webhook_rotated, name="webhook-rotate"),
+    path("settings/webhooks/<int:pk>/try/", webhook_views.webhook_tried, name="webhook-try"),
+    path("settings/webhooks/<int:pk>/remove/", webhook_views.webhook_removed, name="webhook-remove"),
 ]

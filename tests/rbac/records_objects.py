@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from opsportal.core.actor import system_actor
 from opsportal.core.clock import real_now
 from opsportal.notifications.models import Notice, OutboxMessage
+from opsportal.notifications.webhooks import webhook_add
 from opsportal.schedule.loops import loops
 from opsportal.schedule.models import LoopPulse
 from tests.rbac.objects import Case, route
@@ -35,6 +37,17 @@ def _notice(case: Case) -> dict[str, Any]:
     return {"pk": notice.pk}
 
 
+def _webhook(case: Case) -> dict[str, Any]:
+    webhook, _ = webhook_add(
+        by=system_actor("matrix"), at=real_now(), platform=case.platform, name="Bridge", url="https://example.org/",
+        events=["incident.declared"],
+    )  # fmt: skip
+    return {"pk": webhook.pk}
+
+
+route("notifications:webhook-new", lambda case: {"key": case.platform.key})
+for _name in ("webhook", "webhook-rotate", "webhook-try", "webhook-remove"):
+    route(f"notifications:{_name}", _webhook, data=lambda _case: {"version": "1"})
 route("health:deep", _beating, owned="portal")
 route("health:message-release", _parked, owned="portal")
 route("health:metrics", owned="portal")

@@ -1,0 +1,161 @@
+"""Webhooks of a platform: list, add, change, a new secret, a try, remove."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+
+from opsportal.core import clock
+from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.forms import VersionedForm
+from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent
+from opsportal.notifications.forms import WebhookForm
+from opsportal.notifications.models import Webhook
+from opsportal.notifications.selectors import last_deliveries
+from opsportal.notifications.webhooks import (
+    WebhookError,
+    webhook_add,
+    webhook_change,
+    webhook_ping,
+    webhook_remove,
+    webhook_rotate,
+)
+from opsportal.platforms.models import Platform
+
+VIEW, EDIT = "notifications.webhook_view", "notifications.webhook_edit"
+READ_WRITE = ("GET", "HEAD", "POST")
+
+
+def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
+    rows = Webhook.objects.visible_to(request.actor).select_related("platform")
+    webhook: Webhook | None = rows.filter(pk=pk).first()
+    if webhook is None:
+        raise HiddenError(action)
+    authorize(request.actor, action, webhook)
+    return webhook
+
+
+@require_action(VIEW)
+def webhook_list(request: AuthorizedRequest) -> HttpResponse:
+    """Of the platforms this person administers."""
+    rows = Webhook.objects.visible_to(request.actor).filter(platform_id__in=request.actor.platforms_with("admin"))
+    webhooks = list(rows.select_related("platform").order_by("platform__name", "name", "pk"))
+    platforms = Platform.objects.filter(pk__in=request.actor.platforms_with("admin")).order_by("name", "pk")
+    context = {"webhooks": webhooks, "deliveries": last_deliveries(webhooks), "platforms": list(platforms)}
+    return render_page(request, "notifications/webhook_list.html", context)
+
+
+@require_action(EDIT, methods=READ_WRITE)
+def webhook_new(request: AuthorizedRequest, key: str) -> HttpResponse:
+    """Answers 200 with the secret instead of redirecting: it is shown this once."""
+    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
+    if platform is None:
+        raise HiddenError(EDIT)
+    authorize(request.actor, EDIT, platform)
+    form, status = WebhookForm(request.POST or None), 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            data = {name: form.cleaned_data[name] for name in ("name", "url", "events")}
+            try:
+                webhook, secret = webhook_add(by=request.actor, at=clock.now(), platform=platform, **data)
+            except WebhookError as error:
+                form.add_error(None, str(error))
+            else:
+                return _detail(request, webhook, _form_of(webhook), secret=secret)
+    context = {"form": form, "platform": platform}
+    return render_page(request, "notifications/webhook_new.html", context, status=status)
+
+
+def _form_of(webhook: Webhook) -> WebhookForm:
+    return WebhookForm(initial={name: getattr(webhook, name) for name in ("name", "url", "events", "is_active")})
+
+
+def _detail(
+    request: AuthorizedRequest, webhook: Webhook, form: WebhookForm, *, secret: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "webhook": webhook,
+        "form": form,
+        "secret": secret,
+        "version": request.POST.get("version") if status == 422 else webhook.version,
+        "last": last_deliveries([webhook]).get(webhook.pk),
+    }
+    response = render_page(request, "notifications/webhook_detail.html", context, status=status)
+    if secret:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_action(EDIT, methods=READ_WRITE)
+@idempotent
+def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One webhook, and its change."""
+    webhook = _load(request, pk, EDIT)
+    if request.method != "POST":
+        return _detail(request, webhook, _form_of(webhook))
+    form, versioned = WebhookForm(request.POST), VersionedForm(request.POST)
+    if form.is_valid() and versioned.is_valid():
+        try:
+            webhook_change(
+                by=request.actor,
+                at=clock.now(),
+                webhook=webhook,
+                expected=versioned.cleaned_data["version"],
+                **form.cleaned_data,
+            )
+        except WebhookError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "Saved.")
+            return redirect_or_fragment(request, reverse("notifications:webhooks"))
+    return _detail(request, webhook, form, status=422)
+
+
+@require_action(EDIT, methods=("POST",))
+def webhook_rotated(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """A new secret, shown this once."""
+    webhook = _load(request, pk, EDIT)
+    form = VersionedForm(request.POST)
+    if not form.is_valid():
+        return _detail(request, webhook, _form_of(webhook), status=422)
+    secret = webhook_rotate(by=request.actor, at=clock.now(), webhook=webhook, expected=form.cleaned_data["version"])
+    return _detail(request, webhook, _form_of(webhook), secret=secret)
+
+
+def _act(request: AuthorizedRequest, pk: int, do: Callable[[Webhook, int], None], said: str, back: str) -> HttpResponse:
+    webhook = _load(request, pk, EDIT)
+    form = VersionedForm(request.POST)
+    if not form.is_valid():
+        return _detail(request, webhook, _form_of(webhook), status=422)
+    do(webhook, form.cleaned_data["version"])
+    messages.success(request, said)
+    return redirect_or_fragment(request, back)
+
+
+@require_action(EDIT, methods=("POST",))
+@idempotent
+def webhook_tried(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Send it a hello."""
+    return _act(
+        request,
+        pk,
+        lambda webhook, _version: webhook_ping(by=request.actor, at=clock.now(), webhook=webhook),
+        "A try is on its way; this page says what came of it.",
+        reverse("notifications:webhook", args=[pk]),
+    )
+
+
+@require_action(EDIT, methods=("POST",))
+def webhook_removed(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Forget it."""
+    return _act(
+        request,
+        pk,
+        lambda webhook, version: webhook_remove(by=request.actor, at=clock.now(), webhook=webhook, expected=version),
+        "The webhook is gone.",
+        reverse("notifications:webhooks"),
+    )
