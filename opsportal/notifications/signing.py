@@ -26,7 +26,7 @@ def sealed(secret: str) -> bytes:
     return cipher(PURPOSE).encrypt(secret.encode())
 
 
-def _hex(stored: bytes, signed: bytes) -> str:
+def _hex(stored: bytes | memoryview, signed: bytes) -> str:
     return hmac.new(cipher(PURPOSE).decrypt(bytes(stored)), signed, hashlib.sha256).hexdigest()
 
 
