@@ -312,9 +312,57 @@ def test_the_whole_timeline_is_exported_and_says_what_was_corrected(
     right = entry_correct(by=by, at=at, entry=wrong, body="error")
     response = client_for(viewer).get(f"{incident.url}timeline.md")
     lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert lines[2].startswith("1. ")
-    assert lines[-1].startswith(f"{right.number}. ")
-    assert lines[wrong.number + 1].endswith(f"*(superseded by {right.number})* eror")
+    assert "(line 1) " in lines[2]
+    assert f"(line {right.number}) error" in lines[-1]
+    assert lines[wrong.number + 1].endswith(f"*(superseded by line {right.number})* eror")
+
+
+def log_late(incident: Incident, by: Actor, at: datetime) -> None:
+    """Three lines of which the last one happened between the others, and one before all of them."""
+    for minutes, body, occurred in ((10, "first", None), (30, "second", None), (40, "between", 20), (41, "early", -9)):
+        moment = at + timedelta(minutes=occurred) if occurred is not None else None
+        entry_log(by=by, at=at + timedelta(minutes=minutes), incident=incident, body=body, occurred_at=moment)
+
+
+def test_a_line_logged_late_stands_in_its_place_in_the_export(
+    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    log_late(incident, by, at)
+    response = client_for(viewer).get(f"{incident.url}timeline.md")
+    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert [body.index(word) for word in ("early", "first", "between", "second")] == sorted(
+        body.index(word) for word in ("early", "first", "between", "second")
+    )
+    assert f"logged {at + timedelta(minutes=40):%Y-%m-%d %H:%M:%S}Z) between" in body
+
+
+def test_a_line_logged_late_says_on_the_page_where_it_belongs(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    log_late(incident, by, at)
+    first = incident.entries.get(body="first")
+    body = text(client_for(operator), incident.url)
+    assert re.search(rf'between <small class="mut">logged \S+; belongs after <a href="#entry-{first.pk}">', body)
+    assert re.search(r'early <small class="mut">logged \S+; belongs further up</small>', body)
+    assert body.count("; belongs ") == 2
+    fresh = text(client_for(operator), f"{incident.url}entries/?after={incident.entries.count() - 2}", **HTMX)
+    assert "between" in fresh
+    assert fresh.count("; belongs further up") == 2
+
+
+def test_a_review_tells_its_timeline_in_the_order_of_what_happened(
+    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    for minutes, body in ((15, "roll back"), (5, "scale out")):
+        moment = at + timedelta(minutes=minutes)
+        entry_log(
+            by=by, at=at + timedelta(minutes=18), incident=incident, body=body, kind="decision", occurred_at=moment
+        )
+    done = incident_resolve(by=by, at=at + timedelta(minutes=20), incident=incident, expected=incident.version)
+    review_draft(by=by, at=at + timedelta(minutes=21), incident=done)
+    drafted, timeline = text(client_for(viewer), f"{incident.url}review/").split("From the timeline")
+    for part in (drafted, timeline):
+        assert part.index("scale out") < part.index("roll back")
 
 
 def test_a_restricted_incident_leaves_no_trace_for_others(
