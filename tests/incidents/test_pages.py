@@ -10,13 +10,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from incidents.loops import claim_alarms
 from incidents.models import Incident
+from incidents.selectors import metrics_of
 from incidents.services import action_item_add, entry_correct, entry_log, incident_resolve, review_draft, update_post
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
-from tests.factories.incidents import alarm, declare
+from tests.factories.incidents import alarm, declare, transition
+from tests.factories.monitoring import metric_of, rule_of, term
 
 ClientFor = Callable[..., Client]
 ActorFor = Callable[..., Actor]
@@ -120,6 +123,27 @@ def test_the_incident_page_shows_head_clocks_timeline_and_composer(
         assert shown in body
     assert 'name="client_key"' in body
     assert sum("incidents_" in query["sql"] for query in queries) <= 6
+
+
+def test_the_metric_whose_alarm_opened_the_incident_leads(
+    client_for: ClientFor, viewer: User, platform: Platform, by: Actor, at: datetime
+) -> None:
+    metric_of(platform, at=at, key="requests")
+    rule = rule_of(platform, at=at, indicator={"value": term("TargetResponseTime")}, stat="p99")
+    metric_of(platform, at=at, key="response", name="TargetResponseTime")
+    metric_of(platform, at=at, key="errors", name="HTTPCode_Target_5XX_Count")
+    transition(alarm(platform, rule=rule), "alarm", at)
+    while claim_alarms(at):
+        continue
+    opened = Incident.objects.get()
+    names = [metric.name for metric in metrics_of(opened)]
+    assert names[0] == "Response"
+    assert sorted(names) == ["Errors", "Requests", "Response"]
+    done = incident_resolve(by=by, at=at, incident=opened, expected=opened.version)
+    review_draft(by=by, at=at, incident=done)
+    for path in (f"{done.url}?tab=metrics", f"{done.url}review/"):
+        body = text(client_for(viewer), path)
+        assert body.index("Response: loading") < body.index("Errors: loading" if "Errors: l" in body else "Requests: l")
 
 
 def test_viewers_read_and_have_no_composer(client_for: ClientFor, viewer: User, incident: Incident) -> None:
