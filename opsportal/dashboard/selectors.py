@@ -46,6 +46,7 @@ class Due:
     checklists: Sequence[ChecklistRun]
     windows: Sequence[WindowOccurrence]
     plans: Sequence[Plan]
+    reading: Sequence[Owed]
     owed: Sequence[Owed]
 
 
@@ -83,11 +84,13 @@ def now_column(actor: Actor, at: datetime, platform_id: int | None) -> Now:
 
 
 def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
+    debts = owed(actor, today=at.date(), platform_id=platform_id, limit=ROWS)
     return Due(
         checklists=due_checklist_runs(actor, at, platform_id),
         windows=coming_windows(actor, at, platform_id),
         plans=plans_awaiting(actor, at, platform_id),
-        owed=owed(actor, today=at.date(), platform_id=platform_id, limit=ROWS),
+        reading=[row for row in debts if row.kind == "reading"],
+        owed=[row for row in debts if row.kind != "reading"],
     )
 
 
