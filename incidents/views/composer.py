@@ -94,9 +94,10 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 
 def fresh_context(incident: Incident, last: int) -> dict[str, Any]:
-    """The lines since number `last`, and where those belong that are late."""
+    """The lines since number `last`, where those belong that are late, and which lines are here to jump to."""
     fresh = selectors.entries_after(incident, last)
-    return {"fresh": fresh, "places": places(fresh.entries, fresh.before)}
+    here = {entry.pk for entry in fresh.entries}
+    return {"fresh": fresh, "places": places(fresh.entries, fresh.before), "here": here}
 
 
 def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpResponse:

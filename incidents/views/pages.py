@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 
 from incidents import selectors
 from incidents.choices import TRIAGE_ANSWERS, TRIAGE_QUESTIONS, DetectionSource, IncidentType, StateChoice
@@ -12,6 +13,7 @@ from incidents.forms import DeclareForm
 from incidents.models import Incident
 from incidents.order import places
 from incidents.selectors import IncidentFilter
+from incidents.selectors.detail import ENTRY_PAGE
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
 from incidents.views.composer import composer_context, corrects, fresh_context
@@ -176,6 +178,9 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     incident = load(request, number, "incidents.incident_view")
     if request.GET.get("part") == "head" and wants_fragment(request):
         return render_page(request, DETAIL, head_context(request, incident, at), fragment="head")
+    wanted = bounded_int(request.GET.get("entry", ""))
+    if wanted is not None and (address := entry_address(incident, wanted)):
+        return redirect(address)
     tab = request.GET.get("tab", "")
     context = {
         **pane_context(request, incident, tab if tab in PANES else PANES[0], at),
@@ -187,12 +192,24 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     limit = bounded_int(request.GET.get("before", ""))
     context |= head_context(request, incident, at) | composer_context(request, incident)
     entries = selectors.entries_page(incident, before=limit)
-    context |= {"entries": entries, "places": places(entries.entries)}
+    here = {entry.pk for entry in entries.entries}
+    context |= {"entries": entries, "places": places(entries.entries), "here": here}
     context |= {"is_past": limit is not None, "show_all": "entries" in request.GET or limit is not None}
     return render_page(request, DETAIL, context)
 
 
 DETAIL: Final = "incidents/incident_detail.html"
+
+
+def entry_address(incident: Incident, pk: int) -> str:
+    """The address of the page of the timeline that this line stands on; "" when the incident has no such line."""
+    numbers = dict(incident.entries.filter(pk=pk).values_list("pk", "number"))
+    if pk not in numbers:
+        return ""
+    # Half a page of what came after it stands below the line, or it is among the newest.
+    before = numbers[pk] + ENTRY_PAGE // 2
+    is_newest = not incident.entries.filter(number=before).exists()
+    return f"{incident.url}{'' if is_newest else f'?before={before}'}#entry-{pk}"
 
 
 def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: datetime) -> dict[str, Any]:

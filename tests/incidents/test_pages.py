@@ -374,6 +374,24 @@ def test_a_line_logged_late_says_on_the_page_where_it_belongs(
     assert fresh.count("; belongs further up") == 2
 
 
+def test_a_line_is_found_on_whatever_page_it_stands(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    wrong = entry_log(by=by, at=at, incident=incident, body="eror")
+    near = [entry_log(by=by, at=at, incident=incident, body=f"line {n}.") for n in range(220)][-1]
+    right = entry_correct(by=by, at=at, entry=wrong, body="error")
+    client = client_for(operator)
+    newest = text(client, incident.url)
+    assert f'href="{incident.url}?entry={wrong.pk}">correction' in newest
+    for pk in (wrong.pk, right.pk, near.pk):
+        found = client.get(f"{incident.url}?entry={pk}")
+        assert found.status_code == 302
+        page, _, anchor = found["Location"].partition("#")
+        assert f'id="{anchor}"' in text(client, page)
+    assert "before" not in client.get(f"{incident.url}?entry={right.pk}")["Location"]
+    assert client.get(f"{incident.url}?entry=999999").status_code == 200
+
+
 def test_a_review_tells_its_timeline_in_the_order_of_what_happened(
     client_for: ClientFor, viewer: User, incident: Incident, by: Actor, at: datetime
 ) -> None:
