@@ -1,6 +1,6 @@
 """Reviews and action items."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -12,10 +12,10 @@ from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
 from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from monitoring.selectors.slo_detail import ReviewMark
-from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows
 from opsportal.core.pagination import Page, keyset_page
+from opsportal.core.prepared import Read, Row
 
 KEY_ENTRIES: Final = 40
 UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
@@ -109,14 +109,18 @@ def action_page(
     return keyset_page(rows.filter(views.get(view, unfinished)), order=("-number",), cursor=cursor, size=size)
 
 
-def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: int = 20) -> Sequence[Owed]:
-    """Action items past their day, oldest first, reviews this person may publish, reviews whose clock runs: one query.
+def owed_read(actor: Actor, today: date, platform_id: int | None, limit: int) -> Read:
+    """Action items past their day, reviews this person may publish, reviews whose clock runs: rows for `owed`.
 
     At most `limit` of each, the longest waiting or next due first.
     """
-    build, name = partial(_owed, limit), ("incidents.owed", limit)
     asked = [pk for pk in actor.platform_ids if allows(actor, "incidents.review_publish", _review_on(pk))]
-    rows = prepared.rows(name, build, actor, today=today, platform_id=platform_id, readable=sorted(asked))
+    values = {"today": today, "platform_id": platform_id, "readable": sorted(asked)}
+    return Read(("incidents.owed", limit), partial(_owed, limit), values)
+
+
+def owed(rows: Iterable[Row]) -> Sequence[Owed]:
+    """What `owed_read` gave."""
     return sorted(map(Owed._make, rows), key=lambda row: (row.kind, row.due_at is None, row.due_at, row.number))
 
 
