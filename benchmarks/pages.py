@@ -91,8 +91,8 @@ def _get(portal: Bench, path: str, headers: str = "", role: str = "commander") -
     return lambda: text
 
 
-def _page(portal: Bench, path: str, seconds: float) -> list[Result]:
-    """A list page against the naive one of the same rows and weight; and asked again by a browser that holds it."""
+def _page(portal: Bench, path: str, limit: str, seconds: float) -> list[Result]:
+    """A page against the naive one of the same rows and weight; and asked again by a browser that holds it."""
     load = psutil.cpu_percent(interval=1.0)
     cold = f"{uncached.HEADER}: 1\r\n"
     client = portal.browser()
@@ -101,8 +101,9 @@ def _page(portal: Bench, path: str, seconds: float) -> list[Result]:
     rows = answer.text.count("<tr") - answer.text.count("<thead") - answer.text.count('<tr class="grp"')
     queries = QUERIES.search(answer.headers["Server-Timing"])
     alone, unit = rounds(portal, seconds, _get(portal, path, cold), _get(portal, SESSION), connections=1)
-    bare = measure(portal.port, _get(portal, f"/limits/naive/?rows={rows}"), seconds=0.3).size
-    naive_path = f"/limits/naive/?rows={rows}&pad={max(0, alone.size - bare)}"
+    limit = f"{limit}?rows={rows}"
+    bare = measure(portal.port, _get(portal, limit), seconds=0.3).size
+    naive_path = f"{limit}&pad={max(0, alone.size - bare)}"
     page, naive = rounds(portal, seconds, _get(portal, path, cold), _get(portal, naive_path))
     kept, session = _revalidated(portal, client, path, seconds)
     assert page.statuses == naive.statuses == frozenset({200}), (page, naive)
@@ -138,13 +139,13 @@ def _revalidated(portal: Bench, client: httpx.Client, path: str, seconds: float)
 def today(seconds: float) -> list[Result]:
     """Today with seventy-five open incidents."""
     with bench() as portal:
-        return _page(portal, "/", seconds)
+        return _page(portal, "/", "/limits/today/", seconds)
 
 
 def incidents(seconds: float) -> list[Result]:
     """The list of incidents with a hundred rows, three quarters of them open."""
     with bench() as portal:
-        return _page(portal, "/incidents/", seconds)
+        return _page(portal, "/incidents/", "/limits/naive/", seconds)
 
 
 def ticks(seconds: float) -> list[Result]:

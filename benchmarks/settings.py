@@ -8,4 +8,5 @@ ROUTE_ACTIONS = {
     **ROUTE_ACTIONS,  # noqa: F405 - as above
     "limit-session": "dashboard.today_view",
     "limit-naive": "incidents.incident_view",
+    "limit-today": "dashboard.today_view",
 }

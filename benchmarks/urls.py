@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 
-from benchmarks import naive
+from benchmarks import naive, naive_today
 
 urlpatterns = [
     path("limits/naive/", naive.page, name="limit-naive"),
+    path("limits/today/", naive_today.page, name="limit-today"),
     path("limits/session/", naive.session_only, name="limit-session"),
     path("", include("opsportal.urls")),
 ]

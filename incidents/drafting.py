@@ -23,7 +23,7 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
     clocks = list(IncidentClock.objects.filter(incident=incident).order_by("started_at", "pk"))
     entries = list(
         TimelineEntry.objects.filter(incident=incident, kind__in=[EntryKind.ALARM, EntryKind.DECISION])
-        .order_by("number")
+        .order_by("occurred_at", "number")
         .only("kind", "body", "occurred_at")[:20]
     )
     texts = {

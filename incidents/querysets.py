@@ -27,6 +27,11 @@ class IncidentQuerySet(PlatformQuerySet):
             known |= Q(Exists(named))
         return super().visible_to(actor).filter(known)
 
+    def hidden_from(self, actor: Actor) -> Self:
+        """The restricted ones that this actor may not know to exist; only restricted ones are looked at."""
+        restricted = self.filter(is_restricted=True).order_by()
+        return restricted.exclude(pk__in=restricted.visible_to(actor).values("pk"))
+
     def open(self) -> Self:
         return self.filter(state=StateChoice.OPEN)
 

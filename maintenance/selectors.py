@@ -1,10 +1,10 @@
 """What pages, the API and reports read of this room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from typing import Final
+from typing import Any, Final, Protocol, TypeVar
 
 from django.db.models import Q, QuerySet
 from django.utils.timezone import make_aware
@@ -24,6 +24,32 @@ from maintenance.month import CalendarWeek, first_of_weeks, weeks_of
 from opsportal.core.actor import Actor
 
 DUE_SHOWN: Final = 30
+MISSED_SHOWN: Final = timedelta(days=1)
+COMING: Final = timedelta(days=8)
+
+
+class _Due(Protocol):
+    """A run, or a row of one."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def due_at(self) -> datetime: ...
+
+
+class _Coming(Protocol):
+    """An occurrence, or a row of one."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def starts_at(self) -> datetime: ...
+
+
+Run = TypeVar("Run", bound=_Due)
+Occurrence = TypeVar("Occurrence", bound=_Coming)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +86,20 @@ def checklist_runs(actor: Actor) -> QuerySet[ChecklistRun]:
 
 
 def due_checklist_runs(actor: Actor, at: datetime, platform_id: int | None) -> Sequence[ChecklistRun]:
-    """Those missed within a day, then open runs, each by due time: what Today shows."""
-    runs = checklist_runs(actor)
-    if platform_id is not None:
-        runs = runs.filter(platform_id=platform_id)
-    owed = Q(state=RunState.OPEN) | Q(state=RunState.MISSED, due_at__gte=at - timedelta(days=1))
-    chosen = runs.filter(owed).order_by("-state", "due_at", "pk")[:DUE_SHOWN]  # open ones are never cut off
-    return sorted(chosen, key=lambda run: (run.state == RunState.OPEN, run.due_at, run.pk))
+    """Those missed within a day, then open runs, each by due time."""
+    return missed_first(due_runs(actor, at - MISSED_SHOWN, platform_id).select_related("platform"))
+
+
+def due_runs(actor: Actor, since: Any, platform_id: int | None) -> Any:
+    """Open runs, and those missed since then, as many as are shown; open ones are never cut off."""
+    owed = Q(state=RunState.OPEN) | Q(state=RunState.MISSED, due_at__gte=since)
+    runs = ChecklistRun.objects.visible_to(actor).of_platform(platform_id).filter(owed)
+    return runs.order_by("-state", "due_at", "pk")[:DUE_SHOWN]
+
+
+def missed_first(runs: Iterable[Run]) -> list[Run]:
+    """`due_runs` in the order in which they are shown."""
+    return sorted(runs, key=lambda run: (run.state == RunState.OPEN, run.due_at, run.pk))
 
 
 def open_checklists(actor: Actor) -> QuerySet[ChecklistRun]:
@@ -101,17 +134,17 @@ def recent_runs_of(run: ChecklistRun, count: int = 14) -> Sequence[ChecklistRun]
     return list(earlier.order_by("-slot_at", "-pk")[:count])[::-1]
 
 
-def current_hand_over(actor: Actor, platform_id: int | None) -> HandOver | None:
-    """The latest signed note."""
+def signed_notes(actor: Actor, platform_id: int | None) -> QuerySet[HandOver]:
+    """Signed hand-over notes, the latest first."""
     notes = HandOver.objects.visible_to(actor).of_platform(platform_id).filter(signed_at__isnull=False)
-    return notes.select_related("author", "platform").order_by("-created_at", "-pk").first()
+    return notes.order_by("-created_at", "-pk")
 
 
 def operations_log(actor: Actor) -> QuerySet[OperationsLogEntry]:
     return OperationsLogEntry.objects.visible_to(actor).select_related("author", "platform")
 
 
-def window_occurrences(actor: Actor, start: datetime, end: datetime) -> QuerySet[WindowOccurrence]:
+def window_occurrences(actor: Actor, start: Any, end: Any) -> QuerySet[WindowOccurrence]:
     """Windows and freezes that overlap [start, end)."""
     return (
         WindowOccurrence.objects.visible_to(actor)
@@ -124,11 +157,18 @@ def window_occurrences(actor: Actor, start: datetime, end: datetime) -> QuerySet
 
 def coming_windows(actor: Actor, at: datetime, platform_id: int | None) -> Sequence[WindowOccurrence]:
     """The open or next occurrence of each window within eight days, soonest first."""
-    rows = window_occurrences(actor, at, at + timedelta(days=8))
-    if platform_id is not None:
-        rows = rows.filter(platform_id=platform_id)
-    next_of_each = rows.order_by("window_id", "starts_at", "pk").distinct("window_id")
-    return sorted(next_of_each[:50], key=lambda row: (row.starts_at, row.pk))[:8]
+    return soonest_first(next_windows(actor, at, at + COMING, platform_id))
+
+
+def next_windows(actor: Actor, start: Any, end: Any, platform_id: int | None) -> Any:
+    """The open or next occurrence of each window in [start, end)."""
+    rows: Any = window_occurrences(actor, start, end)
+    return rows.of_platform(platform_id).order_by("window_id", "starts_at", "pk").distinct("window_id")[:50]
+
+
+def soonest_first(occurrences: Iterable[Occurrence]) -> list[Occurrence]:
+    """`next_windows` as they are shown."""
+    return sorted(occurrences, key=lambda row: (row.starts_at, row.pk))[:8]
 
 
 def job_runs(actor: Actor) -> QuerySet[JobRun]:

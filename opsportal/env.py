@@ -1,6 +1,7 @@
 """Typed reading of the environment; every name also works as NAME_FILE, holding a path to the value."""
 
 import importlib
+import ipaddress
 import os
 import sys
 
@@ -14,6 +15,15 @@ def refuse(*, when: bool, why: str) -> None:
     """Stop the start with one sentence that says what is unsafe or missing."""
     if when:
         raise ImproperlyConfigured(why)
+
+
+def is_network(text: str) -> bool:
+    """Whether `text` is an address or a network in CIDR notation."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def require_settings() -> None:

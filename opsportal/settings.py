@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
-from opsportal.env import env, refuse
+from opsportal.env import env, is_network, refuse
 from opsportal.routes import ROUTE_ACTIONS as _ROUTE_ACTIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -284,6 +284,12 @@ _PURPOSES = ("database", "heartbeat", "probe", "webhook")
 TARGET_NETWORKS: dict[str, list[str]] = {
     purpose: env.list(f"TARGET_NETWORKS_{purpose.upper()}", []) for purpose in _PURPOSES
 }
+for _purpose, _networks in TARGET_NETWORKS.items():
+    for _network in _networks:
+        refuse(
+            when=not is_network(_network),
+            why=f"TARGET_NETWORKS_{_purpose.upper()} holds {_network!r}, which is no network such as 10.1.0.0/16.",
+        )
 TARGET_SOCKETS: dict[str, list[str]] = {
     purpose: env.list(f"TARGET_SOCKETS_{purpose.upper()}", []) for purpose in _PURPOSES
 }

@@ -80,6 +80,7 @@ class Incident(VersionedModel):
         ]
         indexes = [
             models.Index(fields=["rank", "number"], condition=Q(state="open"), name="incident_open"),
+            models.Index(fields=["platform"], condition=Q(is_restricted=True), name="incident_restricted"),
             models.Index(fields=["platform", "-number"], name="incident_platform_number"),
             models.Index(fields=["service", "-number"], name="incident_service_number"),
             models.Index(fields=["declared_at"], name="incident_declared_at"),

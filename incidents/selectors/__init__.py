@@ -39,9 +39,10 @@ from incidents.selectors.reviews import (
     action_page,
     key_entries,
     owed,
+    owed_read,
     review_of,
 )
-from incidents.selectors.today import OpenIncident, open_incidents
+from incidents.selectors.today import OpenIncident, open_incidents, open_read
 
 __all__ = [
     "ClockScore",
@@ -70,8 +71,10 @@ __all__ = [
     "members_of",
     "metrics_of",
     "open_incidents",
+    "open_read",
     "open_rows",
     "owed",
+    "owed_read",
     "recent_incidents",
     "related_incidents",
     "review_of",

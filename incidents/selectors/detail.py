@@ -135,8 +135,8 @@ def entries_after(incident: Incident, number: int) -> FreshEntries:
 
 
 def whole_timeline(incident: Incident) -> Iterator[EntryView]:
-    """Every entry in the order of recording, read as it goes: a long incident is not held in memory."""
-    rows = TimelineEntry.objects.filter(incident=incident).order_by("number")
+    """Every entry in the order in which it happened, read as it goes: a long incident is not held in memory."""
+    rows = TimelineEntry.objects.filter(incident=incident).order_by("occurred_at", "number")
     return (EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS).iterator(chunk_size=500))
 
 

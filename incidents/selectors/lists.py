@@ -21,6 +21,7 @@ from opsportal.core.pagination import Page, keyset_page
 
 LIST_PAGE: Final = 25  # with what is open, a page stays near 40 kB
 OPEN_LIMIT: Final = 100
+RECENT_LIMIT: Final = 500  # of the last 30 days, for the figures above the list
 
 
 class IncidentRow(NamedTuple):
@@ -214,7 +215,7 @@ def _score_rows(_actor: Actor, incident_ids: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ListSummary:
-    """The line above the list."""
+    """The line above the list. The figures of the last 30 days are those of the latest `RECENT_LIMIT`."""
 
     open: int
     without_commander: int
@@ -224,16 +225,17 @@ class ListSummary:
     resolve_median: timedelta | None
     worst_rank: int | None = None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether more were opened in the 30 days than are looked at."""
+        return self.opened_30d == RECENT_LIMIT
 
-_SUMMARY: Final = (
-    "count(*) FILTER (WHERE r.state = 'open'),"
-    " count(*) FILTER (WHERE r.state = 'open' AND r.commander_id IS NULL),"
-    " min(r.rank) FILTER (WHERE r.state = 'open'),"
-    " count(*) FILTER (WHERE r.declared_at >= %s),"
-    " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.acknowledged_at - r.detected_at)"
-    " FILTER (WHERE r.declared_at >= %s),"
-    " percentile_cont(0.5) WITHIN GROUP (ORDER BY r.resolved_at - r.impact_started_at)"
-    " FILTER (WHERE r.declared_at >= %s)"
+
+_OPEN: Final = "SELECT count(*), count(*) FILTER (WHERE commander_id IS NULL), min(rank)"
+_RECENT: Final = (
+    "SELECT count(*),"
+    " percentile_cont(0.5) WITHIN GROUP (ORDER BY acknowledged_at - detected_at),"
+    " percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - impact_started_at)"
 )
 
 
@@ -241,34 +243,40 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
     """Counts and 30-day medians over what this actor may see."""
     since = now - timedelta(days=30)
     try:
-        sql, params = prepared.statement(
-            "incidents.summary", _summary_rows, actor, platform_id=platform_id, since=since
+        opened, known = prepared.statement("incidents.summary_open", _summary_open, actor, platform_id=platform_id)
+        recent, values = prepared.statement(
+            "incidents.summary_recent", _summary_recent, actor, platform_id=platform_id, since=since
         )
     except EmptyResultSet:  # a person of no platform
         return ListSummary(0, 0, 0, 0, None, None)
     with connection.cursor() as cursor:
         # Django's own SQL stands inside, with its parameters.
-        cursor.execute(f"SELECT {_SUMMARY} FROM ({sql}) r", [*[since] * 3, *params])  # noqa: S608
-        opened, nobody, worst, recent, acknowledged, resolved = cursor.fetchone()
+        sql = f"SELECT * FROM ({_OPEN} FROM ({opened}) o) o, ({_RECENT} FROM ({recent}) r) r"  # noqa: S608
+        cursor.execute(sql, [*known, *values])
+        standing, nobody, worst, count, acknowledged, resolved = cursor.fetchone()
     due = sum(n for (n,) in prepared.rows("incidents.reviews_due", _reviews_due, actor, platform_id=platform_id))
     return ListSummary(
-        open=opened,
+        open=standing,
         without_commander=nobody,
         reviews_due=due,
-        opened_30d=recent,
+        opened_30d=count,
         acknowledge_median=acknowledged,
         resolve_median=resolved,
         worst_rank=worst,
     )
 
 
-def _summary_rows(actor: Actor, platform_id: int | None, since: Any) -> Any:
-    rows = Incident.objects.visible_to(actor).filter(Q(state=StateChoice.OPEN) | Q(declared_at__gte=since))
-    rows = rows.of_platform(platform_id)
-    return rows.order_by().values(
-        "state", "rank", "commander_id", "declared_at", "detected_at", "acknowledged_at", "resolved_at",
-        "impact_started_at",
-    )  # fmt: skip
+def _summary_open(actor: Actor, platform_id: int | None) -> Any:
+    rows = Incident.objects.visible_to(actor).of_platform(platform_id).filter(state=StateChoice.OPEN)
+    return rows.order_by().values("rank", "commander_id")
+
+
+def _summary_recent(actor: Actor, platform_id: int | None, since: Any) -> Any:
+    rows = Incident.objects.visible_to(actor).of_platform(platform_id).filter(declared_at__gte=since)
+    times = rows.order_by("-declared_at").values(
+        "detected_at", "acknowledged_at", "resolved_at", "impact_started_at", "declared_at"
+    )
+    return times[:RECENT_LIMIT]
 
 
 def _reviews_due(actor: Actor, platform_id: int | None) -> Any:

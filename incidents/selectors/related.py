@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from incidents.choices import ClaimOutcome
 from incidents.models import Incident, ReviewSection, TimelineEntry
 from incidents.models.incident import BODY_WORDS
 from incidents.selectors.lists import ROW as INCIDENT_ROW
 from incidents.selectors.lists import IncidentFilter, IncidentRow, filtered, word_query
-from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, ServiceMetric
+from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, RuleTerm, ServiceMetric
 from opsportal.core.actor import Actor
 
 NEARBY: Final = timedelta(hours=2)
@@ -66,11 +67,17 @@ def alarms_nearby(incident: Incident) -> list[Alarm]:
 
 
 def metrics_of(incident: Incident) -> list[ServiceMetric]:
-    """The metrics of the incident's service that are read, as its pack orders them."""
+    """What the alarm watches that opened the incident, then what else is read of its service, as its pack orders it."""
+    opening = RuleTerm.objects.filter(
+        series_id=OuterRef("series_id"),
+        rule__alarm__transitions__incident_claim__incident=incident,
+        rule__alarm__transitions__incident_claim__outcome=ClaimOutcome.OPENED,
+    )
     rows = ServiceMetric.objects.filter(platform_id=incident.platform_id, series__isnull=False)
+    rows = rows.annotate(is_opening=Exists(opening))
     if incident.service_id is not None:
-        rows = rows.filter(service_id=incident.service_id)
-    return list(rows.order_by("position", "pk")[:4])
+        rows = rows.filter(Q(service_id=incident.service_id) | Q(is_opening=True))
+    return list(rows.order_by("-is_opening", "position", "pk")[:4])
 
 
 def chart_span(incident: Incident, now: datetime) -> tuple[datetime, datetime]:

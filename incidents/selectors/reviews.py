@@ -1,6 +1,6 @@
 """Reviews and action items."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -12,10 +12,10 @@ from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
 from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from monitoring.selectors.slo_detail import ReviewMark
-from opsportal.core import prepared
 from opsportal.core.actor import Actor
-from opsportal.core.gate import HiddenError
+from opsportal.core.gate import HiddenError, allows
 from opsportal.core.pagination import Page, keyset_page
+from opsportal.core.prepared import Read, Row
 
 KEY_ENTRIES: Final = 40
 UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
@@ -30,7 +30,10 @@ ACTION_VIEWS: Final[Mapping[str, Callable[[Actor, date], Q]]] = {
 
 
 class Owed(NamedTuple):
-    """An overdue action item, or a review that is not published yet, for Today."""
+    """An overdue action item, a review that is not published yet, or one that waits for a reader, for Today.
+
+    `due_at` is of the last kind (`reading`) when it was handed in, and `who` its author.
+    """
 
     kind: str
     number: int
@@ -107,17 +110,27 @@ def action_page(
     return keyset_page(rows.filter(narrow(actor, today)), order=("-number",), cursor=cursor, size=size)
 
 
-def owed(actor: Actor, *, today: date, platform_id: int | None = None, limit: int = 20) -> Sequence[Owed]:
-    """Action items past their day, oldest first, then reviews whose clock runs, the next due first: one query.
+def owed_read(actor: Actor, today: date, platform_id: int | None, limit: int) -> Read:
+    """Action items past their day, reviews this person may publish, reviews whose clock runs: rows for `owed`.
 
-    At most `limit` of each.
+    At most `limit` of each, the longest waiting or next due first.
     """
-    build, name = partial(_owed, limit), ("incidents.owed", limit)
-    rows = prepared.rows(name, build, actor, today=today, platform_id=platform_id)
+    asked = [pk for pk in actor.platform_ids if allows(actor, "incidents.review_publish", _review_on(pk))]
+    values = {"today": today, "platform_id": platform_id, "readable": sorted(asked)}
+    return Read(("incidents.owed", limit), partial(_owed, limit), values)
+
+
+def owed(rows: Iterable[Row]) -> Sequence[Owed]:
+    """What `owed_read` gave."""
     return sorted(map(Owed._make, rows), key=lambda row: (row.kind, row.due_at is None, row.due_at, row.number))
 
 
-def _owed(limit: int, actor: Actor, today: date, platform_id: int | None) -> Any:
+def _review_on(platform_id: int) -> Review:
+    """Somebody's review there, to ask the gate about."""
+    return Review(incident=Incident(platform_id=platform_id))
+
+
+def _owed(limit: int, actor: Actor, today: date, platform_id: int | None, readable: Any) -> Any:
     items = ActionItem.objects.visible_to(actor).of_platform(platform_id)
     clocks = IncidentClock.objects.visible_to(actor).of_platform(platform_id)
     items = items.filter(state__in=UNFINISHED, due_date__lt=today)
@@ -127,4 +140,9 @@ def _owed(limit: int, actor: Actor, today: date, platform_id: int | None) -> Any
     reviews = clocks.annotate(what=Value("review"), due=F("due_at")).order_by("due", "incident__number")
     first = actions.values_list("what", "number", "title", "owner__name", "due")[:limit]
     second = reviews.values_list("what", "incident__number", "incident__title", "incident__severity__label", "due")
-    return first.union(second[:limit], all=True)
+    read = Review.objects.visible_to(actor).of_platform(platform_id)
+    read = read.filter(state=ReviewState.IN_REVIEW, incident__platform_id__in=readable)
+    read = read.filter(Q(author__isnull=True) | ~Q(author_id=actor.user_id))
+    reading = read.annotate(what=Value("reading"), due=F("submitted_at")).order_by("due", "incident__number")
+    third = reading.values_list("what", "incident__number", "incident__title", "author__name", "due")
+    return first.union(second[:limit], third[:limit], all=True)

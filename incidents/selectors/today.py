@@ -1,18 +1,21 @@
 """What Today and other rooms show of open incidents."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import OuterRef, QuerySet, Subquery, TextField
+from django.db.models import Count, OuterRef, QuerySet, Subquery, TextField, Window
 from django.db.models.functions import Cast, JSONObject
 
 from incidents.choices import ClockKind, OutcomeChoice, StageChoice, StateChoice
 from incidents.models import Incident, IncidentClock
-from incidents.selectors.lists import OPEN_LIMIT, ROW, IncidentRow
-from opsportal.core import prepared
 from opsportal.core.actor import Actor
+from opsportal.core.pagination import Head
+from opsportal.core.prepared import Read, Row
+
+OPEN_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,22 @@ class NextClock:
 class OpenIncident:
     """An open incident with the clock that asks first."""
 
-    row: IncidentRow
     clock: NextClock | None
+    number: int
+    title: str
+    rank: int
+    label: str
+    platform_key: str
+    stage: str
+    declared_at: datetime
 
     @property
     def stage_label(self) -> str:
-        return StageChoice(self.row.stage).label
+        return StageChoice(self.stage).label
+
+    @property
+    def url(self) -> str:
+        return f"/incidents/{self.number}/"
 
 
 def _next_clock() -> QuerySet[Any]:
@@ -53,14 +66,21 @@ def _clock(found: str | None, now: datetime) -> NextClock | None:
     return NextClock(clock["kind"], ClockKind(clock["kind"]).label, due, is_missed)
 
 
-def open_incidents(actor: Actor, *, now: datetime, platform_id: int | None = None) -> list[OpenIncident]:
-    """Open incidents this actor may see, worst first, each with its next clock: one query."""
-    found = prepared.rows("incidents.open_incidents", _open_with_clocks, actor, platform_id=platform_id)
-    return [OpenIncident(IncidentRow(*row), _clock(clock, now)) for *row, clock in found]
+def open_read(platform_id: int | None) -> Read:
+    """The worst open incidents, each with its next clock: rows for `open_incidents`."""
+    return Read("incidents.open_incidents", _open_with_clocks, {"platform_id": platform_id})
+
+
+def open_incidents(rows: Sequence[Row], *, now: datetime) -> Head[OpenIncident]:
+    """What `open_read` gave."""
+    found = [OpenIncident(_clock(clock, now), *row) for *row, clock, _of in rows]
+    return Head(found, rows[0][-1] if rows else 0)
 
 
 def _open_with_clocks(actor: Actor, platform_id: int | None) -> Any:
     rows = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN)
     rows = rows.of_platform(platform_id)
     clock = Cast(Subquery(_next_clock()), TextField())
-    return rows.annotate(clock=clock).order_by("rank", "-number").values_list(*ROW, "clock")[:OPEN_LIMIT]
+    fields = ("number", "title", "rank", "severity__label", "platform__key", "stage", "declared_at")
+    counted = rows.annotate(clock=clock, of=Window(Count("pk")))
+    return counted.order_by("rank", "-number").values_list(*fields, "clock", "of")[:OPEN_SHOWN]

@@ -8,6 +8,7 @@ from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.forms import ComposerForm
 from incidents.models import Incident, TimelineEntry
+from incidents.order import places
 from incidents.services.composer import authorize_line, composer_run
 from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -89,14 +90,18 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
     return _answer(request, incident, data["last"] or 0)
 
 
+def fresh_context(incident: Incident, last: int) -> dict[str, Any]:
+    """The lines since number `last`, where those belong that are late, and which lines are here to jump to."""
+    fresh = selectors.entries_after(incident, last)
+    here = {entry.pk for entry in fresh.entries}
+    return {"fresh": fresh, "places": places(fresh.entries, fresh.before), "here": here}
+
+
 def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpResponse:
     if not wants_fragment(request):
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
     incident.refresh_from_db()
-    context = composer_context(request, incident) | {
-        "incident": incident,
-        "fresh": selectors.entries_after(incident, last),
-    }
+    context = composer_context(request, incident) | fresh_context(incident, last) | {"incident": incident}
     body = render_fragment(request, ENTRIES, "fresh", context)
     body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})
     response = HttpResponse(body)

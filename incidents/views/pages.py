@@ -5,15 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 
 from incidents import selectors
 from incidents.choices import TRIAGE_ANSWERS, TRIAGE_QUESTIONS, DetectionSource, IncidentType, StateChoice
 from incidents.forms import DeclareForm
 from incidents.models import Incident
+from incidents.order import places
 from incidents.selectors import IncidentFilter
+from incidents.selectors.detail import ENTRY_PAGE
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
-from incidents.views.composer import composer_context, corrects
+from incidents.views.composer import composer_context, corrects, fresh_context
 from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now, rights
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
@@ -175,6 +178,9 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     incident = load(request, number, "incidents.incident_view")
     if request.GET.get("part") == "head" and wants_fragment(request):
         return render_page(request, DETAIL, head_context(request, incident, at), fragment="head")
+    wanted = bounded_int(request.GET.get("entry", ""))
+    if wanted is not None and (address := entry_address(incident, wanted)):
+        return redirect(address)
     tab = request.GET.get("tab", "")
     context = {
         **pane_context(request, incident, tab if tab in PANES else PANES[0], at),
@@ -185,12 +191,25 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
         return render_page(request, DETAIL, context | {"may": rights(request, incident)}, fragment="pane")
     limit = bounded_int(request.GET.get("before", ""))
     context |= head_context(request, incident, at) | composer_context(request, incident)
-    context["entries"] = selectors.entries_page(incident, before=limit)
+    entries = selectors.entries_page(incident, before=limit)
+    here = {entry.pk for entry in entries.entries}
+    context |= {"entries": entries, "places": places(entries.entries), "here": here}
     context |= {"is_past": limit is not None, "show_all": "entries" in request.GET or limit is not None}
     return render_page(request, DETAIL, context)
 
 
 DETAIL: Final = "incidents/incident_detail.html"
+
+
+def entry_address(incident: Incident, pk: int) -> str:
+    """The address of the page of the timeline that this line stands on; "" when the incident has no such line."""
+    numbers = dict(incident.entries.filter(pk=pk).values_list("pk", "number"))
+    if pk not in numbers:
+        return ""
+    # Half a page of what came after it stands below the line, or it is among the newest.
+    before = numbers[pk] + ENTRY_PAGE // 2
+    is_newest = not incident.entries.filter(number=before).exists()
+    return f"{incident.url}{'' if is_newest else f'?before={before}'}#entry-{pk}"
 
 
 def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: datetime) -> dict[str, Any]:
@@ -227,7 +246,7 @@ def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
     last = bounded_int(request.GET.get("after", "")) or 0
     context = {
         "incident": incident,
-        "fresh": selectors.entries_after(incident, last),
+        **fresh_context(incident, last),
         "composer_id": f"incident-{incident.pk}-composer",
         "corrects": corrects(request, incident),
     }
@@ -239,13 +258,14 @@ def _markdown_lines(incident: Incident) -> Iterator[str]:
     for entry in selectors.whole_timeline(incident):
         who = entry.author_name or entry.system_word
         body = entry.body.replace("\n", "\n   ")
-        marked = f"*(superseded by {entry.superseded_by})* {body}" if entry.superseded_by else body
-        yield f"{entry.number}. {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{who}** {marked}\n"
+        marked = f"*(superseded by line {entry.superseded_by})* {body}" if entry.superseded_by else body
+        late = f", logged {entry.recorded_at:%Y-%m-%d %H:%M:%SZ}" if entry.is_late else ""
+        yield f"- {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{who}** (line {entry.number}{late}) {marked}\n"
 
 
 @require_action("incidents.incident_export")
 def incident_timeline_export(request: AuthorizedRequest, number: int) -> StreamingHttpResponse:
-    """The whole timeline as Markdown: lines by number, a corrected one with that of its correction."""
+    """The whole timeline as Markdown, as it happened: a corrected line with the number of its correction."""
     incident = load(request, number, "incidents.incident_export")
     response = StreamingHttpResponse(_markdown_lines(incident), content_type="text/markdown; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{incident.reference}-timeline.md"'

@@ -85,6 +85,10 @@ def alarm_rows(
         rows = rows.filter(service_id=service_id)
     if state:
         rows = rows.filter(state=state)
+    return _shown(actor, rows, at=at, size=size)
+
+
+def _shown(actor: Actor, rows: QuerySet[Alarm], *, at: datetime, size: int) -> Head[AlarmRow]:
     order = rank_of("state", (AlarmState.ALARM, AlarmState.UNKNOWN))
     joined = rows.select_related("rule", "severity", "platform", "service")
     found = head(joined.order_by(order, "severity__rank", "-since", "pk"), size)
@@ -101,6 +105,18 @@ def counted_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
     rows = Alarm.objects.visible_to(actor).judged().exclude(origin=AlarmOrigin.CLOUDWATCH)
     counted: QuerySet[Alarm] = rows.annotate(is_silenced=Exists(Silence.objects.over_alarm(at)))
     return counted
+
+
+def firing_rows(
+    actor: Actor, *, at: datetime, platform_id: int | None = None, size: int = SHOWN
+) -> tuple[Head[AlarmRow], int]:
+    """What fires, counted as on Today, and how many of them are silenced."""
+    counted: Any = counted_alarms(actor, at=at).filter(state=AlarmState.ALARM)
+    counted = counted.of_platform(platform_id)
+    found = _shown(actor, counted, at=at, size=size)
+    if len(found.rows) < found.total:
+        return found, counted.filter(is_silenced=True).count()
+    return found, sum(row.is_silenced for row in found.rows)
 
 
 def firing_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:

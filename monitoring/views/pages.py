@@ -39,10 +39,12 @@ def overview(request: AuthorizedRequest) -> HttpResponse:
     at, platform_id = now(), _platform_id(request)
     services = reads.service_rows(request.actor, at=at, platform_id=platform_id)
     evidence = reads.newest_evidence(request.actor, since=at - EVIDENCE_FOR, platform_id=platform_id)
+    firing, silenced = alarm_reads.firing_rows(request.actor, at=at, platform_id=platform_id, size=12)
     context = {
         "services": services,
         "words": Counter(row.state for row in services.rows),
-        "firing": alarm_reads.alarm_rows(request.actor, at=at, platform_id=platform_id, state="alarm", size=12),
+        "firing": firing,
+        "silenced": silenced,
         "stale": reads.stale_series(request.actor, at=at, platform_id=platform_id, size=8),
         "unread": reads.unread_kinds(request.actor, size=8),
         "evidence": head(evidence, 12),

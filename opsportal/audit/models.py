@@ -43,6 +43,7 @@ class AuditEntry(models.Model):
         constraints = [models.UniqueConstraint(fields=["chain", "seq"], name="audit_chain_seq_unique")]
         indexes = [
             models.Index(fields=["chain", "-at"], name="audit_chain_at"),
+            models.Index(fields=["-at", "-id"], name="audit_latest"),  # for readers of several chains
             models.Index(fields=["obj_kind", "obj_id"], name="audit_object"),
             models.Index(fields=["actor_user_id", "-at"], name="audit_actor"),
         ]

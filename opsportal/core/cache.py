@@ -8,11 +8,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from django.utils.functional import cached_property
 from redis.exceptions import RedisError
 
 T = TypeVar("T")
 OPEN_FOR_SECONDS: Final = 5.0
+
+
+class _OneClient(RedisCacheClient):
+    """One client of redis-py, which threads may share; Django makes one for each call."""
+
+    @cached_property
+    def _shared(self) -> Any:
+        return super().get_client(write=True)
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:  # noqa: ARG002 - Django's signature
+        return self._shared
 
 
 class FailSilentRedisCache(RedisCache):
@@ -20,6 +32,7 @@ class FailSilentRedisCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._class = _OneClient
         self._closed_until = 0.0
 
     def _guard(self, call: Callable[[], T], fallback: T) -> T:

@@ -6,7 +6,7 @@ since pages tell how long things have lasted. A page whose figures move otherwis
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, cast
 
@@ -62,12 +62,17 @@ def kept(request: HttpRequest, actor: Actor, name: str, build: Callable[[], T]) 
 
     `name` tells apart what else it depends on. The cache only saves time: nothing is lost with it.
     """
-    key = f"kept:{name}:{seen_version(request, actor)}"
-    found: T | None = cache.get(key)
-    if found is None:
-        found = build()
-        cache.set(key, found, KEPT_SECONDS)
-    return found
+    return kept_each(request, actor, (name,), lambda _name: build())[name]
+
+
+def kept_each(request: HttpRequest, actor: Actor, names: Sequence[str], build: Callable[[str], T]) -> dict[str, T]:
+    """What `build` gives for each name, in one question to the cache and one answer; see `kept`."""
+    keys = {name: f"kept:{name}:{seen_version(request, actor)}" for name in names}
+    known: dict[str, T] = cache.get_many(keys.values())
+    missing = {key: build(name) for name, key in keys.items() if key not in known}
+    if missing:
+        cache.set_many(missing, KEPT_SECONDS)
+    return {name: known[key] if key in known else missing[key] for name, key in keys.items()}
 
 
 def revalidated(

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import jinja2
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import json_script
 from django.utils.timezone import get_current_timezone_name
 from django_htmx.jinja import htmx_script
@@ -21,6 +21,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from opsportal.core import clock, formats, marks
+from opsportal.core.addresses import address
 from opsportal.core.charts import bar, burn_down, day_strip, heat_map, line_chart, spark
 from opsportal.core.icons import icon
 from opsportal.core.markdown import render_markdown
@@ -77,15 +78,8 @@ class Components:
 
 def url(name: str, *args: object, **kwargs: object) -> str:
     """The address of a route; raises NoReverseMatch, so that a wrong name fails the page's test."""
-    return reverse(name, args=args or None, kwargs=kwargs or None)
-
-
-def url_if(name: str, *args: object) -> str:
-    """The address of a route, or "" where this installation has no such room."""
-    try:
-        return reverse(name, args=args or None)
-    except NoReverseMatch:
-        return ""
+    known = "" if args or kwargs else address(name)
+    return known or reverse(name, args=args or None, kwargs=kwargs or None)
 
 
 def _relative(text: Callable[[datetime | None, datetime], str]) -> Callable[[datetime | None], str]:
@@ -114,7 +108,7 @@ def environment(**options: Any) -> jinja2.Environment:
     env.globals.update(
         ui=Components(env),
         url=url,
-        url_if=url_if,
+        url_if=address,
         query=query,
         static=static,
         icon=icon,

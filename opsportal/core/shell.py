@@ -12,10 +12,10 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet, Value
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 
 from opsportal.core import clock, prepared
 from opsportal.core.actor import ANONYMOUS, Actor
+from opsportal.core.addresses import address
 from opsportal.core.freshness import SESSION_PLATFORM, kept
 from opsportal.core.gate import allows
 
@@ -121,7 +121,7 @@ class SettingLink:
 
 _nav: dict[str, _NavEntry] = {}
 _settings: dict[str, SettingLink] = {}
-_platform_source: list[Callable[[Actor], Sequence[PlatformChoice]]] = []
+_platform_source: list[Callable[[Actor], prepared.Read]] = []
 _health_source: list[Callable[[], Health]] = []
 _worst_source: list[RowsOf] = []
 
@@ -149,8 +149,8 @@ def setting_links(actor: Actor) -> list[SettingLink]:
     return [link for link in sorted(_settings.values(), key=lambda row: row.order) if allows(actor, link.action)]
 
 
-def register_platforms(source: Callable[[Actor], Sequence[PlatformChoice]]) -> None:
-    """Say which platforms an actor may choose from (one query)."""
+def register_platforms(source: Callable[[Actor], prepared.Read]) -> None:
+    """Say which platforms an actor may choose from: rows of Choice."""
     _platform_source[:] = [source]
 
 
@@ -175,8 +175,9 @@ def visible_platforms(request: HttpRequest) -> Sequence[PlatformChoice]:
 
 
 def _build_frame(actor: Actor) -> _Frame:
-    choices = _platform_source[0](actor) if _platform_source else ()
-    return _Frame(tuple(Choice(row.pk, row.key, row.name) for row in choices), _figures(actor))
+    reads = [*(source(actor) for source in _platform_source), *_figures(actor)]
+    choices, *figures = prepared.together(actor, *reads)
+    return _Frame(tuple(Choice(*row) for row in choices), dict(*figures))
 
 
 def _frame(request: HttpRequest) -> _Frame:
@@ -208,22 +209,12 @@ def selected_platform(request: HttpRequest) -> PlatformChoice | None:
     return chosen
 
 
-def _exists(url_name: str) -> bool:
-    """Whether this installation has the room."""
-    try:
-        reverse(url_name)
-    except NoReverseMatch:
-        return False
-    return True
-
-
-def _figures(actor: Actor) -> dict[str, int]:
+def _figures(actor: Actor) -> list[prepared.Read]:
     """The number of rows of each line that counts, and the worst rank ("" is its name), all in one query."""
     names = tuple(name for name, entry in _nav.items() if entry.count is not None and allows(actor, entry.action))
     if not names and not _worst_source:
-        return {}
-    build = partial(_figure_rows, names)
-    return dict(prepared.rows(("shell.figures", names), build, actor, at=clock.now()))
+        return []
+    return [prepared.Read(("shell.figures", names), partial(_figure_rows, names), {"at": clock.now()})]
 
 
 def _figure_rows(names: Sequence[str], actor: Actor, at: datetime) -> QuerySet[Any, Any]:
@@ -240,10 +231,7 @@ def _figure_rows(names: Sequence[str], actor: Actor, at: datetime) -> QuerySet[A
 def _nav_items(request: HttpRequest, actor: Actor, figures: Mapping[str, int]) -> list[NavItem]:
     items, best = [], ""
     shown = [entry for entry in sorted(_nav.values(), key=lambda entry: entry.order) if allows(actor, entry.action)]
-    urls: dict[str, str] = {}
-    for entry in shown:
-        if _exists(entry.url_name):
-            urls[entry.name] = reverse(entry.url_name)
+    urls = {entry.name: url for entry in shown if (url := address(entry.url_name))}
     for url in urls.values():  # the longest address that this page lies below is the current one
         below = request.path == url if url == "/" else request.path.startswith(url)
         best = url if below and len(url) > len(best) else best
@@ -275,7 +263,7 @@ def _shell(request: HttpRequest) -> Shell:
         counts={item.name: item.count for item in nav},
         health=_health_source[0]() if _health_source else Health(),
         worst_rank=figures.get(""),
-        can_declare=_exists("incidents:declare") and allows(actor, "incidents.incident_declare"),
+        can_declare=bool(address("incidents:declare")) and allows(actor, "incidents.incident_declare"),
     )
 
 

@@ -11,7 +11,7 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
-from opsportal.core.freshness import kept, revalidated
+from opsportal.core.freshness import kept_each, revalidated
 from opsportal.core.gate import allows
 from opsportal.core.htmx import part_response, render_fragment, render_page, wants_fragment
 from opsportal.core.shell import selected_platform, visible_platforms
@@ -34,28 +34,30 @@ def today(request: AuthorizedRequest) -> HttpResponse:
     """The page, or one of its live columns (`?part=now|due|changed`)."""
     at, part = clock.now(), request.GET.get("part", "")
     if part in COLUMNS and wants_fragment(request):
-        return part_response(_column(request, part, at))
+        return part_response(*_columns(request, at, part))
     _visit(cast("User", request.user), at)
     context = {
         "at": at,
         "week": at.isocalendar().week,
-        "columns": [_column(request, name, at) for name in COLUMNS],
+        "columns": _columns(request, at, *COLUMNS),
         "first_steps": not visible_platforms(request) and allows(request.actor, "platforms.first_steps_view"),
     }
     return render_page(request, PAGE, context)
 
 
-def _column(request: AuthorizedRequest, name: str, at: datetime) -> Markup:
-    """One column as this person sees it, built when something in it changed, and each minute."""
+def _columns(request: AuthorizedRequest, at: datetime, *names: str) -> list[Markup]:
+    """Columns as this person sees them, built when something changed, and each minute."""
     platform = selected_platform(request)
     platform_id = platform.pk if platform else None
 
-    def build() -> Markup:
+    def build(key: str) -> Markup:
+        name = keys[key]
         since = cast("User", request.user).today_since or at - timedelta(days=1)
         context = {"at": at, "since": since, name: COLUMNS[name](request.actor, at, platform_id)}
         return Markup(render_fragment(request, PARTS, name, context))  # noqa: S704 - a template's own output
 
-    return kept(request, request.actor, f"today:{name}:{platform_id}", build)
+    keys = {f"today:{name}:{platform_id}": name for name in names}
+    return list(kept_each(request, request.actor, list(keys), build).values())
 
 
 def _visit(user: User, at: datetime) -> None:

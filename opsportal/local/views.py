@@ -19,7 +19,7 @@ from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.local.aws.control import Control, ControlError
 from opsportal.local.aws.faults import FAULTS
 from opsportal.local.aws.world import DEFAULT_MINUTES, MAX_MINUTES
-from opsportal.local.demo.present import checklist_open, window_open_now
+from opsportal.local.demo.present import ListsOpenError, checklist_open, window_open_now
 from opsportal.notifications.transports import sink_mails
 from opsportal.plans.services import PlanRefusedError
 from opsportal.platforms.models import Platform
@@ -162,9 +162,11 @@ def checklist_action(request: AuthorizedRequest) -> HttpResponse:
         return _page(request, refused="Choose a platform; nothing was changed.")
     platform = _platform(request, form.cleaned_data["platform"])
     try:
-        run = checklist_open(at=clock.now(), platform=platform.key, key="")
+        run = checklist_open(at=clock.now(), platform=platform.key)
     except ChecklistTemplate.DoesNotExist:
-        return _page(request, refused=f"{platform.name} has no list for the morning; nothing was changed.")
+        return _page(request, refused=f"{platform.name} has no list; nothing was changed.")
+    except ListsOpenError as error:
+        return _page(request, refused=f"{error} Nothing was changed.")
     return redirect_or_fragment(request, reverse("maintenance:checklist-run", args=[run.pk]))
 
 

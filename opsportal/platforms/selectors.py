@@ -1,12 +1,15 @@
 """Reads about platforms and their people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from opsportal.accounts.models import Invitation, User
 from opsportal.core.actor import Actor
+from opsportal.core.prepared import Read
 from opsportal.platforms.models import Membership, Platform
 
 
@@ -15,9 +18,16 @@ def roles_by_platform(user_id: int) -> Mapping[int, str]:
     return dict(Membership.objects.filter(user_id=user_id).values_list("platform_id", "role"))
 
 
-def choosable_platforms(actor: Actor) -> Sequence[Platform]:
+def choosable_platforms(actor: Actor) -> Read:
     """What the platform switcher offers."""
-    return list(readable_platforms(actor).order_by("name", "pk"))
+    every = actor.is_portal_admin
+    return Read(("platforms.choosable", every), partial(_choosable, every), {})
+
+
+def _choosable(every: bool, actor: Actor) -> QuerySet[Any, Any]:
+    rows = Platform.objects.all() if every else Platform.objects.visible_to(actor)
+    found: QuerySet[Any, Any] = rows.order_by("name", "pk").values_list("pk", "key", "name")
+    return found
 
 
 def readable_platforms(actor: Actor) -> QuerySet[Platform]:

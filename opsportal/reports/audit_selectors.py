@@ -99,8 +99,7 @@ def _without_hidden(actor: Actor, rows: QuerySet[AuditEntry]) -> QuerySet[AuditE
     """Leave out what was done to restricted incidents this actor is not named in, to their actions and marks."""
     if actor.sees_all:
         return rows
-    restricted = Incident.objects.filter(is_restricted=True)
-    hidden = restricted.exclude(pk__in=Incident.objects.visible_to(actor).order_by().values("pk")).order_by()
+    hidden = Incident.objects.hidden_from(actor)
     items = ActionItem.objects.filter(incident__in=hidden).order_by()
     references = hidden.values_list(Concat(Value("INC-"), Cast("number", CharField())))
     marks = Annotation.objects.filter(kind=AnnotationKind.INCIDENT, ref__in=references).order_by()

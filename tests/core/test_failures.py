@@ -9,6 +9,7 @@ from django.test import RequestFactory
 from opsportal.accounts.models import User
 from opsportal.core.conflicts import differences
 from opsportal.core.middleware import ErrorPagesMiddleware
+from opsportal.core.views import errors
 
 
 def _answer(error: Exception, path: str = "/") -> HttpResponse | None:
@@ -55,3 +56,22 @@ def test_the_merge_page_shows_no_secret_and_no_column_a_form_cannot_offer(viewer
     assert "password" not in shown
     assert "secret_hmac" not in shown
     assert shown["memberships"] == ""
+
+
+@pytest.mark.parametrize("name", ["500", "503", "busy"])
+def test_the_last_pages_share_one_frame_and_read_nothing_when_they_are_needed(
+    rf: RequestFactory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def broken(*_args: object, **_values: object) -> None:
+        raise AssertionError("nothing may be read now")
+
+    monkeypatch.setattr("pathlib.Path.open", broken)
+    monkeypatch.setattr("jinja2.Environment.get_template", broken)
+    request = rf.get("/")
+    page = {"500": errors.server_error, "503": errors.database_gone, "busy": errors.database_busy}[name](request)
+    body = page.content.decode()
+    assert page.status_code == (500 if name == "500" else 503)
+    assert body.startswith("<!doctype html>")
+    assert body.count("<h1>") == 1
+    assert f"Answer {page.status_code}" in body
+    assert "{" not in body

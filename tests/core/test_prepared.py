@@ -73,3 +73,14 @@ def test_django_writes_it_once(ids: list[int], operator: User, monkeypatch: pyte
     with CaptureQueriesContext(connection) as asked:
         assert _read(actor, ids) == ["Open to all"]
     assert len(asked) == 1
+
+
+def test_several_reads_are_one_question(ids: list[int], operator: User) -> None:
+    reads = [prepared.Read("tests.titles", _titles, {"platform_id": None, "ids": some}) for some in (ids[:1], [], ids)]
+    for actor, third in ((user_actor(operator), 1), (system_actor("tests"), 3)):
+        found = prepared.together(actor, *reads)
+        assert [len(rows) for rows in found] == [1, 0, third]
+    with CaptureQueriesContext(connection) as asked:
+        prepared.together(user_actor(operator), *reads)
+    assert sum("incidents_incident" in query["sql"] for query in asked.captured_queries) == 1
+    assert "unnest" not in asked.captured_queries[-1]["sql"]

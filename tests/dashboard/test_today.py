@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from incidents.services import incident_resolve, review_draft
+from incidents.services import incident_resolve, review_draft, review_publish, review_submit
 from maintenance.models import LogKind, OperationsLogEntry
 from monitoring.evidence.registry import check_title
 from monitoring.models import AlarmState, Silence
@@ -250,3 +250,24 @@ def test_a_check_has_words_even_when_nobody_wrote_any() -> None:
     assert check_title("backup.fresh", {}) == "Backups are fresh"
     assert check_title("metric.within", {"service": "web", "metric": "latency"}) == "Metric within limits: latency"
     assert check_title("disk.free_space", {}) == "Disk free space"
+
+
+def test_a_review_waits_for_whoever_may_publish_it_and_did_not_write_it(
+    client_for: ClientFor,
+    commander: User,
+    admin: User,
+    operator: User,
+    platform: Platform,
+    actor_for: Callable[..., Actor],
+) -> None:
+    at = clock.now()
+    incident = declare(platform, by=actor_for(commander), at=at)
+    incident = incident_resolve(by=actor_for(commander), at=at, incident=incident, expected=incident.version)
+    review = review_draft(by=actor_for(commander), at=at, incident=incident)
+    waiting = f"Read the review of {incident.reference}"
+    assert waiting not in _today(client_for(admin))
+    review = review_submit(by=actor_for(commander), at=at, review=review, expected=review.version)
+    shown = {user.pk: waiting in _today(client_for(user)) for user in (commander, admin, operator)}
+    assert shown == {commander.pk: False, admin.pk: True, operator.pk: False}
+    review_publish(by=actor_for(admin), at=at, review=review, expected=review.version)
+    assert waiting not in _today(client_for(admin))

@@ -10,13 +10,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from incidents.loops import claim_alarms
 from incidents.models import Incident
+from incidents.selectors import metrics_of
 from incidents.services import action_item_add, entry_correct, entry_log, incident_resolve, review_draft, update_post
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
-from tests.factories.incidents import alarm, declare
+from tests.factories.incidents import alarm, declare, transition
+from tests.factories.monitoring import metric_of, rule_of, term
 
 ClientFor = Callable[..., Client]
 ActorFor = Callable[..., Actor]
@@ -120,6 +123,27 @@ def test_the_incident_page_shows_head_clocks_timeline_and_composer(
         assert shown in body
     assert 'name="client_key"' in body
     assert sum("incidents_" in query["sql"] for query in queries) <= 6
+
+
+def test_the_metric_whose_alarm_opened_the_incident_leads(
+    client_for: ClientFor, viewer: User, platform: Platform, by: Actor, at: datetime
+) -> None:
+    metric_of(platform, at=at, key="requests")
+    rule = rule_of(platform, at=at, indicator={"value": term("TargetResponseTime")}, stat="p99")
+    metric_of(platform, at=at, key="response", name="TargetResponseTime")
+    metric_of(platform, at=at, key="errors", name="HTTPCode_Target_5XX_Count")
+    transition(alarm(platform, rule=rule), "alarm", at)
+    while claim_alarms(at):
+        continue
+    opened = Incident.objects.get()
+    names = [metric.name for metric in metrics_of(opened)]
+    assert names[0] == "Response"
+    assert sorted(names) == ["Errors", "Requests", "Response"]
+    done = incident_resolve(by=by, at=at, incident=opened, expected=opened.version)
+    review_draft(by=by, at=at, incident=done)
+    for path in (f"{done.url}?tab=metrics", f"{done.url}review/"):
+        body = text(client_for(viewer), path)
+        assert body.index("Response: loading") < body.index("Errors: loading" if "Errors: l" in body else "Requests: l")
 
 
 def test_viewers_read_and_have_no_composer(client_for: ClientFor, viewer: User, incident: Incident) -> None:
@@ -312,9 +336,75 @@ def test_the_whole_timeline_is_exported_and_says_what_was_corrected(
     right = entry_correct(by=by, at=at, entry=wrong, body="error")
     response = client_for(viewer).get(f"{incident.url}timeline.md")
     lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert lines[2].startswith("1. ")
-    assert lines[-1].startswith(f"{right.number}. ")
-    assert lines[wrong.number + 1].endswith(f"*(superseded by {right.number})* eror")
+    assert "(line 1) " in lines[2]
+    assert f"(line {right.number}) error" in lines[-1]
+    assert lines[wrong.number + 1].endswith(f"*(superseded by line {right.number})* eror")
+
+
+def log_late(incident: Incident, by: Actor, at: datetime) -> None:
+    """Three lines of which the last one happened between the others, and one before all of them."""
+    for minutes, body, occurred in ((10, "first", None), (30, "second", None), (40, "between", 20), (41, "early", -9)):
+        moment = at + timedelta(minutes=occurred) if occurred is not None else None
+        entry_log(by=by, at=at + timedelta(minutes=minutes), incident=incident, body=body, occurred_at=moment)
+
+
+def test_a_line_logged_late_stands_in_its_place_in_the_export(
+    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    log_late(incident, by, at)
+    response = client_for(viewer).get(f"{incident.url}timeline.md")
+    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert [body.index(word) for word in ("early", "first", "between", "second")] == sorted(
+        body.index(word) for word in ("early", "first", "between", "second")
+    )
+    assert f"logged {at + timedelta(minutes=40):%Y-%m-%d %H:%M:%S}Z) between" in body
+
+
+def test_a_line_logged_late_says_on_the_page_where_it_belongs(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    log_late(incident, by, at)
+    first = incident.entries.get(body="first")
+    body = text(client_for(operator), incident.url)
+    assert re.search(rf'between <small class="mut">logged \S+; belongs after <a href="#entry-{first.pk}">', body)
+    assert re.search(r'early <small class="mut">logged \S+; belongs further up</small>', body)
+    assert body.count("; belongs ") == 2
+    fresh = text(client_for(operator), f"{incident.url}entries/?after={incident.entries.count() - 2}", **HTMX)
+    assert "between" in fresh
+    assert fresh.count("; belongs further up") == 2
+
+
+def test_a_line_is_found_on_whatever_page_it_stands(
+    client_for: ClientFor, operator: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    wrong = entry_log(by=by, at=at, incident=incident, body="eror")
+    near = [entry_log(by=by, at=at, incident=incident, body=f"line {n}.") for n in range(220)][-1]
+    right = entry_correct(by=by, at=at, entry=wrong, body="error")
+    client = client_for(operator)
+    newest = text(client, incident.url)
+    assert f'href="{incident.url}?entry={wrong.pk}">correction' in newest
+    for pk in (wrong.pk, right.pk, near.pk):
+        found = client.get(f"{incident.url}?entry={pk}")
+        assert found.status_code == 302
+        page, _, anchor = found["Location"].partition("#")
+        assert f'id="{anchor}"' in text(client, page)
+    assert "before" not in client.get(f"{incident.url}?entry={right.pk}")["Location"]
+    assert client.get(f"{incident.url}?entry=999999").status_code == 200
+
+
+def test_a_review_tells_its_timeline_in_the_order_of_what_happened(
+    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, at: datetime
+) -> None:
+    for minutes, body in ((15, "roll back"), (5, "scale out")):
+        moment = at + timedelta(minutes=minutes)
+        entry_log(
+            by=by, at=at + timedelta(minutes=18), incident=incident, body=body, kind="decision", occurred_at=moment
+        )
+    done = incident_resolve(by=by, at=at + timedelta(minutes=20), incident=incident, expected=incident.version)
+    review_draft(by=by, at=at + timedelta(minutes=21), incident=done)
+    drafted, timeline = text(client_for(viewer), f"{incident.url}review/").split("From the timeline")
+    for part in (drafted, timeline):
+        assert part.index("scale out") < part.index("roll back")
 
 
 def test_a_restricted_incident_leaves_no_trace_for_others(

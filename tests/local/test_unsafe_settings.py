@@ -14,7 +14,7 @@ PORTAL = {
     "ALLOWED_HOSTS": "ops.example.org",
     "PUBLIC_URL": "https://ops.example.org",
 }
-FOREIGN = ("OPSPORTAL_", "DATABASE_", "SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "REDIS_URL")
+FOREIGN = ("OPSPORTAL_", "DATABASE_", "SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "REDIS_URL", "TARGET_")
 DOORS = {
     "manage.py": ("manage.py", "check"),
     "web": ("-m", "uvicorn", "opsportal.asgi:application", "--lifespan", "off", "--port", "1"),
@@ -48,6 +48,7 @@ def start(*argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
         ({"PUBLIC_URL": "", "TRUSTED_PROXY_COUNT": "1"}, "PUBLIC_URL"),
         ({"OPSPORTAL_LOCAL": "1"}, "OPSPORTAL_LOCAL"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
+        ({"TARGET_NETWORKS_PROBE": "10.0.0.0/8,mars"}, "TARGET_NETWORKS_PROBE holds 'mars'"),
     ],
 )
 def test_each_unsafe_setting_is_refused_in_one_line(changes: dict[str, str], word: str) -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from monitoring.models import Alarm, Resource, ResourcePoll, Silence, SloExclusion
 from monitoring.services.alarms import alarm_transition
-from monitoring.services.marks import annotation_put, deployment_put
+from monitoring.services.marks import annotation_put, deployment_put, silence_put
 from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.core.clock import now
@@ -121,6 +121,26 @@ def test_the_firing_alarm_stands_first_with_its_value(shop: Platform, viewer: Us
     assert "96" in text
     text = client_for(viewer).get(reverse("monitoring:overview")).content.decode()
     assert f'{reverse("monitoring:alarm", args=[Alarm.objects.get().pk])}">Database connections' in text
+
+
+def test_a_silenced_alarm_is_counted_and_called_as_on_today(
+    shop: Platform, viewer: User, client_for: ClientFor
+) -> None:
+    alarm, at = Alarm.objects.get(), now()
+    silence_put(
+        by=BY, at=at, platform=shop, service=None, starts_at=at, ends_at=at + timedelta(hours=1), reason="Known"
+    )
+    Alarm.objects.create(
+        platform=shop, origin="cloudwatch", key="twin", name="Twin", state="alarm", since=at, fetched_at=at
+    )
+    for path, heading in ((reverse("monitoring:overview"), "Firing"), ("/", "Alarms firing")):
+        text = re.sub(r"\s+", " ", client_for(viewer).get(path).content.decode())
+        panel = text[text.index(f"<h{3 if path == '/' else 2}>{heading}</h") :]
+        panel = panel[: panel.index("</section>")]
+        assert re.search(r'class="count[^"]*">1<', panel), path
+        assert "1 silenced" in panel, path
+        assert alarm.name in panel, path
+        assert "Twin" not in panel, path
 
 
 def test_a_missing_permission_is_named(shop: Platform, viewer: User, client_for: ClientFor) -> None:
@@ -281,7 +301,7 @@ def test_what_fails_stands_first_however_long_the_list(shop: Platform, viewer: U
         fetched_at=at,
     )  # fmt: skip
     Alarm.objects.bulk_create(
-        Alarm(platform=shop, origin="cloudwatch", key=f"k{n}", name=f"Also {n}", severity=alarm.severity,
+        Alarm(platform=shop, origin="portal", key=f"k{n}", name=f"Also {n}", severity=alarm.severity,
               state="alarm", since=at, fetched_at=at)
         for n in range(19)
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from jinja2 import Environment, FileSystemLoader
 
 from opsportal.core.conflicts import differences, last_change, resend_fields
 from opsportal.core.gate import DeniedError
@@ -26,6 +27,9 @@ _TITLES: Final = {
     500: "The portal made a mistake",
     503: "The database is away",
 }
+_PLAIN: Final = Environment(loader=FileSystemLoader(settings.BASE_DIR / "templates"), autoescape=True)
+# Rendered when the process starts: whatever breaks later, these stand.
+_STATIC: Final = {name: _PLAIN.get_template(f"errors/{name}.html").render() for name in ("500", "503", "busy")}
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -135,5 +139,4 @@ def database_busy(request: HttpRequest) -> HttpResponse:
 def _static_page(request: HttpRequest, status: int, text: str, *, page: str = "") -> HttpResponse:
     if is_api(request):
         return problem(status, text)
-    path = settings.BASE_DIR / "templates" / "errors" / f"{page or status}.html"
-    return HttpResponse(path.read_bytes(), status=status)
+    return HttpResponse(_STATIC[page or str(status)], status=status)

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from incidents.choices import DetectionSource
 from incidents.services.declare import Declaration, incident_declare, severity_of_rank
-from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceState, WindowOccurrence
+from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceState, RunState, WindowOccurrence
 from maintenance.services.checklists import checklist_run_open, item_tick
 from maintenance.services.jobs import job_run_plan
 from maintenance.services.windows import window_now
@@ -19,11 +19,11 @@ DUE_SOON = timedelta(minutes=13)
 
 def present_put(*, at: datetime, operator: Actor) -> None:
     """A half answered list, one due within a quarter of an hour, a small open incident, a plan to decide on."""
-    half_done = checklist_open(at=at, platform="solemate", key="")
+    half_done = checklist_open(at=at, platform="solemate")
     items = list(half_done.items.select_related("run").order_by("position"))
     for item in items[: len(items) // 2]:
         item_tick(by=operator, at=at, item=item, expected=item.version)
-    checklist_open(at=at, platform="phase-09", key="", due_in=DUE_SOON)
+    checklist_open(at=at, platform="phase-09", due_in=DUE_SOON)
     service = Service.objects.get(platform__key="bookstore", key="bookstore-web")
     incident_declare(
         by=operator,
@@ -39,16 +39,27 @@ def present_put(*, at: datetime, operator: Actor) -> None:
     job_plan(at=at)
 
 
-def checklist_open(*, at: datetime, platform: str, key: str, due_in: timedelta | None = None) -> ChecklistRun:
-    """Open a list of that platform for this minute, due by its own rule or in `due_in`."""
-    templates = ChecklistTemplate.objects.filter(platform__key=platform, is_active=True)
-    template = (templates.filter(key=key) if key else templates.filter(key__contains="morning")).order_by("pk").first()
-    if template is None:
-        raise ChecklistTemplate.DoesNotExist(f"{platform} has no list {key or 'for the morning'}.")
+class ListsOpenError(Exception):
+    """Every list of the platform is open already; the text names them."""
+
+
+def checklist_open(*, at: datetime, platform: str, due_in: timedelta | None = None) -> ChecklistRun:
+    """Open the next list that is not open, the morning's first: for this minute, due by its rule or `due_in`.
+
+    Raises ChecklistTemplate.DoesNotExist and ListsOpenError.
+    """
+    templates = list(ChecklistTemplate.objects.filter(platform__key=platform, is_active=True).order_by("pk"))
+    if not templates:
+        raise ChecklistTemplate.DoesNotExist(f"{platform} has no list.")
+    runs = ChecklistRun.objects.filter(template__in=templates, state=RunState.OPEN)
+    is_open = set(runs.values_list("template_id", flat=True))
+    closed = sorted((row for row in templates if row.pk not in is_open), key=lambda row: "morning" not in row.key)
+    if not closed:
+        raise ListsOpenError(f"Open already: {', '.join(row.name for row in templates)}.")
     slot_at = at.replace(second=0, microsecond=0)
     if due_in is not None:
-        slot_at += due_in - timedelta(minutes=template.due_after_minutes)
-    return checklist_run_open(by=DEMO, at=at, template=template, slot_at=slot_at)
+        slot_at += due_in - timedelta(minutes=closed[0].due_after_minutes)
+    return checklist_run_open(by=DEMO, at=at, template=closed[0], slot_at=slot_at)
 
 
 @transaction.atomic

@@ -136,6 +136,22 @@ def test_a_list_and_a_window_open_now(
 
 
 @IN_DEMO
+def test_a_list_that_is_open_is_not_opened_twice(
+    client_for: ClientFor, operator: User, platform: Platform, simulator: Simulator, at: datetime
+) -> None:
+    checklist_template(platform, at=at, key="evening", name="Evening")
+    checklist_template(platform, at=at)
+    client = client_for(operator)
+    for opened in (["Morning"], ["Morning", "Evening"]):
+        assert client.post(reverse("local:checklist"), {"platform": "shop"}).status_code == 303
+        assert [run.name for run in ChecklistRun.objects.order_by("pk")] == opened
+    refused = client.post(reverse("local:checklist"), {"platform": "shop"})
+    assert refused.status_code == 422
+    assert "Open already: Evening, Morning." in refused.content.decode()
+    assert ChecklistRun.objects.count() == 2
+
+
+@IN_DEMO
 def test_the_outbox_shows_what_the_sink_received_latest_first(
     client_for: ClientFor, viewer: User, simulator: Simulator, tmp_path: Path
 ) -> None:

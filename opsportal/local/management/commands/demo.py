@@ -6,10 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from maintenance.models import ChecklistTemplate
 from opsportal.core import clock
 from opsportal.local.aws.control import Control, ControlError
 from opsportal.local.demo.people import PEOPLE, present_code
-from opsportal.local.demo.present import checklist_open, window_open_now
+from opsportal.local.demo.present import ListsOpenError, checklist_open, window_open_now
 from opsportal.local.demo.seed import seed
 from opsportal.local.environment import Home
 
@@ -66,7 +67,10 @@ class Command(BaseCommand):
         return "Every fault ends now."
 
     def do_checklist(self, options: dict[str, Any]) -> str:
-        run = checklist_open(at=clock.now(), platform=options["platform"], key="")
+        try:
+            run = checklist_open(at=clock.now(), platform=options["platform"])
+        except (ChecklistTemplate.DoesNotExist, ListsOpenError) as error:
+            raise CommandError(str(error)) from error
         return f"{run.name} is open: {settings.PUBLIC_URL}/checklists/{run.pk}/"
 
     def do_window(self, options: dict[str, Any]) -> str:
