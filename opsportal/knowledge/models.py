@@ -50,6 +50,10 @@ class Decision(VersionedModel):
     implementation = models.TextField(blank=True)
     location = models.CharField(max_length=240, blank=True, help_text="where the full text is kept, when not here")
     note = models.TextField(blank=True)
+    supersedes = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by",
+        help_text="the decision that this one takes the place of once it is accepted",
+    )  # fmt: skip
     source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
     source_text = models.CharField(max_length=160, blank=True)
 
@@ -60,6 +64,11 @@ class Decision(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.label} {self.title}"
+
+    @property
+    def is_open(self) -> bool:
+        """Still to be decided: its text may change. What was decided stands, and a later decision supersedes it."""
+        return self.status == DecisionStatus.PROPOSED
 
     @property
     def label(self) -> str:

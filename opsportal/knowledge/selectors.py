@@ -49,7 +49,11 @@ def visible_decisions(actor: Actor, *, platform_id: int | None, status: str = ""
     """Those the actor may know, newest number first within a platform."""
     rows: DecisionQuerySet = Decision.objects.visible_to(actor)
     rows = rows.of_platform(platform_id)
-    return rows.matching(status=status, text=text).select_related("platform").order_by("platform_id", "-number", "-pk")
+    return (
+        rows.matching(status=status, text=text)
+        .select_related("platform", "supersedes")
+        .order_by("platform_id", "-number", "-pk")
+    )
 
 
 def status_counts(actor: Actor, *, platform_id: int | None) -> list[StatusCount]:

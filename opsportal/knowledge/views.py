@@ -1,18 +1,31 @@
-"""The list of decisions with one of them beside it."""
+"""The list of decisions with one of them beside it, and the forms that write one."""
 
+import uuid
+from typing import Final
+
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.timezone import localdate
 
-from opsportal.core import shell
+from opsportal.core import clock, shell
 from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.forms import VersionedForm, bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import authorize
-from opsportal.core.htmx import render_page
+from opsportal.core.gate import allows, authorize
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
+from opsportal.knowledge import services
+from opsportal.knowledge.forms import DecisionForm
 from opsportal.knowledge.models import Decision, DecisionStatus
 from opsportal.knowledge.selectors import consequences_of, status_counts, visible_decisions
+from opsportal.knowledge.services import SECTIONS, DecisionError, decision_add
+from opsportal.platforms.models import Platform
 
-VIEW = "knowledge.decision_view"
+VIEW, WRITE = "knowledge.decision_view", "knowledge.decision_write"
+READ_WRITE: Final = ("GET", "HEAD", "POST")
+FORM: Final = "knowledge/decision_edit.html"
 
 
 @require_action(VIEW)
@@ -25,9 +38,91 @@ def decision_list(request: AuthorizedRequest) -> HttpResponse:
 @require_action(VIEW)
 def decision_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One decision, with the list beside it."""
-    decision = get_object_or_404(Decision.objects.visible_to(request.actor).select_related("platform"), pk=pk)
+    rows = Decision.objects.visible_to(request.actor).select_related("platform", "supersedes")
+    decision = get_object_or_404(rows, pk=pk)
     authorize(request.actor, VIEW, decision)
     return _page(request, decision)
+
+
+@require_action(WRITE, methods=READ_WRITE)
+@idempotent
+def decision_new(request: AuthorizedRequest) -> HttpResponse:
+    """Write down a decision of the chosen platform; `?supersedes=` names the one it takes the place of."""
+    may = Platform.objects.visible_to(request.actor).order_by("name", "pk")
+    platforms = [platform for platform in may if allows(request.actor, WRITE, platform)]
+    chosen = shell.selected_platform(request)
+    asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
+    platform = next((row for row in platforms if row.key == asked), platforms[0])
+    earlier = bounded_int(request.GET.get("supersedes", ""))
+    replaced = Decision.objects.visible_to(request.actor).filter(pk=earlier or 0).select_related("platform").first()
+    if replaced is not None and request.method != "POST":
+        authorize(request.actor, WRITE, replaced)
+        platform = replaced.platform
+    form = DecisionForm(request.POST or None, platform=platform, initial={"supersedes": replaced})
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            at = clock.now()
+            try:
+                decision = decision_add(
+                    by=request.actor, at=at, day=localdate(at), platform=platform, values=form.cleaned_data
+                )
+            except DecisionError as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, f"{decision.label} is recorded.")
+                return redirect_or_fragment(request, decision.get_absolute_url())
+    context = {
+        "form": form,
+        "platform": platform,
+        "platforms": [(row.key, row.name) for row in platforms],
+        "decision": None,
+        "key": uuid.uuid4().hex,
+    }
+    return render_page(request, FORM, context, status=status)
+
+
+@require_action(WRITE, methods=READ_WRITE)
+@idempotent
+def decision_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Change a decision that is still proposed, or decide it."""
+    decision = get_object_or_404(Decision.objects.visible_to(request.actor).select_related("platform"), pk=pk)
+    authorize(request.actor, WRITE, decision)
+    if not decision.is_open and request.method != "POST":  # what was typed is kept, below
+        messages.warning(request, f"{decision.label} stands as it was decided; a new decision may supersede it.")
+        return redirect_or_fragment(request, decision.get_absolute_url())
+    names = ("title", "status", "supersedes", *SECTIONS)
+    form = DecisionForm(
+        request.POST or None,
+        platform=decision.platform,
+        present=decision,
+        initial={name: getattr(decision, name) for name in names},
+    )
+    status = 200
+    if request.method == "POST":
+        status, sent = 422, VersionedForm(request.POST)
+        if form.is_valid() and sent.is_valid():
+            at, expected = clock.now(), sent.cleaned_data["version"]
+            try:
+                services.decision_edit(
+                    by=request.actor, at=at, day=localdate(at), decision=decision, expected=expected,
+                    values=form.cleaned_data,
+                )  # fmt: skip
+            except DecisionError as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, "Saved.")
+                return redirect_or_fragment(request, decision.get_absolute_url())
+    context = {
+        "form": form,
+        "platform": decision.platform,
+        "platforms": [],
+        "decision": decision,
+        "version": request.POST.get("version", decision.version),
+        "key": uuid.uuid4().hex,
+    }
+    return render_page(request, FORM, context, status=status)
 
 
 def _page(request: AuthorizedRequest, decision: Decision | None) -> HttpResponse:
@@ -42,6 +137,8 @@ def _page(request: AuthorizedRequest, decision: Decision | None) -> HttpResponse
         "rows": rows,
         "decision": shown,
         "is_detail": decision is not None,
+        "superseded_by": list(shown.superseded_by.order_by("number")) if shown else [],
+        "may_write": allows(request.actor, WRITE, shown),
         "consequences": consequences_of(shown.consequences) if shown else None,
         "counts": status_counts(request.actor, platform_id=platform_id),
         "status": status,

@@ -20,6 +20,8 @@ def _decision(case: Case) -> dict[str, Any]:
 
 
 route("knowledge:decision-detail", _decision)
+route("knowledge:decision-edit", _decision)
+route("knowledge:decision-new", owned="portal")
 route("packs:pack-detail", _pack)
 route("packs:pack-export", _pack)
 route("packs:pack-apply", _pack, data=lambda _case: {"plan": "of yesterday"})
