@@ -131,11 +131,23 @@ class Verdict(models.TextChoices):
     SENT_BACK = "sent_back", "Sent back"
 
 
+class CauseKind(models.TextChoices):
+    ROOT = "root", "Root cause"
+    CONTRIBUTING = "contributing", "Contributing"
+    TRIGGER = "trigger", "Trigger"
+
+
 class ActionState(models.TextChoices):
     OPEN = "open", "Open"
     STARTED = "started", "Started"
     DONE = "done", "Done"
     DROPPED = "dropped", "Dropped"
+
+
+class ActionPriority(models.IntegerChoices):
+    HIGH = 1, "High"
+    NORMAL = 2, "Normal"
+    LOW = 3, "Low"
 
 
 class ActionKind(models.TextChoices):

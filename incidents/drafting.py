@@ -13,9 +13,14 @@ SECTIONS = (
     ("resolution", "Resolution"),
     ("went-well", "Went well"),
     ("went-wrong", "Went wrong"),
+    ("lucky", "Where we were lucky"),
     ("prevention", "Prevention"),
     ("lessons", "Lessons"),
+    ("training", "Training"),
+    ("tools", "Tools and runbooks"),
 )
+# Bookstore §7.2 names training and tools, not every incident asks for them: a review is whole without.
+OPTIONAL = frozenset({"lucky", "training", "tools"})
 
 
 def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
@@ -34,10 +39,8 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
             _met(incident, clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at
         ),
         "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
-        "prevention": "",
-        "lessons": "",
     }
-    return [(key, title, texts[key]) for key, title in SECTIONS]
+    return [(key, title, texts.get(key, "")) for key, title in SECTIONS]
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -10,8 +10,10 @@ from incidents.choices import (
     TRIAGE_ANSWERS,
     TRIAGE_QUESTIONS,
     ActionKind,
+    ActionPriority,
     ActionState,
     Audience,
+    CauseKind,
     DetectionSource,
     IncidentRole,
     IncidentType,
@@ -195,6 +197,16 @@ class SectionForm(VersionedForm):
     body = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 8}), max_length=50_000, strip=False)
 
 
+class CauseForm(CleanForm):
+    text = forms.CharField(max_length=400, label="Because")
+    kind = forms.ChoiceField(choices=CauseKind.choices, initial=CauseKind.CONTRIBUTING)
+
+
+class CauseChangeForm(VersionedForm):
+    text = forms.CharField(max_length=400, label="Because")
+    kind = forms.ChoiceField(choices=CauseKind.choices)
+
+
 class AnswerForm(VersionedForm):
     note = forms.CharField(required=False, widget=AREA, max_length=2000)
 
@@ -202,6 +214,9 @@ class AnswerForm(VersionedForm):
 class ActionItemForm(CleanForm):
     title = forms.CharField(max_length=200, label="What is to be done")
     kind = forms.ChoiceField(choices=ActionKind.choices, required=False, initial=ActionKind.PREVENT)
+    priority = forms.TypedChoiceField(
+        coerce=int, choices=ActionPriority.choices, required=False, empty_value=None, initial=ActionPriority.NORMAL
+    )  # fmt: skip
     owner_id = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Owner")
     due_date = forms.DateField(required=False, label="By", widget=forms.DateInput(attrs={"type": "date"}))
 
@@ -212,6 +227,7 @@ class ActionItemForm(CleanForm):
 
 class ActionItemChangeForm(ActForm):
     state = forms.ChoiceField(choices=ActionState.choices)
+    priority = forms.TypedChoiceField(coerce=int, choices=ActionPriority.choices, required=False, empty_value=None)
     owner_id = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Owner")
     due_date = forms.DateField(required=False, label="By", widget=forms.DateInput(attrs={"type": "date"}))
     evidence = forms.CharField(required=False, widget=AREA, max_length=2000, label="What shows that it is done")

@@ -10,6 +10,7 @@ from django.db.models import Exists, Max, OuterRef
 
 from incidents.choices import ClockKind, StateChoice
 from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review
+from incidents.services.actions import action_item_remind, overdue_items
 from incidents.services.claims import claim_transition
 from incidents.services.clocks import CLOCK_ACTOR, REVIEW_REQUIRED_RANK, fire
 from incidents.services.notices import tell_clock
@@ -148,6 +149,13 @@ def draft_reviews(now: datetime) -> int:
 def _draft(incident: Incident, now: datetime) -> bool:
     review_draft(by=REVIEW_ACTOR, at=now, incident=incident)
     return True
+
+
+@loop(name="incidents.remind_actions", every=300.0, limit=30.0)
+def remind_actions(now: datetime) -> int:
+    """Remind the owners of overdue action items, once a week."""
+    due = overdue_items(now).exclude(pk__in=_held("action"))
+    return _each("action", list(due.values_list("pk", flat=True)[:BATCH]), lambda pk: action_item_remind(now, pk))
 
 
 def broken_invariants() -> list[str]:

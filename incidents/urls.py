@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from incidents.views import acts, composer, pages, reviews
+from incidents.views import acts, causes, composer, learning, pages, reviews
 
 app_name = "incidents"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,6 +21,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/review/publish/", reviews.review_agree, name="review-publish"),
     path("incidents/<int:number>/review/send-back/", reviews.review_return, name="review-send-back"),
     path("incidents/<int:number>/review/sections/<slug:key>/", reviews.section_edit, name="review-section"),
+    path("incidents/<int:number>/review/causes/", causes.cause_new, name="review-cause-new"),
+    path("incidents/<int:number>/review/causes/<int:pk>/", causes.cause_edit, name="review-cause"),
+    path("incidents/<int:number>/review/causes/<int:pk>/remove/", causes.cause_drop, name="review-cause-drop"),
+    path("incidents/<int:number>/review/public/", learning.review_public, name="review-public"),
+    path("incidents/<int:number>/review.md", learning.review_markdown, name="review-markdown"),
+    path("incidents/<int:number>/review.json", learning.review_json, name="review-json"),
+    path("learnings/", learning.learnings, name="learnings"),
+    path("learnings/digest.md", learning.learnings_digest, name="learnings-digest"),
     path("incidents/<int:number>/actions/", reviews.action_new, name="action-new"),
     path("actions/", reviews.action_list, name="actions"),
     path("actions/<int:number>/", reviews.action_detail, name="action"),

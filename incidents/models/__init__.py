@@ -2,12 +2,13 @@
 
 from incidents.models.clock import ClockPolicy, IncidentClock
 from incidents.models.incident import Incident, IncidentAccess, RoleAssignment
-from incidents.models.review import ActionItem, Review, ReviewApproval, ReviewSection
+from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewSection
 from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
 
 __all__ = [
     "ActionItem",
     "AlarmClaim",
+    "Cause",
     "ClaimCursor",
     "ClockPolicy",
     "Incident",

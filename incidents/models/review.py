@@ -7,7 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
-from incidents.choices import ActionKind, ActionState, ReviewState, Verdict
+from incidents.choices import ActionKind, ActionPriority, ActionState, CauseKind, ReviewState, Verdict
 from incidents.models.incident import BODY_WORDS, Incident
 from incidents.querysets import ActionItemQuerySet, IncidentPartQuerySet, ReviewPartQuerySet
 from opsportal.core.actor import Actor
@@ -80,6 +80,26 @@ class ReviewSection(VersionedModel):
         return self.review.is_visible_to(actor)
 
 
+class Cause(VersionedModel):
+    """One answer to "why?", under the one it explains: the cause chain of a review as a tree."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="causes")
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reasons")
+    kind = models.CharField(max_length=12, choices=CauseKind, default=CauseKind.CONTRIBUTING)
+    text = models.CharField(max_length=400)
+    added_by = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")
+    added_at = models.DateTimeField()
+
+    objects = ReviewPartQuerySet.as_manager()
+
+    @property
+    def platform_id(self) -> int:
+        return self.review.platform_id
+
+    def is_visible_to(self, actor: Actor) -> bool:
+        return self.review.is_visible_to(actor)
+
+
 class ReviewApproval(AppendOnlyModel):
     """That someone read a version of the review, and what they said."""
 
@@ -102,6 +122,7 @@ class ActionItem(VersionedModel):
     review = models.ForeignKey(Review, on_delete=models.SET_NULL, null=True, related_name="action_items")
     title = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=ActionKind, default=ActionKind.PREVENT)
+    priority = models.PositiveSmallIntegerField(choices=ActionPriority, default=ActionPriority.NORMAL)
     owner = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")
     due_date = models.DateField(null=True)
     state = models.CharField(max_length=7, choices=ActionState, default=ActionState.OPEN)
@@ -109,6 +130,7 @@ class ActionItem(VersionedModel):
     created_by = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True, help_text="when its owner was last told that it is overdue")
 
     objects = ActionItemQuerySet.as_manager()
 

@@ -1,14 +1,14 @@
 """Reviews and action items."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from django.db.models import DateTimeField, F, Q, Value
+from django.db.models import Count, DateTimeField, F, Q, Value
 from django.db.models.functions import Cast
 
-from incidents.choices import KEY_KINDS, ActionState, ClockKind, ReviewState
+from incidents.choices import KEY_KINDS, ActionPriority, ActionState, ClockKind, ReviewState
 from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from monitoring.selectors.slo_detail import ReviewMark
@@ -20,12 +20,31 @@ from opsportal.core.prepared import Read, Row
 KEY_ENTRIES: Final = 40
 UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
 _UNFINISHED: Final = Q(state__in=UNFINISHED)
+# How long unfinished items have stood: key, words, from and to how many days.
+AGES: Final = (
+    ("age-week", "up to a week", 0, 7),
+    ("age-month", "8 to 30 days", 7, 30),
+    ("age-quarter", "31 to 90 days", 30, 90),
+    ("age-older", "over 90 days", 90, 36_500),
+)
+
+
+def _aged(least: int, most: int) -> Callable[[Actor, date], Q]:
+    def narrow(_actor: Actor, today: date) -> Q:
+        oldest, newest = today - timedelta(days=most), today - timedelta(days=least)
+        return _UNFINISHED & Q(created_at__date__gt=oldest, created_at__date__lte=newest)
+
+    return narrow
+
+
 ACTION_VIEWS: Final[Mapping[str, Callable[[Actor, date], Q]]] = {
     "": lambda _actor, _today: _UNFINISHED,
     "overdue": lambda _actor, today: _UNFINISHED & Q(due_date__lt=today),
     "mine": lambda actor, _today: _UNFINISHED & Q(owner_id=actor.user_id or 0),
     "unowned": lambda _actor, _today: _UNFINISHED & Q(owner__isnull=True),
+    "urgent": lambda _actor, _today: _UNFINISHED & Q(priority=ActionPriority.HIGH),
     "finished": lambda _actor, _today: ~_UNFINISHED,
+    **{key: _aged(least, most) for key, _words, least, most in AGES},
 }
 
 
@@ -108,6 +127,14 @@ def action_page(
     rows = rows.of_platform(platform_id)
     narrow = ACTION_VIEWS.get(view, ACTION_VIEWS[""])
     return keyset_page(rows.filter(narrow(actor, today)), order=("-number",), cursor=cursor, size=size)
+
+
+def action_ages(actor: Actor, *, platform_id: int | None, today: date) -> list[tuple[str, str, int]]:
+    """How many unfinished items have stood how long: key of the view that shows them, words, number."""
+    rows = ActionItem.objects.visible_to(actor).of_platform(platform_id)
+    counts = {key: Count("pk", filter=ACTION_VIEWS[key](actor, today)) for key, *_ in AGES}
+    found = rows.aggregate(**{key.replace("-", "_"): count for key, count in counts.items()})
+    return [(key, words, found[key.replace("-", "_")]) for key, words, *_ in AGES]
 
 
 def owed_read(actor: Actor, today: date, platform_id: int | None, limit: int) -> Read:

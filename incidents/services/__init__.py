@@ -2,6 +2,7 @@
 
 from incidents.services.access import entry_correct, incident_restrict
 from incidents.services.actions import action_item_add, action_item_update
+from incidents.services.causes import cause_add, cause_change, cause_remove
 from incidents.services.claims import claim_transition
 from incidents.services.command import incident_acknowledge, role_assign
 from incidents.services.declare import incident_declare
@@ -26,6 +27,9 @@ from incidents.services.updates import update_post
 __all__ = [
     "action_item_add",
     "action_item_update",
+    "cause_add",
+    "cause_change",
+    "cause_remove",
     "claim_transition",
     "entry_correct",
     "entry_log",

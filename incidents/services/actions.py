@@ -1,10 +1,12 @@
 """Action items: who does what by when, and what shows that it is done."""
 
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
-from incidents.choices import ActionKind, ActionState
+from incidents.choices import ActionKind, ActionPriority, ActionState
 from incidents.errors import IncidentError
 from incidents.models import ActionItem, Incident, Review
 from incidents.services import notices
@@ -15,6 +17,8 @@ from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Membership
+
+REMIND_EVERY: Final = timedelta(days=7)
 
 
 def _check_owner(platform_id: int, owner_id: int | None, incident: Incident | None) -> None:
@@ -50,6 +54,7 @@ def action_item_add(
     incident: Incident,
     title: str,
     kind: str = ActionKind.PREVENT,
+    priority: int = ActionPriority.NORMAL,
     owner_id: int | None = None,
     due_date: date | None = None,
 ) -> ActionItem:
@@ -66,6 +71,7 @@ def action_item_add(
         review=Review.objects.filter(incident=incident).first(),
         title=title[:200],
         kind=kind,
+        priority=priority,
         owner_id=owner_id,
         due_date=due_date,
         created_by_id=by.user_id,
@@ -84,7 +90,7 @@ def _check_due(due_date: date | None, at: datetime) -> None:
 
 
 @transaction.atomic
-def action_item_update(
+def action_item_update(  # noqa: PLR0913 - the row's fields by name
     *,
     by: Actor,
     at: datetime,
@@ -94,8 +100,9 @@ def action_item_update(
     owner_id: int | None,
     due_date: date | None,
     evidence: str = "",
+    priority: int | None = None,
 ) -> ActionItem:
-    """Change owner, date or state; done needs what shows it. Raises IncidentError, VersionConflictError."""
+    """Change owner, date, priority or state; done needs what shows it. Raises IncidentError, VersionConflictError."""
     evidence = clean_text(evidence).strip()
     if state == ActionState.DONE and not (evidence or item.evidence):
         raise IncidentError("Say what shows that it is done: a link, a test, a change.")
@@ -109,6 +116,7 @@ def action_item_update(
         state=state,
         owner_id=owner_id,
         due_date=due_date,
+        priority=priority or item.priority,
         evidence=evidence or item.evidence,
         finished_at=(item.finished_at or at) if is_finished else None,
     )
@@ -116,3 +124,25 @@ def action_item_update(
         notices.tell_action_item(item, at)
     _finish(item, by=by, at=at, verb="completed" if state == ActionState.DONE else "changed")
     return item
+
+
+def overdue_items(at: datetime) -> QuerySet[ActionItem]:
+    """Unfinished items past their day whose owner was not reminded for a week, the longest overdue first."""
+    rows: QuerySet[ActionItem] = ActionItem.objects.filter(
+        Q(reminded_at=None) | Q(reminded_at__lte=at - REMIND_EVERY),
+        state__in=[ActionState.OPEN, ActionState.STARTED],
+        due_date__lt=at.date(),
+        owner__isnull=False,
+    )
+    return rows.order_by("due_date", "pk")
+
+
+@transaction.atomic
+def action_item_remind(at: datetime, pk: int) -> bool:
+    """Remind the owner; False when another dispatcher just did. The item's own version stays: nobody changed it."""
+    item = overdue_items(at).select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
+    if item is None:
+        return False
+    notices.remind_action_item(item, at)
+    ActionItem.objects.filter(pk=pk).update(reminded_at=at)
+    return True

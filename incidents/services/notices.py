@@ -170,3 +170,19 @@ def tell_action_item(item: ActionItem, at: datetime) -> None:
         at=at,
         url=item.url,
     )
+
+
+def remind_action_item(item: ActionItem, at: datetime) -> None:
+    """Its owner, that it is overdue."""
+    if item.incident is None or item.due_date is None:
+        return
+    _send(
+        item.incident,
+        key=f"action-item:{item.pk}:overdue:{at:%Y-%m-%d}",
+        kind="incident.action_item",
+        to=_person(item.incident, item.owner_id),
+        subject=f"{item.reference} is overdue: {item.title}",
+        body=f"From {item.incident.reference}, due {item.due_date:%d %b %Y}.",
+        at=at,
+        url=item.url,
+    )

@@ -6,10 +6,12 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents import selectors
-from incidents.choices import ReviewState
+from incidents.choices import ActionPriority, ReviewState
+from incidents.drafting import OPTIONAL
 from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
-from incidents.selectors.reviews import action_item, approvals_of, sections_of
+from incidents.selectors.learning import causes_of
+from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of
 from incidents.services import (
     action_item_add,
     action_item_update,
@@ -66,7 +68,9 @@ def _page(
         "incident": incident,
         "now": at,
         "sections": sections,
-        "written": sum(bool(section.body.strip()) for section in sections),
+        "causes": causes_of(review),
+        "asked": sum(section.key not in OPTIONAL for section in sections),
+        "written": sum(bool(section.body.strip()) for section in sections if section.key not in OPTIONAL),
         "steps": _steps(review),
         "clocks": [clock for clock in clocks if clock.kind != "review"],
         "due": [clock for clock in clocks if clock.kind == "review"],
@@ -204,6 +208,7 @@ def action_new(request: AuthorizedRequest, number: int) -> HttpResponse:
                     kind=data["kind"] or "prevent",
                     owner_id=data["owner_id"],
                     due_date=data["due_date"],
+                    priority=data["priority"] or ActionPriority.NORMAL,
                 )
             except REFUSALS as error:
                 form.add_error(None, str(error))
@@ -232,6 +237,7 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
     labels = (
         ("", "Unfinished"),
         ("overdue", "Overdue"),
+        ("urgent", "High priority"),
         ("mine", "Mine"),
         ("unowned", "No owner"),
         ("finished", "Finished"),
@@ -240,7 +246,9 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
         {"label": label, "href": f"?view={key}" if key else "?", "current": view == key, "count": None}
         for key, label in labels
     ]
-    context = {"page": page, "views": views, "today": at.date(), "now": at}
+    ages = action_ages(request.actor, platform_id=platform.pk if platform else None, today=at.date())
+    oldest = max((count for *_, count in ages), default=0)
+    context = {"page": page, "views": views, "view": view, "today": at.date(), "now": at, "ages": ages, "most": oldest}
     return render_page(request, "incidents/action_list.html", context, fragment="rows")
 
 
@@ -254,6 +262,7 @@ def action_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
         "owner_id": item.owner_id,
         "due_date": item.due_date,
         "evidence": item.evidence,
+        "priority": item.priority,
     }
     return _item_page(request, item, ActionItemChangeForm(initial=initial, platform_id=item.platform_id))
 
@@ -289,6 +298,7 @@ def action_change(request: AuthorizedRequest, number: int) -> HttpResponse:
                 owner_id=data["owner_id"],
                 due_date=data["due_date"],
                 evidence=data["evidence"],
+                priority=data["priority"],
             )
         except REFUSALS as error:
             form.add_error(None, str(error))

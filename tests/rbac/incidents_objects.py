@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from incidents.models import Incident
-from incidents.services import action_item_add, entry_log, incident_resolve, review_draft
+from incidents.services import action_item_add, cause_add, entry_log, incident_resolve, review_draft
 from opsportal.core.clock import now
 from tests.factories.incidents import SYSTEM, declare
 from tests.rbac.objects import Case, route
@@ -43,6 +43,18 @@ for _name in (
     "mitigate", "resolve", "close", "reopen", "describe", "restrict", "action-new", "review-draft",
 ):  # fmt: skip
     route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1"})
+
+
+def _cause(case: Case) -> dict[str, Any]:
+    review = review_draft(by=SYSTEM, at=now(), incident=_resolved(case))
+    cause = cause_add(by=SYSTEM, at=now(), review=review, parent=None, kind="root", text="The pool ran dry")
+    return {"number": review.incident.number, "pk": cause.pk}
+
+
+for _name in ("review-cause", "review-cause-drop"):
+    route(f"incidents:{_name}", _cause, data=lambda _case: {"version": "1", "text": "x", "kind": "root"})
+for _name in ("review-cause-new", "review-public", "review-markdown", "review-json"):
+    route(f"incidents:{_name}", _review, data=lambda _case: {"text": "x", "kind": "root"})
 for _name in ("review", "review-submit", "review-publish", "review-send-back"):
     route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
 route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})

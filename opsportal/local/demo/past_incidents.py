@@ -4,10 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from incidents.choices import ActionState, Audience, DetectionSource, EntryKind, IncidentRole, IncidentType, UpdateState
+from incidents.choices import (
+    ActionState,
+    Audience,
+    CauseKind,
+    DetectionSource,
+    EntryKind,
+    IncidentRole,
+    IncidentType,
+    UpdateState,
+)
 from incidents.lifecycle import Stage
 from incidents.models import ActionItem, Incident, Review
 from incidents.services.actions import action_item_add, action_item_update
+from incidents.services.causes import cause_add
 from incidents.services.command import incident_acknowledge, role_assign
 from incidents.services.declare import Declaration, incident_declare, severity_of_rank
 from incidents.services.progress import incident_advance, incident_close, incident_mitigate, incident_resolve
@@ -157,6 +167,12 @@ class Telling:
         for key, body in (("prevention", self.past.lesson), ("lessons", f"{self.past.lesson}.")):
             section = review.sections.get(key=key)
             review_section_edit(by=self.cast.commander, at=at, section=section, expected=section.version, body=body)
+        happened = cause_add(
+            by=self.cast.commander, at=at, review=review, parent=None, kind=CauseKind.TRIGGER, text=self.past.title
+        )
+        cause_add(
+            by=self.cast.commander, at=at, review=review, parent=happened, kind=CauseKind.ROOT, text=self.past.cause
+        )
         action_item_add(
             by=self.cast.commander,
             at=at,

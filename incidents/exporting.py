@@ -1,0 +1,134 @@
+"""A review outside the portal: as Markdown, as data, and as the public may read it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from incidents.choices import ActionKind, CauseKind
+from incidents.models import ActionItem, Review, ReviewSection
+from incidents.redaction import redact
+from incidents.selectors.detail import ClockView, EntryView
+from incidents.selectors.learning import CauseLine
+from opsportal.core.formats import duration, stamp
+from opsportal.platforms.models import Membership
+
+# What a public text may hold: who did what when stays inside.
+PUBLIC_SECTIONS: Final = ("impact", "cause", "resolution", "prevention", "lessons")
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewParts:
+    """Everything that a review is made of, read once."""
+
+    review: Review
+    sections: Sequence[ReviewSection]
+    causes: Sequence[CauseLine]
+    clocks: Sequence[ClockView]
+    entries: Sequence[EntryView]
+    items: Sequence[ActionItem]
+
+
+def as_markdown(parts: ReviewParts) -> str:
+    """The whole review, timeline and clock results included; times are UTC."""
+    return "\n".join(_markdown(parts)) + "\n"
+
+
+def _markdown(parts: ReviewParts) -> Iterator[str]:
+    incident = parts.review.incident
+    yield f"# Review of {incident.reference}: {incident.title}\n"
+    yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
+    yield f"- Severity: {incident.severity.label}"
+    yield f"- Impact: {stamp(incident.impact_started_at)} to {stamp(incident.resolved_at)}"
+    if incident.resolved_at:
+        yield f"- Duration: {duration(incident.resolved_at - incident.impact_started_at)}"
+    yield f"- Commander: {incident.commander.name if incident.commander else 'nobody'}"
+    yield f"- Author: {parts.review.author.name if parts.review.author else 'the record'}\n"
+    for section in parts.sections:
+        yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
+        if section.key == "cause" and parts.causes:
+            yield from _cause_lines(parts.causes)
+    yield "## Clocks\n"
+    yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
+    yield "\n## Timeline\n"
+    for entry in parts.entries:
+        yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
+    yield "\n## Actions\n"
+    for item in parts.items:
+        owner = item.owner.name if item.owner else "no owner"
+        due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
+        yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
+
+
+def _cause_lines(causes: Sequence[CauseLine]) -> Iterator[str]:
+    for line in causes:
+        yield f"{'  ' * line.depth}- {line.cause.text} ({CauseKind(line.cause.kind).label.lower()})"
+    yield ""
+
+
+def as_data(parts: ReviewParts) -> dict[str, Any]:
+    """The same for programs."""
+    review, incident = parts.review, parts.review.incident
+    return {
+        "incident": incident.reference,
+        "title": incident.title,
+        "severity": incident.severity.label,
+        "state": review.state,
+        "version": review.version,
+        "author": review.author.name if review.author else None,
+        "published_by": review.published_by.name if review.published_by else None,
+        "published_at": review.published_at,
+        "impact_started_at": incident.impact_started_at,
+        "resolved_at": incident.resolved_at,
+        "sections": [{"key": row.key, "title": row.title, "body": row.body} for row in parts.sections],
+        "causes": [
+            {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
+            for line in parts.causes
+        ],
+        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
+        "timeline": [
+            {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
+            for row in parts.entries
+        ],
+        "actions": [
+            {
+                "reference": item.reference,
+                "title": item.title,
+                "kind": item.kind,
+                "owner": item.owner.name if item.owner else None,
+                "due_date": item.due_date,
+                "state": item.state,
+            }
+            for item in parts.items
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PublicText:
+    """What the public would read, and how much of what kind was left out."""
+
+    markdown: str
+    removed: Mapping[str, int]
+
+
+def for_the_public(review: Review, sections: Sequence[ReviewSection], chosen: Collection[str]) -> PublicText:
+    """The chosen sections of those that may leave, without people, addresses, accounts and hosts."""
+    incident = review.incident
+    people = list(
+        Membership.objects.filter(platform_id=incident.platform_id).values_list("user__name", flat=True).distinct()
+    )
+    removed: Counter[str] = Counter()
+
+    def clean(text: str) -> str:
+        found = redact(text, people)
+        removed.update(found.removed)
+        return found.text
+
+    lines = [f"# {clean(incident.title)}\n", f"{stamp(incident.impact_started_at)}"]
+    if incident.resolved_at:
+        lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
+    lines[1] += "\n"
+    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen and row.body.strip()]
+    lines += [f"## {section.title}\n\n{clean(section.body.strip())}\n" for section in leaving]
+    return PublicText("\n".join(lines), dict(removed))
