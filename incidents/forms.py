@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from incidents.choices import (
     TRIAGE_ANSWERS,
@@ -30,22 +31,56 @@ FIRST_YEAR = 2000
 
 
 class MomentField(forms.DateTimeField):
-    """A time in the person's zone, by the browser's own picker; empty means now."""
+    """A time in the person's zone, by the browser's own picker; empty means now.
+
+    In autumn an hour comes twice: the first one is meant, unless the form showed a stored time of the second.
+    `reading` says which was taken, and is empty for any other time.
+    """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     input_formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
+    stored: datetime | None = None
+    reading = ""
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        stored = form.get_initial_for_field(self, field_name)
+        self.stored = stored if isinstance(stored, datetime) else None
+        if self.stored is not None and not form.is_bound:
+            self.help_text = self._reading(timezone.localtime(self.stored)) or self.help_text
+        return super().get_bound_field(form, field_name)
 
     def to_python(self, value: Any) -> datetime | None:
         try:
-            moment = super().to_python(value)
-        except OverflowError as error:
+            with timezone.override(UTC):  # the digits as they are typed; Django refuses those that a zone has twice
+                typed = super().to_python(value)
+            if typed is None:
+                return None
+            has_offset = isinstance(value, str) and getattr(parse_datetime(value.strip()), "tzinfo", None) is not None
+            moment = (typed if has_offset else self._local(typed.replace(tzinfo=None))).astimezone(UTC)
+        except (OverflowError, ValueError) as error:
             raise forms.ValidationError("This time is out of range.") from error
-        if moment is None:
-            return None
-        moment = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
         if not FIRST_YEAR <= moment.year <= 2100:
             raise forms.ValidationError("This time is out of range.")
-        return moment.astimezone(UTC)
+        return moment
+
+    def _local(self, typed: datetime) -> datetime:
+        zone = timezone.get_current_timezone()
+        first, second = (typed.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+        if first.utcoffset() == second.utcoffset():
+            return first
+        if first.astimezone(UTC) > second.astimezone(UTC):
+            raise forms.ValidationError("The clocks went forward over this time: that day does not have it.")
+        shown = timezone.localtime(self.stored).replace(second=0, microsecond=0) if self.stored is not None else None
+        taken = second if shown is not None and shown.fold and shown.replace(tzinfo=None, fold=0) == typed else first
+        self.reading = self._reading(taken)
+        return taken
+
+    @staticmethod
+    def _reading(local: datetime) -> str:
+        if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+            return ""
+        which, offset = ("the second" if local.fold else "the first"), f"{local:%z}"
+        return f"{local:%H:%M} came twice that night; this is {which}, UTC{offset[:3]}:{offset[3:]}."
 
 
 class DeclareForm(CleanForm):

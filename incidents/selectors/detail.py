@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from django.utils.timezone import get_current_timezone
 from markupsafe import Markup
 
 from incidents.choices import Audience, ClockKind, EntryKind, IncidentRole, OutcomeChoice
@@ -14,7 +15,8 @@ from opsportal.core.formats import stopwatch
 from opsportal.core.markdown import render_markdown
 from opsportal.platforms.models import Membership, PolicySource, SchemeKind, Severity
 
-ENTRY_PAGE: Final = 100
+NEWEST: Final = 30  # lines: what is on the page however long the incident; earlier ones are a link away
+EARLIER: Final = 100
 WARN_SHARE: Final = 0.2  # of the time: a clock with less than a fifth left asks for attention
 
 # Look of each kind in the list: icon, class of the line.
@@ -77,6 +79,11 @@ class EntryView(NamedTuple):
         return Markup(text[3:-4]) if is_single else text  # noqa: S704 - cut from safe markup
 
     @property
+    def day(self) -> date:
+        """The reader's day it happened on."""
+        return self.occurred_at.astimezone(get_current_timezone()).date()
+
+    @property
     def is_late(self) -> bool:
         """Logged well after it happened; both times are shown."""
         return self.recorded_at - self.occurred_at > timedelta(minutes=2)
@@ -107,11 +114,11 @@ class EntryPage:
     last_number: int
 
 
-def entries_page(incident: Incident, *, before: int | None = None, size: int = ENTRY_PAGE) -> EntryPage:
+def entries_page(incident: Incident, *, before: int | None = None) -> EntryPage:
     """The newest entries, or those before number `before`: numbers are gap-free, so older ones need no count."""
-    rows = TimelineEntry.objects.filter(incident=incident)
+    rows, size = TimelineEntry.objects.filter(incident=incident), NEWEST
     if before is not None:
-        rows = rows.filter(number__lt=before)
+        rows, size = rows.filter(number__lt=before), EARLIER
     found = [EntryView(*row) for row in rows.order_by("-number").values_list(*ENTRY_COLUMNS)[:size]]
     found.reverse()
     return EntryPage(found, found[0].number - 1 if found else 0, found[-1].number if found else 0)

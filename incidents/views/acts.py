@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from django import forms
+from django.contrib import messages
 from django.http import HttpResponse
 
 from incidents.choices import Audience, UpdateState
@@ -14,6 +16,7 @@ from incidents.forms import (
     CorrectForm,
     DescribeForm,
     MitigateForm,
+    MomentField,
     ReopenForm,
     ResolveForm,
     RestrictForm,
@@ -270,12 +273,18 @@ ACTS: Final = (
 
 
 def _form(act: Act, request: AuthorizedRequest, incident: Incident) -> ActForm:
-    initial = act.initial(incident) if request.method != "POST" else {}
     return act.form(
         request.POST if request.method == "POST" else None,
-        initial=initial | {"version": incident.version},
+        initial=act.initial(incident) | {"version": incident.version},
         platform_id=incident.platform_id,
     )
+
+
+def _tell_readings(request: AuthorizedRequest, form: forms.Form) -> None:
+    """Say how a time was read that came twice."""
+    for bound in form:
+        if isinstance(bound.field, MomentField) and bound.field.reading:
+            messages.info(request, f"{bound.label}: {bound.field.reading}")
 
 
 def _data(form: ActForm) -> Data:
@@ -300,6 +309,7 @@ def act_view(act: Act) -> ActionView:
                 except REFUSALS as error:
                     form.add_error(None, str(error))
                 else:
+                    _tell_readings(request, form)
                     return redirect_or_fragment(request, incident.url)
         context = {"incident": incident, "form": form, "act": act, "now": now(), "key": new_key()}
         return render_page(request, TEMPLATE, context, fragment="pane", status=status)
@@ -331,6 +341,7 @@ def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> Ht
             except REFUSALS as error:
                 form.add_error(None, str(error))
             else:
+                _tell_readings(request, form)
                 return redirect_or_fragment(request, incident.url)
     context = {"incident": incident, "entry": entry, "form": form, "now": now(), "key": new_key()}
     return render_page(request, "incidents/entry_correct.html", context, fragment="pane", status=status)

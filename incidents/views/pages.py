@@ -13,7 +13,7 @@ from incidents.forms import DeclareForm
 from incidents.models import Incident
 from incidents.order import places
 from incidents.selectors import IncidentFilter
-from incidents.selectors.detail import ENTRY_PAGE
+from incidents.selectors.detail import EARLIER, NEWEST
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
 from incidents.views.composer import composer_context, corrects, fresh_context
@@ -206,9 +206,8 @@ def entry_address(incident: Incident, pk: int) -> str:
     numbers = dict(incident.entries.filter(pk=pk).values_list("pk", "number"))
     if pk not in numbers:
         return ""
-    # Half a page of what came after it stands below the line, or it is among the newest.
-    before = numbers[pk] + ENTRY_PAGE // 2
-    is_newest = not incident.entries.filter(number=before).exists()
+    is_newest = not incident.entries.filter(number__gte=numbers[pk] + NEWEST).exists()
+    before = numbers[pk] + EARLIER // 2  # half a page of what came after it stands below the line
     return f"{incident.url}{'' if is_newest else f'?before={before}'}#entry-{pk}"
 
 

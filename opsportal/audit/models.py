@@ -46,6 +46,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["-at", "-id"], name="audit_latest"),  # for readers of several chains
             models.Index(fields=["obj_kind", "obj_id"], name="audit_object"),
             models.Index(fields=["actor_user_id", "-at"], name="audit_actor"),
+            models.Index(fields=["verb"], opclasses=["varchar_pattern_ops"], name="audit_verb"),  # acts that begin so
         ]
 
     def __str__(self) -> str:

@@ -36,6 +36,8 @@ STATE_ICONS: Final = {
     "run": "loader-circle",
     "off": "circle-dashed",
 }
+# Signs of a state that is another's in all but its sign: where an incident stands, what is to be written, what comes.
+STATE_SIGNS: Final = {"stage": "circle-dashed", "write": "file-text", "soon": "clock"}
 OFF: Final = ' opacity=".28"'
 
 
@@ -64,7 +66,7 @@ def _mask(selector: str, box: int, attributes: str, drawing: str) -> str:
 
 def marks_css() -> str:
     """The style sheet of the signs that states and severities carry by their class alone."""
-    states = [_mask(f".st.{kind}", 24, _STROKE, _drawing(name)) for kind, name in STATE_ICONS.items()]
+    states = [_mask(f".st.{kind}", 24, _STROKE, _drawing(name)) for kind, name in (STATE_ICONS | STATE_SIGNS).items()]
     ranks = [_mask(f'.sev[data-r="{rank}"]', 12, "", _bars(rank)) for rank in range(1, 6)]
     head = "/* Made by `python -m opsportal.core.icons`. */\n@layer components {\n"
     return head + "\n".join([*states, *ranks]) + "\n}\n"

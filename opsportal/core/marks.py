@@ -39,7 +39,7 @@ def state(kind: str, text: object = "", glyph: str = "") -> Markup:
 def sev(rank: int, label: str) -> Markup:
     """Severity: bars by rank 1 (worst) to 5, the platform's own label as word."""
     word = RANK_WORDS[rank]
-    voice = "" if label.lower() == word else f' <span class="vh">({word})</span>'
+    voice = "" if label.lower() == word else f" <i>({word})</i>"
     return Markup(f'<span class="sev" data-r="{rank}">{escape(label)}{voice}</span>')  # noqa: S704
 
 

@@ -112,6 +112,12 @@ def keyset_pages(queryset: QuerySet[M], *, order: tuple[str, ...]) -> Iterator[S
         yield page.rows
 
 
+def first_page(found: Sequence[M], *, order: tuple[str, ...], size: int) -> Page[M]:
+    """The page that `keyset_page` gives without a cursor, of rows that were read already: `size` and one more."""
+    shown = found[:size]
+    return Page(shown, _encode(shown[-1], order, "next") if len(found) > size else None, None)
+
+
 def keyset_page(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None, size: int = 100) -> Page[M]:
     """One page of `queryset` by `order`, which must be total (end with pk) and free of nulls.
 

@@ -33,10 +33,10 @@ class Hit:
 
 
 def page_hits(nav: Iterable[NavItem], text: str) -> Sequence[Hit]:
-    """Lines of the rail whose label contains the words."""
-    return [
-        Hit("Pages", item.icon, item.label, "", item.url) for item in nav if text.casefold() in item.label.casefold()
-    ]
+    """Lines of the rail, and the help, whose label contains the words."""
+    pages = [Hit("Pages", item.icon, item.label, "", item.url) for item in nav]
+    pages.append(Hit("Pages", "circle-question-mark", "Help", "words, keys, where to find what", reverse("core:help")))
+    return [hit for hit in pages if text.casefold() in hit.text.casefold()]
 
 
 def action_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
