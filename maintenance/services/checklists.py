@@ -126,15 +126,16 @@ def _answer(
 ) -> None:
     if item.state != ItemState.OPEN:
         raise ItemAnsweredError(item)
-    try:
-        item.update_versioned(expected=expected, state=state, answered_by_id=by.user_id, answered_at=at)
-    except VersionConflictError as conflict:
+    answer = {"state": state, "by": by.user_id, "at": at, "kind": kind, "reason": reason, "evidence": item.evidence_id}
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWER, {**answer, "item": item.pk, "expected": expected})
+        row = cursor.fetchone()
+    if row is None:
         current = ChecklistItem.objects.select_related("answered_by", "run").get(pk=item.pk)
-        if current.state != ItemState.OPEN:
-            raise ItemAnsweredError(current) from conflict
-        raise
-    run = item.run
-    if _count_answer(run, at):
+        raise ItemAnsweredError(current) if current.state != ItemState.OPEN else VersionConflictError(current)
+    item.version, item.state, item.answered_by_id, item.answered_at = expected + 1, state, by.user_id, at
+    run, (is_complete,) = item.run, row
+    if is_complete:
         log_add(
             by=by,
             at=at,
@@ -144,31 +145,36 @@ def _answer(
             url=f"/checklists/{run.pk}/",
         )
         touch("today", run.pk)
-    _event(by=by, at=at, item=item, kind=kind, reason=reason)
+    _recorded(by=by, at=at, item=item, kind=kind)
 
 
-# One statement, since every tick of a list waits for this row.
-_COUNT_ANSWER: Final = """
-UPDATE maintenance_checklistrun SET answered_count = answered_count + 1, version = version + 1,
+# The item as it was seen, its event and the run's count in one statement: every tick of a list waits for the run's row.
+# Without a row the item's version moved. It says whether this answer was the last one of an open run.
+_ANSWER: Final = """
+WITH answered AS (
+    UPDATE maintenance_checklistitem
+       SET state = %(state)s, answered_by_id = %(by)s, answered_at = %(at)s, version = version + 1
+     WHERE id = %(item)s AND version = %(expected)s RETURNING id, run_id
+), event AS (
+    INSERT INTO maintenance_tickevent (item_id, kind, by_user_id, at, reason, evidence_id)
+    SELECT id, %(kind)s, %(by)s, %(at)s, %(reason)s, %(evidence)s FROM answered
+)
+UPDATE maintenance_checklistrun AS run SET answered_count = answered_count + 1, version = version + 1,
        state = CASE WHEN state = 'open' AND answered_count + 1 >= item_count THEN 'done' ELSE state END,
        completed_at = CASE WHEN state = 'open' AND answered_count + 1 >= item_count THEN %(at)s ELSE completed_at END
- WHERE id = %(run)s RETURNING state = 'done' AND completed_at = %(at)s
+  FROM answered WHERE run.id = answered.run_id RETURNING run.state = 'done' AND run.completed_at = %(at)s
 """
 
 
-def _count_answer(run: ChecklistRun, at: datetime) -> bool:
-    """One more item is answered; True when that was the last one of an open run."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_ANSWER, {"run": run.pk, "at": at})
-        row = cursor.fetchone()
-    return bool(row and row[0])
-
-
 def _event(*, by: Actor, at: datetime, item: ChecklistItem, kind: TickKind, reason: str) -> None:
-    # Last in its transaction: the audit locks its chain's head, and every writer locks the run's row before that.
     TickEvent.objects.create(
         item=item, kind=kind, by_user_id=by.user_id, at=at, reason=reason, evidence_id=item.evidence_id
     )
+    _recorded(by=by, at=at, item=item, kind=kind)
+
+
+def _recorded(*, by: Actor, at: datetime, item: ChecklistItem, kind: TickKind) -> None:
+    # Last in its transaction: the audit locks its chain's head, and every writer locks the run's row before that.
     touch(f"checklist-run:{item.run_id}", item.pk)
     record(
         by=by,

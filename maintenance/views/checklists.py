@@ -81,7 +81,7 @@ def _context(
 
 
 def _item(request: AuthorizedRequest, pk: int) -> ChecklistItem:
-    items = ChecklistItem.objects.visible_to(request.actor).select_related("run__platform", "answered_by")
+    items = ChecklistItem.objects.visible_to(request.actor).select_related("run")
     item: ChecklistItem = get_object_or_404(items, pk=pk)
     authorize(request.actor, "maintenance.item_answer", item)
     return item

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
@@ -24,6 +25,7 @@ from opsportal.local.processes import IS_LINUX, NOBODY, how_to_leave_root, needs
 from opsportal.local.supervisor import Service
 
 SUPERUSER = "postgres"
+LAST_ONES_SECONDS = 10.0
 NO_SPACE = "No space left on device"
 # A test run's cluster is thrown away with its folder.
 FOR_TESTS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=2GB")
@@ -203,13 +205,35 @@ def _plain_environment() -> Mapping[str, str]:
 
 
 def _remove_stale_pid_files(cluster: Cluster) -> None:
-    """Remove pid files whose process is not a server of this folder; our lock says that none runs."""
+    """Remove pid files whose process is not a server of this folder; our lock says that none runs.
+
+    One that was killed a moment ago may still end, and its children hold its shared memory: PostgreSQL would refuse
+    to start beside them, so they are waited for.
+    """
+    patience = time.monotonic() + LAST_ONES_SECONDS
+    while _is_held(cluster.data) and time.monotonic() < patience:
+        time.sleep(0.05)
     files = (cluster.data / "postmaster.pid", cluster.sockets / ".s.PGSQL.5432.lock")
     for path in files:
         with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
             pid = int(path.read_text().splitlines()[0])
             if not _serves(pid, cluster.data):
                 path.unlink()
+
+
+def _is_held(data: Path) -> bool:
+    """Whether the server that wrote the pid file runs, or a child of it is left that uses its shared memory."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        if _serves(int(lines[0]), data):
+            return True
+        segment = lines[6].split()[1]
+        table = Path("/proc/sysvipc/shm").read_text().splitlines()
+    except (OSError, ValueError, IndexError):
+        return False
+    names = table[0].split()
+    rows = (dict(zip(names, row.split(), strict=False)) for row in table[1:])
+    return any(row["shmid"] == segment and row["nattch"] != "0" for row in rows)
 
 
 def _serves(pid: int, data: Path) -> bool:

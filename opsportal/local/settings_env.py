@@ -23,6 +23,7 @@ def stack_settings(
         "PUBLIC_URL": f"http://{LOOPBACK}:{port}",
         "AUDIT_ANCHOR": f"file:{home.path / 'audit-anchor.jsonl'}",
         "STATIC_ROOT": str(home.path / "static"),
+        "TEMPLATE_CACHE": str(home.path / "templates"),
         "OPSPORTAL_DEMO": "1" if is_demo else "0",
         "OPSPORTAL_HOME": str(home.path),
         "OPSPORTAL_PORT": str(port),

@@ -7,9 +7,8 @@ handed over when it is back.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from celery import Celery
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
@@ -18,6 +17,9 @@ from kombu.exceptions import OperationalError
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
 from opsportal.schedule.models import Run, RunState
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 HAND_AGAIN: Final = (10, 10, 20, 60, 120)  # seconds until an unclaimed run is handed over once more
 BATCH: Final = 50
@@ -54,8 +56,10 @@ def short_options() -> dict[str, Any]:
 
 
 @cache
-def publisher() -> Celery:
+def publisher() -> "Celery":
     """A Celery application that only sends: the worker's own stands in a higher room."""
+    from celery import Celery  # 0.1 s, which web and commands need not pay: they hand nothing over
+
     app = Celery("opsportal-publisher", set_as_current=False)
     app.conf.update(settings.CELERY)
     app.conf.broker_transport_options = short_options()

@@ -2,6 +2,8 @@
 
 import os
 import random
+import signal
+import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -105,3 +107,26 @@ def test_a_migration_undone_by_hand_is_noticed(cluster: postgres.Cluster, shared
         connection.execute("DELETE FROM django_migrations")
         assert not schema_stamp(shared_home, cluster).is_current()
         connection.execute("DROP TABLE django_migrations")
+
+
+def test_a_server_starts_at_the_first_try_while_children_of_a_killed_one_are_left(shared_home: Home) -> None:
+    cluster = postgres.cluster_of(shared_home)
+    service = postgres.service(cluster, for_tests=True)
+    first, second = Supervisor(shared_home, env=os.environ), Supervisor(shared_home, env=os.environ)
+    try:
+        first.start(service)
+        first.wait_ready()
+        server = first.children["postgres"].process
+        assert server is not None
+        with psycopg.connect(cluster.url("postgres", "postgres")) as connection:
+            child = connection.info.backend_pid
+            os.kill(child, signal.SIGSTOP)
+            server.kill()
+            server.wait()
+            threading.Timer(1.5, os.kill, (child, signal.SIGCONT)).start()
+            second.start(service)
+            second.wait_ready()
+        assert second.children["postgres"].restarts == 0
+    finally:
+        second.stop()
+        first.stop()
