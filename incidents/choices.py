@@ -131,6 +131,13 @@ class Verdict(models.TextChoices):
     SENT_BACK = "sent_back", "Sent back"
 
 
+class LookBack(models.TextChoices):
+    BIWEEKLY = "biweekly", "Retrospective of two weeks"
+    MONTHLY = "monthly", "Retrospective of the month"
+    TECH_TALK = "tech_talk", "Tech talk of the week"
+    LEARNINGS = "learnings", "Incident learnings of the week"
+
+
 class CauseKind(models.TextChoices):
     ROOT = "root", "Root cause"
     CONTRIBUTING = "contributing", "Contributing"

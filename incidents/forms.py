@@ -1,5 +1,6 @@
 """What people type, parsed."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +19,14 @@ from incidents.choices import (
     DetectionSource,
     IncidentRole,
     IncidentType,
+    LookBack,
     StageChoice,
     UpdateState,
 )
 from incidents.lifecycle import WORKING
 from incidents.selectors import members_of, severities_of
 from opsportal.core.forms import CleanForm, VersionedForm
-from opsportal.platforms.models import Service, Severity
+from opsportal.platforms.models import Platform, Service, Severity
 
 AREA = forms.Textarea(attrs={"rows": 3})
 FIRST_YEAR = 2000
@@ -240,6 +242,29 @@ class CauseForm(CleanForm):
 class CauseChangeForm(VersionedForm):
     text = forms.CharField(max_length=400, label="Because")
     kind = forms.ChoiceField(choices=CauseKind.choices)
+
+
+class LookBackForm(CleanForm):
+    """The first of a series."""
+
+    platform = forms.ModelChoiceField(Platform.objects.none(), empty_label=None)
+    kind = forms.ChoiceField(choices=LookBack.choices)
+    starts_on = forms.DateField(label="First day", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, platform_ids: Iterable[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = Platform.objects.filter(pk__in=platform_ids).order_by("name", "pk")
+        self.fields["platform"].queryset = rows  # type: ignore[attr-defined]
+
+
+class RetrospectiveForm(VersionedForm):
+    well = forms.CharField(required=False, widget=AREA, max_length=20_000, label="Went well")
+    improve = forms.CharField(required=False, widget=AREA, max_length=20_000, label="To improve")
+    actions = forms.CharField(required=False, widget=AREA, max_length=20_000, label="What follows")
+
+
+class CloseForm(VersionedForm):
+    is_last = forms.BooleanField(required=False, label="The last of its series")
 
 
 class AnswerForm(VersionedForm):

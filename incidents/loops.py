@@ -1,5 +1,6 @@
 """What the dispatcher does for incidents: claim alarms, fire clocks, draft reviews, check invariants."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,11 +10,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, Max, OuterRef
 
 from incidents.choices import ClockKind, StateChoice
+from incidents.errors import IncidentError
 from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review
 from incidents.services.actions import action_item_remind, overdue_items
 from incidents.services.claims import claim_transition
 from incidents.services.clocks import CLOCK_ACTOR, REVIEW_REQUIRED_RANK, fire
 from incidents.services.notices import tell_clock
+from incidents.services.retrospectives import OPENER, due_series, retrospective_open
 from incidents.services.reviews import review_draft
 from monitoring.models import AlarmTransition
 from opsportal.audit.services import record
@@ -156,6 +159,17 @@ def remind_actions(now: datetime) -> int:
     """Remind the owners of overdue action items, once a week."""
     due = overdue_items(now).exclude(pk__in=_held("action"))
     return _each("action", list(due.values_list("pk", flat=True)[:BATCH]), lambda pk: action_item_remind(now, pk))
+
+
+@loop(name="incidents.open_retrospectives", every=300.0, limit=30.0)
+def open_retrospectives(now: datetime) -> int:
+    """Open the next look back of each series when its days are over; the unique key keeps two from opening one."""
+    opened = 0
+    for platform, kind, starts_on in due_series(now):
+        with contextlib.suppress(IncidentError):
+            retrospective_open(by=OPENER, at=now, platform=platform, kind=kind, starts_on=starts_on)
+            opened += 1
+    return opened
 
 
 def broken_invariants() -> list[str]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from incidents.views import acts, causes, composer, learning, pages, reviews
+from incidents.views import acts, causes, composer, learning, pages, retrospectives, reviews
 
 app_name = "incidents"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -29,6 +29,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/review.json", learning.review_json, name="review-json"),
     path("learnings/", learning.learnings, name="learnings"),
     path("learnings/digest.md", learning.learnings_digest, name="learnings-digest"),
+    path("learnings/retrospectives/", retrospectives.retrospective_list, name="retrospectives"),
+    path("learnings/retrospectives/new/", retrospectives.retrospective_new, name="retrospective-new"),
+    path("learnings/retrospectives/<int:pk>/", retrospectives.retrospective_detail, name="retrospective"),
+    path("learnings/retrospectives/<int:pk>/close/", retrospectives.retrospective_end, name="retrospective-close"),
     path("incidents/<int:number>/actions/", reviews.action_new, name="action-new"),
     path("actions/", reviews.action_list, name="actions"),
     path("actions/<int:number>/", reviews.action_detail, name="action"),

@@ -2,6 +2,7 @@
 
 from incidents.models.clock import ClockPolicy, IncidentClock
 from incidents.models.incident import Incident, IncidentAccess, RoleAssignment
+from incidents.models.retrospective import Retrospective
 from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewSection
 from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
 
@@ -14,6 +15,7 @@ __all__ = [
     "Incident",
     "IncidentAccess",
     "IncidentClock",
+    "Retrospective",
     "Review",
     "ReviewApproval",
     "ReviewSection",

@@ -14,6 +14,7 @@ from incidents.services.progress import (
     incident_resolve,
 )
 from incidents.services.record import incident_describe, incident_set_severity, incident_triage
+from incidents.services.retrospectives import retrospective_close, retrospective_open, retrospective_write
 from incidents.services.reviews import (
     review_draft,
     review_publish,
@@ -44,6 +45,9 @@ __all__ = [
     "incident_restrict",
     "incident_set_severity",
     "incident_triage",
+    "retrospective_close",
+    "retrospective_open",
+    "retrospective_write",
     "review_draft",
     "review_publish",
     "review_section_edit",

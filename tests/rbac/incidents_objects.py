@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from incidents.models import Incident
-from incidents.services import action_item_add, cause_add, entry_log, incident_resolve, review_draft
+from incidents.services import action_item_add, cause_add, entry_log, incident_resolve, retrospective_open, review_draft
 from opsportal.core.clock import now
 from tests.factories.incidents import SYSTEM, declare
 from tests.rbac.objects import Case, route
@@ -59,6 +59,17 @@ for _name in ("review", "review-submit", "review-publish", "review-send-back"):
     route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
 route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})
 route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
+
+
+def _retrospective(case: Case) -> dict[str, Any]:
+    at = now()
+    first = (at - timedelta(days=30)).date()
+    row = retrospective_open(by=SYSTEM, at=at, platform=case.platform, kind="tech_talk", starts_on=first)
+    return {"pk": row.pk}
+
+
+route("incidents:retrospective", _retrospective)
+route("incidents:retrospective-close", _retrospective, data=lambda _case: {"version": "1"})
 route("incidents:action", _action_item)
 route("incidents:action-change", _action_item, data=lambda _case: {"version": "1"})
 route("incidents-api:detail", _incident)
