@@ -12,9 +12,9 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 
-# While a list is open its evidence is kept fresh; what could not be checked is asked sooner.
+# While a list is open its evidence is kept fresh; what failed may be healed, and what could not be checked be seen.
 ASK_AGAIN: Final = timedelta(minutes=15)
-ASK_BLIND_AGAIN: Final = timedelta(minutes=2)
+ASK_AGAIN_AFTER: Final = {"unknown": timedelta(minutes=2), "fail": timedelta(minutes=5)}
 
 
 def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) -> int:
@@ -22,7 +22,7 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
 
     Answered items get fresh evidence too: a tick is a person's word, evidence stays AWS's.
     """
-    ran, is_blind = 0, False
+    ran, again_in = 0, ASK_AGAIN
     for item in run.items.select_related("evidence").order_by("position"):
         results = [
             run_check(platform=run.platform, name=line["check"], params=line.get("params", {}), at=at, by=by)
@@ -31,10 +31,10 @@ def checklist_evidence_collect(*, by: Actor, at: datetime, run: ChecklistRun) ->
         if results:  # an item with several checks shows the worst
             _attach(at=at, item=item, result=min(results, key=lambda one: WORST_FIRST.index(one.verdict)))
             ran += len(results)
-            is_blind |= any(one.verdict == "unknown" for one in results)
+            again_in = min(again_in, *(ASK_AGAIN_AFTER.get(one.verdict, ASK_AGAIN) for one in results))
     with transaction.atomic():
         run.refresh_from_db(from_queryset=ChecklistRun.objects.select_for_update(of=("self",)))
-        again = at + (ASK_BLIND_AGAIN if is_blind else ASK_AGAIN)
+        again = at + again_in
         is_worth_it = ran and run.state == RunState.OPEN and again < run.due_at
         run.update_versioned(expected=run.version, evidence_due_at=again if is_worth_it else None, evidence_at=at)
         touch("today", run.pk)

@@ -56,6 +56,11 @@ def visible_decisions(actor: Actor, *, platform_id: int | None, status: str = ""
     )
 
 
+def successors_of(decision: Decision) -> list[Decision]:
+    """The decisions that take its place, or would once they are accepted."""
+    return list(Decision.objects.filter(supersedes=decision).order_by("number"))
+
+
 def status_counts(actor: Actor, *, platform_id: int | None) -> list[StatusCount]:
     """How many decisions stand in each status, in the order of a decision's life."""
     rows = Decision.objects.visible_to(actor)

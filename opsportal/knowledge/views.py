@@ -19,7 +19,7 @@ from opsportal.core.markdown import clean_text
 from opsportal.knowledge import services
 from opsportal.knowledge.forms import DecisionForm
 from opsportal.knowledge.models import Decision, DecisionStatus
-from opsportal.knowledge.selectors import consequences_of, status_counts, visible_decisions
+from opsportal.knowledge.selectors import consequences_of, status_counts, successors_of, visible_decisions
 from opsportal.knowledge.services import SECTIONS, DecisionError, decision_add
 from opsportal.platforms.models import Platform
 
@@ -137,7 +137,7 @@ def _page(request: AuthorizedRequest, decision: Decision | None) -> HttpResponse
         "rows": rows,
         "decision": shown,
         "is_detail": decision is not None,
-        "superseded_by": list(shown.superseded_by.order_by("number")) if shown else [],
+        "superseded_by": successors_of(shown) if shown else [],
         "may_write": allows(request.actor, WRITE, shown),
         "consequences": consequences_of(shown.consequences) if shown else None,
         "counts": status_counts(request.actor, platform_id=platform_id),

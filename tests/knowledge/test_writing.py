@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from django.http import HttpResponse
@@ -24,7 +25,8 @@ TEXTS = {"title": "Queue in PostgreSQL", "context": "One store less.", "decision
 
 
 def send(client: Client, path: str = NEW, **values: object) -> HttpResponse:
-    return client.post(path, {"platform": "shop", "status": "proposed", **TEXTS, **values})
+    sent = {"platform": "shop", "status": "proposed", **TEXTS, **values}
+    return cast("HttpResponse", client.post(path, sent))
 
 
 def verbs() -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.test import Client
 
 from maintenance.models import ChecklistItem, ChecklistRun, TickEvent, TickKind
 from maintenance.services.checklists import item_tick
@@ -11,6 +12,7 @@ from maintenance.services.evidence import checklist_evidence_collect
 from monitoring.evidence import registry
 from monitoring.evidence.registry import Check, CheckContext, Finding
 from opsportal.accounts.models import User
+from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
 from tests.factories.maintenance import PORTAL, checklist_run
@@ -55,8 +57,8 @@ def test_an_item_shows_the_worst_of_its_checks(
     assert evidence.verdict == shown
 
 
-@pytest.mark.parametrize("verdicts,minutes", [(["ok", "ok"], 15), (["ok", "unknown"], 2)])
-def test_an_open_list_is_asked_again_and_sooner_when_blind(
+@pytest.mark.parametrize("verdicts,minutes", [(["ok", "ok"], 15), (["ok", "unknown"], 2), (["fail", "ok"], 5)])
+def test_an_open_list_is_asked_again_and_sooner_when_blind_or_red(
     run: ChecklistRun, at: datetime, answers: list[str], verdicts: list[str], minutes: int
 ) -> None:
     answers += verdicts
@@ -85,3 +87,18 @@ def test_evidence_never_makes_a_tick_fail(
     checklist_evidence_collect(by=PORTAL, at=at, run=run)
     item_tick(by=actor_for(operator), at=at, item=read, expected=read.version)
     assert read.state == "done"
+
+
+@pytest.mark.parametrize("verdict, is_offered", [("fail", True), ("unknown", True), ("ok", False)])
+def test_a_red_answer_says_its_age_and_offers_to_ask_again(
+    run: ChecklistRun, answers: list[str], client_for: Callable[..., Client], operator: User, viewer: User,
+    *, verdict: str, is_offered: bool,
+) -> None:  # fmt: skip
+    answers += [verdict, verdict]
+    checklist_evidence_collect(by=PORTAL, at=clock.now() - timedelta(minutes=40), run=run)
+    path = f"/checklists/{run.pk}/?item={run.items.get(position=1).pk}"
+    page = client_for(operator).get(path).content.decode()
+    assert ("Ask again<span" in page) == is_offered
+    assert ("This was said 40\xa0min ago" in page) == is_offered
+    assert ("; nothing asks again by itself" in page) == is_offered
+    assert "Ask again<span" not in client_for(viewer).get(path).content.decode()
