@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("learnings/retrospectives/", retrospectives.retrospective_list, name="retrospectives"),
     path("learnings/retrospectives/new/", retrospectives.retrospective_new, name="retrospective-new"),
     path("learnings/retrospectives/<int:pk>/", retrospectives.retrospective_detail, name="retrospective"),
+    path("learnings/retrospectives/<int:pk>/write/", retrospectives.retrospective_save, name="retrospective-write"),
     path("learnings/retrospectives/<int:pk>/close/", retrospectives.retrospective_end, name="retrospective-close"),
     path("incidents/<int:number>/actions/", reviews.action_new, name="action-new"),
     path("actions/", reviews.action_list, name="actions"),

@@ -74,12 +74,16 @@ def _page(
     return render_page(request, "incidents/retrospective_detail.html", context, status=422 if form or error else 200)
 
 
-@require_action(VIEW, methods=READ_WRITE)
-@idempotent
+@require_action(VIEW)
 def retrospective_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """Read it, or write it."""
-    if request.method != "POST":
-        return _page(request, _load(request, pk, VIEW))
+    """What was said, beside the record; a form for those who may write."""
+    return _page(request, _load(request, pk, VIEW))
+
+
+@require_action(EDIT, methods=WRITE)
+@idempotent
+def retrospective_save(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Write it."""
     row, form = _load(request, pk, EDIT), RetrospectiveForm(request.POST)
     if not form.is_valid():
         return _page(request, row, form)

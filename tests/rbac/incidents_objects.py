@@ -69,7 +69,8 @@ def _retrospective(case: Case) -> dict[str, Any]:
 
 
 route("incidents:retrospective", _retrospective)
-route("incidents:retrospective-close", _retrospective, data=lambda _case: {"version": "1"})
+for _name in ("retrospective-write", "retrospective-close"):
+    route(f"incidents:{_name}", _retrospective, data=lambda _case: {"version": "1"})
 route("incidents:action", _action_item)
 route("incidents:action-change", _action_item, data=lambda _case: {"version": "1"})
 route("incidents-api:detail", _incident)
