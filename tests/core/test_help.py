@@ -26,6 +26,14 @@ def test_help_is_linked_from_every_page_and_found_by_the_palette(
         assert shown in page
 
 
+def test_help_leads_only_where_the_reader_may_go(
+    client_for: ClientFor, viewer: User, auditor: User, platform: Platform
+) -> None:
+    audit = 'href="/reports/audit/">Audit trail'
+    assert audit not in client_for(viewer).get("/help/").content.decode()
+    assert audit in client_for(auditor).get("/help/").content.decode()
+
+
 def test_help_asks_the_database_for_the_shell_alone(client_for: ClientFor, viewer: User, platform: Platform) -> None:
     client = client_for(viewer)
     cost = {}
