@@ -222,8 +222,8 @@ class ActView(IncidentApiView):
     act: ApiAct
     serializer_class = IncidentSerializer
 
-    @idempotent
-    def post(self, request: Request, number: int) -> Response:
+    def perform(self, request: Request, number: int) -> Response:
+        """Do it, and answer with the incident as it is then."""
         incident = self.load(number, self.act.action)
         expected = expected_version(request, incident)
         serializer = self.act.takes(data=request.data)
@@ -239,14 +239,16 @@ class ActView(IncidentApiView):
 
 
 def _route(act: ApiAct) -> URLPattern:
-    described = extend_schema(
+    # A function for each: the schema's words are kept on it.
+    @extend_schema(
         operation_id=f"incidents_{act.name}", description=act.text, request=act.takes, responses=IncidentSerializer
     )
-    view: type[ActView] = type(
-        f"{act.name.title()}View",
-        (ActView,),
-        {"act": act, "actions": {"POST": act.action}, "post": described(ActView.post), "__doc__": act.text},
-    )
+    @idempotent
+    def post(self: ActView, request: Request, number: int) -> Response:
+        return self.perform(request, number)
+
+    members = {"act": act, "actions": {"POST": act.action}, "post": post, "__doc__": act.text}
+    view: type[ActView] = type(f"{act.name.title()}View", (ActView,), members)
     return path(f"incidents/<int:number>/{act.name}/", view.as_view(), name=act.name)
 
 

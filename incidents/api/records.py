@@ -197,6 +197,7 @@ class ActionItemView(IncidentApiView):
     """One action item."""
 
     actions: Mapping[str, str] = {"GET": ITEM, "PATCH": "incidents.action_item_change"}
+    serializer_class = ActionItemSerializer
 
     @extend_schema(operation_id="action_items_read", responses=ActionItemSerializer)
     def get(self, request: Request, number: int) -> Response:

@@ -21,7 +21,7 @@ from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, first_page, keyset_page
 
 LIST_PAGE: Final = 25  # with what is open, a page stays near 40 kB
-OPEN_LIMIT: Final = 100
+OPEN_LIMIT: Final = 100  # nobody reads more at once; the rest is a link away
 NEWEST: Final = ("-number",)
 RECENT_LIMIT: Final = 500  # of the last 30 days, for the figures above the list
 
@@ -190,7 +190,7 @@ def _plain_first_rows(limit: int, actor: Actor, platform_id: int | None) -> Any:
 
 
 def open_rows(actor: Actor, asked: IncidentFilter, *, now: datetime) -> list[IncidentRow]:
-    """Open incidents, worst first; bounded, since nobody reads more."""
+    """The first open incidents, worst first."""
     if asked.is_plain:
         found = prepared.rows("incidents.open_rows", _plain_open_rows, actor, platform_id=asked.platform_id)
     else:

@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from incidents.loops import claim_alarms
 from incidents.models import Incident
-from incidents.selectors import metrics_of
+from incidents.selectors import lists, metrics_of
 from incidents.services import action_item_add, entry_correct, entry_log, incident_resolve, review_draft, update_post
 from opsportal.accounts.models import User
+from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
@@ -438,3 +439,16 @@ def test_a_restricted_incident_leaves_no_trace_for_others(
 
 def test_a_person_of_no_platform_sees_an_empty_list(client_for: ClientFor, portal_admin: User) -> None:
     assert "No incident matches" in text(client_for(portal_admin), "/incidents/")
+
+
+def test_open_ones_beyond_the_first_are_a_link_away(
+    client_for: ClientFor, operator: User, platform: Platform, by: Actor, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        declare(platform, by=by, at=at, title=f"Fault {number}")
+    client = client_for(operator)
+    assert "All 3 open ones" not in client.get("/incidents/").content.decode()
+    monkeypatch.setattr(lists, "OPEN_LIMIT", 2)
+    monkeypatch.setattr(prepared, "_known", {})
+    cache.clear()
+    assert re.search(r'href="\?view=open"[^>]*>All 3 open ones', client.get("/incidents/").content.decode())
