@@ -69,6 +69,7 @@ class EntryKind(models.TextChoices):
     TRIAGE = "triage", "Triage"
     ACCESS = "access", "Access"
     REVIEW = "review", "Review"
+    RUNBOOK = "runbook", "Runbook"
 
 
 # What a review quotes: the moments that changed the course, not the chatter between them.

@@ -35,6 +35,7 @@ USAGE: Final = {
     "assign": "/assign @name makes that person commander",
     "decision": "/decision what was decided and why",
     "role": "/role scribe takes a role, /role scribe @name gives it",
+    "runbook": "/runbook name begins that runbook",
     "severity": "/severity P1 why",
     "status": "/status respond (or assess, communicate, resolve, mitigated, resolved)",
     "update": "/update identified what people should know; /update internal … tells colleagues only",
@@ -114,11 +115,11 @@ def parse(text: str, *, now: datetime, zone: str) -> Command:
         return _update(rest)
     if name == "role":
         return _role(rest)
-    if name in ("severity", "assign", "decision") and rest:
+    if name in ("severity", "assign", "decision", "runbook") and rest:
         if name == "assign":
             return Command("assign", person=_named(rest))
-        if name == "decision":
-            return Command("decision", body=rest)
+        if name in ("decision", "runbook"):
+            return Command(name, body=rest)
         return Command("severity", body=rest)  # where the label ends, only the platform's scheme knows
     if name in USAGE:
         raise _refuse(name)

@@ -4,9 +4,11 @@ from incidents import loops, predicates, selectors
 from incidents.evidence import day
 from incidents.selectors.reviews import review_marks
 from incidents.services.base import EVENTS
+from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
 from opsportal.core.shell import register_nav, register_worst_rank
+from opsportal.knowledge.subjects import register_subjects
 from opsportal.notifications.webhooks import register_events
 from opsportal.schedule.invariants import invariant
 
@@ -31,4 +33,5 @@ def register() -> None:
     register_worst_rank(selectors.all_open)
     register_reviews(review_marks)
     register_events(EVENTS)
+    register_subjects(hidden=hidden_runs, listener=runbook_told)
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

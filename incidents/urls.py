@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from incidents.views import acts, causes, composer, learning, pages, retrospectives, reviews
+from incidents.views import acts, causes, composer, learning, pages, retrospectives, reviews, runbooks
 
 app_name = "incidents"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/log/", composer.entry_new, name="log"),
     path("incidents/<int:number>/log/<int:entry_number>/", acts.entry_edit, name="entry-correct"),
     *(path(f"incidents/<int:number>/{act.name}/", acts.act_view(act), name=act.name) for act in acts.ACTS),
+    path("incidents/<int:number>/runbook/", runbooks.incident_runbook, name="runbook"),
     path("incidents/<int:number>/review/", reviews.review_detail, name="review"),
     path("incidents/<int:number>/review/draft/", reviews.review_new, name="review-draft"),
     path("incidents/<int:number>/review/submit/", reviews.review_hand_in, name="review-submit"),

@@ -5,4 +5,4 @@ class MaintenanceConfig(AppConfig):
     name = "maintenance"
 
     def ready(self) -> None:
-        from maintenance import loops, registrations  # noqa: F401 - registering is their purpose
+        from maintenance import loops, registrations, runbook_plans  # noqa: F401 - registering is their purpose

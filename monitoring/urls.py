@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import actions, aws, charts, pages, slos
+from monitoring.views import actions, aws, charts, pages, runbooks, slos
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
     path("monitoring/", pages.overview, name="overview"),
     path("monitoring/services/<int:pk>/", pages.service, name="service"),
     path("monitoring/alarms/", pages.alarms, name="alarms"),
+    path("monitoring/alarms/of-runbook/<int:pk>/", runbooks.runbook_alarms, name="runbook-alarms"),
     path("monitoring/alarms/<int:pk>/", pages.alarm, name="alarm"),
     path("monitoring/alarms/<int:pk>/silence/", actions.silence, name="silence"),
     path("monitoring/silences/<int:pk>/end/", actions.silence_stop, name="silence-end"),

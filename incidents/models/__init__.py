@@ -4,6 +4,7 @@ from incidents.models.clock import ClockPolicy, IncidentClock
 from incidents.models.incident import Incident, IncidentAccess, RoleAssignment
 from incidents.models.retrospective import Retrospective
 from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewSection
+from incidents.models.runbook import IncidentRunbookRun
 from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Incident",
     "IncidentAccess",
     "IncidentClock",
+    "IncidentRunbookRun",
     "Retrospective",
     "Review",
     "ReviewApproval",

@@ -34,6 +34,7 @@ LOOK: Final = {
     EntryKind.TRIAGE: ("list-checks", ""),
     EntryKind.ACCESS: ("lock", ""),
     EntryKind.REVIEW: ("file-text", ""),
+    EntryKind.RUNBOOK: ("book-open", ""),
 }
 # Written by the portal: the kind stands where a person's name would.
 SYSTEM_WORD: Final = {EntryKind.CLOCK: "Clock", EntryKind.ALARM: "Alarm", EntryKind.METRIC: "Metric"}

@@ -11,6 +11,7 @@ from incidents.models import Incident
 from incidents.services.command import role_assign
 from incidents.services.progress import incident_advance, incident_mitigate, incident_resolve
 from incidents.services.record import incident_set_severity
+from incidents.services.runbooks import runbook_start_named
 from incidents.services.timeline import entry_log
 from incidents.services.updates import update_post
 from opsportal.core.actor import Actor
@@ -25,6 +26,7 @@ _ACTIONS: Final = {
     "role": "incidents.role_assign",
     "assign": "incidents.role_assign",
     "update": "incidents.update_post",
+    "runbook": "incidents.runbook_start",
 }
 
 
@@ -145,10 +147,16 @@ def _run_update(by: Actor, at: datetime, incident: Incident, expected: int, comm
     )
 
 
+def _run_runbook(by: Actor, at: datetime, incident: Incident, expected: int, command: Command) -> None:
+    del expected  # beginning a runbook changes no column of the incident
+    runbook_start_named(by=by, at=at, incident=incident, name=command.body)
+
+
 _RUN: Final[dict[str, Callable[[Actor, datetime, Incident, int, Command], None]]] = {
     "severity": _run_severity,
     "status": _run_status,
     "role": _run_role,
     "assign": _run_role,
     "update": _run_update,
+    "runbook": _run_runbook,
 }

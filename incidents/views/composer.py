@@ -23,6 +23,7 @@ _COMMANDS: Final = (
     ("Severity", "target", "severity", "incident_set_severity"),
     ("Role", "user", "role", "role_assign"),
     ("Status", "arrow-right", "status", "incident_advance"),
+    ("Runbook", "book-open", "runbook", "runbook_start"),
 )
 
 

@@ -14,6 +14,7 @@ from incidents.models import Incident
 from incidents.order import places
 from incidents.selectors import IncidentFilter
 from incidents.selectors.detail import EARLIER, NEWEST
+from incidents.selectors.runbooks import runbook_pane
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
 from incidents.views.composer import composer_context, corrects, fresh_context
@@ -217,12 +218,14 @@ def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: d
         "tab": tab,
         "tabs": [
             {"label": label, "href": f"{incident.url}?tab={key}", "current": key == tab, "count": None}
-            for key, label in zip(PANES, ("Triage", "Metrics", "Changes", "Comms", "Related"), strict=True)
+            for key, label in zip(PANES, ("Triage", "Runbook", "Metrics", "Changes", "Comms", "Related"), strict=True)
         ],
         "questions": TRIAGE_QUESTIONS,
         "answers": dict(TRIAGE_ANSWERS),
     }
-    if tab == "metrics":
+    if tab == "runbook":
+        context |= runbook_pane(request.actor, incident)
+    elif tab == "metrics":
         context["metrics"] = selectors.metrics_of(incident)
         context["alarms"] = selectors.alarms_nearby(incident)
         context["chart_start"], context["chart_end"] = selectors.chart_span(incident, at)

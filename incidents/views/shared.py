@@ -19,7 +19,7 @@ from opsportal.core.gate import allows, authorize
 READ_WRITE: Final = ("GET", "HEAD", "POST")
 WRITE: Final = ("POST",)
 REFUSALS: Final = (IncidentError, TransitionError, TimeOrderError)
-PANES: Final = ("triage", "metrics", "changes", "comms", "related")
+PANES: Final = ("triage", "runbook", "metrics", "changes", "comms", "related")
 
 
 def load(request: AuthorizedRequest, number: int, action: str) -> Incident:

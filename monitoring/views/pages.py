@@ -20,6 +20,7 @@ from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import head, keyset_page
 from opsportal.core.shell import selected_platform
+from opsportal.knowledge.runbook_selectors import matching_runbooks
 from opsportal.platforms.models import Service
 
 # As many as fit into 40 kB.
@@ -113,6 +114,8 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
         ],
         "can_silence": allows(request.actor, "monitoring.silence_set", found),
+        "runbooks": matching_runbooks(found.platform_id, alarms=[found.rule.key]) if found.rule else [],
+        "may_write": allows(request.actor, "knowledge.runbook_write", found),
         "at": at,
     }
     return render_page(request, "monitoring/alarm_detail.html", context)

@@ -8,4 +8,10 @@ class KnowledgeConfig(AppConfig):
     label = "knowledge"
 
     def ready(self) -> None:
+        from opsportal.knowledge import http_step
+        from opsportal.knowledge.runbooks import StepKind
+        from opsportal.knowledge.step_kinds import register_step
+
+        register_step(StepKind.HTTP, ask=http_step.ask, problem=http_step.problem)
+        shell.register_nav(70, "runbooks", "Runbooks", "book-open", "knowledge:runbook-list", "knowledge.runbook_view")
         shell.register_nav(80, "decisions", "Decisions", "scale", "knowledge:decision-list", "knowledge.decision_view")

@@ -125,17 +125,32 @@ def read_document(path: Path, file: str) -> Document:
 SECTIONS: Final = ("context", "decision", "consequences", "alternatives", "implementation")
 
 
-def read_decision(path: Path, file: str) -> Document:
-    """Read a decision: YAML between `---` lines, then `## Context`, `## Decision` … sections, all optional."""
+def _front_matter(path: Path, file: str, example: str) -> tuple[Document, str, int]:
+    """The fields between two `---` lines, the text below them, and the line on which that text begins."""
     head, separator, body = _read_text(path, file).removeprefix("---\n").partition("\n---")
     if not separator:
         raise PackError([Problem(file, 1, "", "has no block between two '---' lines")])
     front = parse_document(head, file, first_line=2)
     if not isinstance(front.data, dict):
-        raise PackError([Problem(file, 2, "", "must begin with fields such as 'number: 1'")])
+        raise PackError([Problem(file, 2, "", f"must begin with fields such as '{example}'")])
+    return front, body, head.count("\n") + 3
+
+
+def read_runbook(path: Path, file: str) -> Document:
+    """Read a runbook: YAML between `---` lines, then its text, if the guide has one."""
+    front, body, first = _front_matter(path, file, "title: High CPU")
+    text = body.partition("\n")[2]
+    start = first + 1 + len(text) - len(text.lstrip("\n"))
+    data, lines = {**front.data, "body": text.strip("\n")}, {**front.lines, ("body",): start}
+    return Document(file, data, lines)
+
+
+def read_decision(path: Path, file: str) -> Document:
+    """Read a decision: YAML between `---` lines, then `## Context`, `## Decision` … sections, all optional."""
+    front, body, first = _front_matter(path, file, "number: 1")
     data, lines = dict(front.data), dict(front.lines)
     section = ""
-    for number, line in enumerate(body.split("\n"), start=head.count("\n") + 3):
+    for number, line in enumerate(body.split("\n"), start=first):
         if line.startswith("## "):
             section = line[3:].strip().lower()
             if section not in SECTIONS or section in data:

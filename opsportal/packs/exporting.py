@@ -82,6 +82,8 @@ class _Export:
             texts[file] = _dump({name: rows})
         for key, data in self.objects("decision"):
             texts[f"decisions/{key}-{_slug(data['title'])}.md"] = _decision_text(int(key), data)
+        for key, data in self.objects("runbook"):
+            texts[f"runbooks/{key}.md"] = _runbook_text(data)
         return texts
 
     def _head(self) -> Data:
@@ -151,6 +153,11 @@ class _Dumper(yaml.SafeDumper):
 
 def _dump(data: Data) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _runbook_text(data: Data) -> str:
+    head = _dump({name: value for name, value in data.items() if name != "body"})
+    return f"---\n{head}---\n{data.get('body', '')}\n"
 
 
 def _decision_text(number: int, data: Data) -> str:

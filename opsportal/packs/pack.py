@@ -1,11 +1,19 @@
 """A pack: its directory read, checked, and taken apart into objects known by (kind, key)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from opsportal.packs.documents import Document, FieldPath, PackError, Problem, read_decision, read_document
+from opsportal.packs.documents import (
+    Document,
+    FieldPath,
+    PackError,
+    Problem,
+    read_decision,
+    read_document,
+    read_runbook,
+)
 from opsportal.packs.kinds import Context, Data
 from opsportal.packs.schema import schema_problems
 
@@ -104,23 +112,23 @@ def read_pack(reference: str) -> Pack:
     directory = pack_directory(reference)
     problems: list[Problem] = []
     documents: dict[str, Document] = {}
-    decisions: list[Document] = []
+    texts: dict[str, list[Document]] = {"decisions": [], "runbooks": []}
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):
         file = path.relative_to(directory).as_posix()
-        is_decision = path.parent == directory / "decisions" and path.suffix == ".md"
-        if not is_decision and file not in FILES:
-            problems.append(
-                Problem(file, 1, "", f"is not a file of a pack; those are {', '.join(FILES)}, decisions/*.md")
-            )
+        folder = path.parent.name if path.suffix == ".md" and path.parent.parent == directory else ""
+        if folder not in texts and file not in FILES:
+            allowed = ", ".join((*FILES, "decisions/*.md", "runbooks/*.md"))
+            problems.append(Problem(file, 1, "", f"is not a file of a pack; those are {allowed}"))
             continue
+        read, definition = _READERS.get(folder, (read_document, file))
         try:
-            document = read_decision(path, file) if is_decision else read_document(path, file)
+            document = read(path, file)
         except PackError as error:
             problems += error.problems
             continue
-        problems += schema_problems(document, "decision.md" if is_decision else file)
-        if is_decision:
-            decisions.append(document)
+        problems += schema_problems(document, definition)
+        if folder in texts:
+            texts[folder].append(document)
         else:
             documents[file] = document
     problems += [
@@ -131,9 +139,15 @@ def read_pack(reference: str) -> Pack:
     if problems:
         raise PackError(sorted(problems))
     head = documents["platform.yaml"].data
-    items = (*_items(documents), *_decision_items(decisions))
+    items = (*_items(documents), *_decision_items(texts["decisions"]), *_runbook_items(texts["runbooks"]))
     about = head["pack"]
     return Pack(about["name"], about["version"], about["guide"], head["platform"]["key"], items)
+
+
+_READERS: Final[Mapping[str, tuple[Callable[[Path, str], Document], str]]] = {
+    "decisions": (read_decision, "decision.md"),
+    "runbooks": (read_runbook, "runbook.md"),
+}
 
 
 def _items(documents: dict[str, Document]) -> Iterator[PackItem]:
@@ -180,6 +194,11 @@ def _service_items(document: Document) -> Iterator[PackItem]:
 def _decision_items(documents: list[Document]) -> Iterator[PackItem]:
     for document in sorted(documents, key=lambda document: document.data["number"]):
         yield PackItem("decision", f"{document.data['number']:03d}", document.data, document, ())
+
+
+def _runbook_items(documents: list[Document]) -> Iterator[PackItem]:
+    for document in documents:  # in the order of their file names, which are their keys
+        yield PackItem("runbook", Path(document.file).stem, document.data, document, ())
 
 
 def _listed(kind: str, document: Document, name: str) -> Iterator[PackItem]:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
+from incidents.choices import IncidentType
 from maintenance.jobs.registry import PLANNERS
 from monitoring.evidence.registry import registered_checks
+from opsportal.knowledge.runbooks import parse
+from opsportal.knowledge.step_kinds import problems_of
 from opsportal.packs.documents import FieldPath, Problem
 from opsportal.packs.pack import Pack, PackItem
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot
@@ -40,6 +43,7 @@ class _Names:
         self.calendars = {item.key for item in pack.of("calendar")}
         self.windows = {item.key for item in pack.of("window")}
         self.jobs = {item.key for item in pack.of("job")}
+        self.thresholds = {item.key for item in pack.of("threshold")}
         self.labels = {
             item.key: {level["label"] for level in item.data["levels"]} for item in pack.of("severity-scheme")
         }
@@ -58,6 +62,7 @@ class _Names:
             "checklist": self._checks,
             "window": self._window,
             "job": self._job,
+            "runbook": self._runbook,
         }.get(item.kind)
         if own is not None:
             yield from own(item)
@@ -84,6 +89,28 @@ class _Names:
     def _job(self, item: PackItem) -> Iterator[Problem]:
         yield from self._name(item, ("window",), item.data["window"], self.windows, "window")
         yield from self._name(item, ("kind",), item.data["kind"], set(PLANNERS), "kind of job")
+
+    def _runbook(self, item: PackItem) -> Iterator[Problem]:
+        for field, known, what in (
+            ("alarms", self.thresholds, "threshold"),
+            ("services", self.services, "service"),
+            ("types", set(IncidentType.values), "type of incident"),
+        ):
+            for index, value in enumerate(item.data.get(field, ())):
+                yield from self._name(item, (field, index), value, known, what)
+        if not item.data["body"]:
+            if "note" not in item.data:
+                yield item.problem((), "has no text; a note says what the guide has of it")
+            return
+        first = item.document.line(("body",))
+        for found in problems_of(item.data["body"]):
+            if found.is_error:
+                yield Problem(item.document.file, first + found.line - 1, "body", found.text)
+        for step in parse(item.data["body"]).steps:
+            if "metric" in step.params:
+                key = f"{step.params['metric'].get('service')}.{step.params['metric'].get('metric')}"
+                if key not in self.metrics:
+                    yield Problem(item.document.file, first + step.line - 1, "body", f"there is no metric {key}")
 
     def _common(self, item: PackItem) -> Iterator[Problem]:
         data = item.data

@@ -13,6 +13,7 @@ from maintenance.selectors import checklist_runs, due_checklist_runs
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.shell import NavItem
+from opsportal.knowledge.runbook_selectors import found_runbooks
 from opsportal.knowledge.selectors import found_decisions
 from opsportal.plans.selectors import plans
 from opsportal.platforms.models import Service
@@ -75,6 +76,10 @@ def record_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
             for row in services.order_by("name", "pk")[:PER_KIND]
         ),
         *(_list_hit("Checklists", run.name, run) for run in runs),
+        *(
+            Hit("Runbooks", "book-open", row.title, row.platform.key, row.get_absolute_url())
+            for row in found_runbooks(actor, text, limit=PER_KIND)
+        ),
         *(
             Hit("Decisions", "scale", row.title, row.platform.key, reverse("knowledge:decision-detail", args=[row.pk]))
             for row in found_decisions(actor, text, limit=PER_KIND)

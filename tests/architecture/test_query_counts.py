@@ -30,6 +30,7 @@ from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare
 from tests.factories.maintenance import checklist_run
+from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
 MANY = 100
@@ -91,6 +92,12 @@ def _notices(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return "/notices/"
 
 
+def _runbooks(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        runbook(platform, at=at, slug=f"slow-{number}", title=f"Slow answers {number}")
+    return "/runbooks/"
+
+
 def _audit(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     _log(platform, by, at, count)
     return "/reports/audit/"
@@ -107,6 +114,7 @@ PAGES: dict[str, Fill] = {
     "operations log": _log,
     "notices": _notices,
     "audit": _audit,
+    "runbooks": _runbooks,
 }
 
 

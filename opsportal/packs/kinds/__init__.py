@@ -11,6 +11,7 @@ from opsportal.packs.kinds.maintenance import CHECKLIST, JOB, WINDOW
 from opsportal.packs.kinds.objective import SLO, THRESHOLD
 from opsportal.packs.kinds.platform import ENVIRONMENT, PLATFORM
 from opsportal.packs.kinds.policy import DOCUMENT, POLICY, TARGET
+from opsportal.packs.kinds.runbook import RUNBOOK
 from opsportal.packs.kinds.service import METRIC, SERVICE
 from opsportal.packs.kinds.severity import ALIAS, SCHEME
 
@@ -36,6 +37,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         TARGET,
         POLICY,
         DECISION,
+        RUNBOOK,
     )
 }
 

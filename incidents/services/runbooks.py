@@ -1,0 +1,69 @@
+"""Runbooks carried out for an incident: every step lands on its timeline."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from incidents.choices import EntryKind
+from incidents.errors import IncidentError
+from incidents.models import Incident, IncidentRunbookRun
+from incidents.services.timeline import append
+from opsportal.core.actor import Actor
+from opsportal.core.live import touch
+from opsportal.knowledge.models import Runbook, RunbookRun, RunState
+from opsportal.knowledge.run_services import run_start
+from opsportal.knowledge.runbook_selectors import runbook_named
+from opsportal.knowledge.runbook_services import RunbookError
+
+
+@transaction.atomic
+def runbook_start(*, by: Actor, at: datetime, incident: Incident, runbook: Runbook) -> RunbookRun:
+    """Begin a run for the incident; one that still runs is gone on with. Raises IncidentError."""
+    if runbook.platform_id != incident.platform_id:
+        raise IncidentError("This runbook belongs to another platform.")
+    running = RunbookRun.objects.filter(incident_link__incident=incident, runbook=runbook, state=RunState.RUNNING)
+    going_on: RunbookRun | None = running.first()
+    if going_on is not None:
+        return going_on
+
+    def attach(run: RunbookRun) -> None:
+        IncidentRunbookRun.objects.create(incident=incident, run=run)
+        said = f"Began the runbook [{_plain(runbook.title)}]({run.get_absolute_url()})."
+        append(incident, kind=EntryKind.RUNBOOK, body=said, by=by, at=at, data={"run": run.pk})
+
+    try:
+        run = run_start(by=by, at=at, runbook=runbook, subject=incident.reference, attach=attach)
+    except RunbookError as error:
+        raise IncidentError(str(error)) from error
+    touch(f"incident:{incident.pk}", incident.pk)
+    return run
+
+
+def runbook_start_named(*, by: Actor, at: datetime, incident: Incident, name: str) -> RunbookRun:
+    """Begin the one written runbook that `name` means. Raises IncidentError."""
+    found = runbook_named(incident.platform_id, name)
+    if not found:
+        raise IncidentError(f"No written runbook of this platform is called {name}.")
+    if len(found) > 1:
+        raise IncidentError(f"{name} could be {', '.join(row.title for row in found)}; write more of it.")
+    return runbook_start(by=by, at=at, incident=incident, runbook=found[0])
+
+
+def runbook_told(run: RunbookRun, text: str, by: Actor, at: datetime) -> None:
+    """What happened in a run, on the timeline of its incident."""
+    link = IncidentRunbookRun.objects.filter(run=run).select_related("incident").first()
+    if link is not None:
+        append(link.incident, kind=EntryKind.RUNBOOK, body=text, by=by, at=at, data={"run": run.pk})
+
+
+def hidden_runs(actor: Actor) -> QuerySet[Any, Any]:
+    """The runs of incidents that this actor may not know to exist."""
+    hidden = Incident.objects.all().hidden_from(actor)
+    return IncidentRunbookRun.objects.filter(incident__in=hidden).values("run_id")
+
+
+def _plain(text: str) -> str:
+    """A title as the text of a link: brackets would end it."""
+    return text.replace("[", "(").replace("]", ")")

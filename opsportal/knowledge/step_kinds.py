@@ -1,0 +1,105 @@
+"""How steps that ask are carried out. The room that owns the data registers; a step that asks only reads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from opsportal.core.actor import Actor
+from opsportal.knowledge.runbook_lint import lint
+from opsportal.knowledge.runbooks import Problem, Step, StepKind, parse
+from opsportal.platforms.models import Platform
+
+logger = structlog.get_logger(__name__)
+
+MAX_ROWS: Final = 50
+MAX_CELL: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a step asks, about which platform, at which (business) time, and who wants to know."""
+
+    platform: Platform
+    kind: StepKind
+    params: Mapping[str, Any]
+    at: datetime
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class StepAnswer:
+    """What was found. `verdict` is ok, warn, fail, unknown (could not check), or "" where nothing is judged."""
+
+    verdict: str
+    summary: str
+    fetched_at: datetime
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    url: str = ""
+
+
+Ask = Callable[[Question], StepAnswer]
+Judge = Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Executor:
+    ask: Ask
+    problem: Judge
+
+
+_executors: Final[dict[str, _Executor]] = {}
+_plans: Final[dict[str, Ask]] = {}
+
+
+def register_step(kind: str, *, ask: Ask, problem: Judge) -> None:
+    """Say how steps of a kind are carried out; `problem` says why the fields of one make no sense, or ""."""
+    _executors[kind] = _Executor(ask, problem)
+
+
+def register_plan(kind: str, make: Ask) -> None:
+    """Say how an action of this kind is written down as a plan; another person approves it there."""
+    _plans[kind] = make
+
+
+def can_ask(step: Step) -> bool:
+    """Whether the portal itself carries the step out; an action without a kind of plan is done by hand."""
+    return step.is_asked or (step.kind == StepKind.ACTION and step.params.get("plan") in _plans)
+
+
+def ask_step(question: Question) -> StepAnswer:
+    """Carry out a step that asks. Whatever goes wrong is *could not check*."""
+    executor = _executors.get(_executor_name(question.kind))
+    ask = _plans.get(question.params.get("plan", "")) if question.kind == StepKind.ACTION else None
+    if executor is not None:
+        problem = executor.problem(question.params)
+        if problem:
+            return StepAnswer("unknown", problem, question.at)
+        ask = executor.ask
+    if ask is None:
+        return StepAnswer("unknown", f"This portal cannot carry out this {question.kind}.", question.at)
+    try:
+        return ask(question)
+    except Exception as error:  # one broken step must not end the run
+        logger.warning("knowledge.step_failed", kind=question.kind, exc_info=True)
+        return StepAnswer("unknown", f"{type(error).__name__}: {error}"[:300], question.at)
+
+
+def _executor_name(kind: StepKind) -> str:
+    return StepKind.CHECK if kind == StepKind.WAIT else kind
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    """The lint of a text, with what only the rooms above know: checks that are not registered, unfit parameters."""
+    return tuple(sorted([*lint(text), *(found for step in parse(text).steps for found in _unfit(step))]))
+
+
+def _unfit(step: Step) -> list[Problem]:
+    executor = _executors.get(_executor_name(step.kind))
+    if not step.is_asked or executor is None or not step.params:
+        return []
+    problem = executor.problem(step.params)
+    return [Problem(step.line, f"“{step.title}”: {problem}")] if problem else []

@@ -1,0 +1,146 @@
+"""A runbook carried out for an incident: what matches comes first, every step lands on the timeline."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+import pytest
+from django.test import Client
+
+from incidents.choices import EntryKind
+from incidents.errors import IncidentError
+from incidents.models import Incident, IncidentRunbookRun
+from incidents.selectors.runbooks import runbooks_matching
+from incidents.services.access import incident_restrict
+from incidents.services.claims import claim_transition
+from incidents.services.runbooks import runbook_start, runbook_start_named
+from monitoring.models import AlarmRule
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.knowledge.models import RunbookRun, StepOutcome
+from opsportal.knowledge.run_services import run_finish, step_answered, step_ask, step_finish
+from opsportal.knowledge.step_kinds import StepAnswer
+from opsportal.live.topics import allowed_topics
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import SYSTEM, alarm, declare, transition
+from tests.factories.runbooks import runbook
+
+pytestmark = pytest.mark.django_db
+ClientFor = Callable[..., Client]
+ActorFor = Callable[..., Actor]
+
+
+def lines(incident: Incident) -> list[str]:
+    rows = incident.entries.filter(kind=EntryKind.RUNBOOK).order_by("number")
+    return list(rows.values_list("body", flat=True))
+
+
+def test_every_step_lands_on_the_timeline(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    incident, by = declare(platform, by=SYSTEM, at=at), actor_for(operator)
+    run = runbook_start(by=by, at=at, incident=incident, runbook=runbook(platform, at=at))
+    assert runbook_start(by=by, at=at, incident=incident, runbook=run.runbook).pk == run.pk  # gone on with
+    run = step_finish(by=by, at=at, run=run, expected=1, step=1, outcome=StepOutcome.DONE, note="3 `pods`\nrunning")
+    asked = step_ask(by=by, at=at, run=run, expected=2)
+    step_answered(by=SYSTEM, at=at, asked=asked, answer=StepAnswer("fail", "2 alarms firing", at))
+    run = step_finish(by=by, at=at, run=run, expected=2, step=2, outcome=StepOutcome.FAILED, note="still firing")
+    run = step_finish(by=by, at=at, run=run, expected=3, step=3, outcome=StepOutcome.CHOSEN, choice="roll-back")
+    run_finish(by=by, at=at, run=run, expected=4, needs_change=True, wanted_change="Say which deployment.")
+    step = "Runbook Slow answers, step"
+    assert lines(incident) == [
+        f"Began the runbook [Slow answers](/runbooks/runs/{run.pk}/).",
+        f"{step} 1 of 6, Look: done: `3 'pods'`",
+        f"{step} 2 of 6, Is it healthy?: failed, 2 alarms firing",
+        f"{step} 2 of 6, Is it healthy?: failed: `still firing`",
+        f"{step} 3 of 6, What is it?: chose “A deployment”",
+        "Runbook Slow answers: stopped with 3\N{NO-BREAK SPACE}steps to go. It needs a change: Say which deployment.",
+    ]
+
+
+def test_the_alarms_runbook_comes_first_in_the_pane(
+    platform: Platform, at: datetime, operator: User, client_for: ClientFor
+) -> None:
+    rule = AlarmRule.objects.create(
+        platform=platform, key="db-connections", name="Connections", signal="db-connections", indicator={}, threshold=80
+    )
+    fired = transition(alarm(platform, rule=rule), "alarm", at)
+    claim = claim_transition(at=at, transition=fired)
+    incident = Incident.objects.get()
+    assert claim is not None
+    runbook(platform, at=at, slug="s", title="Of the service", triggers={"services": ["web"]})
+    first = runbook(platform, at=at, slug="a", title="Of the alarm", triggers={"alarms": ["db-connections"]})
+    assert [match.runbook.title for match in runbooks_matching(incident)] == ["Of the alarm", "Of the service"]
+    client = client_for(operator)
+    page = client.get(incident.url, {"tab": "runbook"}).content.decode()
+    assert page.index("Of the alarm") < page.index("Of the service")
+    answer = client.post(f"{incident.url}runbook/", {"runbook": first.pk})
+    assert answer.status_code == 303
+    assert answer["Location"] == f"{incident.url}?tab=runbook"
+    run = RunbookRun.objects.get()
+    assert (run.subject, run.is_practice) == (incident.reference, False)
+    page = client.get(incident.url, {"tab": "runbook"}).content.decode()
+    assert f'id="runbook-run-{run.pk}"' in page
+    sent = {"version": 1, "step": 1, "outcome": "done", "next": f"{incident.url}?tab=runbook"}
+    done = client.post(f"/runbooks/runs/{run.pk}/step/", sent)
+    assert done["Location"] == f"{incident.url}?tab=runbook"
+    fragment = client.get(f"{incident.url}runbook/", headers={"HX-Request": "true"}).content.decode()
+    assert fragment.strip().startswith("<section") or "Working pane" in fragment
+
+
+def test_the_composer_begins_the_runbook_it_is_told(
+    platform: Platform, at: datetime, operator: User, client_for: ClientFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    runbook(platform, at=at)
+    runbook(platform, at=at, slug="slow-queries", title="Slow queries")
+    client = client_for(operator)
+    log = partial(client.post, f"{incident.url}log/")
+    many = log({"text": "/runbook slow", "client_key": "a", "version": incident.version})
+    assert many.status_code == 303  # the address says exactly this one
+    assert RunbookRun.objects.get().runbook.title == "Slow answers"
+    many = log({"text": "/runbook Slo", "client_key": "b", "version": incident.version})
+    assert many.status_code == 422
+    assert "write more of it" in many.content.decode()
+    none = log({"text": "/runbook nothing like it", "client_key": "c", "version": incident.version})
+    assert "No written runbook" in none.content.decode()
+
+
+def test_a_runbook_of_another_platform_is_refused(
+    platform: Platform, other_platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    foreign = runbook(other_platform, at=at)
+    with pytest.raises(IncidentError, match="another platform"):
+        runbook_start(by=actor_for(operator), at=at, incident=incident, runbook=foreign)
+    with pytest.raises(IncidentError, match="No written runbook"):
+        runbook_start_named(by=actor_for(operator), at=at, incident=incident, name="slow")
+
+
+def test_the_run_of_a_restricted_incident_is_as_hidden_as_it(
+    platform: Platform, at: datetime, operator: User, commander: User, viewer: User, actor_for: ActorFor,
+    client_for: ClientFor,
+) -> None:  # fmt: skip
+    by = actor_for(commander)
+    incident = declare(platform, by=by, at=at)
+    written = runbook(platform, at=at)
+    run = runbook_start(by=by, at=at, incident=incident, runbook=written)
+    assert client_for(viewer).get(run.get_absolute_url()).status_code == 200
+    incident.refresh_from_db()
+    incident_restrict(by=by, at=at, incident=incident, expected=incident.version, is_restricted=True)
+    for stranger in (viewer, operator):
+        assert client_for(stranger).get(run.get_absolute_url()).status_code == 404
+        assert incident.reference not in client_for(stranger).get(written.get_absolute_url()).content.decode()
+        assert allowed_topics(actor_for(stranger), [f"runbook-run:{run.pk}"]) == []
+        assert not RunbookRun.objects.visible_to(actor_for(stranger)).exists()
+    assert client_for(commander).get(run.get_absolute_url()).status_code == 200
+    assert IncidentRunbookRun.objects.visible_to(by).exists()
+
+
+def test_practice_is_told_to_no_timeline(
+    platform: Platform, at: datetime, operator: User, client_for: ClientFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    runbook(platform, at=at)
+    client_for(operator).post("/runbooks/shop/slow/practice/")
+    assert lines(incident) == []
