@@ -10,8 +10,8 @@ from incidents.models import ActionItem, Review, ReviewSection
 from incidents.redaction import redact
 from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.learning import CauseLine
+from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
-from opsportal.platforms.models import Membership
 
 # What a public text may hold: who did what when stays inside.
 PUBLIC_SECTIONS: Final = ("impact", "cause", "resolution", "prevention", "lessons")
@@ -30,7 +30,7 @@ class ReviewParts:
 
 
 def as_markdown(parts: ReviewParts) -> str:
-    """The whole review, timeline and clock results included; times are UTC."""
+    """The review with clock results and key moments; the whole timeline is a file of its own."""
     return "\n".join(_markdown(parts)) + "\n"
 
 
@@ -50,7 +50,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
             yield from _cause_lines(parts.causes)
     yield "## Clocks\n"
     yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
-    yield "\n## Timeline\n"
+    yield "\n## Key moments\n"
     for entry in parts.entries:
         yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
     yield "\n## Actions\n"
@@ -86,7 +86,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             for line in parts.causes
         ],
         "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
-        "timeline": [
+        "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
             for row in parts.entries
         ],
@@ -115,9 +115,7 @@ class PublicText:
 def for_the_public(review: Review, sections: Sequence[ReviewSection], chosen: Collection[str]) -> PublicText:
     """The chosen sections of those that may leave, without people, addresses, accounts and hosts."""
     incident = review.incident
-    people = list(
-        Membership.objects.filter(platform_id=incident.platform_id).values_list("user__name", flat=True).distinct()
-    )
+    people = list(User.objects.values_list("name", flat=True))  # also of those who left since
     removed: Counter[str] = Counter()
 
     def clean(text: str) -> str:

@@ -1,6 +1,5 @@
 """What the dispatcher does for incidents: claim alarms, fire clocks, draft reviews, check invariants."""
 
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +10,7 @@ from django.db.models import Exists, Max, OuterRef
 
 from incidents.choices import ClockKind, StateChoice
 from incidents.errors import IncidentError
-from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review
+from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Retrospective, Review
 from incidents.services.actions import action_item_remind, overdue_items
 from incidents.services.claims import claim_transition
 from incidents.services.clocks import CLOCK_ACTOR, REVIEW_REQUIRED_RANK, fire
@@ -164,12 +163,17 @@ def remind_actions(now: datetime) -> int:
 @loop(name="incidents.open_retrospectives", every=300.0, limit=30.0)
 def open_retrospectives(now: datetime) -> int:
     """Open the next look back of each series when its days are over; the unique key keeps two from opening one."""
-    opened = 0
-    for platform, kind, starts_on in due_series(now):
-        with contextlib.suppress(IncidentError):
-            retrospective_open(by=OPENER, at=now, platform=platform, kind=kind, starts_on=starts_on)
-            opened += 1
-    return opened
+    due = {row.pk: row for row in due_series(now) if row.pk not in _held("retrospective")}
+    return _each("retrospective", due, lambda pk: _look_back(due[pk], now))
+
+
+def _look_back(before: Retrospective, now: datetime) -> bool:
+    """Open the one after `before`; False when another dispatcher was first."""
+    try:
+        retrospective_open(by=OPENER, at=now, platform=before.platform, kind=before.kind, starts_on=before.ends_on)
+    except IncidentError:
+        return False
+    return True
 
 
 def broken_invariants() -> list[str]:

@@ -5,8 +5,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
 
 from incidents.choices import ActionState, LookBack, OutcomeChoice, ReviewState
 from incidents.errors import IncidentError
@@ -14,7 +14,6 @@ from incidents.models import ActionItem, Incident, IncidentClock, Retrospective,
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.formats import plural
-from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.notifications.services import Audience, notify
 from opsportal.platforms.models import Environment, Platform, Role
@@ -67,20 +66,20 @@ def facts_of(platform: Platform, starts_on: date, ends_on: date) -> str:
 def retrospective_open(*, by: Actor, at: datetime, platform: Platform, kind: str, starts_on: date) -> Retrospective:
     """Open the look back over the days from `starts_on`. Raises IncidentError while they run or when it exists."""
     ends_on = days_after(kind, starts_on)
+    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)  # two series of one kind never overlap
+    same = Retrospective.objects.filter(platform=platform, kind=kind, starts_on__lt=ends_on, ends_on__gt=starts_on)
+    if (other := same.order_by("starts_on").first()) is not None:
+        raise IncidentError(f"{other} is there already.")
     if ends_on > at.astimezone(zone_of(platform)).date():
         raise IncidentError(f"These days end on {ends_on - timedelta(days=1):%d %b %Y}: look back after them.")
-    try:
-        with transaction.atomic():
-            row = Retrospective.objects.create(
-                platform=platform,
-                kind=kind,
-                starts_on=starts_on,
-                ends_on=ends_on,
-                facts=facts_of(platform, starts_on, ends_on),
-                opened_at=at,
-            )
-    except IntegrityError as error:
-        raise IncidentError("This look back is open already.") from error
+    row = Retrospective.objects.create(
+        platform=platform,
+        kind=kind,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        facts=facts_of(platform, starts_on, ends_on),
+        opened_at=at,
+    )
     notify(
         key=f"retrospective:{row.pk}:opened",
         kind="incident.retrospective",
@@ -97,7 +96,6 @@ def retrospective_open(*, by: Actor, at: datetime, platform: Platform, kind: str
 
 
 def _record(row: Retrospective, verb: str, *, by: Actor, at: datetime) -> None:
-    touch("learnings", row.pk)
     record(
         by=by,
         at=at,
@@ -128,22 +126,21 @@ def retrospective_close(*, by: Actor, at: datetime, row: Retrospective, expected
     """It was held. `is_last` ends the series. Raises IncidentError, VersionConflictError."""
     if row.closed_at is not None:
         raise IncidentError("It is closed already.")
-    if not (row.well.strip() or row.improve.strip()):
+    if not (row.well.strip() or row.improve.strip() or is_last):
         raise IncidentError("Write what went well or what to improve first.")
     row.update_versioned(expected=expected, closed_at=at, closed_by_id=by.user_id, is_last=is_last)
+    if is_last:  # the next one may be open already: the series ends with the newest
+        later = Retrospective.objects.filter(platform=row.platform_id, kind=row.kind, starts_on__gt=row.starts_on)
+        later.update(is_last=True, version=F("version") + 1)
     _record(row, "closed", by=by, at=at)
     return row
 
 
-def due_series(at: datetime) -> list[tuple[Platform, str, date]]:
-    """Platform, kind and first day of each look back whose days are over and that nobody opened yet."""
-    newest = Retrospective.objects.values("platform_id", "kind").annotate(last=Max("starts_on")).order_by()
-    found = []
-    for group in newest:
-        row = Retrospective.objects.select_related("platform").get(
-            platform_id=group["platform_id"], kind=group["kind"], starts_on=group["last"]
-        )
-        ends = days_after(row.kind, row.ends_on)
-        if not row.is_last and ends <= at.astimezone(zone_of(row.platform)).date():
-            found.append((row.platform, row.kind, row.ends_on))
-    return found
+def due_series(at: datetime) -> list[Retrospective]:
+    """The newest look back of each series whose next days are over as well."""
+    same = Retrospective.objects.filter(platform_id=OuterRef("platform_id"), kind=OuterRef("kind"))
+    newest = Retrospective.objects.filter(
+        pk=Subquery(same.order_by("-starts_on").values("pk")[:1]), is_last=False, ends_on__lt=at.date()
+    )
+    rows = newest.select_related("platform").order_by("pk")
+    return [row for row in rows if days_after(row.kind, row.ends_on) <= at.astimezone(zone_of(row.platform)).date()]

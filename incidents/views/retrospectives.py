@@ -70,7 +70,10 @@ def _page(
     names = ("well", "improve", "actions", "version")
     may_write = row.closed_at is None and allows(request.actor, EDIT, row)
     shown = form or RetrospectiveForm(initial={name: getattr(row, name) for name in names})
-    context = {"row": row, "form": shown if may_write else None, "error": error, "key": new_key()}
+    lost = [
+        (bound.label, bound.value()) for bound in form or () if not may_write and not bound.is_hidden and bound.value()
+    ]
+    context = {"row": row, "form": shown if may_write else None, "lost": lost, "error": error, "key": new_key()}
     return render_page(request, "incidents/retrospective_detail.html", context, status=422 if form or error else 200)
 
 
@@ -94,7 +97,7 @@ def retrospective_save(request: AuthorizedRequest, pk: int) -> HttpResponse:
             actions=data["actions"],
         )  # fmt: skip
     except IncidentError as error:
-        return _page(request, row, error=str(error))
+        return _page(request, row, form, error=str(error))
     return redirect_or_fragment(request, row.url)
 
 

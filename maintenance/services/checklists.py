@@ -110,7 +110,8 @@ def item_untick(*, by: Actor, at: datetime, item: ChecklistItem, expected: int, 
     ChecklistRun.objects.filter(pk=item.run_id).update(
         answered_count=F("answered_count") - 1, version=F("version") + 1, completed_at=None
     )
-    ChecklistRun.objects.filter(pk=item.run_id, state=RunState.DONE).update(state=RunState.OPEN)
+    if ChecklistRun.objects.filter(pk=item.run_id, state=RunState.DONE).update(state=RunState.OPEN):
+        touch("today", item.run_id)
     _event(by=by, at=at, item=item, kind=TickKind.UNTICKED, reason=reason)
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BinaryField, Field
 from django.http import HttpRequest, QueryDict
 
+from opsportal.core.htmx import local_url
 from opsportal.core.models import VersionedModel
 
 _NOT_TEXT: Final = frozenset({"csrfmiddlewaretoken", "version", "idempotency_key"})
@@ -48,29 +49,55 @@ def _is_secret(name: str) -> bool:
     return name.startswith(("password", "secret", "token")) or name.endswith("_hmac") or name == "external_id"
 
 
-def _shown(row: VersionedModel, name: str) -> str | None:
+def _column(row: VersionedModel, name: str) -> "Field[Any, Any] | None":
+    """The column a form may have offered under that name."""
     try:
         field = row._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    if not isinstance(field, Field) or not field.editable or isinstance(field, BinaryField):
-        return None  # a form cannot have offered it, whatever was posted
+    return field if isinstance(field, Field) and field.editable and not isinstance(field, BinaryField) else None
+
+
+def _stored(row: VersionedModel, field: "Field[Any, Any]") -> str:
+    """The column's value as a form posts it."""
     value: Any = getattr(row, field.attname, "")
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return "" if value is None else str(value)
 
 
+def _words(field: "Field[Any, Any]", value: str) -> str:
+    """What a person calls that value: the choice's label, or the row it points at rather than its key."""
+    labels: dict[str, Any] = {str(key): label for key, label in field.flatchoices}
+    if value in labels:
+        return str(labels[value])
+    related = field.related_model if field.is_relation else None
+    if not isinstance(related, type) or not value.isdecimal():
+        return value
+    # The form took this value before the row was found changed, so the person may know what it points at.
+    pointed = related._base_manager.filter(pk=int(value)).first()
+    return str(pointed) if pointed is not None else value
+
+
 def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
     """The posted fields whose text differs from the row as it stands; fields that are no column always count."""
     found = []
     for name, values in posted.lists():
-        mine = ", ".join(str(value) for value in values)
-        theirs = _shown(row, name)
+        field, mine = _column(row, name), ", ".join(str(value) for value in values)
+        theirs = _stored(row, field) if field is not None else ""
         if name in _NOT_TEXT or _is_secret(name) or theirs == mine or not (mine or theirs):
             continue
-        found.append(Difference(name, name.replace("_", " ").capitalize(), theirs or "", mine))
+        if field is not None:
+            theirs, mine = _words(field, theirs), _words(field, mine)
+        found.append(Difference(name, name.removesuffix("_id").replace("_", " ").capitalize(), theirs, mine))
     return found
+
+
+def came_from(request: HttpRequest, row: VersionedModel) -> str:
+    """Where the form stood that lost: the page of the browser, else the row's own, else Today."""
+    page = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    address = getattr(row, "get_absolute_url", None)
+    return local_url(request, page, str(address()) if address is not None else "/")
 
 
 def resend_fields(request: HttpRequest) -> list[tuple[str, str]]:

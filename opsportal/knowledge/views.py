@@ -12,7 +12,7 @@ from opsportal.core import clock, shell
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm, bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
@@ -52,7 +52,11 @@ def decision_new(request: AuthorizedRequest) -> HttpResponse:
     platforms = [platform for platform in may if allows(request.actor, WRITE, platform)]
     chosen = shell.selected_platform(request)
     asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
-    platform = next((row for row in platforms if row.key == asked), platforms[0])
+    platform = next((row for row in platforms if row.key == asked), None)
+    if platform is None:
+        if request.POST.get("platform"):  # never written down under another one than was meant
+            raise HiddenError(WRITE)
+        platform = platforms[0]
     earlier = bounded_int(request.GET.get("supersedes", ""))
     replaced = Decision.objects.visible_to(request.actor).filter(pk=earlier or 0).select_related("platform").first()
     if replaced is not None and request.method != "POST":

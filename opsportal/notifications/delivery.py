@@ -4,17 +4,19 @@ A repeat carries the same key (header `Idempotency-Key`, Message-ID), so a recei
 failing is tried again with growing pauses and then parked, where the portal-health page shows it.
 """
 
+import math
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
-from opsportal.notifications.models import Notice, OutboxMessage
+from opsportal.notifications.models import Channel, Notice, OutboxMessage
 from opsportal.notifications.transports import TransportError, deliver
 from opsportal.schedule.holding import holder
 
@@ -22,6 +24,7 @@ logger = structlog.get_logger(__name__)
 
 LEASE: Final = timedelta(seconds=12)  # renewed before each message; what a killed process held goes out within 15 s
 BATCH: Final = 10
+LOOK_AT: Final = 200  # due messages to webhooks, to find so many different receivers
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)  # seconds after attempt 1, 2, 3, …
 MAX_ATTEMPTS: Final = 8
 PASS_SECONDS: Final = 20.0
@@ -29,14 +32,30 @@ KEEP_FOR: Final = timedelta(days=90)
 PURGE_BATCH: Final = 1000
 
 
-def claim_messages(*, limit: int = BATCH) -> list[OutboxMessage]:
-    """Take up to `limit` messages that are due and unheld; nobody else gets them while the lease runs."""
+def claim_messages(*, channel: str = Channel.EMAIL, limit: int = BATCH) -> list[OutboxMessage]:
+    """Take up to `limit` messages of a channel that are due and unheld; nobody else gets them while the lease runs.
+
+    Of webhooks one for each receiver: one that does not answer holds back only itself.
+    """
     now = real_now()
     with transaction.atomic():
         free = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
-            Q(lease_until=None) | Q(lease_until__lt=now), sent_at=None, parked_at=None, not_before__lte=now
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            sent_at=None,
+            parked_at=None,
+            not_before__lte=now,
+            channel=channel,
         )
-        chosen = list(free.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
+        due = free.order_by("not_before", "pk").values_list("pk", "target")
+        if channel == Channel.WEBHOOK:
+            first: dict[str, int] = {}
+            for pk, target in due[:LOOK_AT]:
+                first.setdefault(target, pk)
+            chosen = list(first.values())[:limit]
+        else:
+            chosen = [pk for pk, _target in due[:limit]]
+        if not chosen:
+            return []
         OutboxMessage.objects.filter(pk__in=chosen).update(
             lease_until=now + LEASE, holder=holder()[:120], fence=F("fence") + 1
         )
@@ -48,10 +67,17 @@ def _held_update(message: OutboxMessage, **changes: object) -> bool:
     return held.update(**changes) == 1
 
 
-def send_claimed(messages: Sequence[OutboxMessage]) -> int:
-    """Send what was claimed; returns how many went out. A message whose lease was lost meanwhile is left alone."""
+def send_claimed(messages: Sequence[OutboxMessage], *, until: float = math.inf) -> int:
+    """Send what was claimed; returns how many went out. A message whose lease was lost meanwhile is left alone.
+
+    What is not begun before `until` (monotonic seconds) is given back: a pass has a limit, whoever answers slowly.
+    """
     sent = 0
-    for message in messages:
+    for position, message in enumerate(messages):
+        if time.monotonic() > until:
+            for left in messages[position:]:
+                _held_update(left, lease_until=None)
+            break
         # The attempt counts where it is made: a batch that waited behind a slow mail server costs nothing.
         if not _held_update(message, lease_until=real_now() + LEASE, attempts=F("attempts") + 1):
             continue
@@ -61,6 +87,15 @@ def send_claimed(messages: Sequence[OutboxMessage]) -> int:
             deliver(message)
         except TransportError as error:
             _record_failure(message, error)
+            continue
+        except (InterfaceError, OperationalError):
+            raise
+        except Exception as error:
+            # One message that cannot even be tried must not stop those behind it.
+            logger.exception("outbox.broken", message=message.pk, kind=message.kind)
+            _record_failure(
+                message, TransportError(f"It could not be sent: {type(error).__name__}.", is_permanent=False)
+            )
             continue
         failpoint("outbox.after_send")
         # A mail about an account holds a live link, which nobody needs here once it is on its way.

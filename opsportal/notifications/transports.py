@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
@@ -108,11 +109,16 @@ def _post(message: OutboxMessage) -> None:
     webhook = Webhook.objects.filter(pk=message.target.removeprefix("webhook:")).first()
     if webhook is None or not webhook.is_active:
         raise TransportError("The webhook was removed or switched off.", is_permanent=True)
+    try:
+        signed = signature(webhook, message.body.encode(), at=real_now())
+    except InvalidToken as error:  # SECRET_KEY is another one than when it was stored
+        reason = "The webhook's secret cannot be read any more: make a new one."
+        raise TransportError(reason, is_permanent=True) from error
     headers = {
         "Content-Type": "application/json",
         "Idempotency-Key": message.key,
         "Opsportal-Event": message.kind,
-        "Opsportal-Signature": signature(webhook, message.body.encode(), at=real_now()),
+        "Opsportal-Signature": signed,
     }
     try:
         answer = fetch(

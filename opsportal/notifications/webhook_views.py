@@ -1,6 +1,7 @@
 """Webhooks of a platform: list, add, change, a new secret, a try, remove."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -9,7 +10,7 @@ from django.urls import reverse
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.notifications.forms import WebhookForm
@@ -41,14 +42,16 @@ def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
 @require_action(VIEW)
 def webhook_list(request: AuthorizedRequest) -> HttpResponse:
     """Of the platforms this person administers."""
-    rows = Webhook.objects.visible_to(request.actor).filter(platform_id__in=request.actor.platforms_with("admin"))
-    webhooks = list(rows.select_related("platform").order_by("platform__name", "name", "pk"))
-    platforms = Platform.objects.filter(pk__in=request.actor.platforms_with("admin")).order_by("name", "pk")
-    context = {"webhooks": webhooks, "deliveries": last_deliveries(webhooks), "platforms": list(platforms)}
+    mine = Platform.objects.visible_to(request.actor).order_by("name", "pk")
+    platforms = [platform for platform in mine if allows(request.actor, VIEW, platform)]
+    rows = Webhook.objects.filter(platform__in=platforms).select_related("platform")
+    webhooks = list(rows.order_by("platform__name", "name", "pk"))
+    context = {"webhooks": webhooks, "deliveries": last_deliveries(webhooks), "platforms": platforms}
     return render_page(request, "notifications/webhook_list.html", context)
 
 
 @require_action(EDIT, methods=READ_WRITE)
+@idempotent
 def webhook_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Answers 200 with the secret instead of redirecting: it is shown this once."""
     platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
@@ -66,7 +69,7 @@ def webhook_new(request: AuthorizedRequest, key: str) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 return _detail(request, webhook, _form_of(webhook), secret=secret)
-    context = {"form": form, "platform": platform}
+    context = {"form": form, "platform": platform, "key": uuid4().hex}
     return render_page(request, "notifications/webhook_new.html", context, status=status)
 
 
@@ -83,6 +86,7 @@ def _detail(
         "secret": secret,
         "version": request.POST.get("version") if status == 422 else webhook.version,
         "last": last_deliveries([webhook]).get(webhook.pk),
+        "key": uuid4().hex,
     }
     response = render_page(request, "notifications/webhook_detail.html", context, status=status)
     if secret:

@@ -6,6 +6,7 @@ nothing.
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -30,9 +31,28 @@ class Deadline:
         return time.monotonic() >= self._at
 
 
-def checked_addresses(host: str, port: int, purpose: str) -> list[str]:
+def _resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
+    """Ask the system's resolver, which has no timeout, on a thread that may be left behind. Raises OSError."""
+    found: list[Any] = []
+
+    def ask() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    asking = threading.Thread(target=ask, name="resolve", daemon=True)
+    asking.start()
+    asking.join(deadline.left())
+    answer = found[0] if found else TimeoutError(f"The name {host} was not resolved in time.")
+    if isinstance(answer, Exception):
+        raise answer
+    return list(answer)
+
+
+def checked_addresses(host: str, port: int, purpose: str, deadline: Deadline) -> list[str]:
     """Every numeric address of the name. Raises BlockedAddressError when any of them is refused, else OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _resolve(host, port, deadline)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         require_allowed(address, purpose)
@@ -42,7 +62,7 @@ def checked_addresses(host: str, port: int, purpose: str) -> list[str]:
 def open_socket(host: str, port: int, purpose: str, deadline: Deadline) -> socket.socket:
     """A connected TCP socket. Raises BlockedAddressError, OSError."""
     last: OSError | None = None
-    for address in checked_addresses(host, port, purpose):
+    for address in checked_addresses(host, port, purpose, deadline):
         try:
             return socket.create_connection((address, port), deadline.left())
         except OSError as error:
@@ -99,7 +119,7 @@ class GuardedBackend(NetworkBackend):
     ) -> NetworkStream:
         del timeout, local_address, socket_options
         try:
-            addresses = checked_addresses(host, port, self._purpose)
+            addresses = checked_addresses(host, port, self._purpose, self._deadline)
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         last: httpcore.NetworkError | httpcore.TimeoutException | None = None

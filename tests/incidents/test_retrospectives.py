@@ -54,8 +54,9 @@ def test_days_that_still_run_are_refused_and_one_opens_once(
 ) -> None:
     with pytest.raises(IncidentError, match="after them"):
         retrospective_open(by=SYSTEM, at=at, platform=platform, kind=LookBack.BIWEEKLY, starts_on=row.ends_on)
-    with pytest.raises(IncidentError, match="open already"):
-        retrospective_open(by=SYSTEM, at=at, platform=platform, kind=LookBack.BIWEEKLY, starts_on=FIRST)
+    for first in (FIRST, FIRST - timedelta(days=3)):
+        with pytest.raises(IncidentError, match="there already"):
+            retrospective_open(by=SYSTEM, at=at, platform=platform, kind=LookBack.BIWEEKLY, starts_on=first)
 
 
 def test_the_next_opens_by_itself_until_the_last(at: datetime, row: Retrospective) -> None:
@@ -70,6 +71,15 @@ def test_the_next_opens_by_itself_until_the_last(at: datetime, row: Retrospectiv
     assert open_retrospectives(later + timedelta(days=40)) == 0
 
 
+def test_a_series_nobody_writes_is_ended_though_the_next_is_open(at: datetime, row: Retrospective) -> None:
+    later = at + timedelta(days=14)
+    open_retrospectives(later)
+    with pytest.raises(IncidentError, match="Write what"):
+        retrospective_close(by=SYSTEM, at=later, row=row, expected=row.version, is_last=False)
+    retrospective_close(by=SYSTEM, at=later, row=row, expected=row.version, is_last=True)
+    assert open_retrospectives(later + timedelta(days=40)) == 0
+
+
 def test_people_write_hold_and_read_it(
     client_for: Callable[..., Client], operator: User, manager: User, viewer: User, stranger: User, row: Retrospective
 ) -> None:
@@ -81,7 +91,8 @@ def test_people_write_hold_and_read_it(
     assert client.post(write, text).status_code == 303
     assert client_for(manager).post(write, text).status_code == 409
     assert client_for(manager).post(held, {"version": "2"}).status_code == 303
-    assert client.post(write, text | {"version": "3"}).status_code == 422
+    lost = client.post(write, text | {"well": "Typed too late", "version": "3"})
+    assert (lost.status_code, "Typed too late" in lost.content.decode()) == (422, True)
     assert "Fast rollback" in client_for(viewer).get(row.url).content.decode()
     assert client_for(stranger).get(row.url).status_code == 404
     assert str(row) in client_for(viewer).get("/learnings/retrospectives/").content.decode()

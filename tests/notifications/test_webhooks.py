@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,8 +19,11 @@ from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
+from opsportal.notifications import transports
 from opsportal.notifications.delivery import claim_messages, send_claimed
+from opsportal.notifications.loops import deliver_outbox, deliver_webhooks
 from opsportal.notifications.models import OutboxMessage, Webhook
+from opsportal.notifications.services import mail_enqueue
 from opsportal.notifications.webhooks import BOTH_SIGN_FOR, WebhookError, webhook_add, webhook_ping, webhook_rotate
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, declare
@@ -79,7 +83,7 @@ def test_what_was_asked_for_arrives_signed_and_once(
     hook: tuple[Webhook, str], receiver: Receiver, platform: Platform, at: datetime
 ) -> None:
     incident = declare(platform, by=SYSTEM, at=at, title="Checkout down")
-    send_claimed(claim_messages())
+    send_claimed(claim_messages(channel="webhook"))
     (headers, body), *others = receiver.got
     told = json.loads(body)
     assert others == []
@@ -88,7 +92,7 @@ def test_what_was_asked_for_arrives_signed_and_once(
     assert (headers["opsportal-event"], told["data"]["title"]) == ("incident.declared", "Checkout down")
     assert told["data"]["reference"] == incident.reference
     assert headers["idempotency-key"] == OutboxMessage.objects.get(kind="incident.declared", channel="webhook").key
-    assert claim_messages() == []
+    assert claim_messages(channel="webhook") == []
 
 
 def test_a_restricted_incident_is_never_told(hook: tuple[Webhook, str], platform: Platform, at: datetime) -> None:
@@ -106,7 +110,7 @@ def test_a_refusal_is_tried_again_or_given_up(
 ) -> None:
     receiver.status = status
     webhook_ping(by=SYSTEM, at=at, webhook=hook[0])
-    send_claimed(claim_messages())
+    send_claimed(claim_messages(channel="webhook"))
     message = OutboxMessage.objects.get(channel="webhook")
     assert message.last_error == f"The receiver answered {status}."
     assert (message.parked_at is not None, message.sent_at) == (is_parked, None)
@@ -117,7 +121,7 @@ def test_an_address_inside_is_not_called(
 ) -> None:
     settings.TARGET_NETWORKS = {}
     webhook_ping(by=SYSTEM, at=at, webhook=hook[0])
-    send_claimed(claim_messages())
+    send_claimed(claim_messages(channel="webhook"))
     assert receiver.got == []
     assert OutboxMessage.objects.get(channel="webhook").parked_at is not None
 
@@ -126,11 +130,11 @@ def test_both_secrets_sign_for_a_day(hook: tuple[Webhook, str], receiver: Receiv
     webhook, old = hook
     new = webhook_rotate(by=SYSTEM, at=at, webhook=webhook, expected=webhook.version)
     webhook_ping(by=SYSTEM, at=at, webhook=webhook)
-    send_claimed(claim_messages())
+    send_claimed(claim_messages(channel="webhook"))
     assert [valid(secret, *receiver.got[0]) for secret in (old, new)] == [True, True]
     Webhook.objects.update(old_secret_until=real_now() - BOTH_SIGN_FOR)
     webhook_ping(by=SYSTEM, at=at, webhook=webhook)
-    send_claimed(claim_messages())
+    send_claimed(claim_messages(channel="webhook"))
     assert [valid(secret, *receiver.got[1]) for secret in (old, new)] == [False, True]
 
 
@@ -154,7 +158,7 @@ def test_an_admin_adds_tries_changes_and_removes_one(
     assert "whsec_" not in client.get(page).content.decode()
     version = {"version": str(webhook.version)}
     assert client.post(reverse("notifications:webhook-try", args=[webhook.pk]), version).status_code == 303
-    send_claimed(claim_messages())
+    send_claimed(claim_messages(channel="webhook"))
     assert "taken" in client.get(reverse("notifications:webhooks")).content.decode()
     changed = client.post(page, {**version, "name": "Bridge 2", "url": url, "events": ["incident.resolved"]})
     assert changed.status_code == 303
@@ -174,3 +178,61 @@ def test_it_is_for_admins_of_its_platform(
     assert client_for(commander).get(page).status_code == 403
     assert client_for(other_admin).get(page).status_code == 404
     assert "Bridge" not in client_for(other_admin).get(reverse("notifications:webhooks")).content.decode()
+
+
+def mail(key: str) -> None:
+    mail_enqueue(key=key, kind="test", target="a@b.example", subject="s", body="b", at=real_now(), user_id=None)
+
+
+def test_a_secret_that_cannot_be_read_is_said_and_stops_nobody(
+    hook: tuple[Webhook, str], receiver: Receiver, platform: Platform, at: datetime
+) -> None:
+    url = f"http://127.0.0.1:{receiver.server_port}/other"
+    other, _ = webhook_add(by=SYSTEM, at=at, platform=platform, name="Other", url=url, events=["incident.declared"])
+    Webhook.objects.filter(pk=hook[0].pk).update(secret=b"sealed under another key")
+    declare(platform, by=SYSTEM, at=at)
+    assert deliver_webhooks(at) == 2
+    broken = OutboxMessage.objects.get(target=hook[0].target)
+    assert (broken.parked_at is not None, "make a new one" in broken.last_error) == (True, True)
+    assert OutboxMessage.objects.get(target=other.target).sent_at is not None
+
+
+def test_a_message_that_cannot_be_tried_stops_none_behind_it(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, at: datetime
+) -> None:
+    settings.EMAIL_CONFIGURED = True
+    for key in ("first", "broken", "last"):
+        mail(key)
+    send = transports.full_body
+
+    def full_body(message: OutboxMessage) -> str:
+        if message.key == "broken":
+            raise ZeroDivisionError
+        return send(message)
+
+    monkeypatch.setattr(transports, "full_body", full_body)
+    deliver_outbox(at)
+    unsent = OutboxMessage.objects.get(sent_at=None)
+    assert (unsent.key, unsent.last_error) == ("broken", "It could not be sent: ZeroDivisionError.")
+    assert unsent.not_before > real_now()
+
+
+def test_a_receiver_that_is_slow_holds_back_only_itself(
+    hook: tuple[Webhook, str], receiver: Receiver, platform: Platform, settings: Any, at: datetime
+) -> None:
+    settings.EMAIL_CONFIGURED = True
+    url = f"http://127.0.0.1:{receiver.server_port}/other"
+    other, _ = webhook_add(by=SYSTEM, at=at, platform=platform, name="Other", url=url, events=["incident.declared"])
+    for _ in range(3):
+        webhook_ping(by=SYSTEM, at=at, webhook=hook[0])
+    webhook_ping(by=SYSTEM, at=at, webhook=other)
+    mail("a mail")
+    assert [message.target for message in claim_messages(channel="webhook")] == [hook[0].target, other.target]
+    assert [message.key for message in claim_messages()] == ["a mail"]
+
+
+def test_what_is_not_begun_in_time_is_given_back(hook: tuple[Webhook, str], receiver: Receiver, at: datetime) -> None:
+    webhook_ping(by=SYSTEM, at=at, webhook=hook[0])
+    assert send_claimed(claim_messages(channel="webhook"), until=time.monotonic() - 1) == 0
+    assert receiver.got == []
+    assert len(claim_messages(channel="webhook")) == 1

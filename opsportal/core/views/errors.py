@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from jinja2 import Environment, FileSystemLoader
 
-from opsportal.core.conflicts import differences, last_change, resend_fields
+from opsportal.core.conflicts import came_from, differences, last_change, resend_fields
 from opsportal.core.gate import DeniedError
 from opsportal.core.htmx import render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
@@ -84,6 +84,7 @@ def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpR
         "what": str(error.current._meta.verbose_name),
         "last_change": last_change(error.current),
         "rows": differences(error.current, request.POST),
+        "back": came_from(request, error.current),
         "fields": resend_fields(request),
         "action": request.get_full_path(),
         "version": error.current.version,
