@@ -1,6 +1,7 @@
 """Runbooks beside an incident: those that match, and those being carried out."""
 
 from incidents.models import AlarmClaim, Incident
+from monitoring.models import AlarmRule
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.knowledge.models import RunbookRun
@@ -12,6 +13,9 @@ def runbooks_matching(incident: Incident) -> list[Match]:
     """Those for the alarms that opened or joined the incident, then for its type and its service."""
     claims = AlarmClaim.objects.filter(incident=incident, transition__alarm__rule__isnull=False)
     alarms = set(claims.values_list("transition__alarm__rule__key", flat=True))
+    if incident.signal:  # known from the first moment; the claim follows in the same transaction
+        rules = AlarmRule.objects.filter(platform_id=incident.platform_id, service=incident.service)
+        alarms.update(rules.filter(signal=incident.signal).values_list("key", flat=True))
     service = incident.service.key if incident.service else ""
     return matching_runbooks(incident.platform_id, alarms=alarms, service=service, kind=incident.type)
 

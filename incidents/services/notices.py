@@ -6,6 +6,7 @@ from typing import Final
 
 from incidents.choices import ClockKind
 from incidents.models import ActionItem, Incident, IncidentClock, Review, StatusUpdate
+from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import known_to
 from opsportal.core.formats import stamp
 from opsportal.notifications.services import Audience, Recipient, members, notify, people
@@ -56,13 +57,15 @@ def _send(
 def tell_opened(incident: Incident, at: datetime) -> None:
     """Everyone who may respond."""
     label = incident.severity.label
+    match = next((match for match in runbooks_matching(incident) if match.runbook.is_written), None)
+    hint = f" Runbook: {match.runbook.title}." if match else ""
     _send(
         incident,
         key=f"incident:{incident.pk}:opened",
         kind="incident.opened",
         to=_members(incident, RESPONDERS),
         subject=f"{label} {incident.reference}: {incident.title}",
-        body=f"{incident.reference} ({label}) was opened {stamp(at)}. {incident.summary}".strip(),
+        body=f"{incident.reference} ({label}) was opened {stamp(at)}. {incident.summary}".strip() + hint,
         at=at,
     )
 

@@ -30,7 +30,7 @@ def runbook_start(*, by: Actor, at: datetime, incident: Incident, runbook: Runbo
 
     def attach(run: RunbookRun) -> None:
         IncidentRunbookRun.objects.create(incident=incident, run=run)
-        said = f"Began the runbook [{_plain(runbook.title)}]({run.get_absolute_url()})."
+        said = f"began the runbook {runbook.title}"
         append(incident, kind=EntryKind.RUNBOOK, body=said, by=by, at=at, data={"run": run.pk})
 
     try:
@@ -62,8 +62,3 @@ def hidden_runs(actor: Actor) -> QuerySet[Any, Any]:
     """The runs of incidents that this actor may not know to exist."""
     hidden = Incident.objects.all().hidden_from(actor)
     return IncidentRunbookRun.objects.filter(incident__in=hidden).values("run_id")
-
-
-def _plain(text: str) -> str:
-    """A title as the text of a link: brackets would end it."""
-    return text.replace("[", "(").replace("]", ")")

@@ -39,6 +39,11 @@ class StepView:
         return closed[-1] if closed else None
 
     @property
+    def tries(self) -> int:
+        """How often a person closed it; a question to the portal is none."""
+        return sum(row.outcome != StepOutcome.ASKED for row in self.attempts)
+
+    @property
     def answer(self) -> RunbookStepAnswer | None:
         """The newest answer of the portal."""
         for row in reversed(self.attempts):

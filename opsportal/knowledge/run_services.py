@@ -26,6 +26,7 @@ from opsportal.knowledge.subjects import tell
 from opsportal.schedule.services import run_request
 
 MAX_OUTPUT: Final = 20_000
+_DID: Final = {StepOutcome.DONE: "did", StepOutcome.SKIPPED: "skipped", StepOutcome.FAILED: "failed at"}
 ASK_TASK: Final = "knowledge.ask_step"
 
 
@@ -69,7 +70,7 @@ def run_take_over(*, by: Actor, at: datetime, run: RunbookRun, expected: int) ->
     if current.holder_id == by.user_id:
         return current
     current.update_versioned(expected=expected, holder_id=by.user_id)
-    tell(current, f"Runbook {current.runbook.title}: {by.name} took the run over.", by=by, at=at)
+    tell(current, f"took over the runbook {current.runbook.title}", by=by, at=at)
     _record(current, "taken_over", by=by, at=at)
     return current
 
@@ -120,7 +121,7 @@ def step_answered(*, by: Actor, at: datetime, asked: RunbookStepRun, answer: Ste
     step = run.text.parsed.step(asked.step)
     assert step is not None
     word = {"ok": "ok, ", "warn": "warning, ", "fail": "failed, ", "unknown": "could not check, "}
-    tell(run, f"{_said(run, step)}: {word.get(answer.verdict, '')}{answer.summary}", by=by, at=at)
+    tell(run, f"answered {_said(run, step)}: {word.get(answer.verdict, '')}{answer.summary}", by=by, at=at)
     _record(run, "step_answered", by=by, at=at, step=asked.step, verdict=answer.verdict)
     return kept
 
@@ -154,8 +155,8 @@ def step_finish(
     _step_run(current, present, outcome, by=by, at=at, note=note, choice=said)
     after = current.text.parsed.after(present.number, choice)
     current.update_versioned(expected=expected, position=after, step_since=at)
-    word = f"chose “{said}”" if said else outcome.label
-    tell(current, f"{_said(current, present)}: {word}{_quoted(note)}", by=by, at=at)
+    did = f"chose “{said}” at" if said else _DID[outcome]
+    tell(current, f"{did} {_said(current, present)}{_quoted(note)}", by=by, at=at)
     _record(current, "step_finished", by=by, at=at, step=step, outcome=str(outcome))
     return current
 
@@ -183,9 +184,10 @@ def run_finish(
         needs_change=needs_change,
         wanted_change=wanted_change.strip()[:2000] if needs_change else "",
     )
-    ended = f"stopped with {plural(left, 'step')} to go" if left > 0 else "finished"
-    change = f" It needs a change: {wanted_change.strip()}" if needs_change else ""
-    tell(current, f"Runbook {current.runbook.title}: {ended}.{change}", by=by, at=at)
+    ended = f"stopped the runbook {current.runbook.title} with {plural(left, 'step')} to go"
+    ended = ended if left > 0 else f"finished the runbook {current.runbook.title}"
+    change = f"; it needs a change: {wanted_change.strip()}" if needs_change else ""
+    tell(current, f"{ended}{change}", by=by, at=at)
     _record(current, "finished", by=by, at=at, state=str(state), needs_change=needs_change)
     return current
 
@@ -247,13 +249,13 @@ def _step_run(
 
 
 def _said(run: RunbookRun, step: Step) -> str:
-    return f"Runbook {run.runbook.title}, step {step.number} of {len(run.text.parsed.steps)}, {step.title}"
+    return f"step {step.number} of {len(run.text.parsed.steps)} of {run.runbook.title}, {step.title}"
 
 
 def _quoted(note: str) -> str:
-    """The first line of what was noted, as code: pasted output is no Markdown."""
-    line = next((row.strip() for row in note.splitlines() if row.strip()), "").replace("`", "'")
-    return f": `{line[:200]}`" if line else ""
+    """The first line of what was noted."""
+    line = next((row.strip() for row in note.splitlines() if row.strip()), "")
+    return f": {line[:200]}" if line else ""
 
 
 def _record(run: RunbookRun, done: str, *, by: Actor, at: datetime, **data: Any) -> None:

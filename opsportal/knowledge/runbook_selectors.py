@@ -46,6 +46,7 @@ def runbook_rows(
     elif view == "never-run":
         rows = rows.filter(current__isnull=False).exclude(pk__in=RunbookRun.objects.values("runbook_id"))
     found = list(rows.select_related("platform", "current").order_by("platform__name", "title", "pk")[:MAX_LISTED])
+    found.sort(key=lambda runbook: not runbook.is_written)  # what has a text comes first
     last = _last_runs(actor, found)
     wanted = _wanted(actor, found)
     return [_row(runbook, last, wanted, today) for runbook in found]

@@ -21,7 +21,8 @@ from opsportal.knowledge.models import RunbookRun, StepOutcome
 from opsportal.knowledge.run_services import run_finish, step_answered, step_ask, step_finish
 from opsportal.knowledge.step_kinds import StepAnswer
 from opsportal.live.topics import allowed_topics
-from opsportal.platforms.models import Platform
+from opsportal.notifications.models import Notice
+from opsportal.platforms.models import Platform, Service
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
 from tests.factories.runbooks import runbook
 
@@ -46,16 +47,31 @@ def test_every_step_lands_on_the_timeline(
     step_answered(by=SYSTEM, at=at, asked=asked, answer=StepAnswer("fail", "2 alarms firing", at))
     run = step_finish(by=by, at=at, run=run, expected=2, step=2, outcome=StepOutcome.FAILED, note="still firing")
     run = step_finish(by=by, at=at, run=run, expected=3, step=3, outcome=StepOutcome.CHOSEN, choice="roll-back")
-    run_finish(by=by, at=at, run=run, expected=4, needs_change=True, wanted_change="Say which deployment.")
-    step = "Runbook Slow answers, step"
+    run_finish(by=by, at=at, run=run, expected=4, needs_change=True, wanted_change="Say which one.")
+    of = "of 6 of Slow answers"
     assert lines(incident) == [
-        f"Began the runbook [Slow answers](/runbooks/runs/{run.pk}/).",
-        f"{step} 1 of 6, Look: done: `3 'pods'`",
-        f"{step} 2 of 6, Is it healthy?: failed, 2 alarms firing",
-        f"{step} 2 of 6, Is it healthy?: failed: `still firing`",
-        f"{step} 3 of 6, What is it?: chose “A deployment”",
-        "Runbook Slow answers: stopped with 3\N{NO-BREAK SPACE}steps to go. It needs a change: Say which deployment.",
+        "began the runbook Slow answers",
+        f"did step 1 {of}, Look: 3 `pods`",
+        f"answered step 2 {of}, Is it healthy?: failed, 2 alarms firing",
+        f"failed at step 2 {of}, Is it healthy?: still firing",
+        f"chose “A deployment” at step 3 {of}, What is it?",
+        "stopped the runbook Slow answers with 3\N{NO-BREAK SPACE}steps to go; it needs a change: Say which one.",
     ]
+
+
+def test_the_notice_of_an_alarms_incident_names_the_runbook(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    service = Service.objects.get(platform=platform)
+    rule = AlarmRule.objects.create(
+        platform=platform, service=service, key="db-connections", name="Connections", signal="db-connections",
+        indicator={}, threshold=80,
+    )  # fmt: skip
+    runbook(platform, at=at, slug="s", title="Of the service", triggers={"services": ["web"]})
+    runbook(platform, at=at, slug="a", title="Of the alarm", triggers={"alarms": ["db-connections"]})
+    claim_transition(at=at, transition=transition(alarm(platform, rule=rule), "alarm", at))
+    notice = Notice.objects.filter(kind="incident.opened", user=operator).get()
+    assert notice.body.endswith("Runbook: Of the alarm.")
 
 
 def test_the_alarms_runbook_comes_first_in_the_pane(

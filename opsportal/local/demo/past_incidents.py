@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from incidents.choices import (
     ActionState,
@@ -27,6 +28,7 @@ from incidents.services.timeline import entry_log
 from incidents.services.updates import update_post
 from opsportal.core.actor import Actor, system_actor
 from opsportal.local.aws.script import PastIncident
+from opsportal.local.demo.past_runbooks import follow
 from opsportal.local.demo.steps import Step
 from opsportal.platforms.models import Service
 
@@ -65,6 +67,7 @@ class Telling:
         yield Step(mitigated, self.mitigate, touches_clocks=True)
         yield Step(past.ends_at, self.resolve, touches_clocks=True)
         if past.reviewed_after_hours is not None:
+            yield Step(acknowledged + 2.2 * pause, partial(self.follow_runbook, 0.7 * pause), touches_clocks=True)
             reviewed = past.ends_at + timedelta(hours=past.reviewed_after_hours)
             yield Step(reviewed - timedelta(hours=6), self.write_review, touches_clocks=True)
             yield Step(reviewed, self.publish_review, touches_clocks=True)
@@ -132,6 +135,9 @@ class Telling:
             audience=Audience.PUBLIC,
             body=f"We are investigating: {self.past.title}.",
         )
+
+    def follow_runbook(self, within: timedelta, at: datetime) -> None:
+        follow(self.incident, by=self.cast.commander, at=at, within=within)
 
     def find_cause(self, at: datetime) -> None:
         body = f"{self.past.cause}. Remedy: {self.past.remedy.lower()}"

@@ -11,6 +11,7 @@ from opsportal.core.actor import system_actor
 from opsportal.local.aws.control import Control
 from opsportal.local.aws.script import DETAILED_DAYS, Past, past
 from opsportal.local.demo.past_incidents import Cast, Telling
+from opsportal.local.demo.past_runbooks import practice_steps
 from opsportal.local.demo.past_work import checklist_steps, deployment_steps, drill_steps, window_steps
 from opsportal.local.demo.people import actor_of, members_put, people_put
 from opsportal.local.demo.platforms import accounts_put, packs_put, target_database_connect
@@ -61,3 +62,4 @@ def _steps(story: Past, at: datetime, days: int) -> Iterator[Step]:
     yield from window_steps(since=since, until=at)
     yield from deployment_steps(story, at)
     yield from drill_steps(story, operator=cast.operator, until=at)
+    yield from practice_steps(by=cast.operator, until=at)
