@@ -95,7 +95,7 @@ def rounds(portal: Bench, seconds: float, *makes: Request, connections: int = CO
     return [sorted(samples, key=lambda sample: sample.per_second)[ROUNDS // 2] for samples in taken]
 
 
-def _get(portal: Bench, path: str, headers: str = "", role: str = "commander") -> Request:
+def get(portal: Bench, path: str, headers: str = "", role: str = "commander") -> Request:
     text = request("GET", path, portal.cookies(role), headers=headers)
     return lambda: text
 
@@ -109,11 +109,11 @@ def _page(portal: Bench, path: str, limit: str, seconds: float) -> list[Result]:
     answer = client.get(path)
     rows = answer.text.count("<tr") - answer.text.count("<thead") - answer.text.count('<tr class="grp"')
     queries = QUERIES.search(answer.headers["Server-Timing"])
-    alone, unit = rounds(portal, seconds, _get(portal, path, cold), _get(portal, SESSION), connections=1)
+    alone, unit = rounds(portal, seconds, get(portal, path, cold), get(portal, SESSION), connections=1)
     limit = f"{limit}?rows={rows}"
-    bare = measure(portal.port, _get(portal, limit), seconds=0.3).size
+    bare = measure(portal.port, get(portal, limit), seconds=0.3).size
     naive_path = f"{limit}&pad={max(0, alone.size - bare)}"
-    page, naive = rounds(portal, seconds, _get(portal, path, cold), _get(portal, naive_path))
+    page, naive = rounds(portal, seconds, get(portal, path, cold), get(portal, naive_path))
     kept, session = _revalidated(portal, client, path, seconds)
     assert page.statuses == naive.statuses == frozenset({200}), (page, naive)
     note = f"{rows} rows, {page.per_second:.0f}/s, naive {naive.per_second:.0f}/s; foreign CPU {load:.0f} %"
@@ -139,7 +139,7 @@ def _revalidated(portal: Bench, client: httpx.Client, path: str, seconds: float)
         headers = f"If-None-Match: {client.get(path).headers['ETag']}\r\n"
         cookies = f"{portal.cookies()}; csrftoken={client.cookies['csrftoken']}"
         ask = request("GET", path, cookies, headers=headers)
-        taken = rounds(portal, seconds, lambda ask=ask: ask, _get(portal, SESSION))  # type: ignore[misc]
+        taken = rounds(portal, seconds, lambda ask=ask: ask, get(portal, SESSION))  # type: ignore[misc]
         if taken[0].statuses == frozenset({304}):
             return taken
     raise AssertionError(f"{path} is never answered 304: {taken[0]}")
@@ -175,10 +175,10 @@ def ticks(seconds: float) -> list[Result]:
             body = urlencode({"csrfmiddlewaretoken": found.group(1), "version": version})
             return request("POST", f"/checklists/items/{item}/tick/", cookies, body)
 
-        ticked, session = rounds(portal, seconds, tick, _get(portal, SESSION), connections=PEOPLE)
+        ticked, session = rounds(portal, seconds, tick, get(portal, SESSION), connections=PEOPLE)
         # Thirty-two people at one list, each with an answer a second: more than ever tick at once.
         calm = measure(portal.port, tick, connections=PEOPLE, seconds=3 * seconds, pause=THINKING)
-        unit = measure(portal.port, _get(portal, SESSION), seconds=seconds)
+        unit = measure(portal.port, get(portal, SESSION), seconds=seconds)
         assert ticked.statuses | calm.statuses <= {302, 303}, (ticked, calm)
         note = f"{ticked.per_second:.0f}/s, session-only page {session.per_second:.0f}/s"
         return [
@@ -230,10 +230,10 @@ def _times(portal: Bench, paths: tuple[str, ...], number: int, seconds: float) -
 
     Each stands beside the session-only page, which reads no row that grows: the machine is not the same all along.
     """
-    found, session = {}, _get(portal, SESSION)
+    found, session = {}, get(portal, SESSION)
     for path in paths:
         role = "auditor" if path.startswith("/reports/audit") else "commander"
-        ask = _get(portal, path, f"{uncached.HEADER}: 1\r\n", role)
+        ask = get(portal, path, f"{uncached.HEADER}: 1\r\n", role)
         sample, unit = rounds(portal, seconds, ask, session, connections=1)
         assert sample.statuses == frozenset({200}), (path, sample)
         answer = portal.browser(role).get(path, headers={uncached.HEADER: "1"})

@@ -70,6 +70,15 @@ class EntryKind(models.TextChoices):
     ACCESS = "access", "Access"
     REVIEW = "review", "Review"
     RUNBOOK = "runbook", "Runbook"
+    TASK = "task", "Task"
+    GRAPH = "graph", "Graph"
+    FILE = "file", "File"
+
+
+class MarkKind(models.TextChoices):
+    PIN = "pin", "Pinned"
+    STAR = "star", "Starred"
+    TAG = "tag", "Tagged"
 
 
 # What a review quotes: the moments that changed the course, not the chatter between them.

@@ -15,14 +15,15 @@ class CommandError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line, understood. `name` is log, decision, severity, status, role, assign or update."""
+    """One line, understood. `name` is log, decision, pin, severity, status, role, assign, update, metric or task."""
 
     name: str
-    body: str = ""
+    body: str = ""  # of a role: the hand-over note
     word: str = ""  # a stage, a role, an update's state
     person: str = ""
     is_internal: bool = False
     occurred_at: datetime | None = None
+    within: timedelta | None = None
 
 
 _ENDS: Final = ("mitigated", "resolved")
@@ -30,14 +31,19 @@ _UPDATE_STATES: Final = ("investigating", "identified", "monitoring", "resolved"
 _TIME: Final = re.compile(r"(\d{1,2})[:.](\d{2})(?:\s+|$)(.*)", re.DOTALL)
 # A line is written down within the shift it happened in; what is older is given with its date.
 _LONGEST_AGO: Final = timedelta(hours=12)
+_SPAN: Final = re.compile(r"(?:^|\s)(\d{1,4})\s?(m|min|h|d)$", re.IGNORECASE)
+_UNIT: Final = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 USAGE: Final = {
     "at": "/at 14:32 what happened then",
-    "assign": "/assign @name makes that person commander",
+    "assign": "/assign @name makes that person commander, /assign @name: with a hand-over note",
     "decision": "/decision what was decided and why",
-    "role": "/role scribe takes a role, /role scribe @name gives it",
+    "metric": "/metric name keeps that metric's graph as it is now",
+    "pin": "/pin what everyone should see above the timeline",
+    "role": "/role scribe takes a role, /role scribe @name: note gives it",
     "runbook": "/runbook name begins that runbook",
     "severity": "/severity P1 why",
     "status": "/status respond (or assess, communicate, resolve, mitigated, resolved)",
+    "task": "/task what is to be done @name 15m",
     "update": "/update identified what people should know; /update internal … tells colleagues only",
 }
 
@@ -47,8 +53,10 @@ def _first(text: str) -> tuple[str, str]:
     return head, rest.strip()
 
 
-def _named(text: str) -> str:
-    return text.strip().removeprefix("@").strip()
+def _named(text: str) -> tuple[str, str]:
+    """The person and the hand-over note behind a colon."""
+    person, _, note = text.strip().removeprefix("@").partition(":")
+    return person.strip(), note.strip()
 
 
 def _refuse(name: str) -> CommandError:
@@ -97,7 +105,40 @@ def _role(rest: str) -> Command:
     word, person = _first(rest)
     if not word:
         raise _refuse("role")
-    return Command("role", word=word.lower(), person=_named(person))
+    name, note = _named(person)
+    return Command("role", word=word.lower(), person=name, body=note)
+
+
+def _span(text: str) -> tuple[str, timedelta | None]:
+    """The text without the span at its end, and the span."""
+    found = _SPAN.search(text)
+    if found is None:
+        return text, None
+    return text[: found.start()].strip(), timedelta(**{_UNIT[found[2].lower()]: int(found[1])})
+
+
+def _task(rest: str) -> Command:
+    text, within = _span(rest)
+    title, at_sign, person = text.rpartition("@")
+    if not at_sign or (title and not title[-1].isspace()):
+        title, person = text, ""
+    title = title.strip()
+    if within is None:
+        title, within = _span(title)
+    if not title:
+        raise _refuse("task")
+    return Command("task", body=title, person=person.strip(), within=within)
+
+
+def _simple(name: str, rest: str) -> Command:
+    """A command whose argument is one text; where a severity's label ends, only the platform's scheme knows."""
+    if name == "assign":
+        person, note = _named(rest)
+        return Command("assign", person=person, body=note)
+    return Command(name, body=rest)
+
+
+_PARSERS: Final = {"status": _status, "update": _update, "role": _role, "task": _task}
 
 
 def parse(text: str, *, now: datetime, zone: str) -> Command:
@@ -109,18 +150,10 @@ def parse(text: str, *, now: datetime, zone: str) -> Command:
     name = name.lower()
     if name == "at":
         return _at(rest, now, zone)
-    if name == "status":
-        return _status(rest)
-    if name == "update":
-        return _update(rest)
-    if name == "role":
-        return _role(rest)
-    if name in ("severity", "assign", "decision", "runbook") and rest:
-        if name == "assign":
-            return Command("assign", person=_named(rest))
-        if name in ("decision", "runbook"):
-            return Command(name, body=rest)
-        return Command("severity", body=rest)  # where the label ends, only the platform's scheme knows
+    if name in _PARSERS:
+        return _PARSERS[name](rest)
+    if name in ("severity", "assign", "decision", "metric", "pin", "runbook") and rest:
+        return _simple(name, rest)
     if name in USAGE:
         raise _refuse(name)
     known = ", ".join(f"/{command}" for command in USAGE)

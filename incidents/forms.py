@@ -223,6 +223,8 @@ class ComposerForm(VersionedForm):
     text = forms.CharField(max_length=10_000, strip=False)
     client_key = forms.CharField(max_length=64, required=False)
     last = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    held = forms.IntegerField(required=False, min_value=0, max_value=86_400 * 7)
+    contact = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M:%SZ"])
 
 
 class CorrectForm(CleanForm):

@@ -17,6 +17,7 @@ from incidents.services.clocks import CLOCK_ACTOR, REVIEW_REQUIRED_RANK, fire
 from incidents.services.notices import tell_clock
 from incidents.services.retrospectives import OPENER, due_series, retrospective_open
 from incidents.services.reviews import review_draft
+from incidents.services.tasks import overdue_tasks, task_remind
 from monitoring.models import AlarmTransition
 from opsportal.audit.services import record
 from opsportal.core.actor import system_actor
@@ -158,6 +159,13 @@ def remind_actions(now: datetime) -> int:
     """Remind the owners of overdue action items, once a week."""
     due = overdue_items(now).exclude(pk__in=_held("action"))
     return _each("action", list(due.values_list("pk", flat=True)[:BATCH]), lambda pk: action_item_remind(now, pk))
+
+
+@loop(name="incidents.remind_tasks", every=5.0, limit=20.0)
+def remind_tasks(now: datetime) -> int:
+    """Remind of response tasks that are overdue, each once."""
+    due = overdue_tasks(now).exclude(pk__in=_held("task"))
+    return _each("task", list(due.values_list("pk", flat=True)[:BATCH]), lambda pk: task_remind(now, pk))
 
 
 @loop(name="incidents.open_retrospectives", every=300.0, limit=30.0)

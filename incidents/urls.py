@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from incidents.views import acts, causes, composer, learning, pages, retrospectives, reviews, runbooks
+from incidents.views import (
+    acts,
+    causes,
+    composer,
+    learning,
+    lines,
+    pages,
+    retrospectives,
+    reviews,
+    runbooks,
+    timeline,
+)
 
 app_name = "incidents"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,9 +22,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/export.csv", pages.incident_export, name="export"),
     path("incidents/<int:number>/", pages.incident_detail, name="detail"),
     path("incidents/<int:number>/entries/", pages.incident_entries, name="entries"),
-    path("incidents/<int:number>/timeline.md", pages.incident_timeline_export, name="timeline-export"),
+    path("incidents/<int:number>/export/", timeline.timeline_export, name="timeline-forms"),
+    path("incidents/<int:number>/timeline.md", timeline.timeline_markdown, name="timeline-export"),
+    path("incidents/<int:number>/timeline.csv", timeline.timeline_csv, name="timeline-csv"),
+    path("incidents/<int:number>/timeline.json", timeline.timeline_json, name="timeline-json"),
     path("incidents/<int:number>/log/", composer.entry_new, name="log"),
-    path("incidents/<int:number>/log/<int:entry_number>/", acts.entry_edit, name="entry-correct"),
+    path("incidents/<int:number>/log/<int:entry_number>/", timeline.entry_detail, name="entry"),
+    path("incidents/<int:number>/log/<int:entry_number>/correct/", acts.entry_edit, name="entry-correct"),
+    path("incidents/<int:number>/log/<int:entry_number>/pin/", timeline.entry_pin_set, name="entry-pin"),
+    path("incidents/<int:number>/log/<int:entry_number>/star/", timeline.entry_star_set, name="entry-star"),
+    path("incidents/<int:number>/log/<int:entry_number>/tag/", timeline.entry_tag_set, name="entry-tag"),
+    path("incidents/<int:number>/log/<int:entry_number>/graph.svg", timeline.entry_graph, name="entry-graph"),
+    path("incidents/<int:number>/log/<int:entry_number>/file/", lines.attachment_download, name="attachment"),
+    path("incidents/<int:number>/completions/", lines.completions, name="completions"),
+    path("incidents/<int:number>/attach/", lines.attach, name="attach"),
+    path("incidents/<int:number>/tasks/<int:pk>/", lines.task_change, name="task-change"),
+    *(path(f"incidents/<int:number>/{line.name}/", lines.line_view(line), name=line.name) for line in lines.LINES),
     *(path(f"incidents/<int:number>/{act.name}/", acts.act_view(act), name=act.name) for act in acts.ACTS),
     path("incidents/<int:number>/runbook/", runbooks.incident_runbook, name="runbook"),
     path("incidents/<int:number>/review/", reviews.review_detail, name="review"),

@@ -274,7 +274,9 @@ if not LOCAL:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     if TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # no uploads yet: a form over 1 MiB is a mistake
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # without its files: a form over 1 MiB is a mistake
+UPLOAD_MAX_SIZE = 5 * 1_048_576 + 65_536  # a file of 5 MB and the form around it
+FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_SIZE  # never on disk: it goes into the database
 
 # --- AWS ------------------------------------------------------------------------------------------------
 AWS_ENDPOINT_URL: str | None = env.str("AWS_ENDPOINT_URL", "") or None  # set = simulated, and the bar says so

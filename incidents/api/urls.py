@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from incidents.api import acts, records, views
+from incidents.api import acts, lines, records, views
 
 app_name = "incidents-api"
 urlpatterns: list[URLPattern] = [
@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<int:number>/action-items/", records.ActionItemAddView.as_view(), name="action-item-add"),
     path("action-items/", records.ActionItemListView.as_view(), name="action-items"),
     path("action-items/<int:number>/", records.ActionItemView.as_view(), name="action-item"),
+    *lines.urlpatterns,
     *acts.urlpatterns,
 ]

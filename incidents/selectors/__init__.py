@@ -1,5 +1,6 @@
 """What pages, API and other rooms read: frozen rows, one query per block, nothing that queries while rendering."""
 
+from incidents.selectors.beside import ALL, EntryFilter, beside, role_holders
 from incidents.selectors.detail import (
     ClockView,
     EntryView,
@@ -7,7 +8,6 @@ from incidents.selectors.detail import (
     entries_after,
     entries_page,
     members_of,
-    role_holders,
     severities_of,
     updates_of,
     whole_timeline,
@@ -45,8 +45,10 @@ from incidents.selectors.reviews import (
 from incidents.selectors.today import OpenIncident, open_incidents, open_read
 
 __all__ = [
+    "ALL",
     "ClockScore",
     "ClockView",
+    "EntryFilter",
     "EntryView",
     "IncidentFilter",
     "IncidentRow",
@@ -56,6 +58,7 @@ __all__ = [
     "action_page",
     "alarms_nearby",
     "all_open",
+    "beside",
     "changes_nearby",
     "chart_span",
     "clock_scores",

@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from django.utils.timezone import get_current_timezone
 from markupsafe import Markup
 
-from incidents.choices import Audience, ClockKind, EntryKind, IncidentRole, OutcomeChoice
+from incidents.choices import Audience, ClockKind, EntryKind, OutcomeChoice
 from incidents.clocks import NEVER_DUE
-from incidents.models import Incident, IncidentClock, RoleAssignment, StatusUpdate, TimelineEntry
+from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntry
+from incidents.selectors.beside import ALL, EntryFilter
 from opsportal.core.formats import stopwatch
 from opsportal.core.markdown import render_markdown
 from opsportal.platforms.models import Membership, PolicySource, SchemeKind, Severity
@@ -35,6 +36,9 @@ LOOK: Final = {
     EntryKind.ACCESS: ("lock", ""),
     EntryKind.REVIEW: ("file-text", ""),
     EntryKind.RUNBOOK: ("book-open", ""),
+    EntryKind.TASK: ("list-checks", ""),
+    EntryKind.GRAPH: ("activity", ""),
+    EntryKind.FILE: ("download", ""),
 }
 # Written by the portal: the kind stands where a person's name would.
 SYSTEM_WORD: Final = {EntryKind.CLOCK: "Clock", EntryKind.ALARM: "Alarm", EntryKind.METRIC: "Metric"}
@@ -55,6 +59,7 @@ class EntryView(NamedTuple):
     supersedes_id: int | None
     superseded_by: int | None
     superseded_by_id: int | None
+    sent_late: bool | None
 
     @property
     def glyph(self) -> str:
@@ -103,26 +108,32 @@ ENTRY_COLUMNS: Final = (
     "supersedes_id",
     "superseded_by__number",
     "superseded_by__pk",
+    "data__sent_late",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """Some entries in the order they were recorded, and how many older ones there are."""
+    """Some entries in the order they were recorded, and how many older ones there are; of a narrowed list at least."""
 
     entries: Sequence[EntryView]
     older: int
     last_number: int
 
 
-def entries_page(incident: Incident, *, before: int | None = None) -> EntryPage:
+def entries_page(incident: Incident, *, before: int | None = None, asked: EntryFilter = ALL) -> EntryPage:
     """The newest entries, or those before number `before`: numbers are gap-free, so older ones need no count."""
-    rows, size = TimelineEntry.objects.filter(incident=incident), NEWEST
+    rows, size = asked.applied(TimelineEntry.objects.filter(incident=incident)), NEWEST
     if before is not None:
         rows, size = rows.filter(number__lt=before), EARLIER
-    found = [EntryView(*row) for row in rows.order_by("-number").values_list(*ENTRY_COLUMNS)[:size]]
+    more = int(asked.is_narrowed)  # one beyond the page says that there are older ones
+    found = [EntryView(*row) for row in rows.order_by("-number").values_list(*ENTRY_COLUMNS)[: size + more]]
+    older = max(len(found) - size, 0)
+    found = found[:size]
     found.reverse()
-    return EntryPage(found, found[0].number - 1 if found else 0, found[-1].number if found else 0)
+    if not asked.is_narrowed:
+        older = found[0].number - 1 if found else 0
+    return EntryPage(found, older, found[-1].number if found else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +145,9 @@ class FreshEntries:
     last_number: int
 
 
-def entries_after(incident: Incident, number: int) -> FreshEntries:
+def entries_after(incident: Incident, number: int, asked: EntryFilter = ALL) -> FreshEntries:
     """What was recorded since entry `number`."""
-    rows = TimelineEntry.objects.filter(incident=incident, number__gte=number)
+    rows = asked.applied(TimelineEntry.objects.filter(incident=incident, number__gte=number))
     found = [EntryView(*row) for row in rows.order_by("number").values_list(*ENTRY_COLUMNS)[:500]]
     before = found.pop(0).occurred_at if found and found[0].number == number else None
     return FreshEntries(before, found, found[-1].number if found else number)
@@ -206,25 +217,6 @@ def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
     shown = [clock for clock in rows if clock.pk == latest[clock.kind] or clock.outcome == OutcomeChoice.MISSED]
     views = [view for clock in shown if (view := _clock_view(clock, now)) is not None]
     return sorted(views, key=lambda view: (_STATE_ORDER[view.state], view.left or 0))
-
-
-@dataclass(frozen=True, slots=True)
-class RoleHolder:
-    role: str
-    label: str
-    user_id: int
-    name: str
-    assumed_at: datetime
-
-
-def role_holders(incident: Incident) -> list[RoleHolder]:
-    """Who holds which role now, commander first."""
-    order = {role: position for position, role in enumerate(IncidentRole.values)}
-    rows = RoleAssignment.objects.filter(incident=incident, renounced_at__isnull=True).values_list(
-        "role", "user_id", "user__name", "assumed_at"
-    )
-    holders = [RoleHolder(role, IncidentRole(role).label, pk, name, since) for role, pk, name, since in rows]
-    return sorted(holders, key=lambda holder: (order[holder.role], holder.assumed_at))
 
 
 def updates_of(incident: Incident) -> list[StatusUpdate]:

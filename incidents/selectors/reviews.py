@@ -5,11 +5,21 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from django.db.models import Count, DateTimeField, F, Q, Value
+from django.db.models import Count, DateTimeField, Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Cast
 
-from incidents.choices import KEY_KINDS, ActionPriority, ActionState, ClockKind, ReviewState
-from incidents.models import ActionItem, Incident, IncidentClock, Review, ReviewApproval, ReviewSection, TimelineEntry
+from incidents.choices import KEY_KINDS, ActionPriority, ActionState, ClockKind, MarkKind, ReviewState, StateChoice
+from incidents.models import (
+    ActionItem,
+    EntryMark,
+    Incident,
+    IncidentClock,
+    ResponseTask,
+    Review,
+    ReviewApproval,
+    ReviewSection,
+    TimelineEntry,
+)
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from monitoring.selectors.slo_detail import ReviewMark
 from opsportal.core.actor import Actor
@@ -49,9 +59,11 @@ ACTION_VIEWS: Final[Mapping[str, Callable[[Actor, date], Q]]] = {
 
 
 class Owed(NamedTuple):
-    """An overdue action item, a review that is not published yet, or one that waits for a reader, for Today.
+    """An overdue action item, a review that is not published yet, one that waits for a reader, or a response task of
+    the reader's own, for Today.
 
-    `due_at` is of the last kind (`reading`) when it was handed in, and `who` its author.
+    `due_at` is of the third kind (`reading`) when it was handed in, and `who` its author. A task (`task`) has its
+    incident's number.
     """
 
     kind: str
@@ -100,9 +112,13 @@ def approvals_of(review: Review) -> list[ReviewApproval]:
 
 
 def key_entries(incident: Incident) -> list[EntryView]:
-    """The moments that changed the course, as they stand corrected."""
-    rows = TimelineEntry.objects.filter(incident=incident, kind__in=KEY_KINDS, superseded_by__isnull=True)
-    return [EntryView(*row) for row in rows.order_by("occurred_at", "number").values_list(*ENTRY_COLUMNS)[:KEY_ENTRIES]]
+    """The moments that changed the course, as they stand corrected; what was pinned comes before what was not."""
+    pins = EntryMark.objects.filter(kind=MarkKind.PIN)
+    is_pinned = Exists(pins.filter(entry=OuterRef("pk"))) | Exists(pins.filter(entry=OuterRef("supersedes_id")))
+    rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(pinned=is_pinned)
+    rows = rows.filter(Q(kind__in=KEY_KINDS) | Q(pinned=True)).order_by("-pinned", "occurred_at", "number")
+    found = [EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS)[:KEY_ENTRIES]]
+    return sorted(found, key=lambda entry: (entry.occurred_at, entry.number))
 
 
 def action_items_of(incident: Incident) -> list[ActionItem]:
@@ -138,7 +154,7 @@ def action_ages(actor: Actor, *, platform_id: int | None, today: date) -> list[t
 
 
 def owed_read(actor: Actor, today: date, platform_id: int | None, limit: int) -> Read:
-    """Action items past their day, reviews this person may publish, reviews whose clock runs: rows for `owed`.
+    """Action items past their day, reviews this person may publish, reviews whose clock runs, own tasks: for `owed`.
 
     At most `limit` of each, the longest waiting or next due first.
     """
@@ -172,4 +188,8 @@ def _owed(limit: int, actor: Actor, today: date, platform_id: int | None, readab
     read = read.filter(Q(author__isnull=True) | ~Q(author_id=actor.user_id))
     reading = read.annotate(what=Value("reading"), due=F("submitted_at")).order_by("due", "incident__number")
     third = reading.values_list("what", "incident__number", "incident__title", "author__name", "due")
-    return first.union(second[:limit], third[:limit], all=True)
+    tasks = ResponseTask.objects.visible_to(actor).of_platform(platform_id)
+    tasks = tasks.filter(owner_id=actor.user_id, done_at__isnull=True).exclude(incident__state=StateChoice.CLOSED)
+    own = tasks.annotate(what=Value("task"), due=F("due_at")).order_by("due", "pk")
+    fourth = own.values_list("what", "incident__number", "title", "incident__title", "due")
+    return first.union(second[:limit], third[:limit], fourth[:limit], all=True)

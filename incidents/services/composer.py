@@ -9,9 +9,12 @@ from incidents.commands import Command
 from incidents.errors import IncidentError
 from incidents.models import Incident
 from incidents.services.command import role_assign
+from incidents.services.graphs import metric_keep, metric_named
+from incidents.services.marks import line_pin
 from incidents.services.progress import incident_advance, incident_mitigate, incident_resolve
 from incidents.services.record import incident_set_severity
 from incidents.services.runbooks import runbook_start_named
+from incidents.services.tasks import task_add
 from incidents.services.timeline import entry_log
 from incidents.services.updates import update_post
 from opsportal.core.actor import Actor
@@ -27,6 +30,9 @@ _ACTIONS: Final = {
     "assign": "incidents.role_assign",
     "update": "incidents.update_post",
     "runbook": "incidents.runbook_start",
+    "metric": "incidents.entry_log",
+    "pin": "incidents.entry_mark",
+    "task": "incidents.task_add",
 }
 
 
@@ -104,21 +110,65 @@ def authorize_line(by: Actor, incident: Incident, command: Command) -> None:
 
 
 def composer_run(
-    *, by: Actor, at: datetime, incident: Incident, expected: int, command: Command, client_key: str
+    *,
+    by: Actor,
+    at: datetime,
+    incident: Incident,
+    expected: int,
+    command: Command,
+    client_key: str,
+    written_at: datetime | None = None,
 ) -> None:
-    """Carry out one line. Raises IncidentError, TransitionError, VersionConflictError."""
+    """Carry out one line; `written_at` is the device's time of one that came late.
+
+    Raises IncidentError, TransitionError, VersionConflictError.
+    """
     if command.name in ("log", "decision"):
+        late = written_at if command.occurred_at is None else None
         entry_log(
             by=by,
             at=at,
             incident=incident,
             body=command.body,
             kind=EntryKind.DECISION if command.name == "decision" else EntryKind.LOG,
-            occurred_at=command.occurred_at,
+            occurred_at=command.occurred_at or late,
             client_key=client_key,
+            data={"sent_late": True} if late else None,
         )
-        return
-    _RUN[command.name](by, at, incident, expected, command)
+    elif command.name in _KEEP:
+        _KEEP[command.name](by, at, incident, command, client_key)
+    else:
+        _RUN[command.name](by, at, incident, expected, command)
+
+
+def _keep_metric(by: Actor, at: datetime, incident: Incident, command: Command, key: str) -> None:
+    metric = metric_named(incident, command.body)
+    metric_keep(by=by, at=at, incident=incident, metric=metric, client_key=key)
+
+
+def _keep_pin(by: Actor, at: datetime, incident: Incident, command: Command, key: str) -> None:
+    line_pin(by=by, at=at, incident=incident, body=command.body, client_key=key)
+
+
+def _keep_task(by: Actor, at: datetime, incident: Incident, command: Command, key: str) -> None:
+    owner = person_named(incident.platform_id, command.person) if command.person else None
+    task_add(
+        by=by,
+        at=at,
+        incident=incident,
+        title=command.body,
+        owner_id=owner,
+        within=command.within,
+        client_key=key,
+    )
+
+
+# What adds a line and changes nothing else: its key makes a resend harmless, no version is asked.
+_KEEP: Final[dict[str, Callable[[Actor, datetime, Incident, Command, str], None]]] = {
+    "metric": _keep_metric,
+    "pin": _keep_pin,
+    "task": _keep_task,
+}
 
 
 def _run_severity(by: Actor, at: datetime, incident: Incident, expected: int, command: Command) -> None:
@@ -137,7 +187,7 @@ def _run_status(by: Actor, at: datetime, incident: Incident, expected: int, comm
 
 def _run_role(by: Actor, at: datetime, incident: Incident, expected: int, command: Command) -> None:
     role, user_id = role_and_person(command, incident, by)
-    role_assign(by=by, at=at, incident=incident, expected=expected, role=role, user_id=user_id)
+    role_assign(by=by, at=at, incident=incident, expected=expected, role=role, user_id=user_id, note=command.body)
 
 
 def _run_update(by: Actor, at: datetime, incident: Incident, expected: int, command: Command) -> None:

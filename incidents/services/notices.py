@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from incidents.choices import ClockKind
-from incidents.models import ActionItem, Incident, IncidentClock, Review, StatusUpdate
+from incidents.models import ActionItem, Incident, IncidentClock, ResponseTask, Review, StatusUpdate
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import known_to
 from opsportal.core.formats import stamp
@@ -188,4 +188,33 @@ def remind_action_item(item: ActionItem, at: datetime) -> None:
         body=f"From {item.incident.reference}, due {item.due_date:%d %b %Y}.",
         at=at,
         url=item.url,
+    )
+
+
+def tell_task(task: ResponseTask, at: datetime) -> None:
+    """Its owner, that it was asked for."""
+    incident = task.incident
+    _send(
+        incident,
+        key=f"task:{task.pk}:owner",
+        kind="incident.task",
+        to=_person(incident, task.owner_id),
+        subject=f"{incident.reference}: {task.title}",
+        body=f"Asked of you in {incident.reference}" + (f", due {stamp(task.due_at)}." if task.due_at else "."),
+        at=at,
+    )
+
+
+def remind_task(task: ResponseTask, at: datetime) -> None:
+    """Its owner that it is overdue; without one the commander, without one who could take it."""
+    incident = task.incident
+    person = task.owner_id or incident.commander_id
+    _send(
+        incident,
+        key=f"task:{task.pk}:overdue",
+        kind="incident.task",
+        to=_person(incident, person) if person else _members(incident, RESPONDERS),
+        subject=f"{incident.reference}: overdue: {task.title}",
+        body=f"It was due {stamp(task.due_at)}.",
+        at=at,
     )

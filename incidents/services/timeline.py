@@ -16,6 +16,7 @@ from opsportal.core.markdown import clean_text
 
 MAX_BODY: Final = 10_000
 CLOCK_SKEW: Final = timedelta(minutes=1)
+PROMPT: Final = timedelta(seconds=2)  # a line that was on its way for longer was held back by a lost connection
 
 # Number and entry in one statement: the head's row lock is held for one round trip, whoever else writes.
 _APPEND: Final = """
@@ -90,6 +91,7 @@ def entry_log(
     kind: str = EntryKind.LOG,
     occurred_at: datetime | None = None,
     client_key: str = "",
+    data: Mapping[str, Any] | None = None,
 ) -> TimelineEntry:
     """Log a line. The same `client_key` again returns the entry that is already there. Raises IncidentError."""
     if not body.strip():
@@ -101,7 +103,14 @@ def entry_log(
         # The savepoint also takes back the number, so that a resend leaves no gap.
         with transaction.atomic():
             entry = append(
-                incident, kind=kind, body=body, by=by, at=at, occurred_at=occurred_at, client_key=client_key or None
+                incident,
+                kind=kind,
+                body=body,
+                by=by,
+                at=at,
+                occurred_at=occurred_at,
+                data=data,
+                client_key=client_key or None,
             )
             record(
                 by=by,
@@ -120,6 +129,16 @@ def entry_log(
             raise
         return existing
     return entry
+
+
+def device_time(*, at: datetime, held: timedelta, contact: datetime | None) -> datetime | None:
+    """When a line was written that its browser held back for `held`: the device's time, between the last contact with
+    the portal and now. None when it came at once.
+    """
+    if held <= PROMPT:
+        return None
+    earliest = min(contact, at) if contact is not None else at
+    return at - held if at - earliest > held else earliest
 
 
 def check_occurred(occurred_at: datetime | None, at: datetime) -> None:

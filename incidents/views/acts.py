@@ -27,6 +27,7 @@ from incidents.forms import (
     UpdateForm,
 )
 from incidents.models import Incident, TimelineEntry
+from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
 from incidents.services import (
     entry_correct,
@@ -66,6 +67,7 @@ class Act:
     submit: str
     run: Callable[[Actor, datetime, Incident, int, Data], object]
     initial: Callable[[Incident], dict[str, Any]] = field(default=lambda _incident: {})
+    beside: Callable[[Incident], dict[str, Any]] = field(default=lambda _incident: {})
     text: str = ""
     kind: str = "pri"
 
@@ -151,6 +153,7 @@ ACTS: Final = (
         title="Roles",
         submit="Give role",
         text="Commander, communications, scribe and liaison are one person each; giving one passes it on.",
+        beside=lambda incident: {"held": role_history(incident)},
         run=_role,
     ),
     Act(
@@ -312,6 +315,7 @@ def act_view(act: Act) -> ActionView:
                     _tell_readings(request, form)
                     return redirect_or_fragment(request, incident.url)
         context = {"incident": incident, "form": form, "act": act, "now": now(), "key": new_key()}
+        context |= act.beside(incident)
         return render_page(request, TEMPLATE, context, fragment="pane", status=status)
 
     view.__name__ = f"incident_{act.name}"

@@ -1,16 +1,17 @@
 """The composer: one field that logs, and acts on a leading slash."""
 
+from datetime import timedelta
 from typing import Any, Final
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 
-from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.forms import ComposerForm
-from incidents.models import Incident, TimelineEntry
-from incidents.order import places
+from incidents.models import Incident
 from incidents.services.composer import authorize_line, composer_run
+from incidents.services.timeline import device_time
 from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
+from incidents.views.timeline import fresh_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.gate import allows
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
@@ -24,7 +25,12 @@ _COMMANDS: Final = (
     ("Role", "user", "role", "role_assign"),
     ("Status", "arrow-right", "status", "incident_advance"),
     ("Runbook", "book-open", "runbook", "runbook_start"),
+    ("Pin", "pin", "pin", "entry_mark"),
+    ("Task", "list-checks", "task", "task_add"),
+    ("Graph", "activity", "metric", "entry_log"),
+    ("File", "download", "attach", "attachment_add"),
 )
+_USAGE: Final = {**USAGE, "attach": "An image or text; drop or paste it into the field as well"}
 
 
 def composer_context(
@@ -34,9 +40,8 @@ def composer_context(
     return {
         "composer_id": f"incident-{incident.pk}-composer",
         "can_log": allows(request.actor, "incidents.entry_log", incident),
-        "corrects": corrects(request, incident),
         "quick": [
-            {"label": label, "glyph": glyph, "href": f"{incident.url}{path}/", "usage": USAGE[path]}
+            {"label": label, "glyph": glyph, "href": f"{incident.url}{path}/", "usage": _USAGE[path]}
             for label, glyph, path, action in _COMMANDS
             if allows(request.actor, f"incidents.{action}", incident)
         ],
@@ -45,18 +50,6 @@ def composer_context(
         "composer_text": text,
         "composer_error": error,
     }
-
-
-def corrects(request: AuthorizedRequest, incident: Incident) -> int | str:
-    """Whose lines this person may correct: "all", the own ones (the user's id), or none (0)."""
-
-    def may(author_id: int | None) -> bool:
-        line = TimelineEntry(incident=incident, author_id=author_id)
-        return allows(request.actor, "incidents.entry_correct", line)
-
-    if may(None):
-        return "all"
-    return request.actor.user_id or 0 if may(request.actor.user_id) else 0
 
 
 @require_action("incidents.entry_log", methods=WRITE)
@@ -77,6 +70,7 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
             expected=data["version"],
             command=command,
             client_key=data["client_key"],
+            written_at=device_time(at=now(), held=timedelta(seconds=data["held"] or 0), contact=data["contact"]),
         )
     except (CommandError, *REFUSALS) as error:
         return _refused(request, incident, str(error))
@@ -91,22 +85,19 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
     return _answer(request, incident, data["last"] or 0)
 
 
-def fresh_context(incident: Incident, last: int) -> dict[str, Any]:
-    """The lines since number `last`, where those belong that are late, and which lines are here to jump to."""
-    fresh = selectors.entries_after(incident, last)
-    here = {entry.pk for entry in fresh.entries}
-    return {"fresh": fresh, "places": places(fresh.entries, fresh.before), "here": here}
-
-
 def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpResponse:
     if not wants_fragment(request):
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
     incident.refresh_from_db()
-    context = composer_context(request, incident) | fresh_context(incident, last) | {"incident": incident}
+    asked = QueryDict(request.POST.get("filter", "")[:500])
+    context = composer_context(request, incident) | fresh_context(request, incident, last, asked)
+    context |= {"incident": incident}
     body = render_fragment(request, ENTRIES, "fresh", context)
     body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})
     response = HttpResponse(body)
     # A command also changed the head; without an event stream it would show so only at the next poll.
+    if context["is_narrowed"] and not context["fresh"].entries:
+        response["X-Toast"] = "Logged. The filter hides it."
     response["HX-Trigger"] = f'{{"live": {{"target": "#incident-{incident.pk}-head"}}}}'
     return response
 

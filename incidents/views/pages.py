@@ -1,6 +1,5 @@
 """Pages: the list, declaring, one incident, its parts."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,14 +10,16 @@ from incidents import selectors
 from incidents.choices import TRIAGE_ANSWERS, TRIAGE_QUESTIONS, DetectionSource, IncidentType, StateChoice
 from incidents.forms import DeclareForm
 from incidents.models import Incident
-from incidents.order import places
 from incidents.selectors import IncidentFilter
+from incidents.selectors.beside import Beside
 from incidents.selectors.detail import EARLIER, NEWEST
 from incidents.selectors.runbooks import runbook_pane
 from incidents.services import incident_declare
 from incidents.services.declare import Declaration
-from incidents.views.composer import composer_context, corrects, fresh_context
+from incidents.views.composer import composer_context
+from incidents.views.lines import tasks_context
 from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now, rights
+from incidents.views.timeline import fresh_context, timeline_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import kept, revalidated
@@ -183,19 +184,18 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     if wanted is not None and (address := entry_address(incident, wanted)):
         return redirect(address)
     tab = request.GET.get("tab", "")
+    is_pane = bool(tab) and wants_fragment(request)
+    around = None if is_pane else selectors.beside(request.actor, incident)
     context = {
-        **pane_context(request, incident, tab if tab in PANES else PANES[0], at),
+        **pane_context(request, incident, tab if tab in PANES else PANES[0], at, around),
         "now": at,
         "incident": incident,
     }
-    if tab and wants_fragment(request):
+    if around is None:
         return render_page(request, DETAIL, context | {"may": rights(request, incident)}, fragment="pane")
     limit = bounded_int(request.GET.get("before", ""))
-    context |= head_context(request, incident, at) | composer_context(request, incident)
-    entries = selectors.entries_page(incident, before=limit)
-    here = {entry.pk for entry in entries.entries}
-    context |= {"entries": entries, "places": places(entries.entries), "here": here}
-    context |= {"is_past": limit is not None, "show_all": "entries" in request.GET or limit is not None}
+    context |= head_context(request, incident, at, around.roles) | composer_context(request, incident)
+    context |= timeline_context(request, incident, around, at, limit)
     return render_page(request, DETAIL, context)
 
 
@@ -212,7 +212,9 @@ def entry_address(incident: Incident, pk: int) -> str:
     return f"{incident.url}{'' if is_newest else f'?before={before}'}#entry-{pk}"
 
 
-def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: datetime) -> dict[str, Any]:
+def pane_context(
+    request: AuthorizedRequest, incident: Incident, tab: str, at: datetime, around: Beside | None = None
+) -> dict[str, Any]:
     """The working pane: only what its open tab shows is read."""
     context: dict[str, Any] = {
         "tab": tab,
@@ -223,7 +225,9 @@ def pane_context(request: AuthorizedRequest, incident: Incident, tab: str, at: d
         "questions": TRIAGE_QUESTIONS,
         "answers": dict(TRIAGE_ANSWERS),
     }
-    if tab == "runbook":
+    if tab == PANES[0]:
+        context |= tasks_context(request, incident, around.tasks if around else None)
+    elif tab == "runbook":
         context |= runbook_pane(request.actor, incident)
     elif tab == "metrics":
         context["metrics"] = selectors.metrics_of(incident)
@@ -248,27 +252,7 @@ def incident_entries(request: AuthorizedRequest, number: int) -> HttpResponse:
     last = bounded_int(request.GET.get("after", "")) or 0
     context = {
         "incident": incident,
-        **fresh_context(incident, last),
+        **fresh_context(request, incident, last),
         "composer_id": f"incident-{incident.pk}-composer",
-        "corrects": corrects(request, incident),
     }
     return render_page(request, "incidents/_entries.html", context, fragment="fresh")
-
-
-def _markdown_lines(incident: Incident) -> Iterator[str]:
-    yield f"# {incident.reference} {incident.title}\n\n"
-    for entry in selectors.whole_timeline(incident):
-        who = entry.author_name or entry.system_word
-        body = entry.body.replace("\n", "\n   ")
-        marked = f"*(superseded by line {entry.superseded_by})* {body}" if entry.superseded_by else body
-        late = f", logged {entry.recorded_at:%Y-%m-%d %H:%M:%SZ}" if entry.is_late else ""
-        yield f"- {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{who}** (line {entry.number}{late}) {marked}\n"
-
-
-@require_action("incidents.incident_export")
-def incident_timeline_export(request: AuthorizedRequest, number: int) -> StreamingHttpResponse:
-    """The whole timeline as Markdown, as it happened: a corrected line with the number of its correction."""
-    incident = load(request, number, "incidents.incident_export")
-    response = StreamingHttpResponse(_markdown_lines(incident), content_type="text/markdown; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{incident.reference}-timeline.md"'
-    return response

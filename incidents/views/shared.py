@@ -1,6 +1,7 @@
 """What the views of this room share."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from incidents.choices import StageChoice, StateChoice
 from incidents.errors import IncidentError
 from incidents.lifecycle import ORDER, STEPS, Stage, TimeOrderError, TransitionError
 from incidents.models import Incident
+from incidents.selectors.beside import RoleHolder
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest
 from opsportal.core.formats import hour
@@ -77,14 +79,16 @@ def rights(request: AuthorizedRequest, incident: Incident) -> dict[str, bool]:
     }
 
 
-def head_context(request: AuthorizedRequest, incident: Incident, now: datetime) -> dict[str, Any]:
-    """Header, stepper and clocks."""
+def head_context(
+    request: AuthorizedRequest, incident: Incident, now: datetime, roles: Sequence[RoleHolder] | None = None
+) -> dict[str, Any]:
+    """Header, stepper and clocks; `roles` when they are read already."""
     return {
         "incident": incident,
         "now": now,
         "steps": steps(incident),
         "clocks": selectors.clock_views(incident, now),
-        "roles": selectors.role_holders(incident),
+        "roles": selectors.role_holders(incident) if roles is None else roles,
         "next_stages": [StageChoice(stage) for stage in ORDER if stage in STEPS[Stage(incident.stage)]],
         "may": rights(request, incident),
         # `review` is joined by the selector: no query here.

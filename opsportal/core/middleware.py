@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.db import DataError, connection
 from django.http import HttpRequest, HttpResponse
@@ -46,6 +47,9 @@ class ErrorPagesMiddleware:
         started, queries = time.perf_counter(), _QueryTimer()
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return errors.error_page(request, 400, _UNREADABLE)
+        if request.content_type == "multipart/form-data" and _length(request) > settings.UPLOAD_MAX_SIZE:
+            # Before anything reads the body: CSRF would take all of it in to find its token.
+            return errors.error_page(request, 413, "More than 5 MB in one file. Nothing was changed.")
         with connection.execute_wrapper(queries):
             response = self.get_response(request)
         total = (time.perf_counter() - started) * 1000
@@ -57,6 +61,11 @@ class ErrorPagesMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer what a view raised; None leaves it to Django (Http404, SuspiciousOperation, 500)."""
         return domain_answer(request, exception) or _input_answer(request, exception)
+
+
+def _length(request: HttpRequest) -> int:
+    said = request.META.get("CONTENT_LENGTH") or "0"
+    return int(said) if said.isascii() and said.isdigit() else 0
 
 
 def domain_answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -142,6 +142,7 @@ class Due:
     windows: Sequence[WindowLine]
     plans: Sequence[WaitingPlan]
     reading: Sequence[Owed]
+    tasks: Sequence[Owed]
     owed: Sequence[Owed]
 
 
@@ -207,7 +208,8 @@ def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
         windows=soonest_first(WindowLine(*row) for row in windows),
         plans=[WaitingPlan(*row) for row in plans],
         reading=[row for row in owing if row.kind == "reading"],
-        owed=[row for row in owing if row.kind != "reading"],
+        tasks=[row for row in owing if row.kind == "task"],
+        owed=[row for row in owing if row.kind not in ("reading", "task")],
     )
 
 

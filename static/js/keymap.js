@@ -18,6 +18,7 @@ const KEYS = [
   [["n"], "note"],
   [["a"], "not applicable"],
   [["t"], "write into the incident's log"],
+  [["u"], "first line that is new to you"],
   [["?"], "this list"],
   [["Esc"], "close"],
 ];

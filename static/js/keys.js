@@ -2,7 +2,8 @@
 import { OFF, showKeys } from "./keymap.js";
 
 const NAV = { t: "today", i: "incidents", m: "monitoring", s: "slos", c: "checklists", w: "maintenance", d: "decisions", r: "reports" };
-let afterG = 0;
+const NEVER = -Infinity; // not 0: the page itself may be younger than a second
+let afterG = NEVER;
 
 const off = () => localStorage.getItem(OFF) === "yes" || document.documentElement.dataset.keys === "off";
 const inField = (target) => target?.closest?.("input, textarea, select, [contenteditable], [role=combobox]");
@@ -54,11 +55,11 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || off() || document.querySelector("dialog[open]") || (inField(event.target) && !boxed)) return;
   if (event.timeStamp - afterG < 1200 && NAV[key]) {
     const link = document.querySelector(`.rail [data-nav="${NAV[key]}"]`);
-    afterG = 0;
+    afterG = NEVER;
     if (link) link.click();
     return;
   }
-  afterG = key === "g" ? event.timeStamp : 0;
+  afterG = key === "g" ? event.timeStamp : NEVER;
   const done =
     key === "j" ? move(1) !== false
     : key === "k" ? move(-1) !== false

@@ -7,6 +7,8 @@ import "./palette.js";
 import "./live.js";
 import "./focus.js";
 import "./drafts.js";
+import "./composer.js";
+import "./files.js";
 import "./charts.js";
 import "./copy.js";
 import "./print.js";

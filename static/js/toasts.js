@@ -44,8 +44,8 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 for (const name of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => {
-    // A live part tries again by itself.
-    if (!event.target.matches("[data-live]")) toast("The portal did not answer. What you typed is kept.", "fail");
+    // A live part tries again by itself; what completes a field is not missed.
+    if (!event.target.matches("[data-live], datalist")) toast("The portal did not answer. What you typed is kept.", "fail");
   });
 }
 document.addEventListener("htmx:afterRequest", (event) => {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from opsportal.accounts.models import User
 from opsportal.core import clock
@@ -44,3 +44,84 @@ def test_a_word_without_end_is_broken(
     for url in (incident.url, "/incidents/", "/"):
         page = open_page(operator, url)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
+
+
+def test_a_line_written_offline_waits_through_a_reload_and_is_sent_once(
+    open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now())
+    page = open_page(operator, incident.url)
+    box = page.locator(".composer [name=text]")
+    page.context.set_offline(True)
+    for line in ("pool is full", "restarted it"):
+        box.fill(line)
+        box.press("Enter")
+        expect(page.locator(".unsent")).to_contain_text(f"Not sent yet, retrying:{line}")
+        expect(box).to_have_value("")
+    # A command that changes the incident waits in the field for its writer.
+    box.fill("/status mitigated")
+    box.press("Enter")
+    expect(box).to_have_value("/status mitigated")
+    expect(page.locator(".unsent li")).to_have_count(2)
+    box.fill("")
+    page.wait_for_timeout(3_000)
+    page.context.set_offline(False)
+    page.reload()
+    expect(page.locator(".tl").get_by_text("restarted it")).to_be_visible()
+    expect(page.locator(".unsent")).to_have_count(0)
+    lines = list(incident.entries.filter(kind="log").order_by("number"))
+    assert [line.body for line in lines] == ["pool is full", "restarted it"]
+    for line in lines:
+        assert line.data == {"sent_late": True}
+        assert line.occurred_at <= line.recorded_at
+    incident.refresh_from_db()
+    assert incident.mitigated_at is None
+
+
+def test_an_answer_lost_on_its_way_doubles_nothing(
+    open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now())
+    page = open_page(operator, incident.url)
+
+    def lose(route: Route) -> None:
+        route.fetch()  # it reaches the portal …
+        route.abort()  # … whose answer never comes
+
+    page.route("**/log/", lose, times=1)
+    box = page.locator(".composer [name=text]")
+    box.fill("pool is full")
+    box.press("Enter")
+    expect(page.locator(".tl").get_by_text("pool is full")).to_be_visible()
+    expect(page.locator(".unsent")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert incident.entries.filter(body="pool is full").count() == 1
+
+
+def test_a_picture_is_dropped_into_the_composer(
+    open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now())
+    page = open_page(operator, incident.url)
+    page.evaluate("""() => {
+        const files = new DataTransfer();
+        files.items.add(new File(["full"], "pool.log", { type: "text/plain" }));
+        const composer = document.querySelector(".composer");
+        composer.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+    }""")
+    expect(page.locator(".tl").get_by_text("attached pool.log")).to_be_visible()
+    with page.expect_download() as download:
+        page.locator(".tl").get_by_role("link", name="download").click()
+    assert download.value.suggested_filename == "pool.log"
+
+
+def test_commands_complete_with_what_there_is(
+    open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now())
+    page = open_page(operator, incident.url)
+    page.keyboard.press("t")
+    expect(page.locator(f'datalist option[value="/assign @{operator.name}"]')).to_have_count(1)
+    page.locator(".composer [name=text]").fill(f"/task Restart the pool @{operator.name} 15m")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tl").get_by_text("Restart the pool")).to_be_visible()

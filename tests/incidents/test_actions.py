@@ -327,7 +327,7 @@ def test_only_its_author_or_the_commander_corrects_a_line(
     client_for: ClientFor, operator: User, admin: User, commander: User, incident: Incident, by: Actor, at: datetime
 ) -> None:
     entry = entry_log(by=by, at=at, incident=incident, body="eror")
-    path = f"{incident.url}log/{entry.number}/"
+    path = f"{incident.url}log/{entry.number}/correct/"
     assert client_for(admin).post(path, {"body": "x"}).status_code == 403
     assert client_for(commander).get(path).status_code == 200
     assert client_for(operator).post(path, {"body": "error"}).status_code == 303

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from incidents.models import ActionItem, Incident, StatusUpdate
+from incidents.models import ActionItem, EntryMark, Incident, StatusUpdate
 from incidents.services import review_draft
 from opsportal.accounts.models import User
 from opsportal.platforms.models import Platform
@@ -154,3 +154,26 @@ def test_a_reading_token_acts_nowhere(client_for: ClientFor, commander: User, in
     etag = client.get(path)["ETag"]
     answer = client.post(f"{path}acknowledge/", {}, content_type=JSON, headers={"If-Match": etag})
     assert answer.status_code == 403
+
+
+def test_tasks_pins_and_tags_by_token(
+    act: Callable[..., Any], incident: Incident, operator: User, client_for: ClientFor
+) -> None:
+    asked = act("tasks", {"title": "Restart the pool", "owner": operator.email, "minutes": 15})
+    assert (asked.status_code, asked.json()["owner"]) == (201, operator.name)
+    client = client_for(token_persona(operator, "read", "incident:write"))
+    path = f"{ROOT}{incident.number}/"
+    task = f"{path}tasks/{asked.json()['id']}/"
+    assert client.patch(task, {}, content_type=JSON).status_code == 428
+    etag = {"If-Match": asked["ETag"]}
+    done = client.patch(task, {"done": True}, content_type=JSON, headers=etag)
+    assert (done.status_code, done.json()["done_at"] is not None) == (200, True)
+    assert client.patch(task, {"done": False}, content_type=JSON, headers=etag).status_code == 412
+    assert [row["title"] for row in client.get(f"{path}tasks/").json()["results"]] == ["Restart the pool"]
+    line = f"{path}timeline/{asked.json()['line']}/"
+    for _ in range(2):
+        assert client.put(f"{line}pin/").status_code == client.put(f"{line}tags/Pool/").status_code == 204
+    assert sorted(EntryMark.objects.values_list("kind", "text")) == [("pin", ""), ("tag", "pool")]
+    assert client.delete(f"{line}pin/").status_code == 204
+    assert client.put(f"{line}tags/two%20words/").status_code == 422
+    assert client.put(f"{path}timeline/999/pin/").status_code == 404

@@ -11,8 +11,17 @@ import pytest
 from django.db import connection, transaction
 
 from incidents.errors import CommandTakenError, IncidentError
-from incidents.loops import claim_alarms, fire_clocks
-from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, RoleAssignment, TimelineEntry
+from incidents.loops import claim_alarms, fire_clocks, remind_tasks
+from incidents.models import (
+    AlarmClaim,
+    Attachment,
+    Incident,
+    IncidentClock,
+    ResponseTask,
+    ReviewSection,
+    RoleAssignment,
+    TimelineEntry,
+)
 from incidents.services import (
     entry_log,
     incident_acknowledge,
@@ -22,6 +31,9 @@ from incidents.services import (
     review_draft,
     review_section_edit,
 )
+from incidents.services.attachments import MOST_FILES, attachment_add
+from incidents.services.marks import entry_pin, entry_tag
+from incidents.services.tasks import task_add, task_take
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
@@ -204,3 +216,47 @@ def test_eight_writers_of_one_section_lose_nothing(
     accepted = at_once(*(partial(write, writer) for writer in range(8)))
     kept = ReviewSection.objects.get(pk=section_id).body.split()
     assert len(kept) == sum(result for result in accepted if isinstance(result, int)) > 0
+
+
+def test_a_task_is_taken_by_one_and_reminds_once(
+    platform: Platform, at: datetime, operator: User, commander: User, admin: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    task = task_add(by=SYSTEM, at=at, incident=incident, title="Restart", within=timedelta(minutes=5))
+
+    def take(who: User) -> object:
+        mine = ResponseTask.objects.select_related("incident").get(pk=task.pk)
+        return task_take(by=actor_for(who), at=at, task=mine, expected=1)
+
+    results = at_once(*(partial(take, who) for who in (operator, commander, admin)))
+    assert sum(isinstance(result, VersionConflictError) for result in results) == 2
+    assert incident.entries.filter(body__startswith="took:").count() == 1
+    late = at + timedelta(minutes=6)
+    assert sum(result for result in at_once(*[partial(remind_tasks, late)] * 3) if isinstance(result, int)) == 1
+    assert Notice.objects.filter(kind="incident.task", subject__contains="overdue").count() == 1
+
+
+def test_marks_put_at_once_are_there_once(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    entry = entry_log(by=SYSTEM, at=at, incident=incident, body="a line")
+    people = [actor_for(who) for who in (operator, commander)] * 4
+    results = at_once(*(partial(entry_pin, by=by, at=at, entry=entry, on=True) for by in people))
+    assert sorted(results) == [False] * 7 + [True]  # type: ignore[type-var]
+    results = at_once(*(partial(entry_tag, by=by, at=at, entry=entry, word="pool", on=True) for by in people))
+    assert sorted(results) == [False] * 7 + [True]  # type: ignore[type-var]
+
+
+def test_of_many_files_at_the_limit_one_is_kept(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    incident, by = declare(platform, by=SYSTEM, at=at), actor_for(operator)
+    for n in range(MOST_FILES - 1):
+        attachment_add(by=by, at=at, incident=incident, name=f"{n}.txt", content=b"x")
+    add = partial(attachment_add, by=by, at=at, incident=incident, name="last.txt", content=b"x")
+    results = at_once(*[add] * 4)
+    assert sum(isinstance(result, IncidentError) for result in results) == 3
+    assert Attachment.objects.filter(incident=incident).count() == MOST_FILES
+    numbers = list(incident.entries.order_by("number").values_list("number", flat=True))
+    assert numbers == list(range(1, len(numbers) + 1))

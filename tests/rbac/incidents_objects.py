@@ -5,6 +5,8 @@ from typing import Any
 
 from incidents.models import Incident
 from incidents.services import action_item_add, cause_add, entry_log, incident_resolve, retrospective_open, review_draft
+from incidents.services.attachments import attachment_add
+from incidents.services.tasks import task_add
 from opsportal.core.clock import now
 from tests.factories.incidents import SYSTEM, declare
 from tests.rbac.objects import Case, route
@@ -41,6 +43,7 @@ def _action_item(case: Case) -> dict[str, Any]:
 for _name in (
     "detail", "entries", "timeline-export", "log", "acknowledge", "severity", "role", "status", "update", "triage",
     "mitigate", "resolve", "close", "reopen", "describe", "restrict", "action-new", "review-draft",
+    "timeline-forms", "timeline-csv", "timeline-json", "completions", "attach", "pin", "task", "metric",
 ):  # fmt: skip
     route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1"})
 
@@ -59,6 +62,33 @@ for _name in ("review", "review-submit", "review-publish", "review-send-back"):
     route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
 route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})
 route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
+for _name in ("entry", "entry-pin", "entry-star"):
+    route(f"incidents:{_name}", _entry, data=lambda _case: {"on": "yes"})
+route("incidents:entry-tag", _entry, data=lambda _case: {"on": "yes", "word": "pool"})
+
+
+def _graph(case: Case) -> dict[str, Any]:
+    incident, at = _open(case), now()
+    span = {"start": (at - timedelta(hours=1)).isoformat(), "end": at.isoformat()}
+    data = {"name": "Response", "unit": "", "stat": "Average", "points": [[int(at.timestamp()) - 60, 1.0]], **span}
+    entry = entry_log(by=SYSTEM, at=at, incident=incident, body="Response", kind="graph", data=data)
+    return {"number": incident.number, "entry_number": entry.number}
+
+
+def _file(case: Case) -> dict[str, Any]:
+    incident = _open(case)
+    entry = attachment_add(by=SYSTEM, at=now(), incident=incident, name="pool.log", content=b"full")
+    return {"number": incident.number, "entry_number": entry.number}
+
+
+def _task(case: Case) -> dict[str, Any]:
+    incident = _open(case)
+    return {"number": incident.number, "pk": task_add(by=SYSTEM, at=now(), incident=incident, title="Restart").pk}
+
+
+route("incidents:entry-graph", _graph)
+route("incidents:attachment", _file)
+route("incidents:task-change", _task, data=lambda _case: {"act": "done", "version": "1"})
 
 
 def _retrospective(case: Case) -> dict[str, Any]:
@@ -82,3 +112,14 @@ for _name in (
 route("incidents-api:review", _review)
 route("incidents-api:action-item", _action_item)
 route("incidents-api:timeline", _incident, data=lambda _case: {"body": "a line"})
+
+
+def _line(case: Case) -> dict[str, Any]:
+    found = _entry(case)
+    return {"number": found["number"], "line": found["entry_number"]}
+
+
+route("incidents-api:tasks", _incident, data=lambda _case: {"title": "Restart"})
+route("incidents-api:task", _task)
+route("incidents-api:pin", _line)
+route("incidents-api:tag", lambda case: {**_line(case), "word": "pool"})

@@ -16,14 +16,16 @@ from incidents.choices import (
     UpdateState,
 )
 from incidents.lifecycle import Stage
-from incidents.models import ActionItem, Incident, Review
+from incidents.models import ActionItem, Incident, ResponseTask, Review
 from incidents.services.actions import action_item_add, action_item_update
 from incidents.services.causes import cause_add
 from incidents.services.command import incident_acknowledge, role_assign
 from incidents.services.declare import Declaration, incident_declare, severity_of_rank
+from incidents.services.marks import entry_pin, entry_tag
 from incidents.services.progress import incident_advance, incident_close, incident_mitigate, incident_resolve
 from incidents.services.record import incident_describe
 from incidents.services.reviews import review_draft, review_publish, review_section_edit, review_submit
+from incidents.services.tasks import task_add, task_tick
 from incidents.services.timeline import entry_log
 from incidents.services.updates import update_post
 from opsportal.core.actor import Actor, system_actor
@@ -140,11 +142,26 @@ class Telling:
         follow(self.incident, by=self.cast.commander, at=at, within=within)
 
     def find_cause(self, at: datetime) -> None:
+        incident = self.incident
         body = f"{self.past.cause}. Remedy: {self.past.remedy.lower()}"
-        entry_log(by=self.cast.commander, at=at, incident=self.incident, body=body, kind=EntryKind.DECISION)
+        found = entry_log(by=self.cast.commander, at=at, incident=incident, body=body, kind=EntryKind.DECISION)
+        if self.past.rank > 2:
+            return
+        entry_pin(by=self.cast.commander, at=at, entry=found, on=True)
+        entry_tag(by=self.cast.operator, at=at, entry=found, word="cause", on=True)
+        task_add(
+            by=self.cast.commander,
+            at=at,
+            incident=incident,
+            title=self.past.remedy[:200],
+            owner_id=self.cast.operator.user_id,
+            within=timedelta(minutes=30),
+        )
 
     def mitigate(self, at: datetime) -> None:
         incident = self.incident
+        for task in ResponseTask.objects.filter(incident=incident).select_related("incident"):
+            task_tick(by=self.cast.operator, at=at, task=task, expected=task.version, done=True)
         incident_mitigate(
             by=self.cast.commander, at=at, incident=incident, expected=incident.version, note=self.past.remedy
         )
