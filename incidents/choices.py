@@ -2,21 +2,22 @@
 
 from django.db import models
 
-from incidents.clocks import Outcome
+from incidents.clocks import DueRule, Outcome
 from incidents.lifecycle import Stage, State
+from incidents.types import TRIAGE, TYPES, Type
 
 
 class IncidentType(models.TextChoices):
-    OUTAGE = "outage", "Outage"
-    DEGRADATION = "degradation", "Degradation"
-    SECURITY = "security", "Security"
-    DATA_CORRUPTION = "data_corruption", "Data corruption"
-    DATA_BREACH = "data_breach", "Personal-data breach"
-    PLANNED_WORK = "planned_work", "Planned work gone wrong"
+    OUTAGE = Type.OUTAGE, "Outage"
+    DEGRADATION = Type.DEGRADATION, "Degradation"
+    SECURITY = Type.SECURITY, "Security"
+    DATA_CORRUPTION = Type.DATA_CORRUPTION, "Data corruption"
+    DATA_BREACH = Type.DATA_BREACH, "Personal-data breach"
+    PLANNED_WORK = Type.PLANNED_WORK, "Planned work gone wrong"
 
 
 # These are known to those named only, until someone lifts it.
-RESTRICTED_TYPES = frozenset({IncidentType.SECURITY, IncidentType.DATA_BREACH})
+RESTRICTED_TYPES = frozenset(kind for kind, row in TYPES.items() if row.is_restricted)
 
 
 class DetectionSource(models.TextChoices):
@@ -108,7 +109,22 @@ class ClockKind(models.TextChoices):
     ESCALATE = "escalate", "Escalate"
     UPDATE = "update", "Status update"
     RESOLVE = "resolve", "Resolve"
+    STAKEHOLDER = "stakeholder", "Stakeholders told"
     REVIEW = "review", "Review published"
+    BREACH = "breach", "Authority told"
+    PAGE = "page", "Page"
+
+
+# A law's or a review's time runs whatever happens; a page is a moment.
+UNPAUSABLE = frozenset({ClockKind.REVIEW, ClockKind.BREACH, ClockKind.PAGE})
+# What a person ticks off: the portal cannot see it happen.
+DONE_BY_HAND = (ClockKind.STAKEHOLDER, ClockKind.BREACH)
+
+
+class DueRuleChoice(models.TextChoices):
+    MINUTES = DueRule.MINUTES, "Minutes"
+    NEXT_BUSINESS_DAY = DueRule.NEXT_BUSINESS_DAY, "Next business day"
+    NEXT_SPRINT = DueRule.NEXT_SPRINT, "Next sprint"
 
 
 class OutcomeChoice(models.TextChoices):
@@ -174,12 +190,5 @@ class ActionKind(models.TextChoices):
     PROCESS = "process", "Process"
 
 
-# Phase09's five triage questions (M-INC-06).
-TRIAGE_QUESTIONS = (
-    ("users", "Users affected"),
-    ("core_function", "Core function"),
-    ("data_at_risk", "Data at risk"),
-    ("sla_breached", "SLA breached"),
-    ("security", "Security compromised"),
-)
+TRIAGE_QUESTIONS = tuple((question.key, question.text) for question in TRIAGE)
 TRIAGE_ANSWERS = (("yes", "Yes"), ("no", "No"), ("unknown", "Not known"))

@@ -9,13 +9,15 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from incidents.choices import (
+    DONE_BY_HAND,
     TRIAGE_ANSWERS,
-    TRIAGE_QUESTIONS,
+    UNPAUSABLE,
     ActionKind,
     ActionPriority,
     ActionState,
     Audience,
     CauseKind,
+    ClockKind,
     DetectionSource,
     IncidentRole,
     IncidentType,
@@ -25,6 +27,7 @@ from incidents.choices import (
 )
 from incidents.lifecycle import WORKING
 from incidents.selectors import members_of, severities_of
+from incidents.types import Type, questions
 from opsportal.core.forms import CleanForm, VersionedForm
 from opsportal.platforms.models import Platform, Service, Severity
 
@@ -179,22 +182,29 @@ class ReopenForm(ActForm):
 
 
 class TriageForm(ActForm):
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+    """The five questions, and what else the incident's type must answer."""
+
+    def __init__(self, *args: Any, platform_id: int, kind: str = Type.OUTAGE, **kwargs: Any) -> None:
         super().__init__(*args, platform_id=platform_id, **kwargs)
-        for key, question in TRIAGE_QUESTIONS:
+        self.questions = questions(kind)
+        for key, text in ((question.key, question.text) for question in self.questions):
             self.fields[key] = forms.ChoiceField(
-                choices=[("", "Not asked"), *TRIAGE_ANSWERS], required=False, label=question
+                choices=[("", "Not asked"), *TRIAGE_ANSWERS], required=False, label=text
             )
-            self.fields[f"{key}_note"] = forms.CharField(required=False, max_length=200, label=f"{question}: note")
+            self.fields[f"{key}_note"] = forms.CharField(required=False, max_length=200, label=f"{text}: note")
 
     @property
     def answers(self) -> dict[str, dict[str, str]]:
         data = self.cleaned_data
-        return {key: {"answer": data[key], "note": data[f"{key}_note"]} for key, _ in TRIAGE_QUESTIONS if data[key]}
+        keys = [question.key for question in self.questions if data[question.key]]
+        return {key: {"answer": data[key], "note": data[f"{key}_note"]} for key in keys}
 
 
 class DescribeForm(ActForm):
     title = forms.CharField(max_length=200)
+    type = forms.ChoiceField(choices=IncidentType.choices, required=False)
+    service = forms.ModelChoiceField(Service.objects.none(), required=False, empty_label="Not named")
+    detection_source = forms.ChoiceField(choices=DetectionSource.choices, required=False, label="Found by")
     summary = forms.CharField(required=False, widget=AREA, max_length=4000)
     users_affected = forms.CharField(required=False, max_length=120, help_text="Figure or range, and where it is from.")
     impact_business = forms.CharField(required=False, widget=AREA, max_length=8000, label="Business impact")
@@ -203,9 +213,17 @@ class DescribeForm(ActForm):
     resolution = forms.CharField(required=False, widget=AREA, max_length=8000)
     impact_started_at = MomentField(required=False, label="Impact began")
     detected_at = MomentField(required=False, label="Detected")
+    declared_at = MomentField(required=False, label="Declared")
+    acknowledged_at = MomentField(required=False, label="Acknowledged")
     mitigated_at = MomentField(required=False, label="Mitigated")
     resolved_at = MomentField(required=False, label="Resolved")
+    closed_at = MomentField(required=False, label="Closed")
     why = forms.CharField(required=False, max_length=400, label="Why a time is corrected")
+
+    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, platform_id=platform_id, **kwargs)
+        rows = Service.objects.filter(platform_id=platform_id).order_by("name", "pk")
+        self.fields["service"].queryset = rows  # type: ignore[attr-defined]
 
 
 class RestrictForm(ActForm):
@@ -217,6 +235,24 @@ class RestrictForm(ActForm):
     def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
         super().__init__(*args, platform_id=platform_id, **kwargs)
         self.fields["user_ids"].choices = members_of(platform_id)  # type: ignore[attr-defined]
+
+
+class ClockPauseForm(ActForm):
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in ClockKind if kind not in UNPAUSABLE], label="Clock"
+    )
+    why = forms.CharField(max_length=200, label="Why", help_text="What you wait for: a vendor, a window, a person.")
+
+
+class ClockResumeForm(ActForm):
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in ClockKind if kind not in UNPAUSABLE], label="Clock"
+    )
+
+
+class ClockDoneForm(ActForm):
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in DONE_BY_HAND], label="Done")
+    note = forms.CharField(required=False, max_length=200, help_text="Whom, how, under which number.")
 
 
 class ComposerForm(VersionedForm):

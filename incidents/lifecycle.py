@@ -33,6 +33,7 @@ class Verb(StrEnum):
     RESOLVE = "resolve"
     CLOSE = "close"
     REOPEN = "reopen"
+    MERGE = "merge"
 
 
 class TransitionError(ValueError):
@@ -113,6 +114,13 @@ def reopen(position: Position) -> Position:
     return Position(State.OPEN, Stage.RESPOND)
 
 
+def merge(position: Position) -> Position:
+    """It is told under another number: nothing is left to do under this one."""
+    if position.state is State.CLOSED:
+        raise TransitionError("The incident is closed: its record stands as it is.")
+    return Position(State.CLOSED, Stage.DOCUMENT)
+
+
 def move(position: Position, verb: Verb, target: Stage | None = None) -> Position:
     """Apply one verb; `target` belongs to ADVANCE only."""
     if verb is Verb.ADVANCE:
@@ -125,6 +133,7 @@ def move(position: Position, verb: Verb, target: Stage | None = None) -> Positio
         Verb.RESOLVE: resolve,
         Verb.CLOSE: close,
         Verb.REOPEN: reopen,
+        Verb.MERGE: merge,
     }
     return steps[verb](position)
 
@@ -150,6 +159,40 @@ def check_times(times: Mapping[str, datetime | None]) -> None:
             before = times.get(earlier)
             if value is not None and before is not None and value < before:
                 raise TimeOrderError(f"{_word(name)} cannot be before {_word(earlier).lower()}.")
+
+
+class TimeState(StrEnum):
+    """How a time of the record stands."""
+
+    RECORDED = "recorded"
+    PENDING = "pending"
+    NOT_APPLICABLE = "not applicable"
+    CONTRADICTORY = "contradictory"
+
+
+# From which state on each time can come no more; one that is missing then is not applicable.
+_OVER_FROM: Final[Mapping[str, State]] = {
+    "acknowledged_at": State.RESOLVED,
+    "mitigated_at": State.RESOLVED,
+    "resolved_at": State.RESOLVED,
+    "closed_at": State.CLOSED,
+}
+_STATES: Final = tuple(State)
+
+
+def time_states(times: Mapping[str, datetime | None], state: State) -> dict[str, TimeState]:
+    """How each of the seven times stands. Contradictory: before one that must precede it, as an import may bring."""
+    found = {}
+    for name, earlier_names in PRECEDED_BY.items():
+        value = times.get(name)
+        if value is None:
+            is_over = name in _OVER_FROM and _STATES.index(state) >= _STATES.index(_OVER_FROM[name])
+            found[name] = TimeState.NOT_APPLICABLE if is_over else TimeState.PENDING
+            continue
+        before = [times.get(earlier) for earlier in earlier_names]
+        is_wrong = any(other is not None and value < other for other in before)
+        found[name] = TimeState.CONTRADICTORY if is_wrong else TimeState.RECORDED
+    return found
 
 
 def _word(name: str) -> str:

@@ -6,15 +6,16 @@ from typing import Final
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from incidents.choices import ClockKind, StateChoice
 from incidents.errors import IncidentError
-from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Retrospective, Review
+from incidents.models import AlarmClaim, ClaimCursor, ContactPage, Incident, IncidentClock, Retrospective, Review
 from incidents.services.actions import action_item_remind, overdue_items
 from incidents.services.claims import claim_transition
-from incidents.services.clocks import CLOCK_ACTOR, REVIEW_REQUIRED_RANK, fire
-from incidents.services.notices import tell_clock
+from incidents.services.clocks import CLOCK_ACTOR, REVIEW_REQUIRED_RANK, fire, warn
+from incidents.services.notices import tell_clock, tell_overdue_review, tell_warning
+from incidents.services.paging import page_next, send
 from incidents.services.retrospectives import OPENER, due_series, retrospective_open
 from incidents.services.reviews import review_draft
 from incidents.services.tasks import overdue_tasks, task_remind
@@ -119,6 +120,7 @@ def _fire(pk: int, now: datetime) -> bool:
     fire(clock, now)
     failpoint("incidents.clock.fired")
     tell_clock(clock, now)
+    page_next(clock, now)
     touch("today", clock.incident_id)
     record(
         by=CLOCK_ACTOR,
@@ -136,6 +138,80 @@ def _due(now: datetime) -> list[int]:
     rows = IncidentClock.objects.filter(due_at__lte=now, stopped_at__isnull=True, fired_at__isnull=True)
     rows = rows.exclude(pk__in=_held("clock"))
     return list(rows.order_by("due_at", "pk").values_list("pk", flat=True)[:BATCH])
+
+
+@loop(name="incidents.warn_clocks", every=5.0, limit=20.0)
+def warn_clocks(now: datetime) -> int:
+    """Warn of clocks that are about to be missed, each once; one that is missed already is left to `fire_clocks`."""
+    rows = _warnable(now).exclude(pk__in=_held("warning")).order_by("warn_at", "pk")
+    return _each("warning", list(rows.values_list("pk", flat=True)[:BATCH]), lambda pk: _warn(pk, now))
+
+
+def _warnable(now: datetime) -> QuerySet[IncidentClock]:
+    rows: QuerySet[IncidentClock] = IncidentClock.objects.filter(
+        warn_at__lte=now, due_at__gt=now, stopped_at__isnull=True, warned_at__isnull=True
+    )
+    return rows
+
+
+@transaction.atomic
+def _warn(pk: int, now: datetime) -> bool:
+    rows = _warnable(now).select_for_update(of=("self",), skip_locked=True)
+    clock = rows.filter(pk=pk).select_related("incident__severity").first()
+    if clock is None:
+        return False
+    warn(clock, now)
+    tell_warning(clock, now)
+    touch("today", clock.incident_id)
+    return True
+
+
+@loop(name="incidents.send_pages", every=5.0, limit=20.0)
+def send_pages(now: datetime) -> int:
+    """Send the pages that waited for their calendar to open."""
+    waiting = ContactPage.objects.filter(due_at__lte=now, sent_at__isnull=True, dropped_at__isnull=True)
+    rows = waiting.exclude(pk__in=_held("page")).order_by("due_at", "pk")
+    return _each("page", list(rows.values_list("pk", flat=True)[:BATCH]), lambda pk: _page(pk, now))
+
+
+@transaction.atomic
+def _page(pk: int, now: datetime) -> bool:
+    rows = ContactPage.objects.select_for_update(of=("self",), skip_locked=True)
+    rows = rows.filter(pk=pk, sent_at__isnull=True, dropped_at__isnull=True)
+    page = rows.select_related("incident__severity", "contact").first()
+    if page is None:
+        return False
+    send(page, now)
+    return True
+
+
+@loop(name="incidents.remind_reviews", every=300.0, limit=30.0)
+def remind_reviews(now: datetime) -> int:
+    """Tell the platform's managers once a day of a review that is overdue."""
+    rows = _overdue_reviews(now).exclude(pk__in=_held("reminder")).order_by("due_at", "pk")
+    return _each("reminder", list(rows.values_list("pk", flat=True)[:BATCH]), lambda pk: _remind_review(pk, now))
+
+
+def _overdue_reviews(now: datetime) -> QuerySet[IncidentClock]:
+    rows: QuerySet[IncidentClock] = IncidentClock.objects.filter(
+        Q(reminded_at=None) | Q(reminded_at__lte=now - timedelta(days=1)),
+        kind=ClockKind.REVIEW,
+        stopped_at__isnull=True,
+        due_at__lte=now,
+    )
+    return rows
+
+
+@transaction.atomic
+def _remind_review(pk: int, now: datetime) -> bool:
+    """The clock's own version stays: nobody changed it."""
+    rows = _overdue_reviews(now).select_for_update(of=("self",), skip_locked=True)
+    clock = rows.filter(pk=pk).select_related("incident__severity").first()
+    if clock is None:
+        return False
+    tell_overdue_review(clock, now)
+    IncidentClock.objects.filter(pk=pk).update(reminded_at=now)
+    return True
 
 
 @loop(name="incidents.draft_reviews", every=5.0, limit=30.0)
@@ -190,8 +266,8 @@ def broken_invariants() -> list[str]:
     found = []
     if silent := Incident.objects.open().filter(entries__isnull=True)[:LIMIT].count():
         found.append(f"{plural(silent, 'open incident')} without a timeline.")
-    closed = Incident.objects.filter(state=StateChoice.CLOSED, rank__lte=REVIEW_REQUIRED_RANK, review__isnull=True)
-    if unreviewed := closed[:LIMIT].count():
+    closed = Incident.objects.filter(state=StateChoice.CLOSED, merged_into__isnull=True, review__isnull=True)
+    if unreviewed := closed.filter(rank__lte=REVIEW_REQUIRED_RANK)[:LIMIT].count():
         found.append(f"{plural(unreviewed, 'incident')} closed without a review.")
     if rate() != 1.0:  # business time runs faster than the loops: nothing can be called late
         return found

@@ -1,7 +1,8 @@
 """What incidents hand to the rooms below: predicates, navigation, loops, invariants, evidence checks."""
 
-from incidents import loops, predicates, selectors
+from incidents import found, loops, predicates, selectors
 from incidents.evidence import day
+from incidents.origins import register_origin
 from incidents.selectors.reviews import review_marks
 from incidents.services.base import EVENTS
 from incidents.services.runbooks import hidden_runs, runbook_told
@@ -33,5 +34,7 @@ def register() -> None:
     register_worst_rank(selectors.all_open)
     register_reviews(review_marks)
     register_events(EVENTS)
+    register_origin("alarm", found.of_alarm)
+    register_origin("report", found.of_report)
     register_subjects(hidden=hidden_runs, listener=runbook_told)
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

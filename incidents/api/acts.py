@@ -14,9 +14,12 @@ from rest_framework.response import Response
 from incidents.api.base import REFUSALS, VIEW, IncidentApiView, member_addressed, severity_labelled
 from incidents.api.serializers import IncidentSerializer
 from incidents.choices import (
+    DONE_BY_HAND,
     TRIAGE_ANSWERS,
     TRIAGE_QUESTIONS,
+    UNPAUSABLE,
     Audience,
+    ClockKind,
     IncidentRole,
     StageChoice,
     UpdateState,
@@ -24,11 +27,19 @@ from incidents.choices import (
 from incidents.errors import CommandTakenError
 from incidents.lifecycle import WORKING
 from incidents.models import Incident
+from incidents.models.problem import LinkKind
+from incidents.selectors import incident_by_number
 from incidents.services import (
+    clock_done,
+    clock_pause,
+    clock_resume,
     incident_acknowledge,
     incident_advance,
     incident_close,
+    incident_link,
+    incident_merge,
     incident_mitigate,
+    incident_plan,
     incident_reopen,
     incident_resolve,
     incident_restrict,
@@ -38,10 +49,11 @@ from incidents.services import (
     update_post,
 )
 from incidents.services.composer import role_action
+from incidents.services.progress import CLOSING_TEXTS
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.api import CleanCharField, ConflictError, UnprocessableError, expected_version, row_response
-from opsportal.core.gate import authorize
+from opsportal.core.gate import HiddenError, authorize
 from opsportal.core.idempotency import idempotent
 
 Data = Mapping[str, Any]
@@ -94,6 +106,33 @@ class ResolveSerializer(serializers.Serializer[Any]):
     resolved_at = serializers.DateTimeField(required=False, default=None, allow_null=True, help_text="now, if absent")
 
 
+class CloseSerializer(serializers.Serializer[Any]):
+    """What is left out stays as it stands in the record."""
+
+    users_affected = CleanCharField(max_length=120, required=False, allow_blank=True)
+    impact_business = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    impact_technical = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    cause = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    resolution = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    reviewer = serializers.EmailField(required=False, help_text="who writes the review; else the commander")
+
+
+class MergeSerializer(serializers.Serializer[Any]):
+    target = serializers.IntegerField(min_value=1, help_text="number of the incident that goes on")
+    note = CleanCharField(max_length=400, required=False, default="", allow_blank=True)
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=LinkKind.choices)
+    other = serializers.IntegerField(min_value=1, help_text="number of the other incident")
+    note = CleanCharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    planned_for = CleanCharField(max_length=120, allow_blank=True, help_text="the sprint; empty: back in the queue")
+    planned_url = CleanCharField(max_length=400, required=False, default="", allow_blank=True)
+
+
 class ReopenSerializer(serializers.Serializer[Any]):
     why = CleanCharField(max_length=400)
 
@@ -103,6 +142,20 @@ class RestrictSerializer(serializers.Serializer[Any]):
     people = serializers.ListField(
         child=serializers.EmailField(), required=False, default=list, help_text="addresses of those who may know"
     )
+
+
+class ClockPauseSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in ClockKind if kind not in UNPAUSABLE])
+    why = CleanCharField(max_length=200)
+
+
+class ClockResumeSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in ClockKind if kind not in UNPAUSABLE])
+
+
+class ClockDoneSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in DONE_BY_HAND])
+    note = CleanCharField(max_length=200, required=False, default="", allow_blank=True)
 
 
 def _set_severity(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
@@ -116,6 +169,38 @@ def _assign(by: Actor, at: datetime, incident: Incident, expected: int, data: Da
     role_assign(
         by=by, at=at, incident=incident, expected=expected, role=data["role"], user_id=user_id, note=data["note"]
     )
+
+
+def _close(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
+    reviewer = data.get("reviewer")
+    incident_close(
+        by=by,
+        at=at,
+        incident=incident,
+        expected=expected,
+        texts={name: data[name] for name in CLOSING_TEXTS if name in data},
+        reviewer_id=member_addressed(incident.platform, reviewer, "reviewer") if reviewer else None,
+    )
+
+
+def _other(by: Actor, number: int, action: str, field: str) -> Incident:
+    """INC-`number` as far as the caller may know it. Raises ValidationError that names `field`, DeniedError."""
+    try:
+        other = incident_by_number(by, number)
+        authorize(by, action, other)
+    except HiddenError as error:
+        raise serializers.ValidationError({field: ["There is no such incident."]}) from error
+    return other
+
+
+def _merge(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
+    target = _other(by, data["target"], "incidents.incident_merge", "target")
+    incident_merge(by=by, at=at, incident=incident, expected=expected, target=target, note=data["note"])
+
+
+def _link(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
+    other = _other(by, data["other"], VIEW, "other")
+    incident_link(by=by, at=at, incident=incident, expected=expected, other=other, kind=data["kind"], note=data["note"])
 
 
 def _restrict(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
@@ -201,9 +286,24 @@ ACTS: Final = (
     ApiAct(
         "close",
         "incidents.incident_close",
-        NothingSerializer,
-        _plain(incident_close),
+        CloseSerializer,
+        _close,
         "End the record; impact, cause and resolution must stand in it.",
+    ),
+    ApiAct(
+        "merge",
+        "incidents.incident_merge",
+        MergeSerializer,
+        _merge,
+        "Close it as the duplicate of another; later alarms of its signal join that one.",
+    ),
+    ApiAct("link", "incidents.incident_link", LinkSerializer, _link, "Say how it belongs to another incident."),
+    ApiAct(
+        "plan",
+        "incidents.incident_plan",
+        PlanSerializer,
+        _plain(incident_plan),
+        "Make a mild one planned work of a sprint.",
     ),
     ApiAct("reopen", "incidents.incident_reopen", ReopenSerializer, _plain(incident_reopen), "It came back."),
     ApiAct(
@@ -212,6 +312,21 @@ ACTS: Final = (
         RestrictSerializer,
         _restrict,
         "Let only those named, and auditors, know of it; or lift that.",
+    ),
+    ApiAct(
+        "clock-pause",
+        "incidents.clock_pause",
+        ClockPauseSerializer,
+        _plain(clock_pause),
+        "Stop a clock; what is left of its time is kept.",
+    ),
+    ApiAct("clock-resume", "incidents.clock_pause", ClockResumeSerializer, _plain(clock_resume), "Let a clock go on."),
+    ApiAct(
+        "clock-done",
+        "incidents.clock_done",
+        ClockDoneSerializer,
+        _plain(clock_done),
+        "Tick off what happens outside the portal: authority or stakeholders told.",
     ),
 )
 
@@ -241,14 +356,17 @@ class ActView(IncidentApiView):
 def _route(act: ApiAct) -> URLPattern:
     # A function for each: the schema's words are kept on it.
     @extend_schema(
-        operation_id=f"incidents_{act.name}", description=act.text, request=act.takes, responses=IncidentSerializer
+        operation_id=f"incidents_{act.name.replace('-', '_')}",
+        description=act.text,
+        request=act.takes,
+        responses=IncidentSerializer,
     )
     @idempotent
     def post(self: ActView, request: Request, number: int) -> Response:
         return self.perform(request, number)
 
     members = {"act": act, "actions": {"POST": act.action}, "post": post, "__doc__": act.text}
-    view: type[ActView] = type(f"{act.name.title()}View", (ActView,), members)
+    view: type[ActView] = type(f"{act.name.title().replace('-', '')}View", (ActView,), members)
     return path(f"incidents/<int:number>/{act.name}/", view.as_view(), name=act.name)
 
 

@@ -71,4 +71,6 @@ def declaration_of(by: Actor, data: Mapping[str, Any], *, key: str | None = None
         impact_started_at=data["impact_started_at"],
         take_command=data["take_command"],
         declare_key=key,
+        external_source=data["external_source"],
+        external_id=data["external_id"],
     )

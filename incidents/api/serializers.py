@@ -23,7 +23,8 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
             "number", "reference", "url", "title", "summary", "type", "platform", "service", "severity", "rank",
             "state", "stage", "detection_source", "commander", "is_restricted", "impact_started_at", "detected_at",
             "declared_at", "acknowledged_at", "mitigated_at", "resolved_at", "closed_at", "users_affected",
-            "impact_business", "impact_technical", "cause", "resolution", "version",
+            "impact_business", "impact_technical", "cause", "resolution", "planned_for", "planned_url",
+            "external_source", "external_id", "version",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -42,6 +43,16 @@ class IncidentDeclareSerializer(serializers.Serializer[Any]):
     summary = CleanCharField(max_length=4000, required=False, default="", allow_blank=True)
     impact_started_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
     take_command = serializers.BooleanField(required=False, default=False)
+    external_source = CleanCharField(
+        max_length=40, required=False, default="", allow_blank=True, help_text="the system an importer reads from"
+    )
+    external_id = CleanCharField(
+        max_length=120,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="its name there: the same one again answers with the incident that exists",
+    )
 
 
 class IncidentDescribeSerializer(serializers.Serializer[Any]):

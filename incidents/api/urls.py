@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from incidents.api import acts, lines, records, views
+from incidents.api import acts, lines, records, reports, views
 
 app_name = "incidents-api"
 urlpatterns: list[URLPattern] = [
@@ -14,6 +14,9 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<int:number>/action-items/", records.ActionItemAddView.as_view(), name="action-item-add"),
     path("action-items/", records.ActionItemListView.as_view(), name="action-items"),
     path("action-items/<int:number>/", records.ActionItemView.as_view(), name="action-item"),
+    path("user-reports/", reports.UserReportListView.as_view(), name="user-reports"),
+    path("problems/", reports.ProblemListView.as_view(), name="problems"),
+    path("problems/<int:number>/", reports.ProblemView.as_view(), name="problem"),
     *lines.urlpatterns,
     *acts.urlpatterns,
 ]

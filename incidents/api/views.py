@@ -69,15 +69,22 @@ class IncidentListView(IncidentApiView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Declare an incident; `Idempotency-Key` makes a resend harmless."""
+        """Declare an incident; `Idempotency-Key` makes a resend harmless.
+
+        With `external_source` and `external_id`, the same ones again answer 200 with the incident that exists.
+        """
         serializer = IncidentDeclareSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         declaration = declaration_of(self.actor, serializer.validated_data)
+        at = clock.now()
         try:
-            incident = incident_declare(by=self.actor, at=clock.now(), declaration=declaration)
+            incident = incident_declare(by=self.actor, at=at, declaration=declaration)
         except REFUSALS as error:
             raise UnprocessableError(str(error)) from error
-        return row_response(incident, IncidentSerializer(incident), status=201)
+        if not incident.is_visible_to(self.actor):
+            raise UnprocessableError("This external id is taken.")
+        is_new = incident.declared_at == at
+        return row_response(incident, IncidentSerializer(incident), status=201 if is_new else 200)
 
 
 class IncidentDetailView(IncidentApiView):

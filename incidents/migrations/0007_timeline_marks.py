@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0006_runbook_runs'),
+        ('incidents', '0006_clock_rules'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,8 +1,9 @@
 """Incidents and what hangs on them."""
 
-from incidents.models.clock import ClockPolicy, IncidentClock
+from incidents.models.clock import CalendarFeed, ClockPolicy, ContactPage, IncidentClock
 from incidents.models.incident import Incident, IncidentAccess, RoleAssignment
 from incidents.models.marks import Attachment, EntryMark, LastLook, ResponseTask
+from incidents.models.problem import AlarmOwner, IncidentLink, Problem, ProblemIncident, UserReport
 from incidents.models.retrospective import Retrospective
 from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewSection
 from incidents.models.runbook import IncidentRunbookRun
@@ -11,16 +12,22 @@ from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, Tim
 __all__ = [
     "ActionItem",
     "AlarmClaim",
+    "AlarmOwner",
     "Attachment",
+    "CalendarFeed",
     "Cause",
     "ClaimCursor",
     "ClockPolicy",
+    "ContactPage",
     "EntryMark",
     "Incident",
     "IncidentAccess",
     "IncidentClock",
+    "IncidentLink",
     "IncidentRunbookRun",
     "LastLook",
+    "Problem",
+    "ProblemIncident",
     "ResponseTask",
     "Retrospective",
     "Review",
@@ -30,4 +37,5 @@ __all__ = [
     "StatusUpdate",
     "TimelineEntry",
     "TimelineHead",
+    "UserReport",
 ]

@@ -54,6 +54,13 @@ class Incident(VersionedModel):
     impact_technical = models.TextField(blank=True)
     cause = models.TextField(blank=True)
     resolution = models.TextField(blank=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="merged", help_text="it was closed as its duplicate"
+    )
+    planned_for = models.CharField(max_length=120, blank=True, help_text="the sprint it is planned work of, in words")
+    planned_url = models.CharField(max_length=400, blank=True)
+    external_source = models.CharField(max_length=40, blank=True, help_text="the system an importer read it from")
+    external_id = models.CharField(max_length=120, blank=True, help_text="its name there")
 
     objects = IncidentQuerySet.as_manager()
     seen_by: Actor | None = None  # through whose eyes this row was read; no column
@@ -77,10 +84,21 @@ class Incident(VersionedModel):
                 nulls_distinct=False,
                 name="incident_open_signal_unique",
             ),
+            models.UniqueConstraint(
+                fields=["platform", "external_source", "external_id"],
+                condition=~Q(external_id=""),
+                name="incident_external_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(state=StateChoice.CLOSED), name="incident_merged_is_closed"
+            ),
         ]
         indexes = [
             models.Index(fields=["rank", "number"], condition=Q(state="open"), name="incident_open"),
             models.Index(fields=["platform"], condition=Q(is_restricted=True), name="incident_restricted"),
+            models.Index(
+                fields=["platform", "signal"], condition=Q(merged_into__isnull=False), name="incident_merged_signal"
+            ),
             models.Index(fields=["platform", "-number"], name="incident_platform_number"),
             models.Index(fields=["service", "-number"], name="incident_service_number"),
             models.Index(fields=["declared_at"], name="incident_declared_at"),

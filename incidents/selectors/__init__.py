@@ -12,6 +12,7 @@ from incidents.selectors.detail import (
     updates_of,
     whole_timeline,
 )
+from incidents.selectors.documented import DocumentedShare, documented_share
 from incidents.selectors.lists import (
     ClockScore,
     IncidentFilter,
@@ -48,6 +49,7 @@ __all__ = [
     "ALL",
     "ClockScore",
     "ClockView",
+    "DocumentedShare",
     "EntryFilter",
     "EntryView",
     "IncidentFilter",
@@ -63,6 +65,7 @@ __all__ = [
     "chart_span",
     "clock_scores",
     "clock_views",
+    "documented_share",
     "entries_after",
     "entries_page",
     "filtered",

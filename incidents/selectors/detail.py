@@ -1,14 +1,14 @@
 """One incident: its clocks, timeline, roles and updates."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from django.utils.timezone import get_current_timezone
 from markupsafe import Markup
 
-from incidents.choices import Audience, ClockKind, EntryKind, OutcomeChoice
+from incidents.choices import DONE_BY_HAND, Audience, ClockKind, EntryKind, OutcomeChoice
 from incidents.clocks import NEVER_DUE
 from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntry
 from incidents.selectors.beside import ALL, EntryFilter
@@ -172,12 +172,13 @@ class ClockView:
     until: datetime | None
     left: int | None
     total: int | None
+    acts: tuple[str, ...] = ()  # what may be done to it: pause, resume, done
 
 
 def _rule_words(clock: IncidentClock) -> str:
     if clock.rule_text.endswith(NEVER_DUE):
         return clock.rule_text
-    if clock.due_at is None:
+    if clock.due_at is None and clock.left is None:
         said = f"“{clock.rule_text}”: " if clock.rule_text else ""
         return f"{said}no number in guide"
     every = "every " if clock.kind == ClockKind.UPDATE else "within "
@@ -189,18 +190,23 @@ def _clock_view(clock: IncidentClock, now: datetime) -> ClockView | None:
     label, rule = ClockKind(clock.kind).label, _rule_words(clock)
     if clock.outcome == OutcomeChoice.STOPPED:
         return None
+    if clock.paused_at is not None:
+        text = stopwatch(clock.left) if clock.left is not None else stopwatch(clock.paused_at - clock.started_at)
+        said = f"paused: {clock.pause_reason} · {rule}"
+        return ClockView(clock.kind, label, "run", text, "paused", said, None, None, None)
     if clock.stopped_at is not None:
-        took = clock.stopped_at - clock.started_at
+        took = clock.stopped_at - clock.started_at - clock.paused_for
         if clock.outcome == OutcomeChoice.MET or clock.due_at is None:
             return ClockView(clock.kind, label, "met", stopwatch(took), "taken", rule, None, None, None)
         late = stopwatch(clock.stopped_at - clock.due_at)
         return ClockView(clock.kind, label, "missed", f"+{late}", "late", rule, None, None, None)
     if clock.due_at is None:
         return ClockView(clock.kind, label, "run", stopwatch(now - clock.started_at), "so far", rule, None, None, None)
-    left, total = clock.due_at - now, clock.due_at - clock.started_at
+    left, total = clock.due_at - now, clock.due_at - clock.started_at - clock.paused_for
     if left <= timedelta(0):
         return ClockView(clock.kind, label, "missed", f"+{stopwatch(-left)}", "overdue", rule, None, None, None)
-    state = "warn" if left < total * WARN_SHARE else "run"
+    is_near = clock.warn_at <= now if clock.warn_at is not None else left < total * WARN_SHARE
+    state = "warn" if is_near else "run"
     seconds = int(left.total_seconds())
     return ClockView(
         clock.kind, label, state, stopwatch(left), "", rule, clock.due_at, seconds, int(total.total_seconds())
@@ -210,12 +216,20 @@ def _clock_view(clock: IncidentClock, now: datetime) -> ClockView | None:
 _STATE_ORDER: Final = {"warn": 0, "run": 1, "missed": 2, "met": 3}
 
 
+def _acts(clock: IncidentClock) -> tuple[str, ...]:
+    if clock.stopped_at is not None:
+        return ()
+    by_hand = ("done",) if clock.kind in DONE_BY_HAND else ()
+    return (*by_hand, *(("resume",) if clock.paused_at else ("pause",) if clock.may_pause else ()))
+
+
 def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
     """The latest round of each clock, running ones first; a round missed before stays visible beside it."""
-    rows = list(IncidentClock.objects.filter(incident=incident).order_by("kind", "round"))
+    found = IncidentClock.objects.filter(incident=incident).select_related("policy")
+    rows = list(found.order_by("kind", "round"))
     latest = {clock.kind: clock.pk for clock in rows}
     shown = [clock for clock in rows if clock.pk == latest[clock.kind] or clock.outcome == OutcomeChoice.MISSED]
-    views = [view for clock in shown if (view := _clock_view(clock, now)) is not None]
+    views = [replace(view, acts=_acts(clock)) for clock in shown if (view := _clock_view(clock, now)) is not None]
     return sorted(views, key=lambda view: (_STATE_ORDER[view.state], view.left or 0))
 
 

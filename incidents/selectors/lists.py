@@ -116,7 +116,7 @@ class IncidentFilter:
 def incident_by_number(actor: Actor, number: int) -> Incident:
     """The incident INC-`number` with what its page shows of it. Raises HiddenError."""
     rows = Incident.objects.visible_to(actor).select_related(
-        "platform", "service", "severity", "commander", "declared_by", "review"
+        "platform", "service", "severity", "commander", "declared_by", "review", "problem_link__problem"
     )
     incident = cast("Incident | None", rows.filter(number=number).first())
     if incident is None:

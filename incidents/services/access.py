@@ -32,6 +32,13 @@ def check_may_know(incident: Incident, user_id: int) -> None:
         raise IncidentError("This incident is restricted: name the person under who may know of it first.")
 
 
+def check_member(incident: Incident, user_id: int) -> None:
+    """Work goes to an active member who may know of the incident. Raises IncidentError."""
+    if not Membership.objects.filter(platform_id=incident.platform_id, user_id=user_id, user__is_active=True).exists():
+        raise IncidentError("Only an active member of the platform can be given work.")
+    check_may_know(incident, user_id)
+
+
 @transaction.atomic
 def incident_restrict(
     *, by: Actor, at: datetime, incident: Incident, expected: int, is_restricted: bool, user_ids: Iterable[int] = ()

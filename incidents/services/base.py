@@ -38,6 +38,7 @@ EVENTS: Final = {
     "incident.resolved": "It was resolved",
     "incident.reopened": "It was reopened",
     "incident.closed": "It was closed",
+    "incident.merged": "It was closed as a duplicate of another",
     "review.published": "Its review was published",
 }
 

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 
-from incidents.choices import ClaimOutcome, DetectionSource, EntryKind
+from incidents.choices import ClaimOutcome, DetectionSource, EntryKind, StateChoice
 from incidents.models import AlarmClaim, Incident
 from incidents.services.base import finish
 from incidents.services.declare import DEFAULT_RANK, Declaration, NoSeverityError, incident_declare, severity_of_rank
@@ -17,6 +18,7 @@ from opsportal.platforms.models import SchemeKind, Severity
 
 CLAIM_LOCK: Final = 0x1C1A1  # the advisory lock class of this claim; the second key is the transition
 CLAIM_ACTOR: Final = system_actor("incidents.claims")
+MERGES_MEANWHILE: Final = 5  # how often an incident may be merged on or resolved while its alarm looks for it
 
 
 def claim_transition(*, transition: AlarmTransition, at: datetime, by: Actor = CLAIM_ACTOR) -> AlarmClaim | None:
@@ -49,7 +51,7 @@ def _is_mine(transition_id: int) -> bool:
 
 
 def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
-    same = _open_for_signal(transition)
+    same = _held_for_signal(transition)
     if transition.to_state == AlarmState.OK:
         return _recovered(transition, same, by=by, at=at)
     if transition.to_state == AlarmState.UNKNOWN:
@@ -62,13 +64,30 @@ def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple
 
 
 def _open_for_signal(transition: AlarmTransition) -> Incident | None:
+    """The open incident of the signal, or the open one that it was merged into."""
     if not transition.signal:
         return None
-    return (
-        Incident.objects.open()
-        .filter(platform_id=transition.platform_id, service_id=transition.service_id, signal=transition.signal)
-        .first()
+    same = Incident.objects.filter(
+        Q(platform_id=transition.platform_id, service_id=transition.service_id, signal=transition.signal)
     )
+    found: Incident | None = same.open().first()
+    if found is not None:
+        return found
+    merged = same.filter(merged_into__state=StateChoice.OPEN).select_related("merged_into")
+    last = merged.order_by("-closed_at", "-pk").first()
+    return last.merged_into if last is not None else None
+
+
+def _held_for_signal(transition: AlarmTransition) -> Incident | None:
+    """The same, held until this transaction ends, so that no merge slips in between."""
+    for _ in range(MERGES_MEANWHILE):
+        found = _open_for_signal(transition)
+        if found is None:
+            return None
+        held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
+        if held.is_open:
+            return held
+    return None
 
 
 def _open_for_service(transition: AlarmTransition) -> Incident | None:
@@ -98,8 +117,10 @@ def _recovered(
             transition_id__lt=transition.pk,
             outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED],
         )
-        last = told.select_related("incident").order_by("-transition_id").first()
-        incident = last.incident if last and last.incident and last.incident.closed_at is None else None
+        last = told.select_related("incident__merged_into").order_by("-transition_id").first()
+        incident = last.incident if last is not None else None
+        incident = incident.merged_into or incident if incident is not None else None
+        incident = incident if incident is not None and incident.closed_at is None else None
     if incident is None:
         return None, ClaimOutcome.IGNORED
     _write(transition, incident, EntryKind.METRIC, "is back", by=by, at=at)

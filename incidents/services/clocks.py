@@ -1,14 +1,15 @@
 """Starting, ending and firing the clocks of an incident. Arithmetic lives in `incidents.clocks`."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from incidents import clocks
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
-from incidents.clocks import Outcome
+from incidents.clocks import DueRule, Outcome
 from incidents.models import ClockPolicy, Incident, IncidentClock
 from incidents.services.timeline import append
+from incidents.types import defaults
 from opsportal.core.actor import system_actor
 from opsportal.core.formats import duration
 from opsportal.platforms.models import BusinessCalendar, PolicySource
@@ -19,6 +20,7 @@ WORKING_KINDS: Final = (
     ClockKind.ESCALATE,
     ClockKind.UPDATE,
     ClockKind.RESOLVE,
+    ClockKind.STAKEHOLDER,
 )
 REVIEW_REQUIRED_RANK: Final = 2
 CLOCK_ACTOR: Final = system_actor("incidents.clocks")
@@ -37,6 +39,7 @@ DEFAULTS: Final = {
     ClockKind.ACKNOWLEDGE: Default(15, "portal default, as Bookstore §7.1"),
     ClockKind.UPDATE: Default(30, "portal default, as Bookstore §7.1"),
     ClockKind.REVIEW: Default(2880, "portal default, as Phase09 §6", REVIEW_REQUIRED_RANK),
+    ClockKind.BREACH: Default(4320, "GDPR art. 33"),
 }
 
 
@@ -51,83 +54,120 @@ def calendar_of(row: BusinessCalendar) -> clocks.Calendar:
     )
 
 
-def policy_for(incident: Incident, kind: str) -> ClockPolicy | None:
-    return ClockPolicy.objects.filter(severity_id=incident.severity_id, kind=kind).select_related("calendar").first()
+def policies_of(incident: Incident) -> dict[str, ClockPolicy]:
+    """The policies of the incident's severity by kind: one query."""
+    rows = ClockPolicy.objects.filter(severity_id=incident.severity_id).select_related("calendar")
+    return {row.kind: row for row in rows}
 
 
-def start(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
-    """Start the next round of a clock; None when the platform's policy asks for none.
+def _new(incident: Incident, kind: str, at: datetime, policy: ClockPolicy | None) -> IncidentClock | None:
+    """The next clock of a kind, not stored yet; None when the platform's policy asks for none.
 
-    The due instant, the rule's words and version are stored now: a later edit of the policy moves no running clock.
+    The due instant, the rule's words and version are kept: a later edit of the policy moves no running clock.
     """
-    policy = policy_for(incident, kind)
+    clock = IncidentClock(incident=incident, kind=kind, started_at=at)
     if policy is None:
         default = DEFAULTS.get(ClockKind(kind))
         if default is None or incident.rank > default.worst_ranks:
             return None
-        due: datetime | None = clocks.due_at(at, default.minutes)
-        rule = clocks.words(default.minutes)
-        source, source_text = PolicySource.PORTAL_DEFAULT.value, default.source_text
-    elif policy.minutes is None and not policy.text:
+        clock.due_at = clocks.due_at(at, default.minutes)
+        clock.rule_text = clocks.words(default.minutes)
+        clock.source, clock.source_text = PolicySource.PORTAL_DEFAULT, default.source_text
+    elif policy.minutes is None and not policy.text and policy.due_rule == DueRule.MINUTES:
         return None
     else:
-        due, rule = _due_and_rule(policy, at)
-        source, source_text = policy.source, policy.source_words
-    rounds = IncidentClock.objects.filter(incident=incident, kind=kind).count()
-    return IncidentClock.objects.create(
-        incident=incident,
-        kind=kind,
-        round=rounds + 1,
-        policy=policy,
-        policy_version=policy.version if policy else None,
-        rule_text=rule,
-        source=source,
-        source_text=source_text,
-        started_at=at,
-        due_at=due,
-    )
+        clock.policy, clock.policy_version = policy, policy.version
+        clock.due_at, clock.rule_text = _due_and_rule(policy, at)
+        clock.source, clock.source_text = policy.source, policy.source_words
+    clock.warn_at = _warn_at(clock)
+    return clock
 
 
 def _due_and_rule(policy: ClockPolicy, at: datetime) -> tuple[datetime | None, str]:
     """A calendar that never gives the time makes a clock without an end, which says so: it must stop no incident."""
-    if policy.minutes is None:
-        return None, policy.words
+    calendar = calendar_of(policy.calendar) if policy.calendar is not None else None
     try:
-        calendar = calendar_of(policy.calendar) if policy.calendar is not None else None
+        if policy.due_rule == DueRule.NEXT_BUSINESS_DAY and calendar is not None:
+            return clocks.next_business_day(at, calendar), policy.words
+        if policy.due_rule == DueRule.NEXT_SPRINT and policy.due_on is not None:
+            due = clocks.end_of(policy.due_on, calendar)
+            return (due, f"{policy.words}, {policy.due_on:%d %b %Y}") if due > at else (None, policy.words)
+        if policy.minutes is None:
+            return None, policy.words
         return clocks.due_at(at, policy.minutes, calendar), policy.words
     except clocks.CalendarError:
         return None, f"{policy.words}, {clocks.NEVER_DUE}"
 
 
+def _warn_at(clock: IncidentClock) -> datetime | None:
+    """When to warn; an escalation is no duty that somebody could still do in time."""
+    if clock.due_at is None or clock.kind == ClockKind.ESCALATE:
+        return None
+    share = clock.policy.warn_share if clock.policy is not None else None
+    return clocks.warn_at(clock.started_at, clock.due_at, share or clocks.WARN_SHARE, calendar_for(clock))
+
+
+def calendar_for(clock: IncidentClock) -> clocks.Calendar | None:
+    """The calendar a clock counts its time in; None: around the clock."""
+    row = clock.policy.calendar if clock.policy is not None else None
+    return calendar_of(row) if row is not None else None
+
+
+def start(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
+    """Start the next round of a clock; None when the platform's policy asks for none."""
+    clock = _new(incident, kind, at, policies_of(incident).get(kind))
+    if clock is not None:
+        clock.round = IncidentClock.objects.filter(incident=incident, kind=kind).count() + 1
+        clock.save(force_insert=True)
+    return clock
+
+
 def start_all(incident: Incident, at: datetime) -> None:
-    """The clocks that run from detection."""
-    for kind in WORKING_KINDS:
-        start(incident, kind, at)
+    """The clocks of a new incident, which run from detection."""
+    policies = policies_of(incident)
+    kinds = (*WORKING_KINDS, *defaults(incident.type).clocks)
+    found = [_new(incident, kind, at, policies.get(kind)) for kind in kinds]
+    IncidentClock.objects.bulk_create([clock for clock in found if clock is not None])
 
 
-def _running(incident: Incident, kind: str) -> IncidentClock | None:
+def running(incident: Incident, kind: str) -> IncidentClock | None:
     """The running clock, held: without that, a miss recorded meanwhile would look like someone else's change."""
-    rows = IncidentClock.objects.select_for_update(of=("self",), no_key=True)
+    rows = IncidentClock.objects.select_for_update(of=("self",), no_key=True).select_related("policy__calendar")
     return rows.filter(incident=incident, kind=kind, stopped_at__isnull=True).first()
+
+
+def resumed(clock: IncidentClock, at: datetime) -> dict[str, Any]:
+    """The column values that end a clock's pause: what was left of its time begins at `at`. None when not paused."""
+    if clock.paused_at is None:
+        return {}
+    calendar, start_again = calendar_for(clock), max(at, clock.paused_at)
+    rests = (clock.left, clock.warn_left)
+    due, warn_again = (None if left is None else clocks.due_after(start_again, left, calendar) for left in rests)
+    lasted = clock.paused_for + (start_again - clock.paused_at)
+    over = {"paused_at": None, "pause_reason": "", "left": None, "warn_left": None}
+    return {**over, "due_at": due, "warn_at": warn_again, "paused_for": lasted}
 
 
 def done(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
     """What the clock waited for has happened: met, or missed by as much as shown."""
-    clock = _running(incident, kind)
+    clock = running(incident, kind)
     if clock is not None:
         stopped_at = max(at, clock.started_at)
-        result = clocks.outcome(clock.due_at, stopped_at, at)
-        clock.update_versioned(expected=clock.version, stopped_at=stopped_at, outcome=result.value)
+        changes = resumed(clock, at)
+        result = clocks.outcome(changes.get("due_at", clock.due_at), stopped_at, at)
+        clock.update_versioned(expected=clock.version, **changes, stopped_at=stopped_at, outcome=result.value)
     return clock
 
 
 def stop(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
     """The clock is no longer needed. One that was missed before stays missed for ever."""
-    clock = _running(incident, kind)
+    clock = running(incident, kind)
     if clock is not None:
-        is_late = clocks.outcome(clock.due_at, None, at) is Outcome.MISSED
+        changes = resumed(clock, at)
+        is_late = clocks.outcome(changes.get("due_at", clock.due_at), None, at) is Outcome.MISSED
         result = OutcomeChoice.MISSED if is_late else OutcomeChoice.STOPPED
-        clock.update_versioned(expected=clock.version, stopped_at=max(at, clock.started_at), outcome=result)
+        stopped_at = max(at, clock.started_at)
+        clock.update_versioned(expected=clock.version, **changes, stopped_at=stopped_at, outcome=result)
     return clock
 
 
@@ -135,10 +175,10 @@ def restart_for_severity(incident: Incident, at: datetime, *, is_worse: bool) ->
     """Give running clocks the new severity's rules.
 
     Worse restarts them from now, since nobody can be late for a duty that did not exist; milder keeps their start.
-    Clocks that only the new severity asks for start now.
+    Clocks that only the new severity asks for start now. A pause ends with the old rule; its time stays uncounted.
     """
-    running = IncidentClock.objects.filter(incident=incident, stopped_at__isnull=True, kind__in=WORKING_KINDS)
-    started = {clock.kind: clock.started_at for clock in running}
+    present = IncidentClock.objects.filter(incident=incident, stopped_at__isnull=True, kind__in=WORKING_KINDS)
+    started = {clock.kind: clock.started_at for clock in present}
     ended = set(
         IncidentClock.objects.filter(incident=incident, outcome__in=[OutcomeChoice.MET, OutcomeChoice.MISSED])
         .exclude(kind__in=started)
@@ -146,8 +186,9 @@ def restart_for_severity(incident: Incident, at: datetime, *, is_worse: bool) ->
     )
     for kind in WORKING_KINDS:
         if kind in started:
-            stop(incident, kind, at)
-            start(incident, kind, at if is_worse else started[kind])
+            ended_one = stop(incident, kind, at)
+            paused_for = ended_one.paused_for if ended_one is not None else timedelta(0)
+            start(incident, kind, at if is_worse else started[kind] + paused_for)
         elif kind not in ended and not (kind in _MET_BY_ACKNOWLEDGING and incident.acknowledged_at):
             start(incident, kind, at)
 
@@ -168,6 +209,21 @@ def fire(clock: IncidentClock, at: datetime) -> None:
         at=at,
         occurred_at=clock.due_at,
         data={"clock": clock.pk, "kind": clock.kind},
+    )
+
+
+def warn(clock: IncidentClock, at: datetime) -> None:
+    """Note once that a clock is about to be missed. The caller holds the row and tells people."""
+    assert clock.due_at is not None
+    clock.update_versioned(expected=clock.version, warned_at=at)
+    append(
+        clock.incident,
+        kind=EntryKind.CLOCK,
+        body=f"{ClockKind(clock.kind).label} due in {duration(clock.due_at - at)}: {clock.rule_text}"
+        f" ({clock.source_text})",
+        by=CLOCK_ACTOR,
+        at=at,
+        data={"clock": clock.pk, "kind": clock.kind, "warning": True},
     )
 
 

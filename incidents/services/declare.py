@@ -1,6 +1,6 @@
 """Opening an incident: by a person or by an alarm, always with clocks, timeline, notices and audit at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -9,9 +9,12 @@ from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, Inci
 from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
+from incidents.origins import Origin
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
+from incidents.services.paging import page_first
 from incidents.services.timeline import append, start_timeline
+from incidents.types import defaults
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import SchemeKind, Service, Severity
@@ -33,6 +36,8 @@ class Declaration:
     signal: str = ""
     take_command: bool = True
     declare_key: str | None = None
+    external_source: str = ""
+    external_id: str = ""
 
 
 class NoSeverityError(IncidentError):
@@ -54,31 +59,78 @@ def severity_of_rank(platform_id: int, rank: int) -> Severity:
     return nearest
 
 
-DEFAULT_RANK = 2  # a person who declares means it; milder is one click away
+DEFAULT_RANK = 2  # of an alarm without a severity; people's declarations take their type's
 
 
 def incident_declare(*, by: Actor, at: datetime, declaration: Declaration) -> Incident:
     """Open an incident and, for a person, take command of it.
 
-    The same `declare_key` again returns the incident that exists. Raises IncidentError, TimeOrderError.
+    The same `declare_key`, or the same external id of one source, again returns the incident that exists.
+    Raises IncidentError, TimeOrderError, and IntegrityError when one is open for the same signal.
     """
     title = clean_text(declaration.title).strip()
     if not title:
         raise IncidentError("Say in a few words what is wrong.")
+    if bool(declaration.external_id) != bool(declaration.external_source):
+        raise IncidentError("An external id needs its source, and a source its id.")
     try:
         with transaction.atomic():
             return _open(by=by, at=at, declaration=declaration, title=title)
     except IntegrityError:
-        if declaration.declare_key:
-            same = Incident.objects.filter(declare_key=declaration.declare_key, platform_id=declaration.platform_id)
-            found: Incident | None = same.first()
-            if found is not None:
-                return found
+        if (found := _same(declaration)) is not None:
+            return found
         raise
 
 
+def _same(declaration: Declaration) -> Incident | None:
+    """The incident that this declaration made before."""
+    rows = Incident.objects.filter(platform_id=declaration.platform_id)
+    names: list[dict[str, str]] = []
+    if declaration.declare_key:
+        names.append({"declare_key": declaration.declare_key})
+    if declaration.external_id:
+        names.append({"external_source": declaration.external_source, "external_id": declaration.external_id})
+    return next((row for name in names if (row := rows.filter(**name).first()) is not None), None)
+
+
+def refuse_twin(platform_id: int, service: Service | None, signal: str) -> None:
+    """Say which incident is open for a signal. Raises IncidentError when there is one."""
+    rows = Incident.objects.open().filter(platform_id=platform_id, service=service, signal=signal)
+    twin = rows.first() if signal else None
+    if twin is not None:
+        named = "An incident" if twin.is_restricted else twin.reference
+        raise IncidentError(f"{named} is open for the same signal; go on there.")
+
+
+def incident_declare_from(*, by: Actor, at: datetime, declaration: Declaration, origin: Origin) -> Incident:
+    """Open an incident from an alarm, a report, an item of a list; that is said on its timeline, and there.
+
+    Later alarms of the origin's signal join it. Raises IncidentError, TimeOrderError.
+    """
+    service_id = declaration.service.pk if declaration.service else None
+    signal = origin.signal if service_id == origin.service_id else ""
+    refuse_twin(declaration.platform_id, declaration.service, signal)
+    with transaction.atomic():
+        try:
+            incident = incident_declare(by=by, at=at, declaration=replace(declaration, signal=signal))
+        except IntegrityError:
+            refuse_twin(declaration.platform_id, declaration.service, signal)
+            raise
+        append(
+            incident,
+            kind=EntryKind.STATE,
+            body=f"declared from {origin.name}",
+            by=by,
+            at=at,
+            data={"origin": origin.url},
+        )
+        if origin.settle is not None:
+            origin.settle(incident, by, at)
+    return incident
+
+
 def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
-    severity = declaration.severity or severity_of_rank(declaration.platform_id, DEFAULT_RANK)
+    severity = declaration.severity or severity_of_rank(declaration.platform_id, defaults(declaration.type).rank)
     detected_at = declaration.detected_at or at
     times = {
         "impact_started_at": min(declaration.impact_started_at or detected_at, detected_at),
@@ -101,6 +153,8 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
         detection_source=declaration.detection_source,
         signal=declaration.signal,
         declare_key=declaration.declare_key,
+        external_source=declaration.external_source,
+        external_id=declaration.external_id,
         is_restricted=declaration.type in RESTRICTED_TYPES,
         declared_by_id=by.user_id,
         **times,
@@ -120,6 +174,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
         take_command(incident, by=by, at=at)
     mark_charts(incident, by=by, at=at)
     notices.tell_opened(incident, at)
+    page_first(incident, at)
     finish(incident, by=by, at=at, verb="incident.declared", data={"number": incident.number, "rank": incident.rank})
     return incident
 

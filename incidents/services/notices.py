@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from incidents.choices import ClockKind
-from incidents.models import ActionItem, Incident, IncidentClock, ResponseTask, Review, StatusUpdate
+from incidents.models import ActionItem, ContactPage, Incident, IncidentClock, ResponseTask, Review, StatusUpdate
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import known_to
 from opsportal.core.formats import stamp
@@ -125,6 +125,67 @@ def tell_clock(clock: IncidentClock, at: datetime) -> None:
         subject=f"{incident.reference}: {word}",
         body=f"{label}: {clock.rule_text} ({clock.source_text}), due {stamp(clock.due_at)}.",
         at=at,
+    )
+
+
+def tell_warning(clock: IncidentClock, at: datetime) -> None:
+    """The commander, or everyone who could take command, that a clock is about to be missed."""
+    incident = clock.incident
+    label = ClockKind(clock.kind).label
+    to = _person(incident, incident.commander_id) if incident.commander_id else _members(incident, RESPONDERS)
+    _send(
+        incident,
+        key=f"clock:{clock.pk}:warning:{stamp(clock.due_at)}",
+        kind="incident.clock",
+        to=to,
+        subject=f"{incident.reference}: {label.lower()} is due {stamp(clock.due_at)}",
+        body=f"{label}: {clock.rule_text} ({clock.source_text}).",
+        at=at,
+    )
+
+
+def tell_page(page: ContactPage, at: datetime) -> str:
+    """The contact, by mail and in the portal when the address is a member's; the text says who was told instead.
+
+    Of a restricted incident only those who may know of it are told, whoever the contact is.
+    """
+    incident, address = page.incident, page.contact.email if page.contact is not None else ""
+    known = _members(incident, ())
+    to = [one for one in known if address and one.email.lower() == address.lower()]
+    instead = ""
+    if not to and incident.is_restricted:
+        to, instead = known, "; restricted, so those who may know of it were told"
+    elif not to and address:
+        to = [Recipient(None, address)]
+    elif not to:
+        to, instead = _members(incident, DECIDERS), "; no address in the pack, so commanders and admins were told"
+    _send(
+        incident,
+        key=f"page:{page.pk}",
+        kind="incident.page",
+        to=to,
+        subject=f"Page for {page.contact_name}: {incident.severity.label} {incident.reference} {incident.title}",
+        body=f"{page.reason.capitalize()}. Take command in the portal, or pass it on.",
+        at=at,
+    )
+    return instead
+
+
+def tell_overdue_review(clock: IncidentClock, at: datetime) -> None:
+    """Managers of the platform and the review's author: once a day, until it is published."""
+    incident = clock.incident
+    review = Review.objects.filter(incident=incident).first()
+    author = _person(incident, review.author_id) if review is not None else []
+    managers = _members(incident, (Role.MANAGER,))
+    _send(
+        incident,
+        key=f"review:{clock.pk}:overdue:{at:%Y-%m-%d}",
+        kind="incident.review",
+        to=list({one.user_id: one for one in (*managers, *author)}.values()),
+        subject=f"Review of {incident.reference} is overdue: {incident.title}",
+        body=f"It was due {stamp(clock.due_at)}: {clock.rule_text} ({clock.source_text}).",
+        at=at,
+        url=review.url if review is not None else "",
     )
 
 

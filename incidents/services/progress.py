@@ -1,17 +1,21 @@
 """Moving through the life cycle: stages, mitigated, resolved, closed, reopened."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from django.db import IntegrityError, transaction
 
 from incidents import lifecycle
-from incidents.choices import ClockKind, EntryKind, StageChoice
+from incidents.choices import ClockKind, EntryKind, ReviewState, StageChoice
+from incidents.documented import missing_texts
 from incidents.errors import IncidentError
 from incidents.lifecycle import Stage
-from incidents.models import Incident, Review
+from incidents.models import Incident, IncidentClock, Review
 from incidents.services import clocks, notices
+from incidents.services.access import check_member
 from incidents.services.base import change, finish, lock, mark_charts, moved
-from incidents.services.reviews import draft, review_is_required
+from incidents.services.reviews import draft, is_published, review_is_required
 from incidents.services.timeline import append, check_occurred
 from opsportal.core.actor import Actor
 from opsportal.core.formats import duration
@@ -87,7 +91,7 @@ def incident_resolve(
     change(current, **changes)
     clocks.acknowledge_clocks(current, at)
     clocks.done(current, ClockKind.RESOLVE, when)
-    for kind in (ClockKind.ESCALATE, ClockKind.UPDATE):
+    for kind in (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.STAKEHOLDER):
         clocks.stop(current, kind, when)
     clocks.start(current, ClockKind.REVIEW, when)
     append(
@@ -106,28 +110,56 @@ def incident_resolve(
     return current
 
 
+CLOSING_TEXTS: Final = ("users_affected", "impact_business", "impact_technical", "cause", "resolution")
+
+
 @transaction.atomic
-def incident_close(*, by: Actor, at: datetime, incident: Incident, expected: int) -> Incident:
+def incident_close(
+    *,
+    by: Actor,
+    at: datetime,
+    incident: Incident,
+    expected: int,
+    texts: Mapping[str, str] | None = None,
+    reviewer_id: int | None = None,
+) -> Incident:
     """End the record: impact, cause and resolution stand, and a review that is due is open (M-PIR-03).
 
+    `texts` are written into the record at once; `reviewer_id` writes the review, else the commander does.
     Raises IncidentError naming what is missing, TransitionError.
     """
     current = lock(incident, expected=expected)
     position = lifecycle.close(current.position)
-    texts = {
-        "impact": current.users_affected or current.impact_business or current.impact_technical,
-        "cause": current.cause,
-        "resolution": current.resolution,
-    }
-    missing = [name for name, text in texts.items() if not text.strip()]
-    if missing:
+    given = {name: clean_text((texts or {}).get(name, "")).strip() for name in CLOSING_TEXTS}
+    changed = {name: text for name, text in given.items() if text and text != getattr(current, name)}
+    for name, text in changed.items():
+        setattr(current, name, text)
+    if missing := missing_texts(current):
         raise IncidentError(f"Write {' and '.join(missing)} first: every closed incident is documented.")
-    if review_is_required(current) and not Review.objects.filter(incident=current).exists():
-        draft(current, by=by, at=at)
-    change(current, **moved(current, position, at), closed_at=at)
-    append(current, kind=EntryKind.STATE, body="closed", by=by, at=at, data={"state": "closed"})
-    finish(current, by=by, at=at, verb="incident.closed")
+    is_reviewed = review_is_required(current)
+    if is_reviewed:
+        _open_review(current, reviewer_id, by=by, at=at)
+    change(current, **moved(current, position, at), closed_at=at, **changed)
+    said = "closed, review open" if is_reviewed and not is_published(current) else "closed"
+    append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
+    finish(current, by=by, at=at, verb="incident.closed", data={"fields": sorted(changed)} if changed else None)
     return current
+
+
+def _open_review(incident: Incident, reviewer_id: int | None, *, by: Actor, at: datetime) -> None:
+    """A review with an owner and a due instant stands before the incident closes. Raises IncidentError."""
+    review = Review.objects.select_for_update(of=("self",), no_key=True).filter(incident=incident).first()
+    if review is None:
+        review = draft(incident, by=by, at=at)
+    if review.state == ReviewState.PUBLISHED:
+        return
+    if reviewer_id is not None and reviewer_id != review.author_id:
+        check_member(incident, reviewer_id)
+        review.update_versioned(expected=review.version, author_id=reviewer_id)
+    if review.author_id is None:
+        raise IncidentError("Say who writes the review: nobody commanded this incident.")
+    if not IncidentClock.objects.filter(incident=incident, kind=ClockKind.REVIEW).exists():
+        clocks.start(incident, ClockKind.REVIEW, at)
 
 
 @transaction.atomic
@@ -136,6 +168,8 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
     if not why.strip():
         raise IncidentError("Say why it is reopened.")
     current = lock(incident, expected=expected)
+    if current.merged_into_id is not None:
+        raise IncidentError("It was merged as a duplicate; go on under the number it was merged into.")
     position = lifecycle.reopen(current.position)
     try:
         with transaction.atomic():

@@ -6,16 +6,20 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from incidents.choices import TRIAGE_ANSWERS, TRIAGE_QUESTIONS, EntryKind
+from incidents.choices import TRIAGE_ANSWERS, DetectionSource, EntryKind, IncidentType
 from incidents.errors import IncidentError
-from incidents.models import Incident
+from incidents.models import Incident, IncidentAccess
 from incidents.services import clocks, notices
-from incidents.services.base import change, finish, lock, mark_charts
+from incidents.services.base import TIMES, change, finish, lock, mark_charts
+from incidents.services.declare import refuse_twin
+from incidents.services.paging import page_first
 from incidents.services.timeline import append, check_occurred
+from incidents.types import defaults
+from incidents.types import questions as questions_of
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.markdown import clean_text
-from opsportal.platforms.models import Severity
+from opsportal.platforms.models import Service, Severity
 
 TEXTS: Final = (
     "title",
@@ -26,7 +30,6 @@ TEXTS: Final = (
     "cause",
     "resolution",
 )
-EDITABLE_TIMES: Final = ("impact_started_at", "detected_at", "mitigated_at", "resolved_at")
 
 
 @transaction.atomic
@@ -54,6 +57,7 @@ def incident_set_severity(
         data={"from": before, "to": severity.label, "rank_from": rank_before, "rank_to": severity.rank},
     )
     notices.tell_severity(current, before, why, at)
+    page_first(current, at)
     finish(
         current,
         by=by,
@@ -68,19 +72,29 @@ def incident_set_severity(
 def incident_triage(
     *, by: Actor, at: datetime, incident: Incident, expected: int, answers: Mapping[str, Mapping[str, str]]
 ) -> Incident:
-    """Keep the answers to the five triage questions (M-INC-06). Raises IncidentError."""
-    questions, allowed = dict(TRIAGE_QUESTIONS), dict(TRIAGE_ANSWERS)
-    kept = {
+    """Keep the answers to triage (M-INC-06) and to the type's own checklist; a new yes may end a clock.
+
+    What was answered before and is sent again as it stands is not said twice. Raises IncidentError.
+    """
+    current = lock(incident, expected=expected)
+    questions, allowed = {row.key: row for row in questions_of(current.type)}, dict(TRIAGE_ANSWERS)
+    given_now = {
         key: {"answer": given["answer"], "note": clean_text(given.get("note", ""))[:200]}
         for key, given in answers.items()
         if key in questions and given.get("answer") in allowed
     }
-    if not kept:
+    if not given_now:
         raise IncidentError("Answer at least one question.")
-    current = lock(incident, expected=expected)
+    kept = {key: given for key, given in given_now.items() if given != current.triage.get(key)}
+    if not kept:
+        return current
     change(current, triage=current.triage | kept)
+    for key, given in kept.items():
+        if questions[key].ends and given["answer"] == "yes":
+            clocks.done(current, questions[key].ends, at)
     parts = [
-        f"{questions[key].lower()}: {given['note'] or allowed[given['answer']].lower()}" for key, given in kept.items()
+        f"{questions[key].text.lower()}: {given['note'] or allowed[given['answer']].lower()}"
+        for key, given in kept.items()
     ]
     append(current, kind=EntryKind.TRIAGE, body="assessed: " + "; ".join(parts), by=by, at=at, data={"answers": kept})
     finish(current, by=by, at=at, verb="incident.assessed")
@@ -91,7 +105,7 @@ def incident_triage(
 def incident_describe(
     *, by: Actor, at: datetime, incident: Incident, expected: int, changes: Mapping[str, Any], why: str = ""
 ) -> Incident:
-    """Change texts and times; a changed time is noted with its old value and the reason.
+    """Change texts, times, type, service and how it was found; a changed time keeps its old value and the reason.
 
     Raises IncidentError without a reason for a changed time, TimeOrderError.
     """
@@ -100,9 +114,31 @@ def incident_describe(
     new = {name: text for name, text in new.items() if text != getattr(current, name)}
     if new.get("title") == "":
         raise IncidentError("An incident needs a title.")
+    times = _corrected_times(current, changes, why, at)
+    kinds, said = _recast(current, changes)
+    if not new and not times and not kinds:
+        return current
+    noted = [
+        f"{name.removesuffix('_at').replace('_', ' ')} {stamp(getattr(current, name))} → {stamp(value)}"
+        for name, value in times.items()
+    ]
+    change(current, **new, **times, **kinds)
+    if "type" in kinds:
+        _take_over_type(current, by=by, at=at)
+    if said:
+        append(current, kind=EntryKind.STATE, body=", ".join(said), by=by, at=at)
+    if times:
+        append(current, kind=EntryKind.STATE, body=f"corrected {', '.join(noted)}: {clean_text(why)}", by=by, at=at)
+    if times or "title" in new or kinds:
+        mark_charts(current, by=by, at=at)
+    finish(current, by=by, at=at, verb="incident.described", data={"fields": sorted({*new, *times, *kinds})})
+    return current
+
+
+def _corrected_times(current: Incident, changes: Mapping[str, Any], why: str, at: datetime) -> dict[str, datetime]:
     times = {
         name: changes[name]
-        for name in EDITABLE_TIMES
+        for name in TIMES
         if changes.get(name) is not None and changes[name] != getattr(current, name)
     }
     for name, value in times.items():
@@ -111,16 +147,39 @@ def incident_describe(
         check_occurred(value, at)
     if times and not why.strip():
         raise IncidentError("Say why a time is corrected.")
-    if not new and not times:
-        return current
-    noted = [
-        f"{name.removesuffix('_at').replace('_', ' ')} {stamp(getattr(current, name))} → {stamp(value)}"
-        for name, value in times.items()
-    ]
-    change(current, **new, **times)
-    if times:
-        append(current, kind=EntryKind.STATE, body=f"corrected {', '.join(noted)}: {clean_text(why)}", by=by, at=at)
-    if times or "title" in new:
-        mark_charts(current, by=by, at=at)
-    finish(current, by=by, at=at, verb="incident.described", data={"fields": sorted({*new, *times})})
-    return current
+    return times
+
+
+def _recast(current: Incident, changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Type, service and detection source as far as they change, and how the timeline says so. Raises IncidentError."""
+    kinds: dict[str, Any] = {}
+    said = []
+    if (kind := changes.get("type")) and kind != current.type:
+        kinds["type"] = kind
+        said.append(f"type {current.get_type_display().lower()} → {IncidentType(kind).label.lower()}")
+        if defaults(kind).is_restricted:
+            kinds["is_restricted"] = True
+    if (source := changes.get("detection_source")) and source != current.detection_source:
+        kinds["detection_source"] = source
+        said.append(f"found by {DetectionSource(source).label.lower()}")
+    service = changes.get("service")
+    if isinstance(service, Service) and service.pk != current.service_id:
+        if service.platform_id != current.platform_id:
+            raise IncidentError("This service belongs to another platform.")
+        if current.is_open:
+            refuse_twin(current.platform_id, service, current.signal)
+        kinds["service"] = service
+        said.append(f"service {service.name}")
+    return kinds, said
+
+
+def _take_over_type(current: Incident, *, by: Actor, at: datetime) -> None:
+    """The clocks that the new type brings start now; who made it restricted goes on knowing of it."""
+    if current.is_restricted and by.user_id is not None:
+        named = {"named_by_id": by.user_id, "named_at": at}
+        IncidentAccess.objects.get_or_create(incident=current, user_id=by.user_id, defaults=named)
+    for kind in defaults(current.type).clocks:
+        if current.is_open and not current.clocks.filter(kind=kind).exists():
+            clocks.start(current, kind, at)
+    if current.is_open and defaults(current.type).pages:
+        page_first(current, at)

@@ -25,6 +25,10 @@ def review_is_required(incident: Incident) -> bool:
     return incident.clocks.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True).exists()
 
 
+def is_published(incident: Incident) -> bool:
+    return Review.objects.filter(incident=incident, state=ReviewState.PUBLISHED).exists()
+
+
 def draft(incident: Incident, *, by: Actor, at: datetime) -> Review:
     """Write the draft inside the caller's transaction; its author is the commander until someone submits it."""
     review = Review.objects.create(incident=incident, author_id=incident.commander_id, drafted_at=at)

@@ -32,7 +32,8 @@ def update_post(
     stages = moved(current, Position(State.OPEN, Stage.COMMUNICATE), at)
     is_before = current.is_open and current.stage in (Stage.DETECT, Stage.ASSESS, Stage.RESPOND)
     change(current, **(stages if is_before else {}))
-    clocks.done(current, ClockKind.UPDATE, at)
+    for kind in (ClockKind.UPDATE, ClockKind.STAKEHOLDER):
+        clocks.done(current, kind, at)
     if current.is_open:
         clocks.start(current, ClockKind.UPDATE, at)
     who = "published" if audience == Audience.PUBLIC else "told colleagues"

@@ -27,6 +27,7 @@ from incidents.forms import (
     UpdateForm,
 )
 from incidents.models import Incident, TimelineEntry
+from incidents.related_forms import EndForm
 from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
 from incidents.services import (
@@ -45,6 +46,7 @@ from incidents.services import (
     update_post,
 )
 from incidents.services.composer import role_action
+from incidents.services.progress import CLOSING_TEXTS
 from incidents.views.shared import READ_WRITE, REFUSALS, load, new_key, now
 from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
@@ -225,12 +227,18 @@ ACTS: Final = (
     Act(
         name="close",
         action="incidents.incident_close",
-        form=ActForm,
+        form=EndForm,
         title="Close",
         submit="Close incident",
         text="Impact, cause and resolution must stand in the record; the review stays open until it is published.",
-        run=lambda by, at, incident, expected, _data: incident_close(
-            by=by, at=at, incident=incident, expected=expected
+        initial=lambda incident: {name: getattr(incident, name) for name in CLOSING_TEXTS},
+        run=lambda by, at, incident, expected, data: incident_close(
+            by=by,
+            at=at,
+            incident=incident,
+            expected=expected,
+            texts={name: data[name] for name in CLOSING_TEXTS},
+            reviewer_id=data["reviewer_id"],
         ),
     ),
     Act(
@@ -276,10 +284,12 @@ ACTS: Final = (
 
 
 def _form(act: Act, request: AuthorizedRequest, incident: Incident) -> ActForm:
+    kind = {"kind": incident.type} if issubclass(act.form, TriageForm) else {}
     return act.form(
         request.POST if request.method == "POST" else None,
         initial=act.initial(incident) | {"version": incident.version},
         platform_id=incident.platform_id,
+        **kind,
     )
 
 

@@ -7,25 +7,26 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 
 from incidents import selectors
-from incidents.choices import TRIAGE_ANSWERS, TRIAGE_QUESTIONS, DetectionSource, IncidentType, StateChoice
-from incidents.forms import DeclareForm
+from incidents.advice import choice_of
+from incidents.choices import TRIAGE_ANSWERS, StateChoice
+from incidents.lifecycle import State, time_states
 from incidents.models import Incident
 from incidents.selectors import IncidentFilter
 from incidents.selectors.beside import Beside
 from incidents.selectors.detail import EARLIER, NEWEST
+from incidents.selectors.links import alarms_of, links_of, merged_of, problem_of, reports_of
 from incidents.selectors.runbooks import runbook_pane
-from incidents.services import incident_declare
-from incidents.services.declare import Declaration
+from incidents.selectors.situation import advice_for
+from incidents.services.base import TIMES
+from incidents.types import TRIAGE, defaults
 from incidents.views.composer import composer_context
 from incidents.views.lines import tasks_context
-from incidents.views.shared import PANES, READ_WRITE, REFUSALS, head_context, load, new_key, now, rights
+from incidents.views.shared import PANES, head_context, load, now, rights
 from incidents.views.timeline import fresh_context, timeline_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import kept, revalidated
-from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
-from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
@@ -125,54 +126,6 @@ def incident_export(request: AuthorizedRequest) -> StreamingHttpResponse:
     return response
 
 
-@require_action("incidents.incident_declare", methods=READ_WRITE)
-@idempotent
-def incident_new(request: AuthorizedRequest) -> HttpResponse:
-    """Declare: title and service, everything else has a default."""
-    initial = {
-        "title": clean_text(request.GET.get("title", ""))[:200],
-        "service": request.GET.get("service", "") if request.GET.get("service", "").isdigit() else None,
-        "take_command": True,
-        "type": IncidentType.DEGRADATION,
-        "detection_source": DetectionSource.TEAM_OBSERVATION,
-    }
-    form = DeclareForm(request.POST or None, initial=initial, platform_ids=request.actor.platform_ids)
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            incident = _declared(request, form)
-            if incident is not None:
-                return redirect_or_fragment(request, incident.url)
-    context = {"form": form, "key": new_key()}
-    return render_page(request, "incidents/incident_declare.html", context, status=status)
-
-
-def _declared(request: AuthorizedRequest, form: DeclareForm) -> Incident | None:
-    data = form.cleaned_data
-    service = data["service"]
-    authorize(request.actor, "incidents.incident_declare", service)
-    try:
-        return incident_declare(
-            by=request.actor,
-            at=now(),
-            declaration=Declaration(
-                platform_id=service.platform_id,
-                title=data["title"],
-                service=service,
-                severity=data["severity"],
-                type=data["type"] or IncidentType.DEGRADATION,
-                detection_source=data["detection_source"] or DetectionSource.TEAM_OBSERVATION,
-                summary=data["summary"],
-                impact_started_at=data["impact_started_at"],
-                take_command=data["take_command"],
-            ),
-        )
-    except REFUSALS as error:
-        form.add_error(None, str(error))
-        return None
-
-
 @require_action("incidents.incident_view")
 def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     """One incident; `?part=head` and `?tab=` answer with that part alone when htmx asks."""
@@ -187,7 +140,7 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     is_pane = bool(tab) and wants_fragment(request)
     around = None if is_pane else selectors.beside(request.actor, incident)
     context = {
-        **pane_context(request, incident, tab if tab in PANES else PANES[0], at, around),
+        **pane_context(request, incident, tab if tab in PANES else first_pane(incident), at, around),
         "now": at,
         "incident": incident,
     }
@@ -220,14 +173,15 @@ def pane_context(
         "tab": tab,
         "tabs": [
             {"label": label, "href": f"{incident.url}?tab={key}", "current": key == tab, "count": None}
-            for key, label in zip(PANES, ("Triage", "Runbook", "Metrics", "Changes", "Comms", "Related"), strict=True)
+            for key, label in PANES.items()
+            if key != "changes" or key == tab  # the situation shows them, and leads to all of them
         ],
-        "questions": TRIAGE_QUESTIONS,
-        "answers": dict(TRIAGE_ANSWERS),
     }
-    if tab == PANES[0]:
+    if tab == "triage":
+        context |= triage_context(incident)
+    if tab in ("situation", "triage"):
         context |= tasks_context(request, incident, around.tasks if around else None)
-    elif tab == "runbook":
+    if tab == "runbook":
         context |= runbook_pane(request.actor, incident)
     elif tab == "metrics":
         context["metrics"] = selectors.metrics_of(incident)
@@ -238,9 +192,43 @@ def pane_context(
     elif tab == "comms":
         context["updates"] = selectors.updates_of(incident)
     elif tab == "related":
-        context["related"] = selectors.related_incidents(request.actor, incident, now=at)
+        context |= related_context(request, incident, at)
         context["action_items"] = selectors.action_items_of(incident)
     return context
+
+
+def first_pane(incident: Incident) -> str:
+    """What a new incident asks for is the situation; once it is over, its record."""
+    return "situation" if incident.is_open else "triage"
+
+
+def triage_context(incident: Incident) -> dict[str, Any]:
+    """Questions, answers, what severity they speak for, and how each time of the record stands."""
+    choice, severities = choice_of(incident.platform_id), selectors.severities_of(incident.platform_id)
+    is_asked = incident.is_open and bool(incident.triage)
+    times = {name: getattr(incident, name) for name in TIMES}
+    states = time_states(times, State(incident.state))
+    return {
+        "questions": TRIAGE,
+        "checklist": defaults(incident.type).checklist,
+        "answers": dict(TRIAGE_ANSWERS),
+        "advice": advice_for(incident.triage, severities, incident.rank, choice) if is_asked else None,
+        "times": [
+            (name.removesuffix("_at").replace("_", " ").capitalize(), times[name], states[name].value) for name in TIMES
+        ],
+    }
+
+
+def related_context(request: AuthorizedRequest, incident: Incident, at: datetime) -> dict[str, Any]:
+    """What it belongs to, as far as the reader may know of it."""
+    return {
+        "related": selectors.related_incidents(request.actor, incident, now=at),
+        "linked": links_of(request.actor, incident),
+        "merged": merged_of(request.actor, incident),
+        "alarms": alarms_of(incident),
+        "comes_from": problem_of(incident),
+        "reports": reports_of(incident),
+    }
 
 
 @require_action("incidents.incident_view")

@@ -8,11 +8,12 @@ from typing import Any, Final
 from django.utils import timezone
 
 from incidents import selectors
-from incidents.choices import StageChoice, StateChoice
+from incidents.choices import ReviewState, StageChoice, StateChoice
 from incidents.errors import IncidentError
 from incidents.lifecycle import ORDER, STEPS, Stage, TimeOrderError, TransitionError
 from incidents.models import Incident
 from incidents.selectors.beside import RoleHolder
+from incidents.selectors.links import merged_into
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest
 from opsportal.core.formats import hour
@@ -21,7 +22,15 @@ from opsportal.core.gate import allows, authorize
 READ_WRITE: Final = ("GET", "HEAD", "POST")
 WRITE: Final = ("POST",)
 REFUSALS: Final = (IncidentError, TransitionError, TimeOrderError)
-PANES: Final = ("triage", "runbook", "metrics", "changes", "comms", "related")
+PANES: Final = {
+    "situation": "Situation",
+    "triage": "Triage",
+    "runbook": "Runbook",
+    "metrics": "Metrics",
+    "changes": "Changes",
+    "comms": "Comms",
+    "related": "Related",
+}
 
 
 def load(request: AuthorizedRequest, number: int, action: str) -> Incident:
@@ -75,6 +84,12 @@ def rights(request: AuthorizedRequest, incident: Incident) -> dict[str, bool]:
             "entry_log",
             "entry_correct",
             "review_draft",
+            "incident_merge",
+            "incident_link",
+            "incident_plan",
+            "problem_link",
+            "clock_pause",
+            "clock_done",
         )
     }
 
@@ -93,6 +108,9 @@ def head_context(
         "may": rights(request, incident),
         # `review` is joined by the selector: no query here.
         "has_review": hasattr(incident, "review"),
+        "review_is_open": hasattr(incident, "review") and incident.review.state != ReviewState.PUBLISHED,
+        "goes_on": merged_into(request.actor, incident),
+        "problem": incident.problem_link.problem if hasattr(incident, "problem_link") else None,
     }
 
 

@@ -114,6 +114,7 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
         ],
         "can_silence": allows(request.actor, "monitoring.silence_set", found),
+        "can_declare": allows(request.actor, "incidents.incident_declare", found),
         "runbooks": matching_runbooks(found.platform_id, alarms=[found.rule.key]) if found.rule else [],
         "may_write": allows(request.actor, "knowledge.runbook_write", found),
         "at": at,

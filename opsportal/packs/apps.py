@@ -8,6 +8,14 @@ class PacksConfig(AppConfig):
     label = "packs"
 
     def ready(self) -> None:
+        from incidents.advice import register_choice
+        from opsportal.packs.triage import triage_choice
+
+        register_choice(triage_choice)
+        from incidents.selectors.figures import register_targets
+        from opsportal.packs.selectors import figure_targets
+
+        register_targets(figure_targets)
         shell.register_setting(
             60, "Packs", "A platform's policy as reviewed files: compare, apply, export.", "package", "packs:pack-list",
             "packs.pack_view",

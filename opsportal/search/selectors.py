@@ -20,6 +20,15 @@ from opsportal.platforms.models import Service
 
 PER_KIND: Final = 6
 EXCERPT: Final = 90
+INCIDENT_PAGES: Final = (
+    ("list", "Queue", "mild incidents and quiet alarms", "incidents:queue"),
+    ("search", "Problems", "causes behind incidents", "incidents:problems"),
+    ("message-square", "User reports", "what users told us", "incidents:user-reports"),
+    ("clock", "Clocks", "due next, missed, how well kept", "incidents:clocks"),
+    ("file-chart-column", "Incident figures", "how quickly, how often", "reports:incidents"),
+    ("contrast", "Wallboard", "for a screen on the wall", "dashboard:wall"),
+    ("calendar", "Calendar of reviews", "in your own calendar", "incidents:calendar"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Hit:
 def page_hits(nav: Iterable[NavItem], text: str) -> Sequence[Hit]:
     """Lines of the rail, and the help, whose label contains the words."""
     pages = [Hit("Pages", item.icon, item.label, "", item.url) for item in nav]
+    pages += [Hit("Pages", icon, label, note, reverse(route)) for icon, label, note, route in INCIDENT_PAGES]
     pages.append(Hit("Pages", "circle-question-mark", "Help", "words, keys, where to find what", reverse("core:help")))
     return [hit for hit in pages if text.casefold() in hit.text.casefold()]
 
@@ -45,6 +55,11 @@ def action_hits(actor: Actor, at: datetime, text: str) -> Sequence[Hit]:
     hits = []
     if allows(actor, "incidents.incident_declare"):
         hits.append(Hit("Actions", "siren", "Declare incident", "i", reverse("incidents:declare")))
+    if allows(actor, "incidents.report_add"):
+        url = reverse("incidents:user-report-new")
+        hits.append(Hit("Actions", "message-square", "Record a user's report", "", url))
+    if allows(actor, "incidents.problem_write"):
+        hits.append(Hit("Actions", "search", "Open a problem record", "", reverse("incidents:problem-new")))
     if allows(actor, "maintenance.log_write"):
         url = reverse("maintenance:operations-log")
         hits.append(Hit("Actions", "notebook-pen", "Write to the operations log", "", url))

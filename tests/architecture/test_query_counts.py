@@ -19,6 +19,8 @@ from django.test.utils import CaptureQueriesContext
 
 from incidents.models import Incident
 from incidents.services.actions import action_item_add
+from incidents.services.problems import problem_open
+from incidents.services.reports import report_add
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
 from monitoring.models import AlarmState
@@ -70,6 +72,31 @@ def _actions(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return "/actions/"
 
 
+def _queue(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        declare(platform, by=by, at=at, title=f"Typo {number}", label="P3")
+        alarm(platform, key=f"q{number}", signal=f"q{number}", state=AlarmState.ALARM, since=at, severity=None)
+    return "/incidents/queue/"
+
+
+def _problems(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        problem_open(by=by, at=at, platform_id=platform.pk, values={"title": f"Cause {number}"})
+    return "/problems/"
+
+
+def _user_reports(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        report_add(by=by, at=at, platform_id=platform.pk, text=f"Slow {number}", kind="fault", channel="chat")
+    return "/user-reports/"
+
+
+def _situation(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        declare(platform, by=by, at=at, title=f"Fault {number}")
+    return f"/incidents/{declare(platform, by=by, at=at, title='Fault again').number}/situation/"
+
+
 def _alarms(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     for number in range(count):
         alarm(platform, key=f"a{number}", signal=f"s{number}", state=AlarmState.ALARM, since=at)
@@ -103,17 +130,40 @@ def _audit(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return "/reports/audit/"
 
 
+def _clocks(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    _incidents(platform, by, at, count)
+    return "/clocks/"
+
+
+def _wall(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    _incidents(platform, by, at, count)
+    _alarms(platform, by, at, count)
+    return "/wall/"
+
+
+def _figures(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    _incidents(platform, by, at, count)
+    return "/reports/incidents/"
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
     "incident": _timeline,
     "incident, restricted": _restricted,
     "actions": _actions,
+    "queue": _queue,
+    "problems": _problems,
+    "user reports": _user_reports,
+    "situation": _situation,
     "alarms": _alarms,
     "checklist run": _checklist,
     "operations log": _log,
     "notices": _notices,
     "audit": _audit,
+    "clocks": _clocks,
+    "wall": _wall,
+    "incident figures": _figures,
     "runbooks": _runbooks,
 }
 

@@ -57,7 +57,7 @@ def test_the_console_stays_empty_while_an_incident_is_worked_on(
     incident = Incident.objects.get(number=int(detail.strip("/").split("/")[-1]))
     entry_log(by=actor_for(admin), at=clock.now(), incident=incident, body="said by somebody else")
     expect(page.get_by_text("said by somebody else")).to_be_visible()
-    for tab in ("Metrics", "Changes", "Comms", "Related", "Triage"):
+    for tab in ("Metrics", "Comms", "Related", "Triage", "Situation"):
         page.get_by_role("link", name=tab, exact=True).last.click()
         expect(page.locator(f"#incident-{incident.pk}-pane [aria-current]")).to_have_text(tab)
     page.keyboard.press("/")

@@ -368,7 +368,8 @@ def test_the_record_sent_back_as_shown_corrects_no_time(
     client = client_for(operator)
     page = client.get(f"{incident.url}describe/").content.decode()
     shown = dict(re.findall(r'name="(\w+_at)" value="([^"]+)"', page))
-    assert sorted(shown) == ["detected_at", "impact_started_at", "mitigated_at", "resolved_at"]
+    names = ("acknowledged", "declared", "detected", "impact_started", "mitigated", "resolved")
+    assert sorted(shown) == [f"{name}_at" for name in names]
     lines = incident.entries.count()
     data = {"title": incident.title, "cause": "Pool of 10", "version": incident.version, **shown}
     assert client.post(f"{incident.url}describe/", data).status_code == 303

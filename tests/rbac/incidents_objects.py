@@ -6,8 +6,11 @@ from typing import Any
 from incidents.models import Incident
 from incidents.services import action_item_add, cause_add, entry_log, incident_resolve, retrospective_open, review_draft
 from incidents.services.attachments import attachment_add
+from incidents.services.calendars import calendar_make
 from incidents.services.tasks import task_add
+from opsportal.accounts.actors import user_actor
 from opsportal.core.clock import now
+from tests.factories.accounts import UserFactory
 from tests.factories.incidents import SYSTEM, declare
 from tests.rbac.objects import Case, route
 
@@ -46,6 +49,18 @@ for _name in (
     "timeline-forms", "timeline-csv", "timeline-json", "completions", "attach", "pin", "task", "metric",
 ):  # fmt: skip
     route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1"})
+
+
+for _name in ("clock-pause", "clock-resume", "clock-done"):
+    route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1", "kind": "acknowledge", "why": "x"})
+
+
+def _calendar(_case: Case) -> dict[str, Any]:
+    person: Any = UserFactory()
+    return {"secret": calendar_make(by=user_actor(person), at=now())}
+
+
+route("incidents:calendar-feed", _calendar, owned="portal")
 
 
 def _cause(case: Case) -> dict[str, Any]:
@@ -106,7 +121,7 @@ route("incidents:action-change", _action_item, data=lambda _case: {"version": "1
 route("incidents-api:detail", _incident)
 for _name in (
     "acknowledge", "severity", "role", "stage", "update", "triage", "mitigate", "resolve", "close", "reopen",
-    "restrict", "updates", "action-item-add",
+    "restrict", "clock-pause", "clock-resume", "clock-done", "updates", "action-item-add",
 ):  # fmt: skip
     route(f"incidents-api:{_name}", _incident)
 route("incidents-api:review", _review)

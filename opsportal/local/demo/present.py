@@ -3,14 +3,20 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Count
 
-from incidents.choices import DetectionSource
+from incidents.choices import DetectionSource, StateChoice
+from incidents.models import Incident
+from incidents.models.problem import ProblemState, ReportChannel, ReportKind
 from incidents.services.declare import Declaration, incident_declare, severity_of_rank
+from incidents.services.problems import problem_change, problem_link, problem_open
+from incidents.services.reports import report_add
 from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceState, RunState, WindowOccurrence
 from maintenance.services.checklists import checklist_run_open, item_tick
 from maintenance.services.jobs import job_run_plan
 from maintenance.services.windows import window_now
 from opsportal.core.actor import Actor, system_actor
+from opsportal.core.formats import plural
 from opsportal.platforms.models import Service
 
 DEMO = system_actor("demo")
@@ -18,7 +24,7 @@ DUE_SOON = timedelta(minutes=13)
 
 
 def present_put(*, at: datetime, operator: Actor) -> None:
-    """A half answered list, one due within a quarter of an hour, a small open incident, a plan to decide on."""
+    """A half answered list, one due soon, a small open incident, a plan to decide on, reports that wait, a problem."""
     half_done = checklist_open(at=at, platform="solemate")
     items = list(half_done.items.select_related("run").order_by("position"))
     for item in items[: len(items) // 2]:
@@ -37,6 +43,58 @@ def present_put(*, at: datetime, operator: Actor) -> None:
         ),
     )
     job_plan(at=at)
+    reports_put(at=at, operator=operator)
+    problem_put(at=at, operator=operator)
+
+
+def reports_put(*, at: datetime, operator: Actor) -> None:
+    """What users said today: a fault, a question, a wish."""
+    service = Service.objects.get(platform__key="bookstore", key="bookstore-web")
+    said = (
+        (160, ReportKind.FAULT, ReportChannel.EMAIL, "A reader", "The basket is empty after I sign in."),
+        (95, ReportKind.REQUEST, ReportChannel.PHONE, "Sales desk", "Can an order be moved to another address?"),
+        (30, ReportKind.FEEDBACK, ReportChannel.CHAT, "Warehouse", "The label could name the shelf."),
+    )
+    for minutes, kind, channel, reporter, text in said:
+        report_add(
+            by=operator,
+            at=at,
+            platform_id=service.platform_id,
+            service=service,
+            text=text,
+            kind=kind,
+            channel=channel,
+            reporter=reporter,
+            reported_at=at - timedelta(minutes=minutes),
+        )
+
+
+def problem_put(*, at: datetime, operator: Actor) -> None:
+    """The cause behind what keeps coming back: the title that most past incidents of a service share."""
+    over = Incident.objects.exclude(state=StateChoice.OPEN)
+    group = over.values("service_id", "title").annotate(n=Count("pk")).order_by("-n", "service_id", "title").first()
+    if group is None:
+        return
+    rows = list(over.filter(service_id=group["service_id"], title=group["title"]).order_by("-number")[:5])
+    problem = problem_open(
+        by=operator,
+        at=at,
+        platform_id=rows[0].platform_id,
+        values={
+            "title": rows[0].title,
+            "impact": f"{plural(len(rows), 'incident')} so far.",
+            "analysis": rows[0].cause,
+        },
+    )
+    problem_change(
+        by=operator,
+        at=at,
+        problem=problem,
+        expected=problem.version,
+        values={"state": ProblemState.KNOWN_ERROR, "workaround": rows[0].resolution or rows[0].title},
+    )
+    for incident in rows:
+        problem_link(by=operator, at=at, incident=incident, expected=incident.version, problem=problem)
 
 
 class ListsOpenError(Exception):

@@ -1,0 +1,53 @@
+"""The span of time a board or report is about. Pure: no I/O, no Django."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+ROLLING: Final = {"30d": 30, "92d": 92}
+_MONTH: Final = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
+
+
+class PeriodError(ValueError):
+    """Not a period; the text is a sentence for the person who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """[since, until), and as much time before it for comparison."""
+
+    key: str
+    name: str
+    since: datetime
+    until: datetime
+
+    @property
+    def before(self) -> "Period":
+        """The month before a month, the days before these days."""
+        if self.key in ROLLING:
+            return Period(
+                "", f"the {ROLLING[self.key]} days before", self.since - (self.until - self.since), self.since
+            )
+        first = (self.since - timedelta(days=1)).replace(day=1)
+        return Period(f"{first:%Y-%m}", f"{first:%B %Y}", first, self.since)
+
+
+def period(text: str, at: datetime) -> Period:
+    """`30d`, `92d` or a month such as `2026-10`; empty is 30 days. Raises PeriodError."""
+    key = text or "30d"
+    if key in ROLLING:
+        days = ROLLING[key]
+        return Period(key, f"Last {days} days", at - timedelta(days=days), at)
+    if _MONTH.fullmatch(key) is None:
+        raise PeriodError("A period is 30d, 92d or a month such as 2026-10.")
+    first = datetime(int(key[:4]), int(key[5:]), 1, tzinfo=UTC)
+    if first > at:
+        raise PeriodError("This month has not begun.")
+    return Period(key, f"{first:%B %Y}", first, min((first + timedelta(days=32)).replace(day=1), at))
+
+
+def choices(at: datetime) -> list[tuple[str, str]]:
+    """The periods offered: key and name."""
+    last = at.astimezone(UTC).replace(day=1) - timedelta(days=1)
+    return [("30d", "30 days"), ("92d", "92 days"), (f"{last:%Y-%m}", f"{last:%B}"), (f"{at:%Y-%m}", f"{at:%B}")]

@@ -1,0 +1,79 @@
+"""What an incident belongs to, as far as the reader may know of it: merged ones, links, its problem, users' reports."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from incidents.models import AlarmClaim, Incident, IncidentLink, Problem, UserReport
+from incidents.models.problem import LinkKind
+from incidents.selectors.lists import ROW, IncidentRow
+from monitoring.models import Alarm
+from opsportal.core.actor import Actor
+
+_BACK = {LinkKind.RELATED: "Related to", LinkKind.CAUSED_BY: "The cause of"}
+
+
+class LinkRow(NamedTuple):
+    """Another incident, and how it belongs to this one."""
+
+    pk: int
+    word: str
+    note: str
+    incident: IncidentRow
+
+
+class MergedRow(NamedTuple):
+    """An incident that was merged into this one, with how much stands in its timeline."""
+
+    incident: IncidentRow
+    lines: int
+
+
+def merged_into(actor: Actor, incident: Incident) -> Incident | None:
+    """The incident that this one was merged into; None also when the reader may not know it."""
+    if incident.merged_into_id is None:
+        return None
+    found: Incident | None = Incident.objects.visible_to(actor).filter(pk=incident.merged_into_id).first()
+    return found
+
+
+def merged_of(actor: Actor, incident: Incident) -> list[MergedRow]:
+    """What was merged into this one, oldest first."""
+    rows = Incident.objects.visible_to(actor).filter(merged_into=incident).order_by("number")
+    found = rows.values_list(*ROW, "head__last_number")
+    return [MergedRow(IncidentRow(*row), lines or 0) for *row, lines in found[:50]]
+
+
+def links_of(actor: Actor, incident: Incident) -> list[LinkRow]:
+    """Links in both directions to incidents the reader may know of."""
+    seen = Incident.objects.visible_to(actor)
+    forth = IncidentLink.objects.filter(incident=incident, other__in=seen).values_list("pk", "kind", "note", "other_id")
+    back = IncidentLink.objects.filter(other=incident, incident__in=seen).values_list(
+        "pk", "kind", "note", "incident_id"
+    )
+    found = [(pk, LinkKind(kind).label, note, other) for pk, kind, note, other in forth[:50]]
+    found += [(pk, _BACK[LinkKind(kind)], note, other) for pk, kind, note, other in back[:50]]
+    rows = Incident.objects.filter(pk__in=[other for *_, other in found]).values_list(*ROW)
+    known = {row[0]: IncidentRow(*row) for row in rows}
+    return [LinkRow(pk, word, note, known[other]) for pk, word, note, other in sorted(found)]
+
+
+def alarms_of(incident: Incident) -> list[Alarm]:
+    """Every alarm that opened or joined it, or one that was merged into it."""
+    claims = AlarmClaim.objects.filter(incident=incident) | AlarmClaim.objects.filter(incident__merged_into=incident)
+    rows = Alarm.objects.filter(pk__in=claims.values("transition__alarm_id")).select_related("severity")
+    return list(rows.order_by("name", "pk")[:20])
+
+
+def problem_of(incident: Incident) -> Problem | None:
+    found: Problem | None = Problem.objects.filter(linked__incident=incident).first()
+    return found
+
+
+def open_problems(platform_id: int) -> Sequence[tuple[int, str]]:
+    """(number, words) of the platform's unsolved problems, for a choice."""
+    rows = Problem.objects.filter(platform_id=platform_id, solved_at__isnull=True).order_by("priority", "-number")
+    return [(number, f"PRB-{number} {title}") for number, title in rows.values_list("number", "title")[:200]]
+
+
+def reports_of(incident: Incident) -> list[UserReport]:
+    return list(UserReport.objects.filter(incident=incident).order_by("reported_at", "pk")[:50])

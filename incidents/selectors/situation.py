@@ -1,0 +1,130 @@
+"""What a commander looks at first (M-INC-07), read at once when an incident is declared."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.contrib.postgres.search import SearchQuery, SearchRank
+from django.db.models import F
+
+from incidents.models import Incident
+from incidents.models.incident import INCIDENT_WORDS
+from incidents.selectors.lists import ROW, IncidentRow
+from incidents.selectors.related import Change, alarms_nearby, changes_nearby, metrics_of
+from incidents.types import Choice, Suggestion, suggested
+from monitoring.models import Alarm, ServiceMetric
+from monitoring.selectors.services import recent_values
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Contact, Severity
+
+FRESH: Final = timedelta(minutes=12)
+CANDIDATES: Final = 300  # the newest that share a word are ranked; older ones hardly help
+SIMILAR: Final = 5
+OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
+
+
+class Reading(NamedTuple):
+    """The newest figure of a metric."""
+
+    metric: ServiceMetric
+    value: float | None
+    at: datetime | None
+    is_stale: bool
+
+
+class Similar(NamedTuple):
+    """An earlier incident that reads alike, and what ended it."""
+
+    incident: IncidentRow
+    remedy: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All of the panel."""
+
+    alarms: Sequence[Alarm]
+    readings: Sequence[Reading]
+    changes: Sequence[Change]
+    similar: Sequence[Similar]
+    on_call: Contact | None
+
+    @property
+    def state(self) -> str:
+        """The state of the service: green only when something fresh says so."""
+        if self.alarms:
+            return "fail"
+        fresh = [reading for reading in self.readings if reading.value is not None and not reading.is_stale]
+        return "ok" if fresh else "stale" if any(reading.at for reading in self.readings) else "unknown"
+
+
+def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situation:
+    """Service state, changes, alarms, metrics, who is on call, and what fixed it the last time."""
+    return Situation(
+        alarms=alarms_nearby(incident),
+        readings=_readings(incident, now),
+        changes=changes_nearby(incident)[:8],
+        similar=similar_incidents(actor, incident),
+        on_call=first_contact(incident.platform_id),
+    )
+
+
+def _readings(incident: Incident, now: datetime) -> list[Reading]:
+    metrics = metrics_of(incident)
+    values = recent_values(metrics, at=now)
+    found = []
+    for metric in metrics:
+        points = values.get(metric.pk, {})
+        newest = max(points, default=None)
+        value = points[newest] if newest is not None else None
+        found.append(Reading(metric, value, newest, newest is None or now - newest > FRESH))
+    return found
+
+
+def first_contact(platform_id: int) -> Contact | None:
+    """Until there is an on-call plan, on call is the first contact of the platform's chain."""
+    rows = Contact.objects.filter(platform_id=platform_id, level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)
+    found: Contact | None = rows.order_by("level", "pk").first()
+    return found
+
+
+def similar_incidents(actor: Actor, incident: Incident) -> list[Similar]:
+    """Earlier incidents of the platform that share words with this one, ranked by how much and whether by service."""
+    words = sorted(set(re.findall(r"\w{3,}", f"{incident.title} {incident.summary}".casefold())))[:20]
+    if not words:
+        return []
+    query = SearchQuery(" | ".join(words), config="simple", search_type="raw")
+    rows = Incident.objects.visible_to(actor).filter(platform_id=incident.platform_id, merged_into__isnull=True)
+    alike = rows.annotate(words=INCIDENT_WORDS).filter(words=query).exclude(pk=incident.pk)
+    newest = list(alike.order_by("-number").values_list("pk", flat=True)[:CANDIDATES])
+    ranked: Any = Incident.objects.filter(pk__in=newest).annotate(
+        alike=SearchRank(INCIDENT_WORDS, query, normalization=1), problem=F("problem_link__problem__number")
+    )
+    found = ranked.order_by("-alike", "-number").values_list(*ROW, "resolution", "problem", "service_id", "alike")[:40]
+    best = sorted(found, key=lambda row: -row[-1] * (1.5 if row[-2] == incident.service_id else 1))
+    return [
+        Similar(IncidentRow(*row[: len(ROW)]), row[len(ROW)], f"PRB-{row[len(ROW) + 1]}" if row[len(ROW) + 1] else "")
+        for row in best[:SIMILAR]
+    ]
+
+
+class Advice(NamedTuple):
+    """A severity that the triage speaks for, as a severity of the platform."""
+
+    severity: Severity
+    suggestion: Suggestion
+    fits: bool
+
+
+def advice_for(
+    answers: Mapping[str, Mapping[str, str]], severities: Sequence[Severity], rank: int, choice: Choice | None
+) -> Advice | None:
+    """The platform's severity nearest to what the answers suggest; None while they suggest nothing."""
+    suggestion = suggested(answers, choice)
+    if suggestion is None or not severities:
+        return None
+    nearest = min(severities, key=lambda row: (abs(row.rank - suggestion.rank), row.rank))
+    return Advice(nearest, suggestion, nearest.rank == rank)

@@ -1,0 +1,130 @@
+"""Incidents that belong together: merged as a duplicate, related, one caused by the other.
+
+Restricted incidents never leak by a link: the other's number is written only where everybody may know it.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from incidents import lifecycle
+from incidents.choices import ClockKind, EntryKind
+from incidents.errors import IncidentError
+from incidents.models import Incident, IncidentClock, IncidentLink
+from incidents.models.problem import LinkKind
+from incidents.services import clocks, notices
+from incidents.services.base import change, finish, lock, mark_charts, moved
+from incidents.services.timeline import append
+from opsportal.core.actor import Actor
+from opsportal.core.markdown import clean_text
+from opsportal.core.models import VersionConflictError
+
+
+def lock_both(incident: Incident, other: Incident, *, expected: int) -> tuple[Incident, Incident]:
+    """Both rows, held in the order of their keys, so that two merges never wait for each other.
+
+    Raises VersionConflictError when the first one changed.
+    """
+    rows = Incident.objects.select_for_update(of=("self",), no_key=True).select_related("severity")
+    found = {row.pk: row for row in rows.filter(pk__in=[incident.pk, other.pk]).order_by("pk")}
+    if found[incident.pk].version != expected:
+        raise VersionConflictError(found[incident.pk])
+    return found[incident.pk], found[other.pk]
+
+
+@transaction.atomic
+def incident_merge(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, target: Incident, note: str = ""
+) -> Incident:
+    """Close an incident as the duplicate of another; later alarms of its signal join that one.
+
+    Its number, alarms and timeline stay where they are and are shown there. Returns the merged one.
+    Raises IncidentError, TransitionError, VersionConflictError.
+    """
+    if incident.pk == target.pk:
+        raise IncidentError("An incident cannot be merged into itself.")
+    current, kept = lock_both(incident, target, expected=expected)
+    _check_mergeable(current, kept)
+    position = lifecycle.merge(current.position)
+    changes = moved(current, position, at) | {"closed_at": at, "merged_into": kept}
+    change(current, **changes, resolved_at=current.resolved_at or at)
+    again = Incident.objects.filter(merged_into=current).order_by("pk")
+    again.update(merged_into=kept, version=F("version") + 1)
+    _end_clocks(current, kept, at)
+    because = f": {clean_text(note).strip()}" if note.strip() else ""
+    is_known = not kept.is_restricted  # both are, or neither
+    duplicate_of = f" of {kept.reference}" if is_known else ""
+    append(
+        current,
+        kind=EntryKind.STATE,
+        body=f"closed as a duplicate{duplicate_of}{because}",
+        by=by,
+        at=at,
+        data={"state": "closed", "merged_into": kept.number},
+    )
+    merged = current.reference if is_known else "another incident"
+    append(kept, kind=EntryKind.STATE, body=f"took in {merged}{because}", by=by, at=at, data={"merged": current.number})
+    mark_charts(current, by=by, at=at)
+    notices.tell_state(current, f"merged into {kept.reference}" if is_known else "merged", at)
+    finish(kept, by=by, at=at, verb="incident.took_in", data={"merged": current.number})
+    finish(current, by=by, at=at, verb="incident.merged", data={"into": kept.number})
+    return current
+
+
+def _check_mergeable(current: Incident, kept: Incident) -> None:
+    if current.platform_id != kept.platform_id:
+        raise IncidentError("Only incidents of one platform can be merged; link them as related instead.")
+    if current.is_restricted != kept.is_restricted:
+        raise IncidentError("One of them is restricted: restrict both or neither before you merge them.")
+    if kept.merged_into_id is not None:
+        raise IncidentError("That one was merged itself: merge into the incident it was merged into.")
+    if kept.closed_at is not None:
+        raise IncidentError("That one is closed: reopen it first, or link them as related.")
+
+
+def _end_clocks(current: Incident, kept: Incident, at: datetime) -> None:
+    """The duties go on under the other number; a law's clock goes on from when it began here."""
+    running = IncidentClock.objects.filter(incident=current, stopped_at__isnull=True).order_by("pk")
+    for clock in list(running):
+        has_its_own = IncidentClock.objects.filter(incident=kept, kind=clock.kind).exists()
+        clocks.stop(current, clock.kind, at)
+        if clock.kind == ClockKind.BREACH and not has_its_own:
+            clocks.start(kept, ClockKind.BREACH, clock.started_at)
+
+
+@transaction.atomic
+def incident_link(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, other: Incident, kind: str, note: str = ""
+) -> IncidentLink:
+    """Say that two incidents belong together; the same link again changes nothing. Raises IncidentError."""
+    if incident.pk == other.pk:
+        raise IncidentError("Choose another incident.")
+    current = lock(incident, expected=expected)
+    if kind == LinkKind.RELATED and IncidentLink.objects.filter(incident=other, other=current, kind=kind).exists():
+        return IncidentLink.objects.get(incident=other, other=current, kind=kind)
+    link, is_new = IncidentLink.objects.get_or_create(
+        incident=current,
+        other=other,
+        kind=kind,
+        defaults={"note": clean_text(note)[:200].strip(), "linked_by_id": by.user_id, "linked_at": at},
+    )
+    if not is_new:
+        return link
+    word = LinkKind(kind).label.lower()
+    if not other.is_restricted:
+        append(current, kind=EntryKind.STATE, body=f"{word} {other.reference}", by=by, at=at)
+    if not current.is_restricted:
+        back = word if kind == LinkKind.RELATED else "the cause of"
+        append(other, kind=EntryKind.STATE, body=f"{back} {current.reference}", by=by, at=at)
+    named = {} if other.is_restricted else {"other": other.number}
+    finish(current, by=by, at=at, verb="incident.linked", data={"kind": kind, **named})
+    return link
+
+
+@transaction.atomic
+def incident_unlink(*, by: Actor, at: datetime, incident: Incident, link: IncidentLink) -> None:
+    """Take a link back; the timeline keeps that it was there."""
+    kind = link.kind
+    if IncidentLink.objects.filter(pk=link.pk).delete()[0]:
+        finish(incident, by=by, at=at, verb="incident.unlinked", data={"kind": kind})

@@ -1,0 +1,65 @@
+"""The queue of what pages nobody (M-CLK-07): incidents that become planned work, alarms somebody looks after."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from incidents.choices import EntryKind
+from incidents.errors import IncidentError
+from incidents.models import AlarmOwner, Incident
+from incidents.queue import QUEUE_RANK
+from incidents.services.base import change, finish, lock
+from incidents.services.timeline import append
+from monitoring.models import Alarm
+from opsportal.audit.services import record
+from opsportal.core.actor import Actor
+from opsportal.core.live import touch
+from opsportal.core.markdown import clean_text, is_safe_url
+from opsportal.platforms.models import Membership
+
+
+@transaction.atomic
+def incident_plan(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, planned_for: str, planned_url: str = ""
+) -> Incident:
+    """Make a mild incident planned work of a sprint, so that it leaves the queue; without a sprint it returns.
+
+    Raises IncidentError, VersionConflictError.
+    """
+    planned_for, planned_url = clean_text(planned_for).strip()[:120], planned_url.strip()[:400]
+    if planned_url and not is_safe_url(planned_url):
+        raise IncidentError("The link must begin with http:// or https://.")
+    current = lock(incident, expected=expected)
+    if not current.is_open:
+        raise IncidentError(f"The incident is {current.state}: there is nothing left to plan.")
+    if planned_for and current.rank < QUEUE_RANK:
+        raise IncidentError(f"{current.severity.label} is worked on now; lower the severity before you plan it.")
+    if (planned_for, planned_url) == (current.planned_for, current.planned_url):
+        return current
+    change(current, planned_for=planned_for, planned_url=planned_url if planned_for else "")
+    body = f"planned for {planned_for}" if planned_for else "back in the queue"
+    append(current, kind=EntryKind.STATE, body=body, by=by, at=at, data={"planned_for": planned_for})
+    finish(current, by=by, at=at, verb="incident.planned", data={"planned": bool(planned_for)})
+    return current
+
+
+@transaction.atomic
+def alarm_own(*, by: Actor, at: datetime, alarm: Alarm, owner_id: int | None) -> None:
+    """Say who looks after a firing alarm; None: nobody. Raises IncidentError."""
+    if owner_id is not None:
+        members = Membership.objects.filter(platform_id=alarm.platform_id, user_id=owner_id, user__is_active=True)
+        if not members.exists():
+            raise IncidentError("Only an active member of the platform can look after its alarms.")
+        AlarmOwner.objects.update_or_create(alarm=alarm, defaults={"owner_id": owner_id, "since": at})
+    else:
+        AlarmOwner.objects.filter(alarm=alarm).delete()
+    touch("today", alarm.pk)
+    record(
+        by=by,
+        at=at,
+        verb="incidents.alarm.owned",
+        obj_kind="monitoring.alarm",
+        obj_id=alarm.pk,
+        platform_id=alarm.platform_id,
+        data={"owner": owner_id},
+    )
