@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from opsportal.dashboard import views
+from opsportal.dashboard import views, wall
 
 app_name = "dashboard"
 
 urlpatterns = [
     path("", views.today, name="today"),
+    path("wall/", wall.wall, name="wall"),
 ]

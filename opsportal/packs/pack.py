@@ -32,6 +32,7 @@ FILES: Final = (
     "policies.yaml",
 )
 CLOCK_KINDS: Final = ("acknowledge", "respond", "escalate", "update", "resolve", "review")
+SOME_CLOCKS: Final = ("stakeholder", "breach", "page")  # of guides that speak of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,9 @@ def _items(documents: dict[str, Document]) -> Iterator[PackItem]:
     for path, data in _entries(clocks, "clocks"):
         for clock in CLOCK_KINDS:
             yield PackItem("clock", f"{data['severity']}.{clock}", data[clock], clocks, (*path, clock))
+        for clock in SOME_CLOCKS:
+            if clock in data:
+                yield PackItem("clock", f"{data['severity']}.{clock}", data[clock], clocks, (*path, clock))
     for kind in ("threshold", "slo", "checklist", "window", "job", "target"):
         yield from _listed(kind, documents[f"{kind}s.yaml"], f"{kind}s")
     yield from _listed("policy", documents["policies.yaml"], "policies")

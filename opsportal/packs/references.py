@@ -74,6 +74,8 @@ class _Names:
     def _clock(self, item: PackItem) -> Iterator[Problem]:
         known = self.labels.get("incident", set())
         yield from self._name(item, (), item.key.rsplit(".", 1)[0], known, "label of the incident scheme")
+        if item.data.get("due_rule") == "next_business_day" and "calendar" not in item.data:
+            yield item.problem(("due_rule",), "needs a calendar that says what a business day is")
 
     def _threshold(self, item: PackItem) -> Iterator[Problem]:
         labels = self.labels.get("alert", set())

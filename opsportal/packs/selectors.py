@@ -1,6 +1,6 @@
 """What the pages of packs and policy show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Max
 
+from incidents.figures import Target, targets
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS
 from opsportal.packs.documents import PackError
@@ -70,6 +71,16 @@ class PolicyGroup:
 
     name: str
     entries: Sequence[PolicyEntry]
+
+
+def figure_targets(platform_ids: Iterable[int]) -> list[Target]:
+    """What the guides of these platforms ask of incident figures (M-MET-01): policies that give numbers."""
+    rows = PolicyEntry.objects.filter(platform_id__in=platform_ids, group="objective").exclude(figures={})
+    return [
+        target
+        for row in rows.order_by("platform_id", "pk")
+        for target in targets(row.platform_id, row.figures, row.source_text)
+    ]
 
 
 def policy_groups(actor: Actor, *, platform_id: int) -> list[PolicyGroup]:

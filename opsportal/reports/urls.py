@@ -6,6 +6,7 @@ app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.reports.audit_urls")),
     path("", include("opsportal.reports.checklist_urls")),
+    path("", include("opsportal.reports.incident_urls")),
     path("", include("opsportal.reports.runbook_urls")),
     path("", include("opsportal.reports.slo_urls")),
 ]

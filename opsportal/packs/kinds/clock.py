@@ -1,6 +1,6 @@
 """How long each clock of a severity runs, and what the guide says where it gives no number."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from incidents.models import ClockPolicy
 from opsportal.core.actor import Actor
@@ -10,7 +10,8 @@ from opsportal.platforms.models import BusinessCalendar, Platform, Severity
 
 def _shape(data: Data, context: Context) -> Data:
     del context
-    return {**pick(data, minutes=None, calendar="", text="", note="", conflicts=[]), **provenance(data)}
+    rule = pick(data, minutes=None, calendar="", due_rule="minutes", due_on="", warn_share=None, may_pause=True)
+    return {**rule, **pick(data, text="", note="", conflicts=[]), **provenance(data)}
 
 
 def _row(platform: Platform, key: str) -> ClockPolicy | None:
@@ -23,6 +24,10 @@ def _clock(row: ClockPolicy) -> Data:
     return {
         "minutes": row.minutes,
         "calendar": row.calendar.key if row.calendar else "",
+        "due_rule": row.due_rule,
+        "due_on": row.due_on.isoformat() if row.due_on else "",
+        "warn_share": row.warn_share,
+        "may_pause": row.may_pause,
         "text": row.text,
         "note": row.note,
         "conflicts": row.conflicts,
@@ -38,6 +43,10 @@ def _write(platform: Platform, key: str, data: Data, *, by: Actor, at: datetime)
     columns = {
         "minutes": data["minutes"],
         "calendar": calendar,
+        "due_rule": data["due_rule"],
+        "due_on": date.fromisoformat(data["due_on"]) if data["due_on"] else None,
+        "warn_share": data["warn_share"],
+        "may_pause": data["may_pause"],
         "text": data["text"],
         "note": data["note"],
         "conflicts": data["conflicts"],

@@ -28,7 +28,7 @@ def _save(platform: Platform, group: str, key: str, columns: Data, data: Data) -
 
 def _policy_shape(data: Data, context: Context) -> Data:
     del context
-    return {**pick(data, group="", title="", value="", note="", conflicts=[]), **provenance(data)}
+    return {**pick(data, group="", title="", value="", figures={}, note="", conflicts=[]), **provenance(data)}
 
 
 def _policy_row(platform: Platform, key: str) -> PolicyEntry | None:
@@ -38,12 +38,15 @@ def _policy_row(platform: Platform, key: str) -> PolicyEntry | None:
 
 def _policy_load(platform: Platform) -> dict[str, Data]:
     rows = platform.policy_entries.exclude(group__in=[TARGET_GROUP, DOCUMENT_GROUP]).order_by("pk")
-    return {row.key: {"group": row.group, "title": row.title, "value": row.value, **_common(row)} for row in rows}
+    return {
+        row.key: {"group": row.group, "title": row.title, "value": row.value, "figures": row.figures, **_common(row)}
+        for row in rows
+    }
 
 
 def _policy_write(platform: Platform, key: str, data: Data, *, by: Actor, at: datetime) -> None:
     del by, at
-    full = {name: data[name] for name in ("group", "title", "value", "note", "conflicts")}
+    full = {name: data[name] for name in ("group", "title", "value", "figures", "note", "conflicts")}
     full |= source_columns(data)
     save(_policy_row(platform, key), lambda: PolicyEntry(platform=platform, key=key), full)
 

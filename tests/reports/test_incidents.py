@@ -1,0 +1,144 @@
+"""The incident report: figures that agree with the rows behind them, and show nobody what they may not know."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from incidents.models import Incident
+from incidents.services import incident_acknowledge, incident_describe, incident_resolve
+from monitoring.models import Deployment
+from monitoring.services.marks import deployment_put
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.packs.models import PolicyEntry
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import SYSTEM, declare
+
+ClientFor = Callable[..., Client]
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+REPORT, ROWS, CHANGES = "reports:incidents", "reports:incident-rows", "reports:change-rows"
+
+
+@pytest.fixture
+def month(platform: Platform, operator: User, actor_for: ActorFor) -> datetime:
+    """Three incidents, one over and documented, one of last month, one restricted; a deployment before the first."""
+    now = clock.now()
+    first = now - timedelta(days=3)
+    service = declare(platform, by=SYSTEM, at=now - timedelta(days=45), title="Long ago").service
+    went_out = {"platform": platform, "service": service, "label": "web:8", "started_at": first - 20 * MINUTE}
+    deployment_put(by=SYSTEM, at=first, external_id="d8", state="completed", **went_out)  # type: ignore[arg-type]
+    went_out |= {"started_at": first - timedelta(days=1), "label": "web:7"}
+    deployment_put(by=SYSTEM, at=first, external_id="d7", state="completed", **went_out)  # type: ignore[arg-type]
+    incident = declare(platform, by=SYSTEM, at=first, title="<b>Pool</b> empty")
+    by = actor_for(operator)
+    incident = incident_acknowledge(by=by, at=first + 4 * MINUTE, incident=incident, expected=1)
+    incident = incident_resolve(by=by, at=first + 15 * MINUTE, incident=incident, expected=incident.version)
+    texts = {"users_affected": "all", "cause": "pool", "resolution": "more"}
+    incident_describe(by=by, at=now, incident=incident, expected=incident.version, changes=texts)
+    declare(platform, by=SYSTEM, at=now - timedelta(days=2), title="Still open")
+    declare(platform, by=SYSTEM, at=now - timedelta(days=1), title="Secret", type="security")
+    return now
+
+
+def page_of(client: Client, name: str, **query: str) -> str:
+    answer = client.get(reverse(name), query)
+    assert answer.status_code == 200
+    return answer.content.decode().replace("\xa0", " ")
+
+
+def rows_of(client: Client, href: str) -> int:
+    page = client.get(href.replace("&amp;", "&")).content.decode()
+    return len(re.findall(r'class="go" href="/incidents/\d+/"|href="/incidents/\d+/" class="go"', page))
+
+
+def test_every_figure_opens_its_rows(month: datetime, client_for: ClientFor, viewer: User) -> None:
+    client = client_for(viewer)
+    page = page_of(client, REPORT)
+    assert "<b>2</b> declared" in page
+    assert "1 not acknowledged" in page
+    groups = re.findall(r'href="([^"]*by=\w+[^"]*)" aria-label="(\d+) incidents?:', page)
+    assert len(groups) >= 6
+    for href, count in groups:
+        assert rows_of(client, href) == int(count), href
+    mtta = page_of(client, ROWS, figure="mtta")
+    assert "4 min" in mtta
+    assert mtta.count("left out") >= 1
+    assert "documented" in page_of(client, ROWS, figure="documented")
+
+
+def test_the_deployment_before_an_incident_is_a_failed_change(
+    month: datetime, client_for: ClientFor, viewer: User
+) -> None:
+    client = client_for(viewer)
+    page = page_of(client, REPORT)
+    assert re.search(r"Changes that failed.*?50\.0 %", page, re.DOTALL)
+    failed = page_of(client, CHANGES, failed="1")
+    assert "web:8" in failed
+    assert "web:7" not in failed
+    Deployment.objects.filter(external_id="d7").update(state="rolled_back")
+    assert "web:7" in page_of(client, CHANGES, failed="1")
+
+
+def test_a_restricted_incident_is_in_nobodys_figures_who_may_not_know(
+    month: datetime, client_for: ClientFor, viewer: User, auditor: User, stranger: User
+) -> None:
+    assert "<b>3</b> declared" in page_of(client_for(auditor), REPORT)
+    for name, query in (
+        (REPORT, {}),
+        (ROWS, {}),
+        (ROWS, {"by": "type", "key": "security"}),
+        (ROWS, {"figure": "mttd"}),
+    ):
+        page = page_of(client_for(viewer), name, **query)
+        assert "Secret" not in page
+    assert "Security" not in page_of(client_for(viewer), REPORT)
+    assert "No incident was declared" in page_of(client_for(stranger), REPORT)
+
+
+def test_targets_of_the_pack_stand_beside_what_was_reached(
+    month: datetime, platform: Platform, client_for: ClientFor, viewer: User
+) -> None:
+    PolicyEntry.objects.create(
+        platform=platform, group="objective", key="delivery", title="Delivery",
+        figures={"mttd_minutes": 5, "mttr_minutes_rank_2": 10, "rollback_percent": 2}, source_text="Phase09 §2",
+    )  # fmt: skip
+    page = page_of(client_for(viewer), REPORT)
+    assert "Asked by the guides" in page
+    assert all(word in page for word in ("&lt; 5 min", "&lt; 10 min", "&lt; 2 %", "Phase09 §2", "not met"))
+
+
+def test_csv_says_the_same(month: datetime, client_for: ClientFor, viewer: User) -> None:
+    answer = client_for(viewer).get(reverse("reports:incidents-csv"))
+    head, *rows = list(csv.reader(io.StringIO(answer.content.decode())))
+    mttr = next(dict(zip(head, row, strict=True)) for row in rows if row[0] == "mttr")
+    assert (mttr["median_seconds"], mttr["n"], mttr["left_out"]) == ("900.0", "1", "1")
+    change = next(dict(zip(head, row, strict=True)) for row in rows if row[0] == "change_failure")
+    assert (change["part"], change["whole"], change["share"]) == ("1", "2", "0.5")
+
+
+@pytest.mark.parametrize(
+    "query", [{"figure": "x"}, {"by": "x"}, {"by": "service", "key": "²"}, {"by": "hour", "key": "9"}]
+)
+def test_nonsense_narrowing_is_no_fault(client_for: ClientFor, viewer: User, query: dict[str, str]) -> None:
+    assert client_for(viewer).get(reverse(ROWS), query).status_code == 200
+
+
+@pytest.mark.parametrize("period", ["x", "2026-13", "2099-01", "30d\x00"])
+def test_a_nonsense_period_is_a_400(client_for: ClientFor, viewer: User, period: str) -> None:
+    for name in (REPORT, ROWS, CHANGES, "reports:incidents-csv", "incidents:clocks"):
+        assert client_for(viewer).get(reverse(name), {"period": period}).status_code == 400
+
+
+def test_a_text_of_the_record_is_no_markup(month: datetime, client_for: ClientFor, viewer: User) -> None:
+    assert Incident.objects.filter(title="<b>Pool</b> empty").exists()
+    page = page_of(client_for(viewer), ROWS)
+    assert "&lt;b&gt;Pool&lt;/b&gt; empty" in page
