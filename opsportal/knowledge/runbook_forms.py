@@ -71,7 +71,7 @@ class RunbookForm(CleanForm):
     body = forms.CharField(
         max_length=MAX_BODY, label="Text", strip=False,
         widget=forms.Textarea(attrs={"rows": 28, "spellcheck": "false", "class": "mono"}),
-        help_text="Markdown: “## Section”, “### Step”, commands in fences; /help says which kinds of step there are.",
+        help_text="Markdown: “## Section”, “### Step”, commands in fences. The kinds of step stand beside it.",
     )  # fmt: skip
     note = forms.CharField(max_length=300, required=False, label="What changed, and why")
 
