@@ -61,7 +61,7 @@ class Forgotten(models.Model):
 MUTANTS = {
     "file-length": ("incidents/long.py", "n = 1\n" * 501, "incidents/long.py: 501 lines"),
     "function-length": ("incidents/wide.py", LONG_FUNCTION, "incidents/wide.py:1 long: 62 lines"),
-    "foreign-keys": ("opsportal/knowledge/models.py", UPWARD, "knowledge.Upward.incident points up or sideways"),
+    "foreign-keys": ("opsportal/knowledge/models/decisions.py", UPWARD, "knowledge.Upward.incident points up or sideways"),
     "foreign-keys sideways": ("opsportal/audit/models.py", SIDEWAYS, "audit.Sideways.run points up or sideways"),
     "route-actions": ("opsportal/core/urls.py", BARE_VIEW, "/bare/ (core:bare) declares no action"),
     "route-actions api": ("opsportal/core/urls.py", API_WITHOUT_ACTION, "/open/ (core:open) declares no action"),
@@ -69,7 +69,7 @@ MUTANTS = {
     "action-rows": ("opsportal/core/urls.py", NO_ROW, "core.thing_burn of /no-row/ has no row"),
     "celery-tasks": ("monitoring/tasks.py", BARE_TASK, "monitoring.tidy_up names no queue"),
     "loops-registered": ("incidents/lost.py", LOST_LOOP, "incidents.lost (incidents/lost.py:6) is never imported"),
-    "missing-migrations": ("opsportal/knowledge/models.py", NEW_FIELD, "+ Create model Forgotten"),
+    "missing-migrations": ("opsportal/knowledge/models/decisions.py", NEW_FIELD, "+ Create model Forgotten"),
     "templates": ("templates/core/bad_route.html", "{{ url('core:nowhere') }}", "there is no route core:nowhere"),
     "templates parts": ("templates/core/bad_parts.html", "{{ url('incidents:detail') }}", "takes other address parts"),
     "templates component": (
