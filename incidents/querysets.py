@@ -8,8 +8,6 @@ from incidents.choices import StateChoice
 from opsportal.core.actor import Actor
 from opsportal.core.models import PlatformQuerySet
 
-RESTRICTED_SCOPE = "read:restricted"
-
 
 class IncidentQuerySet(PlatformQuerySet):
     """Incidents; a restricted one exists only for auditors, its commander, its declarer and those named."""
@@ -18,7 +16,7 @@ class IncidentQuerySet(PlatformQuerySet):
         if actor.sees_all:
             return self
         known = Q(is_restricted=False)
-        if actor.user_id is not None and (actor.kind != "token" or RESTRICTED_SCOPE in actor.scopes):
+        if actor.user_id is not None and actor.kind != "token":  # programs never know of them
             from incidents.models import IncidentAccess
 
             named = IncidentAccess.objects.filter(incident_id=OuterRef("pk"), user_id=actor.user_id)

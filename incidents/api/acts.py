@@ -42,7 +42,6 @@ from incidents.services import (
     incident_plan,
     incident_reopen,
     incident_resolve,
-    incident_restrict,
     incident_set_severity,
     incident_triage,
     role_assign,
@@ -137,13 +136,6 @@ class ReopenSerializer(serializers.Serializer[Any]):
     why = CleanCharField(max_length=400)
 
 
-class RestrictSerializer(serializers.Serializer[Any]):
-    is_restricted = serializers.BooleanField()
-    people = serializers.ListField(
-        child=serializers.EmailField(), required=False, default=list, help_text="addresses of those who may know"
-    )
-
-
 class ClockPauseSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=[kind.value for kind in ClockKind if kind not in UNPAUSABLE])
     why = CleanCharField(max_length=200)
@@ -201,13 +193,6 @@ def _merge(by: Actor, at: datetime, incident: Incident, expected: int, data: Dat
 def _link(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
     other = _other(by, data["other"], VIEW, "other")
     incident_link(by=by, at=at, incident=incident, expected=expected, other=other, kind=data["kind"], note=data["note"])
-
-
-def _restrict(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
-    named = [member_addressed(incident.platform, email, "people") for email in data["people"]]
-    incident_restrict(
-        by=by, at=at, incident=incident, expected=expected, is_restricted=data["is_restricted"], user_ids=named
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,13 +291,6 @@ ACTS: Final = (
         "Make a mild one planned work of a sprint.",
     ),
     ApiAct("reopen", "incidents.incident_reopen", ReopenSerializer, _plain(incident_reopen), "It came back."),
-    ApiAct(
-        "restrict",
-        "incidents.incident_restrict",
-        RestrictSerializer,
-        _restrict,
-        "Let only those named, and auditors, know of it; or lift that.",
-    ),
     ApiAct(
         "clock-pause",
         "incidents.clock_pause",

@@ -61,7 +61,11 @@ class Forgotten(models.Model):
 MUTANTS = {
     "file-length": ("incidents/long.py", "n = 1\n" * 501, "incidents/long.py: 501 lines"),
     "function-length": ("incidents/wide.py", LONG_FUNCTION, "incidents/wide.py:1 long: 62 lines"),
-    "foreign-keys": ("opsportal/knowledge/models/decisions.py", UPWARD, "knowledge.Upward.incident points up or sideways"),
+    "foreign-keys": (
+        "opsportal/knowledge/models/decisions.py",
+        UPWARD,
+        "knowledge.Upward.incident points up or sideways",
+    ),
     "foreign-keys sideways": ("opsportal/audit/models.py", SIDEWAYS, "audit.Sideways.run points up or sideways"),
     "route-actions": ("opsportal/core/urls.py", BARE_VIEW, "/bare/ (core:bare) declares no action"),
     "route-actions api": ("opsportal/core/urls.py", API_WITHOUT_ACTION, "/open/ (core:open) declares no action"),

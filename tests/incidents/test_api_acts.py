@@ -82,7 +82,6 @@ def test_a_resend_acts_once(act: Callable[..., Any], incident: Incident) -> None
         ("triage", {"users": {"answer": "perhaps"}}, 400),
         ("resolve", {"resolved_at": "2999-01-01T00:00:00Z"}, 422),
         ("reopen", {"why": "x"}, 422),
-        ("restrict", {"is_restricted": True, "people": ["nobody@example.com"]}, 400),
     ],
 )
 def test_nonsense_changes_nothing(

@@ -121,7 +121,7 @@ route("incidents:action-change", _action_item, data=lambda _case: {"version": "1
 route("incidents-api:detail", _incident)
 for _name in (
     "acknowledge", "severity", "role", "stage", "update", "triage", "mitigate", "resolve", "close", "reopen",
-    "restrict", "clock-pause", "clock-resume", "clock-done", "updates", "action-item-add",
+    "clock-pause", "clock-resume", "clock-done", "updates", "action-item-add",
 ):  # fmt: skip
     route(f"incidents-api:{_name}", _incident)
 route("incidents-api:review", _review)
