@@ -125,7 +125,7 @@ def test_a_time_field_names_its_zone_and_the_page_says_which_hour_was_taken(
     client = client_for(operator)
     url = reverse("incidents:describe", args=[incident.number])
     page = client.get(url).content.decode()
-    assert page.count("Europe/Berlin time") == 4
+    assert page.count("Europe/Berlin time") == 7
     assert "02:45 came twice that night; this is the second, UTC+01:00." in page
     posted = {
         "version": incident.version, "title": incident.title, "impact_started_at": "2026-10-25T02:30",

@@ -43,7 +43,7 @@ def test_an_open_incident_follows_another_person_in_all_its_parts(
     open_page: Open, operator: User, commander: User, platform: Platform, actor_for: Callable[..., Actor]
 ) -> None:
     incident = declare(platform, by=actor_for(commander), at=clock.now(), title="Checkout is down")
-    reader, writer = (open_page(person, incident.url) for person in (operator, commander))
+    reader, writer = (open_page(person, f"{incident.url}?tab=triage") for person in (operator, commander))
     head = reader.locator(f"#incident-{incident.pk}-head")
     record = reader.locator(f"#incident-{incident.pk}-pane")
     count = reader.locator(f"#incident-{incident.pk}-count")
