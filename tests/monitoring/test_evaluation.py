@@ -61,6 +61,14 @@ def test_an_alarm_that_came_and_went_while_nobody_looked_is_found(rule: AlarmRul
     assert list(AlarmTransition.objects.order_by("at").values_list("at", flat=True))[1] == at + 2 * MINUTE
 
 
+def test_a_breach_stored_before_the_first_judgement_is_judged(rule: AlarmRule, at: datetime) -> None:
+    feed([None], at)
+    write(series_named("DatabaseConnections"), [96.0], end=at + MINUTE)  # and killed before it judged
+    assert feed([None, None], at + 3 * MINUTE) == 1
+    assert events() == [("unknown", "alarm")]
+    assert AlarmTransition.objects.get().at == at + MINUTE
+
+
 def test_a_late_datapoint_is_waited_for(rule: AlarmRule, at: datetime) -> None:
     feed([40.0], at)
     series = series_named("DatabaseConnections")
