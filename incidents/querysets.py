@@ -1,12 +1,15 @@
 """Chainable filters; each hides what the actor may not know to exist."""
 
+from datetime import datetime
 from typing import Self
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import DateField, Exists, OuterRef, Q
+from django.db.models.functions import Cast
 
-from incidents.choices import StateChoice
+from incidents.choices import UNFINISHED, StateChoice
 from opsportal.core.actor import Actor
 from opsportal.core.models import PlatformQuerySet
+from opsportal.platforms.days import day_end
 
 
 class IncidentQuerySet(PlatformQuerySet):
@@ -70,3 +73,15 @@ class ActionItemQuerySet(PlatformQuerySet):
 
         mine = super().visible_to(actor)
         return mine.filter(Q(incident__isnull=True) | Q(incident__in=Incident.objects.visible_to(actor)))
+
+    def unfinished(self) -> Self:
+        return self.filter(state__in=UNFINISHED)
+
+    def with_end(self) -> Self:
+        """With `ends_at`: when the day it is due is over, in its platform's zone, whoever reads it from wherever."""
+        return self.annotate(ends_at=day_end("due_date"))
+
+    def overdue(self, at: datetime) -> Self:
+        """Unfinished ones whose day is over on their platform."""
+        # The day of the instant bounds what is read; no zone is a whole day ahead of it.
+        return self.unfinished().filter(due_date__lte=Cast(at, DateField())).with_end().filter(ends_at__lte=at)

@@ -1,10 +1,10 @@
 """What incidents hand to the rooms below: predicates, navigation, loops, invariants, evidence checks."""
 
 from incidents import found, loops, predicates, selectors
+from incidents.events import EVENTS
 from incidents.evidence import day
 from incidents.origins import register_origin
 from incidents.selectors.reviews import review_marks
-from incidents.services.base import EVENTS
 from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
+from incidents import events
 from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, IncidentRole, IncidentType
 from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
@@ -175,7 +177,14 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
     mark_charts(incident, by=by, at=at)
     notices.tell_opened(incident, at)
     page_first(incident, at)
-    finish(incident, by=by, at=at, verb="incident.declared", data={"number": incident.number, "rank": incident.rank})
+    finish(
+        incident,
+        by=by,
+        at=at,
+        verb="incident.declared",
+        data={"number": incident.number, "rank": incident.rank},
+        tells=partial(events.declared, incident),
+    )
     return incident
 
 

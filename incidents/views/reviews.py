@@ -231,7 +231,7 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
         request.actor,
         platform_id=platform.pk if platform else None,
         view=view,
-        today=at.date(),
+        at=at,
         cursor=request.GET.get("cursor"),
     )
     labels = (
@@ -246,9 +246,9 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
         {"label": label, "href": f"?view={key}" if key else "?", "current": view == key, "count": None}
         for key, label in labels
     ]
-    ages = action_ages(request.actor, platform_id=platform.pk if platform else None, today=at.date())
+    ages = action_ages(request.actor, platform_id=platform.pk if platform else None, at=at)
     oldest = max((count for *_, count in ages), default=0)
-    context = {"page": page, "views": views, "view": view, "today": at.date(), "now": at, "ages": ages, "most": oldest}
+    context = {"page": page, "views": views, "view": view, "now": at, "ages": ages, "most": oldest}
     return render_page(request, "incidents/action_list.html", context, fragment="rows")
 
 
@@ -273,7 +273,7 @@ def _item_page(
     context = {
         "item": item,
         "form": form if allows(request.actor, "incidents.action_item_change", item) else None,
-        "today": now().date(),
+        "now": now(),
         "key": new_key(),
     }
     return render_page(request, "incidents/action_detail.html", context, status=status)
