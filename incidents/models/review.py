@@ -41,7 +41,10 @@ class Review(VersionedModel):
                 name="review_published_by_another",
             ),
         ]
-        indexes = [models.Index(fields=["incident"], condition=~Q(state="published"), name="review_unpublished")]
+        indexes = [
+            models.Index(fields=["incident"], condition=~Q(state="published"), name="review_unpublished"),
+            models.Index(fields=["-published_at", "-id"], condition=Q(state="published"), name="review_published"),
+        ]
 
     @property
     def platform_id(self) -> int:
@@ -91,6 +94,14 @@ class Cause(VersionedModel):
     added_at = models.DateTimeField()
 
     objects = ReviewPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(text=""), name="cause_says_something"),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True) | ~Q(parent=models.F("id")), name="cause_not_its_own_reason"
+            ),
+        ]
 
     @property
     def platform_id(self) -> int:

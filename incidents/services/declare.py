@@ -15,6 +15,7 @@ from incidents.origins import Origin
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
+from incidents.services.situations import situation_keep
 from incidents.services.timeline import append, start_timeline
 from incidents.types import defaults
 from opsportal.core.actor import Actor
@@ -175,6 +176,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
     if declaration.take_command and by.user_id is not None:
         take_command(incident, by=by, at=at)
     mark_charts(incident, by=by, at=at)
+    situation_keep(incident, by=by, at=at)
     notices.tell_opened(incident, at)
     page_first(incident, at)
     finish(

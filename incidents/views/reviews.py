@@ -10,6 +10,7 @@ from incidents.choices import ActionPriority, ReviewState
 from incidents.drafting import OPTIONAL
 from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
+from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of
 from incidents.services import (
@@ -78,6 +79,7 @@ def _page(
         "items": items,
         "unowned": [item for item in items if item.is_unfinished and item.owner_id is None],
         "approvals": approvals_of(review),
+        "evidence": evidence_of(request.actor, incident, at),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
         "may": may,
         "error": error,
