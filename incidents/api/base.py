@@ -28,6 +28,14 @@ class IncidentApiView(ApiView):
         return incident
 
 
+def platform_named(actor: Actor, key: str) -> Platform:
+    """The platform of that key. Raises ValidationError that names the field."""
+    platform: Platform | None = Platform.objects.visible_to(actor).filter(key=key).first()
+    if platform is None:
+        raise ValidationError({"platform": ["There is no such platform."]})
+    return platform
+
+
 def severity_labelled(platform: Platform, label: str) -> Severity:
     """The platform's severity of that label, of the incident scheme where both have it. Raises ValidationError."""
     known = Severity.objects.filter(scheme__platform=platform, label=label)
@@ -51,9 +59,7 @@ def declaration_of(by: Actor, data: Mapping[str, Any], *, key: str | None = None
 
     Raises ValidationError that names the field, DeniedError.
     """
-    platform = Platform.objects.visible_to(by).filter(key=data["platform"]).first()
-    if platform is None:
-        raise ValidationError({"platform": ["There is no such platform."]})
+    platform = platform_named(by, data["platform"])
     authorize(by, "incidents.incident_declare", platform)
     service = None
     if data.get("service"):

@@ -1,7 +1,7 @@
 """`/api/v1/user-reports/` and `/api/v1/problems/`: what users told us, and the causes behind incidents."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -9,18 +9,29 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, IncidentApiView
+from incidents.api.base import REFUSALS, IncidentApiView, platform_named
 from incidents.models import Problem, UserReport
-from incidents.models.problem import ReportChannel, ReportKind
+from incidents.models.problem import ProblemPriority, ProblemState, ReportChannel, ReportKind
 from incidents.selectors.problems import problem_by_number
 from incidents.selectors.queue import report_page
 from incidents.services import report_add
+from incidents.services.problems import problem_change, problem_open
 from opsportal.core import clock
-from opsportal.core.api import PAGING, CleanCharField, UnprocessableError, page_response, page_size, row_response
+from opsportal.core.api import (
+    PAGING,
+    CleanCharField,
+    UnprocessableError,
+    expected_version,
+    page_response,
+    page_size,
+    row_response,
+)
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
-from opsportal.platforms.models import Platform, Service
+from opsportal.platforms.models import Service
+
+WRITE: Final = "incidents.problem_write"
 
 
 class UserReportSerializer(serializers.ModelSerializer[UserReport]):
@@ -58,6 +69,25 @@ class ProblemSerializer(serializers.ModelSerializer[Problem]):
         read_only_fields = fields
 
 
+class ProblemWriteSerializer(serializers.Serializer[Any]):
+    """What is left out stays."""
+
+    title = CleanCharField(max_length=200, required=False)
+    priority = serializers.ChoiceField(choices=ProblemPriority.choices, required=False)
+    impact = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    analysis = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    workaround = CleanCharField(max_length=8000, required=False, allow_blank=True)
+
+
+class ProblemOpenSerializer(ProblemWriteSerializer):
+    platform = CleanCharField(max_length=40, help_text="key of the platform")
+    title = CleanCharField(max_length=200)
+
+
+class ProblemChangeSerializer(ProblemWriteSerializer):
+    state = serializers.ChoiceField(choices=ProblemState.choices, required=False)
+
+
 class UserReportListView(IncidentApiView):
     actions: Mapping[str, str] = {"GET": "incidents.report_view", "POST": "incidents.report_add"}
 
@@ -86,9 +116,7 @@ class UserReportListView(IncidentApiView):
         serializer = UserReportAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = dict(serializer.validated_data)
-        platform = Platform.objects.visible_to(self.actor).filter(key=data.pop("platform")).first()
-        if platform is None:
-            raise ValidationError({"platform": ["There is no such platform."]})
+        platform = platform_named(self.actor, data.pop("platform"))
         authorize(self.actor, "incidents.report_add", platform)
         key = data.pop("service", "")
         service = Service.objects.filter(platform=platform, key=key).first() if key else None
@@ -102,7 +130,7 @@ class UserReportListView(IncidentApiView):
 
 
 class ProblemListView(IncidentApiView):
-    actions: Mapping[str, str] = {"GET": "incidents.problem_view"}
+    actions: Mapping[str, str] = {"GET": "incidents.problem_view", "POST": WRITE}
 
     @extend_schema(operation_id="problems_list", parameters=PAGING, responses=ProblemSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -112,9 +140,24 @@ class ProblemListView(IncidentApiView):
         page: Page[Problem] = keyset_page(rows, order=("-number",), cursor=cursor, size=page_size(request))
         return page_response(page, ProblemSerializer)
 
+    @extend_schema(operation_id="problems_open", request=ProblemOpenSerializer, responses={201: ProblemSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Open a problem record."""
+        serializer = ProblemOpenSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = dict(serializer.validated_data)
+        platform = platform_named(self.actor, data.pop("platform"))
+        authorize(self.actor, WRITE, platform)
+        try:
+            problem = problem_open(by=self.actor, at=clock.now(), platform_id=platform.pk, values=data)
+        except REFUSALS as error:
+            raise UnprocessableError(str(error)) from error
+        return row_response(problem, ProblemSerializer(problem), status=201)
+
 
 class ProblemView(IncidentApiView):
-    actions: Mapping[str, str] = {"GET": "incidents.problem_view"}
+    actions: Mapping[str, str] = {"GET": "incidents.problem_view", "PATCH": WRITE}
 
     @extend_schema(operation_id="problems_read", responses=ProblemSerializer)
     def get(self, request: Request, number: int) -> Response:
@@ -122,3 +165,19 @@ class ProblemView(IncidentApiView):
         del request
         problem = problem_by_number(self.actor, number)
         return row_response(problem, ProblemSerializer(problem))
+
+    @extend_schema(operation_id="problems_change", request=ProblemChangeSerializer, responses=ProblemSerializer)
+    def patch(self, request: Request, number: int) -> Response:
+        """Write the analysis, rate it, say how far it is; needs `If-Match`."""
+        problem = problem_by_number(self.actor, number)
+        authorize(self.actor, WRITE, problem)
+        expected = expected_version(request, problem)
+        serializer = ProblemChangeSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        try:
+            problem_change(by=self.actor, at=clock.now(), problem=problem, expected=expected, values=values)
+        except REFUSALS as error:
+            raise UnprocessableError(str(error)) from error
+        fresh = problem_by_number(self.actor, number)
+        return row_response(fresh, ProblemSerializer(fresh))

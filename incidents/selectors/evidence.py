@@ -20,6 +20,7 @@ MOST_RUNS = 20
 class RunbookResult(NamedTuple):
     """A runbook carried out for the incident, and what came of it."""
 
+    run_id: int
     title: str
     version: int
     state: str
@@ -50,7 +51,7 @@ class RunbookResult(NamedTuple):
 def runbook_results(incident: Incident) -> list[RunbookResult]:
     """The incident's runs in the order they began: two queries, however many there are."""
     rows = RunbookRun.objects.filter(incident_link__incident=incident).select_related("runbook", "text", "holder")
-    runs = list(rows.order_by("started_at", "pk")[:MOST_RUNS])
+    runs = list(rows.order_by("-started_at", "-pk")[:MOST_RUNS])[::-1]
     last: dict[tuple[int, int], str] = {}
     closed = RunbookStepRun.objects.filter(run__in=runs).exclude(outcome=StepOutcome.ASKED)
     for run_id, step, outcome in closed.order_by("attempt", "pk").values_list("run_id", "step", "outcome"):
@@ -60,6 +61,7 @@ def runbook_results(incident: Incident) -> list[RunbookResult]:
 
 def _result(run: RunbookRun, outcomes: Sequence[str]) -> RunbookResult:
     return RunbookResult(
+        run_id=run.pk,
         title=run.runbook.title,
         version=run.text.number,
         state=run.get_state_display(),

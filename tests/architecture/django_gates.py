@@ -161,7 +161,7 @@ def indexes_block_nobody(_root: Path) -> list[str]:
             continue
         made = {operation.name.lower() for operation in migration.operations if isinstance(operation, CreateModel)}
         faults += [
-            f"{app}.{name} adds {operation.index.name} to {operation.model_name}: use AddIndexConcurrently, atomic = False"
+            f"{app}.{name} adds {operation.index.name} to {operation.model_name}: AddIndexConcurrently, atomic = False"
             for operation in migration.operations
             if isinstance(operation, AddIndex)
             and not isinstance(operation, AddIndexConcurrently)

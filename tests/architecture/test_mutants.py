@@ -63,8 +63,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("knowledge", "0003_runbooks")]
-    operations = [migrations.AddIndex("decision", models.Index(fields=["title"], name="decision_title"))]
+    dependencies = [("audit", "0004_verb_index")]
+    operations = [migrations.AddIndex("auditentry", models.Index(fields=["obj_id"], name="audit_plain"))]
 """
 
 MUTANTS = {
@@ -84,9 +84,9 @@ MUTANTS = {
     "loops-registered": ("incidents/lost.py", LOST_LOOP, "incidents.lost (incidents/lost.py:6) is never imported"),
     "missing-migrations": ("opsportal/knowledge/models/decisions.py", NEW_FIELD, "+ Create model Forgotten"),
     "indexes-block-nobody": (
-        "opsportal/knowledge/migrations/0004_title.py",
+        "opsportal/audit/migrations/0005_plain.py",
         PLAIN_INDEX,
-        "knowledge.0004_title adds decision_title to decision",
+        "audit.0005_plain adds audit_plain to auditentry",
     ),
     "templates": ("templates/core/bad_route.html", "{{ url('core:nowhere') }}", "there is no route core:nowhere"),
     "templates parts": ("templates/core/bad_parts.html", "{{ url('incidents:detail') }}", "takes other address parts"),
