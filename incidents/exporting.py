@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
+
 from incidents.choices import ActionKind, CauseKind
-from incidents.models import ActionItem, Review, ReviewSection
+from incidents.models import ActionItem, Incident, Review, ReviewSection
 from incidents.redaction import redact
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
-from incidents.selectors.evidence import Evidence, change_words
+from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
@@ -51,7 +53,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
         if section.key == "cause" and parts.causes:
             yield from _cause_lines(parts.causes)
-    yield from _evidence_lines(parts.evidence)
+    yield from _evidence_lines(incident, parts.evidence)
     yield "## Clocks\n"
     yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
     yield "\n## Key moments\n"
@@ -64,13 +66,19 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
 
 
-def _evidence_lines(evidence: Evidence) -> Iterator[str]:
+def _graph_address(incident: Incident, graph: Graph) -> str:
+    return f"{settings.PUBLIC_URL}{incident.url}log/{graph.number}/graph.svg"
+
+
+def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
     yield from _list("Roles", [_role(row) for row in evidence.roles], "Nobody had a role.")
     runbooks = [f"{row.title}, version {row.version}, {row.words}" for row in evidence.runbooks]
     yield from _list("Runbooks", runbooks, "None was carried out.")
     yield from _list("Error budget", [f"{name}: {words}" for name, words in evidence.budget], "")
     changes = [change_words(row) for row in evidence.changes]
     yield from _list("Changed within two hours", changes, "No deployment, no window, no other mark.")
+    graphs = [f"{row.name}, {stamp(row.at)}: {_graph_address(incident, row)}" for row in evidence.graphs]
+    yield from _list("Graphs kept", graphs, "None was kept.")
     then = evidence.then
     known = [f"{title}: {'; '.join(lines)}" for title, lines in then.groups] if then else []
     heading = f"Known when it was declared, {stamp(then.at)}" if then else "Known when it was declared"
@@ -116,7 +124,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
             for line in parts.causes
         ],
-        **_evidence_data(parts.evidence),
+        **_evidence_data(incident, parts.evidence),
         "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
@@ -136,7 +144,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
     }
 
 
-def _evidence_data(evidence: Evidence) -> dict[str, Any]:
+def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
     """What is unknown is null."""
     then = evidence.then
     return {
@@ -159,6 +167,9 @@ def _evidence_data(evidence: Evidence) -> dict[str, Any]:
         "changes": [{"kind": row.kind, "title": row.title, "at": row.at} for row in evidence.changes],
         "known_when_declared": {"at": then.at, **then.data} if then is not None else None,
         "similar": [row.incident.reference for row in evidence.similar],
+        "graphs": [
+            {"name": row.name, "at": row.at, "url": _graph_address(incident, row)} for row in evidence.graphs
+        ],
     }  # fmt: skip
 
 

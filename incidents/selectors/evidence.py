@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from incidents.models import DeclaredSituation, Incident
+from incidents.choices import EntryKind
+from incidents.models import DeclaredSituation, Incident, TimelineEntry
 from incidents.selectors.beside import RoleHolder, role_history
 from incidents.selectors.related import Change, changes_nearby
 from incidents.selectors.situation import Similar, similar_incidents
@@ -15,6 +16,7 @@ from opsportal.core.formats import duration, number, percent, plural, stamp
 from opsportal.knowledge.models import RunbookRun, RunbookStepRun, StepOutcome
 
 MOST_RUNS = 20
+MOST_GRAPHS = 12
 
 
 class RunbookResult(NamedTuple):
@@ -101,6 +103,20 @@ def budget_lines(rows: Iterable[Burnt]) -> list[tuple[str, str]]:
     return found or [("Error budget", "unknown: no objective is about this service")]
 
 
+class Graph(NamedTuple):
+    """A graph frozen on the timeline."""
+
+    number: int
+    name: str
+    at: datetime
+
+
+def graphs_of(incident: Incident) -> list[Graph]:
+    """In the order in which they were kept; their drawings are at the address of their line."""
+    rows = TimelineEntry.objects.filter(incident=incident, kind=EntryKind.GRAPH, superseded_by__isnull=True)
+    return [Graph(*row) for row in rows.order_by("number").values_list("number", "body", "occurred_at")[:MOST_GRAPHS]]
+
+
 class KnownThen(NamedTuple):
     """What the panel showed when the incident was declared, for people (groups of lines) and for programs (data)."""
 
@@ -157,6 +173,7 @@ class Evidence:
     burnt: Sequence[Burnt]
     then: KnownThen | None
     similar: Sequence[Similar]
+    graphs: Sequence[Graph]
 
 
 def evidence_of(actor: Actor, incident: Incident, at: datetime) -> Evidence:
@@ -170,4 +187,5 @@ def evidence_of(actor: Actor, incident: Incident, at: datetime) -> Evidence:
         burnt=burnt,
         then=known_then(actor, incident),
         similar=similar_incidents(actor, incident),
+        graphs=graphs_of(incident),
     )

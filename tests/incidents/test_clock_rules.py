@@ -29,7 +29,7 @@ NEW |= {"due_rule": "minutes", "minutes": 20, "may_pause": True, "text": "", "no
 
 @pytest.fixture
 def rule(platform: Platform) -> ClockPolicy:
-    return clock_policy(platform, "resolve", 240, source_text="Bookstore §7.1")
+    return clock_policy(platform, "resolve", 240, source_text="Only here §1")
 
 
 def page(rule: ClockPolicy) -> str:
@@ -73,8 +73,8 @@ def test_what_would_change_is_shown_and_saved_only_as_shown(
 def test_only_an_admin_changes_and_everybody_reads(
     rule: ClockPolicy, client_for: ClientFor, commander: User, stranger: User
 ) -> None:
-    assert "Bookstore §7.1" in client_for(commander).get(RULES).content.decode()
-    assert "Bookstore §7.1" not in client_for(stranger).get(RULES).content.decode()
+    assert "Only here §1" in client_for(commander).get(RULES).content.decode()
+    assert "Only here §1" not in client_for(stranger).get(RULES).content.decode()
     assert client_for(commander).get(page(rule)).status_code == 403
     assert client_for(stranger).get(page(rule)).status_code in (403, 404)
 

@@ -19,6 +19,7 @@ from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.packs.models import PolicyEntry
 from opsportal.platforms.models import Platform
+from tests.factories.accounts import TokenPersona
 from tests.factories.incidents import SYSTEM, declare
 
 ClientFor = Callable[..., Client]
