@@ -188,7 +188,7 @@ def _decisions(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     values = {"title": "Queues", "context": "x", "decision": "y", "consequences": "z", "status": "proposed"}
     for number in range(count):
         decision_add(by=by, at=at, day=at.date(), platform=platform, values={**values, "title": f"Queues {number}"})
-    return reverse("knowledge:decisions")
+    return reverse("knowledge:decision-list")
 
 
 def _webhooks(platform: Platform, by: Actor, at: datetime, count: int) -> str:
