@@ -84,4 +84,5 @@ class ActionItemQuerySet(PlatformQuerySet):
     def overdue(self, at: datetime) -> Self:
         """Unfinished ones whose day is over on their platform."""
         # The day of the instant bounds what is read; no zone is a whole day ahead of it.
-        return self.unfinished().filter(due_date__lte=Cast(at, DateField())).with_end().filter(ends_at__lte=at)
+        last = Cast(at, DateField())  # type: ignore[arg-type]  # Django makes a Value of it
+        return self.unfinished().filter(due_date__lte=last).with_end().filter(ends_at__lte=at)

@@ -1,8 +1,10 @@
 """A clock's rule as an admin types it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from incidents.choices import DueRuleChoice
 from incidents.services.clock_rules import FIELDS, LONGEST
@@ -39,12 +41,10 @@ class ClockRuleForm(CleanForm):
         help_text="kept with the rule and shown beside it",
     )  # fmt: skip
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        initial = dict(kwargs.pop("initial", {}))
-        share = initial.pop("warn_share", None)
-        initial["warn_percent"] = round(share * 100) if share is not None else None
-        initial.setdefault("may_pause", True)
-        super().__init__(*args, initial=initial, **kwargs)
+    def __init__(self, data: QueryDict | None = None, *, platform_id: int, initial: Mapping[str, Any]) -> None:
+        share = initial.get("warn_share")
+        percent = round(share * 100) if share is not None else None
+        super().__init__(data, initial={"may_pause": True, **initial, "warn_percent": percent})
         calendars = BusinessCalendar.objects.filter(platform_id=platform_id).order_by("name", "pk")
         self.fields["calendar"].queryset = calendars  # type: ignore[attr-defined]
         self.fields["calendar"].label_from_instance = lambda row: row.name  # type: ignore[attr-defined]

@@ -73,7 +73,7 @@ def clock_rules_of(actor: Actor, platform_id: int | None) -> list[PlatformRules]
     severities = list(rows.select_related("scheme").order_by("rank", "pk"))
     policies = ClockPolicy.objects.filter(severity__in=severities).select_related("calendar")
     by_place = {(row.severity_id, row.kind): row for row in policies}
-    running = _running(by_place.values())
+    running = _running(list(by_place.values()))
     declared = declared_rules([platform.pk for platform in platforms])
 
     def row(severity: Severity, kind: ClockKind) -> RuleRow:
@@ -94,7 +94,7 @@ def clock_rules_of(actor: Actor, platform_id: int | None) -> list[PlatformRules]
     ]
 
 
-def _running(policies: Sequence[ClockPolicy] | object) -> dict[int, int]:
+def _running(policies: Sequence[ClockPolicy]) -> dict[int, int]:
     rows = IncidentClock.objects.filter(policy__in=policies, stopped_at__isnull=True).order_by()
     return dict(rows.values_list("policy_id").annotate(Count("pk")))
 

@@ -34,7 +34,8 @@ def clock_rule_set(
     written = {**{name: values[name] for name in FIELDS}, "text": clean_text(values["text"]).strip()[:160]}
     written |= {"note": clean_text(values["note"]).strip(), "source": PolicySource.EDITED, "source_text": ""}
     _check(platform_id, kind, written, at)
-    row = ClockPolicy.objects.select_for_update(of=("self",)).filter(severity=severity, kind=kind).first()
+    rows = ClockPolicy.objects.select_for_update(of=("self",)).filter(severity=severity, kind=kind)
+    row: ClockPolicy | None = rows.first()
     before = said_of(row) if row is not None else {}
     if row is None and expected:
         raise IncidentError("This rule was removed meanwhile; look again.")

@@ -27,7 +27,7 @@ class RunbookRowSerializer(serializers.ModelSerializer[Runbook]):
 
     class Meta:
         model = Runbook
-        fields = ("platform", "slug", "url", "title", "summary", "triggers", "owner", "review_due", "text_version",
+        fields: tuple[str, ...] = ("platform", "slug", "url", "title", "summary", "triggers", "owner", "review_due", "text_version",
                   "version")  # fmt: skip
         read_only_fields = fields
 
@@ -54,7 +54,7 @@ class RunbookSerializer(RunbookRowSerializer):
     steps = StepTextSerializer(source="current.parsed.steps", many=True, read_only=True, default=())
 
     class Meta(RunbookRowSerializer.Meta):
-        fields = (*RunbookRowSerializer.Meta.fields, "body", "steps")
+        fields: tuple[str, ...] = (*RunbookRowSerializer.Meta.fields, "body", "steps")
         read_only_fields = fields
 
 
