@@ -143,8 +143,8 @@ def _judge_rule(
     """Judge every whole period since the last time; returns how many changes."""
     step = timedelta(seconds=rule.period)
     newest_end = floor_to(read_to, rule.period)
-    # Until something is judged it begins where the rule did, not at the newest point: what was stored by a pass that was
-    # killed before it judged is then still ahead of the next one.
+    # Until something is judged it begins where the rule did, not at the newest point: what was stored by a pass that
+    # was killed before it judged is then still ahead of the next one.
     first_end = alarm.evaluated_until + step if alarm.evaluated_until else floor_to(alarm.since, rule.period)
     first_end = max(first_end, floor_to(at - CATCH_UP, rule.period))
     threshold, state, changes = threshold_of(rule), alarm.state, 0
