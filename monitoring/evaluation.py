@@ -16,6 +16,7 @@ from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, RuleTer
 from monitoring.services.alarms import alarm_transition
 from monitoring.store import STAT_COLUMNS, TABLES, floor_to
 from monitoring.thresholds import Judgement, State, Threshold, describe, judge
+from opsportal.core.formats import number
 
 GRACE: Final = timedelta(minutes=3)  # how late a datapoint may be before its absence counts
 CATCH_UP: Final = timedelta(hours=1)  # older periods are not judged any more
@@ -186,7 +187,7 @@ def _change(
     if judgement.state == "unknown":
         reason = f"No datapoint in {threshold.window} × {rule.period} s."
     else:
-        reason = f"{judgement.breaching} of {threshold.window} datapoints breach: {text}."
+        reason = f"{number(judgement.newest, unit)}; the rule: {text}."
     with transaction.atomic():
         made = alarm_transition(
             alarm=alarm,

@@ -44,11 +44,12 @@ def metric_keep(
     if metric.series is None:
         raise IncidentError(f"{metric.name} is not read: connect AWS first.")
     start, end = chart_span(incident, at)
+    end = min(end, at)
     stat = metric.stats[0]
     period = fitting_period(metric.series, start, end, stat=stat)
     if (end - start) / timedelta(seconds=period) > MOST_POINTS:
         period = 300
-    points = stat_values(series_id=metric.series.pk, stat=stat, period=period, start=start, end=min(end, at))
+    points = stat_values(series_id=metric.series.pk, stat=stat, period=period, start=start, end=end)
     if not points:
         raise IncidentError(f"{metric.name} has no figure around this incident yet.")
     newest_at, newest = points[-1]
