@@ -44,7 +44,6 @@ def metric_keep(
     if metric.series is None:
         raise IncidentError(f"{metric.name} is not read: connect AWS first.")
     start, end = chart_span(incident, at)
-    end = min(end, at)
     stat = metric.stats[0]
     period = fitting_period(metric.series, start, end, stat=stat)
     if (end - start) / timedelta(seconds=period) > MOST_POINTS:
