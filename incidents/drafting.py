@@ -36,7 +36,7 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
     )
     burnt = budget_lines(budget_burnt(incident, incident.resolved_at or incident.declared_at))
     texts = {
-        "impact": f"{_impact(incident)}\n\nError budget used:\n\n{_lines(': '.join(pair) for pair in burnt)}",
+        "impact": f"{_impact(incident)}\n\nError budget used, as far as it was counted then:\n\n{_lines(': '.join(pair) for pair in burnt)}",
         "cause": _cause(incident, entries),
         "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
         "went-well": _lines(

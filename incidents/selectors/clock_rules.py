@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Count
 
@@ -10,7 +11,6 @@ from incidents.choices import ClockKind
 from incidents.declared_rules import DeclaredRule, declared_rules
 from incidents.models import ClockPolicy, IncidentClock
 from incidents.services.clocks import DEFAULTS
-from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform, SchemeKind, Severity
 
 
@@ -40,6 +40,11 @@ class RuleRow:
         return clocks.words(default.minutes) if default is not None and applies else ""
 
     @property
+    def is_shown(self) -> bool:
+        """Whether there is something to read: a rule, a page's hours, or what somebody here decided."""
+        return bool(self.words) or self.kind == ClockKind.PAGE or self.is_edited
+
+    @property
     def source(self) -> str:
         if self.policy is not None:
             return self.policy.source_words
@@ -58,40 +63,37 @@ class RuleRow:
         return said or str(fields.get("due_rule") or "no clock").replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformRules:
-    """The rules of one platform by severity, worst first."""
+class SeverityRules(NamedTuple):
+    """The clocks of one severity, and the kinds that no clock runs of."""
 
-    platform: Platform
-    severities: Sequence[tuple[Severity, Sequence[RuleRow]]]
+    severity: Severity
+    rows: Sequence[RuleRow]
+    silent: Sequence[RuleRow]
 
 
-def clock_rules_of(actor: Actor, platform_id: int | None) -> list[PlatformRules]:
-    """Every clock of every severity of the platforms an actor may see; five queries, however many there are."""
-    platforms = list(Platform.objects.visible_to(actor).of_platform(platform_id).order_by("name", "pk"))
-    rows = Severity.objects.filter(scheme__platform__in=platforms, scheme__kind=SchemeKind.INCIDENT)
-    severities = list(rows.select_related("scheme").order_by("rank", "pk"))
+def clock_rules_of(platform: Platform) -> list[SeverityRules]:
+    """Every clock of every severity of a platform, worst first."""
+    severities = list(
+        Severity.objects.filter(scheme__platform=platform, scheme__kind=SchemeKind.INCIDENT)
+        .select_related("scheme")
+        .order_by("rank", "pk")
+    )
     policies = ClockPolicy.objects.filter(severity__in=severities).select_related("calendar")
     by_place = {(row.severity_id, row.kind): row for row in policies}
     running = _running(list(by_place.values()))
-    declared = declared_rules([platform.pk for platform in platforms])
+    declared = declared_rules([platform.pk])
 
     def row(severity: Severity, kind: ClockKind) -> RuleRow:
         policy = by_place.get((severity.pk, kind))
-        said = declared.get((severity.scheme.platform_id, f"{severity.label}.{kind}"))
+        said = declared.get((platform.pk, f"{severity.label}.{kind}"))
         return RuleRow(severity, kind, policy, said, running.get(policy.pk, 0) if policy is not None else 0)
 
-    return [
-        PlatformRules(
-            platform,
-            [
-                (severity, [row(severity, kind) for kind in ClockKind])
-                for severity in severities
-                if severity.scheme.platform_id == platform.pk
-            ],
-        )
-        for platform in platforms
-    ]
+    found = []
+    for severity in severities:
+        rows = [row(severity, kind) for kind in ClockKind]
+        shown = [one for one in rows if one.is_shown]
+        found.append(SeverityRules(severity, shown, [one for one in rows if not one.is_shown]))
+    return found
 
 
 def _running(policies: Sequence[ClockPolicy]) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """Keeping what the situation panel showed when an incident was declared."""
 
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from incidents.models import DeclaredSituation, Incident
@@ -31,7 +32,7 @@ def _reading(row: Reading) -> dict[str, Any]:
     return {
         "name": row.metric.name,
         "unit": row.metric.unit,
-        "value": row.value,
+        "value": row.value if row.value is not None and isfinite(row.value) else None,  # JSON knows no others
         "at": row.at.isoformat() if row.at is not None else None,
         "is_stale": row.is_stale,
     }

@@ -31,11 +31,19 @@ LABELS: Final = {
 
 @require_action(VIEW)
 def clock_rules(request: AuthorizedRequest) -> HttpResponse:
-    """Every clock of every severity; `?platform=` narrows."""
-    platform = selected_platform(request)
-    found = clock_rules_of(request.actor, platform.pk if platform else None)
-    mine = {rules.platform.pk for rules in found if allows(request.actor, CHANGE, rules.platform)}
-    return render_page(request, "incidents/clock_rules.html", {"found": found, "mine": mine})
+    """Every clock of every severity of one platform: the selected one, else the first."""
+    platforms = list(Platform.objects.visible_to(request.actor).order_by("name", "pk"))
+    selected = selected_platform(request)
+    chosen = next((row for row in platforms if selected and row.pk == selected.pk), platforms[0] if platforms else None)
+    context = {
+        "platform": chosen,
+        "platforms": [
+            {"label": row.name, "href": f"?platform={row.key}", "current": row == chosen} for row in platforms
+        ],
+        "found": clock_rules_of(chosen) if chosen else [],
+        "may_change": chosen is not None and allows(request.actor, CHANGE, chosen),
+    }
+    return render_page(request, "incidents/clock_rules.html", context)
 
 
 def _load(request: AuthorizedRequest, pk: int, kind: str) -> RuleRow:

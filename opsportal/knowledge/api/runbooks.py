@@ -27,8 +27,9 @@ class RunbookRowSerializer(serializers.ModelSerializer[Runbook]):
 
     class Meta:
         model = Runbook
-        fields: tuple[str, ...] = ("platform", "slug", "url", "title", "summary", "triggers", "owner", "review_due", "text_version",
-                  "version")  # fmt: skip
+        fields: tuple[str, ...] = (
+            "platform", "slug", "url", "title", "summary", "triggers", "owner", "review_due", "text_version", "version",
+        )  # fmt: skip
         read_only_fields = fields
 
 
