@@ -35,8 +35,9 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         .only("kind", "body", "occurred_at")[:20]
     )
     burnt = budget_lines(budget_burnt(incident, incident.resolved_at or incident.declared_at))
+    used = [": ".join(pair) for pair in burnt]
     texts = {
-        "impact": f"{_impact(incident)}\n\nError budget used, as far as it was counted then:\n\n{_lines(': '.join(pair) for pair in burnt)}",
+        "impact": f"{_impact(incident)}\n\nError budget used, as far as it was counted then:\n\n{_lines(used)}",
         "cause": _cause(incident, entries),
         "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
         "went-well": _lines(

@@ -59,7 +59,8 @@ def clock_rule_set(
         obj_id=row.pk,
         platform_id=platform_id,
         data={
-            "severity": severity.label,
+            "severity": severity.pk,
+            "rank": severity.rank,
             "kind": kind,
             "version": row.version,
             "before": _plain(before),

@@ -107,6 +107,7 @@ def test_a_paused_clock_goes_on_in_the_hours_it_began_with(rule: ClockPolicy, pl
 
 def test_a_rule_is_made_where_there_is_none_and_nonsense_is_refused(platform: Platform, at: datetime) -> None:
     p1 = severity(platform)
+    p1.update_versioned(expected=p1.version, label="Sev 2")  # labels have spaces, the audit keeps no prose
     made = clock_rule_set(by=SYSTEM, at=at, severity=p1, kind="stakeholder", expected=0, values=NEW)
     assert (made.version, made.minutes) == (1, 20)
     again = clock_rule_set(by=SYSTEM, at=at, severity=p1, kind="stakeholder", expected=1, values=NEW)
