@@ -133,6 +133,36 @@ def incident_declare_from(*, by: Actor, at: datetime, declaration: Declaration, 
 
 
 def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
+    incident = _row(by=by, at=at, declaration=declaration, title=title)
+    start_timeline(incident)
+    label, source = incident.severity.label, DetectionSource(declaration.detection_source).label.lower()
+    append(
+        incident,
+        kind=EntryKind.STATE,
+        body=f"declared {label}, found by {source}" + (f": {incident.summary}" if incident.summary else ""),
+        by=by,
+        at=at,
+        data={"state": "open", "severity": label},
+    )
+    clocks.start_all(incident, incident.detected_at)
+    if declaration.take_command and by.user_id is not None:
+        take_command(incident, by=by, at=at)
+    mark_charts(incident, by=by, at=at)
+    situation_keep(incident, by=by, at=at)
+    notices.tell_opened(incident, at)
+    page_first(incident, at)
+    finish(
+        incident,
+        by=by,
+        at=at,
+        verb="incident.declared",
+        data={"number": incident.number, "rank": incident.rank},
+        tells=partial(events.declared, incident),
+    )
+    return incident
+
+
+def _row(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
     severity = declaration.severity or severity_of_rank(declaration.platform_id, defaults(declaration.type).rank)
     detected_at = declaration.detected_at or at
     times = {
@@ -141,7 +171,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
         "declared_at": at,
     }
     check_times(times)
-    incident = Incident.objects.create(
+    row: Incident = Incident.objects.create(
         number=next_number("incidents_incident_number"),
         platform_id=declaration.platform_id,
         service=declaration.service,
@@ -162,32 +192,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
         declared_by_id=by.user_id,
         **times,
     )
-    start_timeline(incident)
-    source = DetectionSource(declaration.detection_source).label.lower()
-    append(
-        incident,
-        kind=EntryKind.STATE,
-        body=f"declared {severity.label}, found by {source}" + (f": {incident.summary}" if incident.summary else ""),
-        by=by,
-        at=at,
-        data={"state": "open", "severity": severity.label},
-    )
-    clocks.start_all(incident, detected_at)
-    if declaration.take_command and by.user_id is not None:
-        take_command(incident, by=by, at=at)
-    mark_charts(incident, by=by, at=at)
-    situation_keep(incident, by=by, at=at)
-    notices.tell_opened(incident, at)
-    page_first(incident, at)
-    finish(
-        incident,
-        by=by,
-        at=at,
-        verb="incident.declared",
-        data={"number": incident.number, "rank": incident.rank},
-        tells=partial(events.declared, incident),
-    )
-    return incident
+    return row
 
 
 def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:
