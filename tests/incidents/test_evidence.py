@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from incidents.models import DeclaredSituation, Incident, Review, ReviewSection
 from incidents.selectors.evidence import burnt_words, evidence_of
-from incidents.services import incident_resolve, incident_restrict, review_draft
+from incidents.services import incident_resolve, incident_restrict, review_draft, situations
 from incidents.services.runbooks import runbook_start
 from monitoring.models import Alarm, AlarmState
 from monitoring.selectors.slo_incident import Burnt, burnt_by
@@ -110,6 +111,20 @@ def test_an_earlier_incident_restricted_since_is_named_to_nobody_else(
         assert then is not None
         assert then.data["similar"] == seen
         assert ("Checkout down again" in str(then.groups)) == bool(seen)
+
+
+def test_a_situation_that_cannot_be_read_stops_no_incident(
+    platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_slow(*_args: object, **_values: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 5")
+            cursor.execute("SELECT pg_sleep(1)")
+
+    monkeypatch.setattr(situations, "situation_of", too_slow)
+    incident = declare(platform, by=SYSTEM, at=at)
+    assert Incident.objects.filter(pk=incident.pk).exists()
+    assert not DeclaredSituation.objects.exists()
 
 
 def test_what_was_not_kept_is_said_to_be_unknown(review: Review, client_for: ClientFor, viewer: User) -> None:
