@@ -13,9 +13,9 @@ from incidents.services.timeline import append
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.knowledge.models import Runbook, RunbookRun, RunState
-from opsportal.knowledge.run_services import run_start
-from opsportal.knowledge.runbook_selectors import runbook_named
-from opsportal.knowledge.runbook_services import RunbookError
+from opsportal.knowledge.selectors.runbooks import runbook_named
+from opsportal.knowledge.services.runbooks import RunbookError
+from opsportal.knowledge.services.runs import run_start
 
 
 @transaction.atomic

@@ -18,8 +18,8 @@ from monitoring.models import AlarmRule
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import RunbookRun, StepOutcome
-from opsportal.knowledge.run_services import run_finish, step_answered, step_ask, step_finish
-from opsportal.knowledge.step_kinds import StepAnswer
+from opsportal.knowledge.runbooks.step_kinds import StepAnswer
+from opsportal.knowledge.services.runs import run_finish, step_answered, step_ask, step_finish
 from opsportal.live.topics import allowed_topics
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform, Service

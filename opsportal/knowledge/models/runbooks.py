@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
-from opsportal.knowledge.runbooks import Parsed, parse
+from opsportal.knowledge.runbooks.text import Parsed, parse
 from opsportal.platforms.models import Platform, PolicySource
 
 TRIGGERS = ("alarms", "services", "types", "tags")

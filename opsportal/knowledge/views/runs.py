@@ -13,12 +13,12 @@ from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.models import VersionConflictError
+from opsportal.knowledge.forms import EndForm, StepForm
 from opsportal.knowledge.models import RunbookRun, StepOutcome
-from opsportal.knowledge.run_selectors import run_view
-from opsportal.knowledge.run_services import run_finish, run_start, run_take_over, step_ask, step_finish
-from opsportal.knowledge.runbook_forms import EndForm, StepForm
-from opsportal.knowledge.runbook_services import RunbookError
-from opsportal.knowledge.runbook_views import RUN, VIEW, load
+from opsportal.knowledge.selectors.runs import run_view
+from opsportal.knowledge.services.runbooks import RunbookError
+from opsportal.knowledge.services.runs import run_finish, run_start, run_take_over, step_ask, step_finish
+from opsportal.knowledge.views.runbooks import RUN, VIEW, load
 
 TEMPLATE: Final = "knowledge/runbook_run.html"
 WRITE: Final = ("POST",)

@@ -16,11 +16,11 @@ from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
-from opsportal.knowledge import services
 from opsportal.knowledge.forms import DecisionForm
 from opsportal.knowledge.models import Decision, DecisionStatus
-from opsportal.knowledge.selectors import consequences_of, status_counts, successors_of, visible_decisions
-from opsportal.knowledge.services import SECTIONS, DecisionError, decision_add
+from opsportal.knowledge.selectors.decisions import consequences_of, status_counts, successors_of, visible_decisions
+from opsportal.knowledge.services import decisions
+from opsportal.knowledge.services.decisions import SECTIONS, DecisionError, decision_add
 from opsportal.platforms.models import Platform
 
 VIEW, WRITE = "knowledge.decision_view", "knowledge.decision_write"
@@ -109,7 +109,7 @@ def decision_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
         if form.is_valid() and sent.is_valid():
             at, expected = clock.now(), sent.cleaned_data["version"]
             try:
-                services.decision_edit(
+                decisions.decision_edit(
                     by=request.actor, at=at, day=localdate(at), decision=decision, expected=expected,
                     values=form.cleaned_data,
                 )  # fmt: skip

@@ -16,11 +16,11 @@ from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
-from opsportal.knowledge import runbook_services
+from opsportal.knowledge.forms import TEMPLATE, RunbookForm
 from opsportal.knowledge.models import Runbook
 from opsportal.knowledge.models.runbooks import TRIGGERS
-from opsportal.knowledge.runbook_forms import TEMPLATE, RunbookForm
-from opsportal.knowledge.runbook_selectors import (
+from opsportal.knowledge.runbooks.text import compare, parse
+from opsportal.knowledge.selectors.runbooks import (
     problems,
     runbook_rows,
     runs_of,
@@ -28,8 +28,8 @@ from opsportal.knowledge.runbook_selectors import (
     versions_of,
     wanted_changes,
 )
-from opsportal.knowledge.runbook_services import RunbookError, runbook_add
-from opsportal.knowledge.runbooks import compare, parse
+from opsportal.knowledge.services import runbooks
+from opsportal.knowledge.services.runbooks import RunbookError, runbook_add
 from opsportal.platforms.models import Platform
 
 VIEW, WRITE, RUN = "knowledge.runbook_view", "knowledge.runbook_write", "knowledge.runbook_run"
@@ -153,7 +153,7 @@ def runbook_edit(request: AuthorizedRequest, platform: str, slug: str) -> HttpRe
             status, extra = 200, _preview(form)
         elif form.is_valid():
             try:
-                runbook_services.runbook_edit(
+                runbooks.runbook_edit(
                     by=request.actor, at=clock.now(), runbook=runbook, expected=min(version, BIGGEST), draft=form.draft
                 )
             except RunbookError as error:
