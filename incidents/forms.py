@@ -26,7 +26,7 @@ from incidents.choices import (
     UpdateState,
 )
 from incidents.lifecycle import WORKING
-from incidents.selectors import members_of, severities_of
+from incidents.selectors import members_of
 from incidents.types import Type, questions
 from opsportal.core.forms import CleanForm, VersionedForm
 from opsportal.platforms.models import Platform, Service, Severity
@@ -107,10 +107,9 @@ class DeclareForm(CleanForm):
         services = Service.objects.filter(platform_id__in=platform_ids).select_related("platform")
         self.fields["service"].queryset = services.order_by("platform__name", "name", "pk")  # type: ignore[attr-defined]
         self.fields["service"].label_from_instance = lambda row: f"{row.platform.name}: {row.name}"  # type: ignore[attr-defined]
+        rated = Severity.objects.filter(scheme__platform_id__in=platform_ids).of_incidents()
         self.fields["severity"].queryset = (  # type: ignore[attr-defined]
-            Severity.objects.filter(scheme__platform_id__in=platform_ids, scheme__kind="incident")
-            .select_related("scheme__platform")
-            .order_by("scheme__platform__name", "rank", "pk")
+            rated.select_related("scheme__platform").order_by("scheme__platform__name", "rank", "pk")
         )
         self.fields["severity"].label_from_instance = (  # type: ignore[attr-defined]
             lambda row: f"{row.scheme.platform.name}: {row.label} {row.name}"
@@ -142,8 +141,7 @@ class SeverityForm(ActForm):
 
     def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
         super().__init__(*args, platform_id=platform_id, **kwargs)
-        allowed = [row.pk for row in severities_of(platform_id)]
-        rows = Severity.objects.filter(pk__in=allowed).select_related("scheme").order_by("rank", "pk")
+        rows = Severity.objects.of_platform(platform_id).of_incidents()
         self.fields["severity"].queryset = rows  # type: ignore[attr-defined]
         self.fields["severity"].label_from_instance = lambda row: f"{row.label} {row.name}".strip()  # type: ignore[attr-defined]
 

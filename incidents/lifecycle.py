@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from incidents.errors import IncidentError
+
 
 class Stage(StrEnum):
     DETECT = "detect"
@@ -36,11 +38,11 @@ class Verb(StrEnum):
     MERGE = "merge"
 
 
-class TransitionError(ValueError):
+class TransitionError(IncidentError):
     """The life cycle does not know this step; the text is a sentence for the person who asked."""
 
 
-class TimeOrderError(ValueError):
+class TimeOrderError(IncidentError):
     """A time stands before one that must precede it."""
 
 

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView, member_addressed, severity_labelled
+from incidents.api.base import VIEW, IncidentApiView, member_addressed, severity_labelled
 from incidents.api.serializers import IncidentSerializer
 from incidents.choices import (
     DONE_BY_HAND,
@@ -24,7 +24,7 @@ from incidents.choices import (
     StageChoice,
     UpdateState,
 )
-from incidents.errors import CommandTakenError
+from incidents.errors import CommandTakenError, IncidentError
 from incidents.lifecycle import WORKING
 from incidents.models import Incident
 from incidents.models.problem import LinkKind
@@ -325,7 +325,7 @@ class ActView(IncidentApiView):
             self.act.run(self.actor, clock.now(), incident, expected, serializer.validated_data)
         except CommandTakenError as error:
             raise ConflictError(str(error)) from error
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         fresh = self.load(number, VIEW)
         return row_response(fresh, IncidentSerializer(fresh))

@@ -6,8 +6,6 @@ from typing import Any, Final
 from rest_framework.exceptions import ValidationError
 
 from incidents import selectors
-from incidents.errors import IncidentError
-from incidents.lifecycle import TimeOrderError, TransitionError
 from incidents.models import Incident
 from incidents.services.declare import Declaration
 from opsportal.core.actor import Actor
@@ -16,7 +14,6 @@ from opsportal.core.gate import authorize
 from opsportal.platforms.models import Membership, Platform, Service, Severity
 
 VIEW: Final = "incidents.incident_view"
-REFUSALS: Final = (IncidentError, TransitionError, TimeOrderError)
 
 
 class IncidentApiView(ApiView):

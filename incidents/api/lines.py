@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView, member_addressed
+from incidents.api.base import VIEW, IncidentApiView, member_addressed
+from incidents.errors import IncidentError
 from incidents.models import ResponseTask, TimelineEntry
 from incidents.services.marks import entry_pin, entry_tag
 from incidents.services.tasks import task_add, task_tick
@@ -73,7 +74,7 @@ class TaskListView(IncidentApiView):
             task = task_add(
                 by=self.actor, at=clock.now(), incident=incident, title=data["title"], owner_id=owner_id, within=within
             )
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         return row_response(task, TaskSerializer(task), status=201)
 
@@ -118,7 +119,7 @@ class MarkView(IncidentApiView):
                 entry_pin(by=self.actor, at=clock.now(), entry=entry, on=on)
             else:
                 entry_tag(by=self.actor, at=clock.now(), entry=entry, word=word, on=on)
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         return Response(status=204)
 

@@ -9,8 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from incidents import selectors
-from incidents.api.base import REFUSALS, IncidentApiView, member_addressed
+from incidents.api.base import IncidentApiView, member_addressed
 from incidents.choices import ActionKind, ActionState
+from incidents.errors import IncidentError
 from incidents.models import ActionItem, Review, ReviewSection, StatusUpdate
 from incidents.selectors.reviews import ACTION_VIEWS, action_item, sections_of
 from incidents.services import action_item_add, action_item_update, review_draft
@@ -133,7 +134,7 @@ class ReviewView(IncidentApiView):
         incident = self.load(number, "incidents.review_draft")
         try:
             review_draft(by=self.actor, at=clock.now(), incident=incident)
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         review = selectors.review_of(self.actor, number)
         return row_response(review, ReviewSerializer(review), status=201)
@@ -188,7 +189,7 @@ class ActionItemAddView(IncidentApiView):
         owner_id = member_addressed(incident.platform, email, "owner") if email else None
         try:
             item = action_item_add(by=self.actor, at=clock.now(), incident=incident, owner_id=owner_id, **data)
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         return row_response(item, ActionItemSerializer(item), status=201)
 
@@ -228,7 +229,7 @@ class ActionItemView(IncidentApiView):
                 due_date=data.get("due_date", item.due_date),
                 evidence=data.get("evidence", ""),
             )
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         fresh = action_item(self.actor, number)
         return row_response(fresh, ActionItemSerializer(fresh))

@@ -9,7 +9,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, IncidentApiView
+from incidents.api.base import IncidentApiView
+from incidents.errors import IncidentError
 from incidents.models import Problem, UserReport
 from incidents.models.problem import ReportChannel, ReportKind
 from incidents.selectors.problems import problem_by_number
@@ -96,7 +97,7 @@ class UserReportListView(IncidentApiView):
             raise ValidationError({"service": [f"{platform.key} has no such service."]})
         try:
             report = report_add(by=self.actor, at=clock.now(), platform_id=platform.pk, service=service, **data)
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         return row_response(report, UserReportSerializer(report), status=201)
 

@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from incidents import selectors
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView, declaration_of
+from incidents.api.base import VIEW, IncidentApiView, declaration_of
 from incidents.api.serializers import (
     EntrySerializer,
     IncidentDeclareSerializer,
     IncidentDescribeSerializer,
     IncidentSerializer,
 )
+from incidents.errors import IncidentError
 from incidents.models import TimelineEntry
 from incidents.selectors import IncidentFilter
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
@@ -79,7 +80,7 @@ class IncidentListView(IncidentApiView):
         at = clock.now()
         try:
             incident = incident_declare(by=self.actor, at=at, declaration=declaration)
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         if not incident.is_visible_to(self.actor):
             raise UnprocessableError("This external id is taken.")
@@ -113,7 +114,7 @@ class IncidentDetailView(IncidentApiView):
                 expected=expected,
                 changes=serializer.validated_data,
             )
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         fresh = self.load(number, VIEW)
         return row_response(fresh, IncidentSerializer(fresh))
@@ -151,7 +152,7 @@ class TimelineView(IncidentApiView):
                 kind=data["kind"],
                 occurred_at=data["occurred_at"],
             )
-        except REFUSALS as error:
+        except IncidentError as error:
             raise UnprocessableError(str(error)) from error
         row = TimelineEntry.objects.filter(Q(pk=entry.pk)).values_list(*ENTRY_COLUMNS).get()
         return Response(EntrySerializer(EntryView(*row)).data, status=201)

@@ -14,7 +14,7 @@ from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntr
 from incidents.selectors.beside import ALL, EntryFilter
 from opsportal.core.formats import stopwatch
 from opsportal.core.markdown import render_markdown
-from opsportal.platforms.models import Membership, PolicySource, SchemeKind, Severity
+from opsportal.platforms.models import Membership, PolicySource
 
 NEWEST: Final = 30  # lines: what is on the page however long the incident; earlier ones are a link away
 EARLIER: Final = 100
@@ -248,11 +248,3 @@ def members_of(platform_id: int) -> list[tuple[int, str]]:
     """(user id, name) of the platform's active members."""
     rows = Membership.objects.filter(platform_id=platform_id, user__is_active=True)
     return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name"))
-
-
-def severities_of(platform_id: int) -> list[Severity]:
-    """The platform's incident severities, worst first; its alert levels where it has no other scheme."""
-    rows = list(
-        Severity.objects.filter(scheme__platform_id=platform_id).select_related("scheme").order_by("rank", "pk")
-    )
-    return [row for row in rows if row.scheme.kind == SchemeKind.INCIDENT] or rows

@@ -22,7 +22,6 @@ from opsportal.platforms.models import Contact, Severity
 FRESH: Final = timedelta(minutes=12)
 CANDIDATES: Final = 300  # the newest that share a word are ranked; older ones hardly help
 SIMILAR: Final = 5
-OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
 
 
 class Reading(NamedTuple):
@@ -68,7 +67,7 @@ def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situatio
         readings=_readings(incident, now),
         changes=changes_nearby(incident)[:8],
         similar=similar_incidents(actor, incident),
-        on_call=first_contact(incident.platform_id),
+        on_call=Contact.objects.chain_of(incident.platform_id).first(),
     )
 
 
@@ -81,13 +80,6 @@ def _readings(incident: Incident, now: datetime) -> list[Reading]:
         newest = max(points, default=None)
         value = points[newest] if newest is not None else None
         found.append(Reading(metric, value, newest, newest is None or now - newest > FRESH))
-    return found
-
-
-def first_contact(platform_id: int) -> Contact | None:
-    """Until there is an on-call plan, on call is the first contact of the platform's chain."""
-    rows = Contact.objects.filter(platform_id=platform_id, level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)
-    found: Contact | None = rows.order_by("level", "pk").first()
     return found
 
 

@@ -10,6 +10,7 @@ from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
 from incidents.origins import Origin
+from incidents.selectors.named import severity_of_rank
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
@@ -17,7 +18,7 @@ from incidents.services.timeline import append, start_timeline
 from incidents.types import defaults
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
-from opsportal.platforms.models import SchemeKind, Service, Severity
+from opsportal.platforms.models import Service, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,25 +39,6 @@ class Declaration:
     declare_key: str | None = None
     external_source: str = ""
     external_id: str = ""
-
-
-class NoSeverityError(IncidentError):
-    """The platform has no severity scheme, so nothing can be rated."""
-
-    def __init__(self) -> None:
-        super().__init__("This platform has no severities yet: an admin adds them under Settings, or applies its pack.")
-
-
-def severity_of_rank(platform_id: int, rank: int) -> Severity:
-    """The incident severity of a platform nearest to `rank`, the worse of two. Raises NoSeverityError."""
-    rows = list(
-        Severity.objects.filter(scheme__platform_id=platform_id).select_related("scheme").order_by("rank", "pk")
-    )
-    own = [row for row in rows if row.scheme.kind == SchemeKind.INCIDENT] or rows
-    if not own:
-        raise NoSeverityError
-    nearest: Severity = min(own, key=lambda row: (abs(row.rank - rank), row.rank))
-    return nearest
 
 
 DEFAULT_RANK = 2  # of an alarm without a severity; people's declarations take their type's

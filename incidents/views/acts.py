@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 
 from incidents.choices import Audience, UpdateState
-from incidents.errors import CommandTakenError
+from incidents.errors import CommandTakenError, IncidentError
 from incidents.forms import (
     ActForm,
     CorrectForm,
@@ -47,8 +47,8 @@ from incidents.services import (
 )
 from incidents.services.composer import role_action
 from incidents.services.progress import CLOSING_TEXTS
-from incidents.views.shared import READ_WRITE, REFUSALS, load, new_key, now
-from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
+from incidents.views.shared import load, new_key, now
+from opsportal.core.actions import READ_WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -319,7 +319,7 @@ def act_view(act: Act) -> ActionView:
                 except CommandTakenError as error:
                     form.add_error(None, str(error))
                     status = 409
-                except REFUSALS as error:
+                except IncidentError as error:
                     form.add_error(None, str(error))
                 else:
                     _tell_readings(request, form)
@@ -352,7 +352,7 @@ def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> Ht
                 entry_correct(
                     by=request.actor, at=now(), entry=entry, body=data["body"], occurred_at=data["occurred_at"]
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 _tell_readings(request, form)

@@ -6,13 +6,14 @@ from typing import Any, Final
 from django.http import HttpResponse, QueryDict
 
 from incidents.commands import USAGE, CommandError, parse
+from incidents.errors import IncidentError
 from incidents.forms import ComposerForm
 from incidents.models import Incident
 from incidents.services.composer import authorize_line, composer_run
 from incidents.services.timeline import device_time
-from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
+from incidents.views.shared import load, local_zone, new_key, now
 from incidents.views.timeline import fresh_context
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import allows
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
@@ -72,7 +73,7 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
             client_key=data["client_key"],
             written_at=device_time(at=now(), held=timedelta(seconds=data["held"] or 0), contact=data["contact"]),
         )
-    except (CommandError, *REFUSALS) as error:
+    except (CommandError, IncidentError) as error:
         return _refused(request, incident, str(error))
     except VersionConflictError:
         incident.refresh_from_db()

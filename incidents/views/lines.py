@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
+from incidents.errors import IncidentError
 from incidents.line_forms import AttachForm, LineForm, MetricForm, PinForm, TaskActForm, TaskForm
 from incidents.models import Attachment, Incident, ResponseTask
 from incidents.selectors import members_of, severities_of
@@ -17,8 +18,8 @@ from incidents.services.attachments import MOST_BYTES, attachment_add
 from incidents.services.graphs import metric_keep, metrics_read
 from incidents.services.marks import line_pin
 from incidents.services.tasks import task_add, task_take, task_tick
-from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, load, new_key, now
-from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
+from incidents.views.shared import load, new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
@@ -100,7 +101,7 @@ def line_view(line: Line) -> ActionView:
             if form.is_valid():
                 try:
                     line.run(request.actor, now(), incident, form)
-                except REFUSALS as error:
+                except IncidentError as error:
                     form.add_error(None, str(error))
                 else:
                     return redirect_or_fragment(request, incident.url)
@@ -126,7 +127,7 @@ def task_change(request: AuthorizedRequest, number: int, pk: int) -> HttpRespons
     if not error:
         try:
             _change(request.actor, task, form.cleaned_data["act"], form.cleaned_data["version"])
-        except REFUSALS as refusal:
+        except IncidentError as refusal:
             error = str(refusal)
     status = 422 if error else 200
     if not wants_fragment(request) and not error:
@@ -173,7 +174,7 @@ def attach(request: AuthorizedRequest, number: int) -> HttpResponse:
                     content=file.read(MOST_BYTES + 1),
                     client_key=request.POST.get("client_key", "")[:64],
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, incident.url)

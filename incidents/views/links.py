@@ -16,8 +16,8 @@ from incidents.services.links import incident_link, incident_merge, incident_unl
 from incidents.services.problems import problem_link, problem_open, problem_unlink
 from incidents.services.queue import incident_plan
 from incidents.views.acts import Act, Data
-from incidents.views.shared import WRITE, load, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import load, now
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, HiddenError, authorize
 from opsportal.core.htmx import redirect_or_fragment

@@ -8,6 +8,7 @@ from django.urls import reverse
 from incidents import selectors
 from incidents.choices import ActionPriority, ReviewState
 from incidents.drafting import OPTIONAL
+from incidents.errors import IncidentError
 from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
 from incidents.selectors.learning import causes_of
@@ -21,8 +22,8 @@ from incidents.services import (
     review_send_back,
     review_submit,
 )
-from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, load, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import load, new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -102,7 +103,7 @@ def review_new(request: AuthorizedRequest, number: int) -> HttpResponse:
     incident = load(request, number, "incidents.review_draft")
     try:
         review = review_draft(by=request.actor, at=now(), incident=incident)
-    except REFUSALS as error:
+    except IncidentError as error:
         context = {"incident": incident, "heading": "No review yet", "text": str(error)}
         return render_page(request, "incidents/refused.html", context, status=422)
     return redirect_or_fragment(request, review.url)
@@ -127,7 +128,7 @@ def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpRespo
                 review_section_edit(
                     by=request.actor, at=now(), section=section, expected=data["version"], body=data["body"]
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, f"{review.url}#section-{section.key}")
@@ -143,7 +144,7 @@ def _answer(request: AuthorizedRequest, number: int, action: str, run: Any) -> H
         return _page(request, review, error="The form was incomplete: look again, then repeat it.", status=422)
     try:
         run(review, form.cleaned_data)
-    except REFUSALS as error:
+    except IncidentError as error:
         return _page(request, review, error=str(error), status=422)
     return redirect_or_fragment(request, review.url)
 
@@ -210,7 +211,7 @@ def action_new(request: AuthorizedRequest, number: int) -> HttpResponse:
                     due_date=data["due_date"],
                     priority=data["priority"] or ActionPriority.NORMAL,
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 has_review = Review.objects.filter(incident=incident).exists()
@@ -300,7 +301,7 @@ def action_change(request: AuthorizedRequest, number: int) -> HttpResponse:
                 evidence=data["evidence"],
                 priority=data["priority"],
             )
-        except REFUSALS as error:
+        except IncidentError as error:
             form.add_error(None, str(error))
         else:
             return redirect_or_fragment(request, reverse("incidents:actions"))

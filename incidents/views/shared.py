@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from incidents import selectors
 from incidents.choices import ReviewState, StageChoice, StateChoice
-from incidents.errors import IncidentError
-from incidents.lifecycle import ORDER, STEPS, Stage, TimeOrderError, TransitionError
+from incidents.lifecycle import ORDER, STEPS, Stage
 from incidents.models import Incident
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.links import merged_into
@@ -19,9 +18,6 @@ from opsportal.core.actions import AuthorizedRequest
 from opsportal.core.formats import hour
 from opsportal.core.gate import allows, authorize
 
-READ_WRITE: Final = ("GET", "HEAD", "POST")
-WRITE: Final = ("POST",)
-REFUSALS: Final = (IncidentError, TransitionError, TimeOrderError)
 PANES: Final = {
     "situation": "Situation",
     "triage": "Triage",

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from incidents import selectors, transcripts
 from incidents.choices import MarkKind
+from incidents.errors import IncidentError
 from incidents.line_forms import FilterForm, MarkForm
 from incidents.models import EntryMark, Incident, TimelineEntry
 from incidents.order import places
@@ -17,9 +18,9 @@ from incidents.selectors.beside import ALL, Beside, marks_of, pinned, tags_of, w
 from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView
 from incidents.services.graphs import kept_points
 from incidents.services.marks import entry_pin, entry_star, entry_tag, look_note
-from incidents.views.shared import REFUSALS, WRITE, load, now
+from incidents.views.shared import load, now
 from opsportal.core import charts
-from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.formats import number as figure
 from opsportal.core.formats import stamp
 from opsportal.core.gate import HiddenError, allows, authorize
@@ -211,7 +212,7 @@ def _mark_view(name: str, action: str, set_mark: Any) -> ActionView:
             return _line_page(request, entry, error="Write one word of at most 40 letters.", status=422)
         try:
             set_mark(request, entry, form.cleaned_data)
-        except REFUSALS as error:
+        except IncidentError as error:
             return _line_page(request, entry, error=str(error), status=422)
         return redirect_or_fragment(request, line_address(entry))
 

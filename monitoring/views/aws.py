@@ -30,7 +30,6 @@ from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Platform
 
-READ_WRITE = ("GET", "HEAD", "POST")
 PORTAL_PRINCIPAL = "arn:aws:iam::<the portal's account>:role/<the portal's role>"
 
 

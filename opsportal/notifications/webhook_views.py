@@ -8,9 +8,9 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.notifications.forms import WebhookForm
@@ -27,7 +27,6 @@ from opsportal.notifications.webhooks import (
 from opsportal.platforms.models import Platform
 
 VIEW, EDIT = "notifications.webhook_view", "notifications.webhook_edit"
-READ_WRITE = ("GET", "HEAD", "POST")
 
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
@@ -42,8 +41,7 @@ def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
 @require_action(VIEW)
 def webhook_list(request: AuthorizedRequest) -> HttpResponse:
     """Of the platforms this person administers."""
-    mine = Platform.objects.visible_to(request.actor).order_by("name", "pk")
-    platforms = [platform for platform in mine if allows(request.actor, VIEW, platform)]
+    platforms = Platform.objects.filter(pk__in=platforms_where(request.actor, VIEW)).order_by("name", "pk")
     rows = Webhook.objects.filter(platform__in=platforms).select_related("platform")
     webhooks = list(rows.order_by("platform__name", "name", "pk"))
     context = {"webhooks": webhooks, "deliveries": last_deliveries(webhooks), "platforms": platforms}

@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import APIException
 
 from incidents import selectors
-from incidents.api.base import REFUSALS, declaration_of
+from incidents.api.base import declaration_of
 from incidents.api.serializers import EntrySerializer, IncidentDeclareSerializer, IncidentSerializer
 from incidents.commands import CommandError as LineError
 from incidents.commands import parse
+from incidents.errors import IncidentError
 from incidents.models import Incident
 from incidents.selectors import IncidentFilter
 from incidents.services import incident_declare
@@ -90,7 +91,7 @@ class Command(BaseCommand):
             raise CommandError("Someone changed it in this moment; nothing was done. Try again.") from error
         except APIException as error:
             raise CommandError(json.dumps(error.detail)) from error
-        except (DeniedError, BadRequest, LineError, *REFUSALS) as error:
+        except (DeniedError, BadRequest, LineError, IncidentError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
 

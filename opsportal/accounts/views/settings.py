@@ -13,7 +13,7 @@ from opsportal.accounts.models import User, UserSession
 from opsportal.accounts.services.people import settings_save
 from opsportal.accounts.services.sessions import sessions_close
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
 from opsportal.core.shell import setting_links
 
@@ -35,7 +35,7 @@ def settings_index(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "accounts/settings_index.html", context)
 
 
-@require_action("accounts.settings_edit", methods=("GET", "HEAD", "POST"))
+@require_action("accounts.settings_edit", methods=READ_WRITE)
 def settings_person(request: AuthorizedRequest) -> HttpResponse:
     person = own_person(request)
     form, status = PersonSettingsForm.of(person), 200

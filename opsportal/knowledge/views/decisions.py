@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404
 from django.utils.timezone import localdate
 
 from opsportal.core import clock, shell
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm, bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
@@ -24,7 +24,6 @@ from opsportal.knowledge.services.decisions import SECTIONS, DecisionError, deci
 from opsportal.platforms.models import Platform
 
 VIEW, WRITE = "knowledge.decision_view", "knowledge.decision_write"
-READ_WRITE: Final = ("GET", "HEAD", "POST")
 FORM: Final = "knowledge/decision_edit.html"
 
 
@@ -48,8 +47,7 @@ def decision_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def decision_new(request: AuthorizedRequest) -> HttpResponse:
     """Write down a decision of the chosen platform; `?supersedes=` names the one it takes the place of."""
-    may = Platform.objects.visible_to(request.actor).order_by("name", "pk")
-    platforms = [platform for platform in may if allows(request.actor, WRITE, platform)]
+    platforms = list(Platform.objects.filter(pk__in=platforms_where(request.actor, WRITE)).order_by("name", "pk"))
     chosen = shell.selected_platform(request)
     asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
     platform = next((row for row in platforms if row.key == asked), None)

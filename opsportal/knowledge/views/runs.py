@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
@@ -21,7 +21,6 @@ from opsportal.knowledge.services.runs import run_finish, run_start, run_take_ov
 from opsportal.knowledge.views.runbooks import RUN, VIEW, load
 
 TEMPLATE: Final = "knowledge/runbook_run.html"
-WRITE: Final = ("POST",)
 FASTER: Final = "Someone went on with this run a moment ago. It stands as shown; look, then send again."
 
 

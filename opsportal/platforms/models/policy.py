@@ -1,5 +1,7 @@
 """Severity schemes, aliases and business calendars: policy is data (C1–C3)."""
 
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -39,6 +41,14 @@ class SeverityScheme(VersionedModel):
 
 class SeverityQuerySet(PlatformQuerySet):
     platform_path = "scheme__platform_id"
+
+    def of_incidents(self) -> Self:
+        """What incidents are rated by, worst first: the incident scheme, or the alert levels where there is no other."""
+        own = Severity.objects.filter(
+            scheme__kind=SchemeKind.INCIDENT, scheme__platform=models.OuterRef("scheme__platform")
+        )
+        rated = self.filter(models.Q(scheme__kind=SchemeKind.INCIDENT) | ~models.Exists(own))
+        return rated.select_related("scheme").order_by("rank", "pk")
 
 
 class Severity(VersionedModel):

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -26,7 +26,6 @@ from opsportal.platforms.services.platforms import (
 )
 
 VIEW, EDIT = "platforms.platform_view", "platforms.platform_edit"
-READ_WRITE = ("GET", "HEAD", "POST")
 
 
 def load_platform(request: AuthorizedRequest, key: str, action: str) -> Platform:
