@@ -6,7 +6,6 @@ from incidents.views import (
     acts,
     calendars,
     causes,
-    clock_acts,
     clocks,
     composer,
     declare,
@@ -39,7 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/timeline.json", timeline.timeline_json, name="timeline-json"),
     path("incidents/<int:number>/log/", composer.entry_new, name="log"),
     path("incidents/<int:number>/log/<int:entry_number>/", timeline.entry_detail, name="entry"),
-    path("incidents/<int:number>/log/<int:entry_number>/correct/", acts.entry_edit, name="entry-correct"),
+    path("incidents/<int:number>/log/<int:entry_number>/correct/", lines.entry_edit, name="entry-correct"),
     path("incidents/<int:number>/log/<int:entry_number>/pin/", timeline.entry_pin_set, name="entry-pin"),
     path("incidents/<int:number>/log/<int:entry_number>/star/", timeline.entry_star_set, name="entry-star"),
     path("incidents/<int:number>/log/<int:entry_number>/tag/", timeline.entry_tag_set, name="entry-tag"),
@@ -48,11 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/completions/", lines.completions, name="completions"),
     path("incidents/<int:number>/attach/", lines.attach, name="attach"),
     path("incidents/<int:number>/tasks/<int:pk>/", lines.task_change, name="task-change"),
-    *(path(f"incidents/<int:number>/{line.name}/", lines.line_view(line), name=line.name) for line in lines.LINES),
-    *(
-        path(f"incidents/<int:number>/{act.name}/", acts.act_view(act), name=act.name)
-        for act in (*acts.ACTS, *clock_acts.CLOCK_ACTS, *links.ACTS)
-    ),
+    *(path(f"incidents/<int:number>/{page.name}/", acts.act_view(page), name=page.name) for page in acts.PAGES),
     path("incidents/<int:number>/situation/", situation.incident_situation, name="situation"),
     path("incidents/<int:number>/links/<int:pk>/remove/", links.link_remove, name="link-remove"),
     path("incidents/<int:number>/problem/remove/", links.problem_remove, name="problem-remove"),

@@ -172,7 +172,7 @@ class ClockView:
     until: datetime | None
     left: int | None
     total: int | None
-    acts: tuple[str, ...] = ()  # what may be done to it: pause, resume, done
+    acts: tuple[str, ...] = ()  # the names of what may be done to it
 
 
 def _rule_words(clock: IncidentClock) -> str:
@@ -219,8 +219,8 @@ _STATE_ORDER: Final = {"warn": 0, "run": 1, "missed": 2, "met": 3}
 def _acts(clock: IncidentClock) -> tuple[str, ...]:
     if clock.stopped_at is not None:
         return ()
-    by_hand = ("done",) if clock.kind in DONE_BY_HAND else ()
-    return (*by_hand, *(("resume",) if clock.paused_at else ("pause",) if clock.may_pause else ()))
+    by_hand = ("clock-done",) if clock.kind in DONE_BY_HAND else ()
+    return (*by_hand, *(("clock-resume",) if clock.paused_at else ("clock-pause",) if clock.may_pause else ()))
 
 
 def clock_views(incident: Incident, now: datetime) -> list[ClockView]:

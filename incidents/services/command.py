@@ -14,6 +14,7 @@ from incidents.services.declare import take_command
 from incidents.services.timeline import append
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
+from opsportal.core.gate import authorize
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Membership
 
@@ -74,6 +75,18 @@ def role_assign(
             notices.tell_role(current, label, user_id, assignment.pk, at)
     finish(current, by=by, at=at, verb="role.assigned", data={"role": role, "user": user_id})
     return current
+
+
+def role_give(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, role: str, user_id: int, note: str = ""
+) -> Incident:
+    """Assign a role; command that another person holds passes only by its holder or a commander.
+
+    Raises DeniedError, IncidentError.
+    """
+    if role == IncidentRole.COMMANDER and incident.commander_id not in (None, by.user_id):
+        authorize(by, "incidents.command_pass", incident)
+    return role_assign(by=by, at=at, incident=incident, expected=expected, role=role, user_id=user_id, note=note)
 
 
 def _keep_access(incident: Incident, *, by: Actor, at: datetime) -> None:

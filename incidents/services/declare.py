@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -10,7 +11,7 @@ from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
 from incidents.origins import Origin
-from incidents.selectors.named import severity_of_rank
+from incidents.selectors.named import place_named, severity_named, severity_of_rank
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
@@ -39,6 +40,16 @@ class Declaration:
     declare_key: str | None = None
     external_source: str = ""
     external_id: str = ""
+
+
+def declaration_of(by: Actor, *, platform: str, service: str = "", severity: str = "", **known: Any) -> Declaration:
+    """A declaration in the keys and labels that a program or a shell writes, if `by` may declare there.
+
+    `known` are the other fields. Raises UnknownNameError, DeniedError.
+    """
+    place, found = place_named(by, "incidents.incident_declare", platform, service)
+    rated = severity_named(place.pk, severity) if severity else None
+    return Declaration(platform_id=place.pk, service=found, severity=rated, **known)
 
 
 DEFAULT_RANK = 2  # of an alarm without a severity; people's declarations take their type's

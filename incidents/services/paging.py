@@ -1,7 +1,7 @@
 """Calling people one after the other, along the platform's chain of contacts, until somebody has it.
 
-A page is a row that is sent when it is due: at once, or when the page calendar of the severity next opens (Phase09 pages
-P1 in business hours only).
+A page is a row that is sent when it is due: at once, or when the page calendar of the severity next opens (Phase09
+pages P1 in business hours only).
 """
 
 from datetime import datetime

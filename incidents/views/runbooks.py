@@ -7,9 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
 from incidents.errors import IncidentError
+from incidents.services.acts import acts_offered
 from incidents.services.runbooks import runbook_start
 from incidents.views.pages import DETAIL, pane_context
-from incidents.views.shared import load, now, rights
+from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.htmx import redirect_or_fragment, wants_fragment
@@ -39,6 +40,6 @@ def incident_runbook(request: AuthorizedRequest, number: int) -> HttpResponse:
         **pane_context(request, incident, TAB, now()),
         "now": now(),
         "incident": incident,
-        "may": rights(request, incident),
+        "can": acts_offered(request.actor, incident),
     }
     return redirect_or_fragment(request, address, template=DETAIL, fragment="pane", context=context)

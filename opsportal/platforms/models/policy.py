@@ -43,7 +43,7 @@ class SeverityQuerySet(PlatformQuerySet):
     platform_path = "scheme__platform_id"
 
     def of_incidents(self) -> Self:
-        """What incidents are rated by, worst first: the incident scheme, or the alert levels where there is no other."""
+        """What incidents are rated by, worst first: the incident scheme; the alert levels where there is no other."""
         own = Severity.objects.filter(
             scheme__kind=SchemeKind.INCIDENT, scheme__platform=models.OuterRef("scheme__platform")
         )
