@@ -13,9 +13,9 @@ from incidents.choices import MarkKind
 from incidents.errors import IncidentError
 from incidents.line_forms import FilterForm, MarkForm
 from incidents.models import EntryMark, Incident, TimelineEntry
-from incidents.order import places
 from incidents.selectors.beside import ALL, Beside, marks_of, pinned, tags_of, words
 from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView
+from incidents.selectors.order import places
 from incidents.services.graphs import kept_points
 from incidents.services.marks import entry_pin, entry_star, entry_tag, look_note
 from incidents.views.shared import load, now

@@ -63,6 +63,7 @@ class Health:
 class Person:
     name: str
     email: str
+    pk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ def _shell(request: HttpRequest) -> Shell:
     figures = _frame(request).figures
     nav = _nav_items(request, actor, figures)
     return Shell(
-        user=Person(user.name, user.email),
+        user=Person(user.name, user.email, user.pk),
         now=clock.now(),
         theme=user.theme,
         density=user.density,

@@ -76,6 +76,10 @@ class DecisionForm(CleanForm):
         self.fields["supersedes"].queryset = rows.exclude(pk=present.pk) if present else rows  # type: ignore[attr-defined]
 
 
+class DecisionChangeForm(DecisionForm, VersionedForm):
+    """A change of one that is still proposed."""
+
+
 class WordsField(forms.CharField):
     """A list of keys, separated by commas or spaces."""
 

@@ -13,7 +13,7 @@ from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import HiddenError, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
-from opsportal.notifications.forms import WebhookForm
+from opsportal.notifications.forms import WebhookChangeForm, WebhookForm
 from opsportal.notifications.models import Webhook
 from opsportal.notifications.selectors import last_deliveries
 from opsportal.notifications.webhooks import (
@@ -92,6 +92,11 @@ def _detail(
     return response
 
 
+def _incomplete(request: AuthorizedRequest, webhook: Webhook) -> HttpResponse:
+    messages.error(request, "The form was incomplete, nothing was done: look at the page again, then repeat it.")
+    return _detail(request, webhook, _form_of(webhook), status=422)
+
+
 @require_action(EDIT, methods=READ_WRITE)
 @idempotent
 def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
@@ -99,16 +104,12 @@ def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
     webhook = _load(request, pk, EDIT)
     if request.method != "POST":
         return _detail(request, webhook, _form_of(webhook))
-    form, versioned = WebhookForm(request.POST), VersionedForm(request.POST)
-    if form.is_valid() and versioned.is_valid():
+    form = WebhookChangeForm(request.POST)
+    if form.is_valid():
+        data = form.cleaned_data
+        expected = data.pop("version")
         try:
-            webhook_change(
-                by=request.actor,
-                at=clock.now(),
-                webhook=webhook,
-                expected=versioned.cleaned_data["version"],
-                **form.cleaned_data,
-            )
+            webhook_change(by=request.actor, at=clock.now(), webhook=webhook, expected=expected, **data)
         except WebhookError as error:
             form.add_error(None, str(error))
         else:
@@ -123,7 +124,7 @@ def webhook_rotated(request: AuthorizedRequest, pk: int) -> HttpResponse:
     webhook = _load(request, pk, EDIT)
     form = VersionedForm(request.POST)
     if not form.is_valid():
-        return _detail(request, webhook, _form_of(webhook), status=422)
+        return _incomplete(request, webhook)
     secret = webhook_rotate(by=request.actor, at=clock.now(), webhook=webhook, expected=form.cleaned_data["version"])
     return _detail(request, webhook, _form_of(webhook), secret=secret)
 
@@ -132,7 +133,7 @@ def _act(request: AuthorizedRequest, pk: int, do: Callable[[Webhook, int], None]
     webhook = _load(request, pk, EDIT)
     form = VersionedForm(request.POST)
     if not form.is_valid():
-        return _detail(request, webhook, _form_of(webhook), status=422)
+        return _incomplete(request, webhook)
     do(webhook, form.cleaned_data["version"])
     messages.success(request, said)
     return redirect_or_fragment(request, back)
