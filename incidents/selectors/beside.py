@@ -128,10 +128,10 @@ def beside(actor: Actor, incident: Incident) -> Beside:
     here = {"incident_id": incident.pk}
     roles, marks, tasks, looks = together(
         actor,
-        Read("timeline.roles", _roles, here),
-        Read("timeline.marks", _marks, here),
-        Read("timeline.tasks", _tasks, here),
-        Read("timeline.look", _look, here),
+        Read(_roles, here),
+        Read(_marks, here),
+        Read(_tasks, here),
+        Read(_look, here),
     )
     found = [Mark(*row) for row in marks]
     return Beside(

@@ -20,7 +20,7 @@ def known_to(incident: Incident) -> set[int]:
     named = IncidentAccess.objects.filter(incident=incident).values_list("user_id", flat=True)
     rows = Membership.objects.filter(
         platform_id=incident.platform_id,
-        user_id__in={*named, incident.commander_id, incident.declared_by_id} - {None},
+        user_id__in={*named, *filter(None, (incident.commander_id, incident.declared_by_id))},
         user__is_active=True,
     )
     return set(rows.values_list("user_id", flat=True))

@@ -79,7 +79,7 @@ def cause_edit(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def cause_drop(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
+def cause_remove_action(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
     """Take a cause back."""
     review = _review(request, number)
     cause = get_object_or_404(Cause.objects.select_related("parent"), pk=pk, review=review)

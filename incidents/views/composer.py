@@ -55,7 +55,7 @@ def composer_context(
 
 
 @require_action("incidents.entry_log", methods=WRITE)
-def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """One line. Answers htmx with the new entries and an empty composer, a plain post with the page."""
     incident = load(request, number, "incidents.entry_log")
     form = ComposerForm(request.POST)

@@ -1,6 +1,6 @@
 """Lines of their own kind: corrected ones, tasks, files, and what the composer completes."""
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
@@ -58,10 +58,10 @@ def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> Ht
 
 
 @require_action("incidents.task_tick", methods=WRITE)
-def task_change(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
+def task_change_action(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
     """Tick a task, take it back, or take it upon oneself."""
     incident = load(request, number, "incidents.incident_view")
-    task = cast("ResponseTask | None", ResponseTask.objects.filter(incident=incident, pk=pk).first())
+    task = ResponseTask.objects.filter(incident=incident, pk=pk).first()
     if task is None:
         raise HiddenError("incidents.task_tick")
     task.incident = incident
@@ -131,7 +131,7 @@ def attachment_download(request: AuthorizedRequest, number: int, entry_number: i
     """The bytes as they came. Always a download: nothing that was uploaded is shown as a page of the portal."""
     incident = load(request, number, "incidents.incident_view")
     rows = Attachment.objects.filter(incident=incident, entry__number=entry_number)
-    file = cast("Attachment | None", rows.first())
+    file = rows.first()
     if file is None:
         raise HiddenError("incidents.incident_view")
     response = HttpResponse(bytes(file.content), content_type=file.media_type)

@@ -17,7 +17,7 @@ LINK: Final = "incidents.incident_link"
 
 @require_action(LINK, methods=WRITE)
 @idempotent
-def link_remove(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
+def link_remove_action(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
     """Take a link back, from either end; again changes nothing."""
     incident = load(request, number, LINK)
     link = IncidentLink.objects.filter(pk=pk).first()
@@ -28,7 +28,7 @@ def link_remove(request: AuthorizedRequest, number: int, pk: int) -> HttpRespons
 
 @require_action("incidents.problem_link", methods=WRITE)
 @idempotent
-def problem_remove(request: AuthorizedRequest, number: int) -> HttpResponse:
+def problem_remove_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Take the incident off its problem."""
     incident = load(request, number, "incidents.problem_link")
     problem_unlink(by=request.actor, at=now(), incident=incident, expected=incident.version)

@@ -76,7 +76,7 @@ def problem_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def problem_save(request: AuthorizedRequest, number: int) -> HttpResponse:
+def problem_change_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Write it."""
     problem = problem_by_number(request.actor, number)
     authorize(request.actor, EDIT, problem)

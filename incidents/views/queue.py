@@ -43,7 +43,7 @@ def queue(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action(OWN, methods=WRITE)
 @idempotent
-def alarm_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def alarm_own_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Look after a firing alarm, or give it back."""
     alarm = Alarm.objects.visible_to(request.actor).filter(pk=pk).first()
     if alarm is None:

@@ -88,7 +88,7 @@ def retrospective_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def retrospective_save(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def retrospective_write_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Write it."""
     row, form = _load(request, pk, EDIT), RetrospectiveForm(request.POST)
     if not form.is_valid():
@@ -106,7 +106,7 @@ def retrospective_save(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def retrospective_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def retrospective_close_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """It was held."""
     row, form = _load(request, pk, EDIT), CloseForm(request.POST)
     if not form.is_valid():

@@ -98,7 +98,7 @@ def review_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action("incidents.review_draft", methods=WRITE)
 @idempotent
-def review_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_draft_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Draft the review now, or go to the one there is."""
     incident = load(request, number, "incidents.review_draft")
     try:
@@ -151,7 +151,7 @@ def _answer(request: AuthorizedRequest, number: int, action: str, run: Any) -> H
 
 @require_action("incidents.review_submit", methods=WRITE)
 @idempotent
-def review_hand_in(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_submit_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Ask for a second reader."""
     return _answer(
         request,
@@ -163,7 +163,7 @@ def review_hand_in(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action("incidents.review_publish", methods=WRITE)
 @idempotent
-def review_agree(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_publish_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Read, agree, publish."""
     return _answer(
         request,
@@ -177,7 +177,7 @@ def review_agree(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action("incidents.review_send_back", methods=WRITE)
 @idempotent
-def review_return(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_send_back_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Send it back with a reason."""
     return _answer(
         request,
@@ -282,7 +282,7 @@ def _item_page(
 
 @require_action("incidents.action_item_change", methods=WRITE)
 @idempotent
-def action_change(request: AuthorizedRequest, number: int) -> HttpResponse:
+def action_item_update_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Owner, date, state, and what shows that it is done."""
     item = action_item(request.actor, number)
     authorize(request.actor, "incidents.action_item_change", item)

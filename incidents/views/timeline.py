@@ -110,7 +110,7 @@ def entry_of(request: AuthorizedRequest, number: int, entry_number: int, action:
         raise HiddenError(action)
     entry.incident = incident
     authorize(request.actor, action, entry)
-    return entry  # type: ignore[no-any-return]
+    return entry
 
 
 def line_address(entry: TimelineEntry) -> str:
@@ -221,17 +221,17 @@ def _mark_view(name: str, action: str, set_mark: Any) -> ActionView:
     return require_action(action, methods=WRITE)(view)
 
 
-entry_pin_set = _mark_view(
+entry_pin_action = _mark_view(
     "pin",
     "incidents.entry_mark",
     lambda request, entry, data: entry_pin(by=request.actor, at=now(), entry=entry, on=data["on"]),
 )
-entry_tag_set = _mark_view(
+entry_tag_action = _mark_view(
     "tag",
     "incidents.entry_mark",
     lambda request, entry, data: entry_tag(by=request.actor, at=now(), entry=entry, word=data["word"], on=data["on"]),
 )
-entry_star_set = _mark_view(
+entry_star_action = _mark_view(
     "star",
     "incidents.entry_star",
     lambda request, entry, data: entry_star(by=request.actor, at=now(), entry=entry, on=data["on"]),

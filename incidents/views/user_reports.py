@@ -109,7 +109,7 @@ def report_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(SETTLE, methods=WRITE)
 @idempotent
-def report_join(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def report_attach_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Make it part of an incident."""
     report, form = _load(request, pk, SETTLE), ReportAttachForm(request.POST)
     if not form.is_valid():
@@ -126,7 +126,7 @@ def report_join(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(SETTLE, methods=WRITE)
 @idempotent
-def report_reply(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def report_answer_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Settle it without an incident."""
     report, form = _load(request, pk, SETTLE), ReportAnswerForm(request.POST)
     if not form.is_valid():

@@ -43,7 +43,7 @@ def silence(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action("monitoring.silence_end", methods=("POST",))
 @idempotent
-def silence_stop(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def silence_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """End a silence now."""
     found = get_object_or_404(Silence.objects.visible_to(request.actor), pk=pk)
     authorize(request.actor, "monitoring.silence_end", found)

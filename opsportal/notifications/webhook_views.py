@@ -119,7 +119,7 @@ def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action(EDIT, methods=("POST",))
-def webhook_rotated(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def webhook_rotate_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A new secret, shown this once."""
     webhook = _load(request, pk, EDIT)
     form = VersionedForm(request.POST)
@@ -141,7 +141,7 @@ def _act(request: AuthorizedRequest, pk: int, do: Callable[[Webhook, int], None]
 
 @require_action(EDIT, methods=("POST",))
 @idempotent
-def webhook_tried(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def webhook_ping_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Send it a hello."""
     return _act(
         request,
@@ -153,7 +153,7 @@ def webhook_tried(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action(EDIT, methods=("POST",))
-def webhook_removed(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def webhook_remove_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Forget it."""
     return _act(
         request,

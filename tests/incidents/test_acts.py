@@ -36,9 +36,8 @@ def brought_to(state: State, platform: Platform, at: datetime, by: Actor = SYSTE
 
 
 def values_of(name: str, incident: Incident, other: Incident, person: User) -> dict[str, Any] | None:
-    """What the act takes; None: it needs more than an incident (a metric, a file, a clock that runs)."""
+    """What the act takes; None: it needs more than an incident, as a metric, a running clock, nobody in command."""
     known: dict[str, dict[str, Any]] = {
-        "acknowledge": {},
         "severity": {"severity": severity(incident.platform, "P0")},
         "role": {"role": "scribe", "user_id": person.pk},
         "stage": {"stage": "communicate"},
@@ -81,9 +80,7 @@ def test_an_act_succeeds_where_the_table_says_so(
             found[name] = False
         else:
             found[name] = True
-    # Who commands it already takes no harm from taking command again; the button is not shown.
-    said = {name: ACTS[name].is_possible(incident) or (name == "acknowledge" and state == State.OPEN) for name in found}
-    assert said == found
+    assert {name: ACTS[name].is_possible(incident) for name in found} == found
 
 
 def test_a_merged_incident_is_not_offered_to_be_reopened(
@@ -96,9 +93,9 @@ def test_a_merged_incident_is_not_offered_to_be_reopened(
 
 @pytest.mark.parametrize("state", list(State))
 def test_every_button_of_an_incident_leads_to_its_form(
-    client_for: ClientFor, commander: User, platform: Platform, at: datetime, state: State
+    client_for: ClientFor, actor_for: ActorFor, commander: User, platform: Platform, at: datetime, state: State
 ) -> None:
-    incident = brought_to(state, platform, at)
+    incident = brought_to(state, platform, at, actor_for(commander))
     client = client_for(commander)
     addresses = set()
     for tab in ("situation", "triage", "comms", "related"):
@@ -114,8 +111,9 @@ def test_every_button_of_an_incident_leads_to_its_form(
 
 
 def test_the_composer_of_a_closed_incident_offers_what_can_succeed(
-    client_for: ClientFor, commander: User, platform: Platform, at: datetime
+    client_for: ClientFor, actor_for: ActorFor, commander: User, platform: Platform, at: datetime
 ) -> None:
-    body = client_for(commander).get(brought_to(State.CLOSED, platform, at).url).content.decode()
+    incident = brought_to(State.CLOSED, platform, at, actor_for(commander))
+    body = client_for(commander).get(incident.url).content.decode()
     commands = set(re.findall(r'<option value="(/\w+) ">', body))
     assert commands == {"/at", "/decision", "/metric", "/pin", "/runbook"}

@@ -15,7 +15,7 @@ from opsportal.platforms.models import Platform, PolicySource
 TRIGGERS = ("alarms", "services", "types", "tags")
 
 
-class RunbookQuerySet(PlatformQuerySet):
+class RunbookQuerySet(PlatformQuerySet["Runbook"]):
     """Runbooks, narrowed as the index does."""
 
     def matching(self, text: str) -> Self:

@@ -57,7 +57,7 @@ def runbook_run(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def practice_start(request: AuthorizedRequest, platform: str, slug: str) -> HttpResponse:
+def practice_start_action(request: AuthorizedRequest, platform: str, slug: str) -> HttpResponse:
     """Begin a run in practice, outside any incident."""
     runbook = load(request, platform, slug, RUN)
     try:
@@ -90,7 +90,7 @@ def _act(
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def step_act(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def step_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Close the present step, or have the portal carry it out."""
     form = StepForm(request.POST)
 
@@ -117,7 +117,7 @@ def step_act(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def run_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def run_take_over_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Hold the run from now on."""
     form = VersionedForm(request.POST)
 
@@ -131,7 +131,7 @@ def run_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def run_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def run_finish_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """End the run: does the runbook need a change?"""
     form = EndForm(request.POST)
 

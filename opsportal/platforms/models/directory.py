@@ -12,7 +12,7 @@ from opsportal.platforms.models.policy import PolicySource
 OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
 
 
-class ContactQuerySet(PlatformQuerySet):
+class ContactQuerySet(PlatformQuerySet["Contact"]):
     def chain_of(self, platform_id: int) -> Self:
         """Whom to call, first contact first. Until there is an on-call plan, on call is the first of them."""
         chain = self.of_platform(platform_id).filter(level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)

@@ -39,7 +39,7 @@ class SeverityScheme(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["platform", "kind"], name="scheme_kind_unique")]
 
 
-class SeverityQuerySet(PlatformQuerySet):
+class SeverityQuerySet(PlatformQuerySet["Severity"]):
     platform_path = "scheme__platform_id"
 
     def of_incidents(self) -> Self:

@@ -171,7 +171,7 @@ def row_edit(request: AuthorizedRequest, key: str, slug: str, pk: int) -> HttpRe
 
 
 @require_action(EDIT, methods=("POST",))
-def row_remove(request: AuthorizedRequest, key: str, slug: str, pk: int) -> HttpResponse:
+def row_remove_action(request: AuthorizedRequest, key: str, slug: str, pk: int) -> HttpResponse:
     platform, kind = load_platform(request, key, EDIT), _kind(slug)
     row, expected = load_row(platform, kind, pk), posted_version(request)
     error = "The form is incomplete: load the page again."
