@@ -9,7 +9,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.models import M_co, PlatformQuerySet
 
 
-class IncidentQuerySet(PlatformQuerySet["Incident"]):
+class IncidentQuerySet(PlatformQuerySet[M_co]):
     """Incidents; a restricted one exists only for auditors, its commander, its declarer and those named."""
 
     def visible_to(self, actor: Actor) -> Self:
@@ -60,7 +60,7 @@ class ReviewPartQuerySet(PlatformQuerySet[M_co]):
         return self.filter(review__incident__in=Incident.objects.visible_to(actor))
 
 
-class ActionItemQuerySet(PlatformQuerySet["ActionItem"]):
+class ActionItemQuerySet(PlatformQuerySet[M_co]):
     """Action items; one from a restricted incident is as hidden as it."""
 
     def visible_to(self, actor: Actor) -> Self:
