@@ -100,6 +100,14 @@ def test_a_text_with_errors_is_kept_and_not_published(
     assert not Runbook.objects.exists()
 
 
+def test_it_is_never_written_under_another_platform_than_was_meant(
+    client_for: ClientFor, commander: User, platform: Platform
+) -> None:
+    sent = {"platform": "elsewhere", "title": "Queue grows", "body": TEMPLATE}
+    assert client_for(commander).post(NEW, sent).status_code == 404
+    assert not Runbook.objects.exists()
+
+
 def test_an_operator_carries_out_and_does_not_write(client_for: ClientFor, operator: User, platform: Platform) -> None:
     assert client_for(operator).get(NEW).status_code == 403
 
