@@ -86,8 +86,6 @@ class ClockScore:
 
     met: int = 0
     missed: int = 0
-    running: int = 0
-    next_due_at: datetime | None = None
     review_due_at: datetime | None = None
 
 
@@ -212,13 +210,10 @@ def clock_scores(actor: Actor, incident_ids: Sequence[int]) -> dict[int, ClockSc
 
 
 def _score_rows(_actor: Actor, incident_ids: Any) -> Any:
-    running = Q(stopped_at__isnull=True, outcome=OutcomeChoice.RUNNING)
     clocks = IncidentClock.objects.filter(incident_id__in=incident_ids).values_list("incident_id")
     return clocks.annotate(
         met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)),
         missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED)),
-        running=Count("pk", filter=running),
-        next_due_at=Min("due_at", filter=running & ~Q(kind=ClockKind.REVIEW)),
         review_due_at=Min("due_at", filter=Q(kind=ClockKind.REVIEW, stopped_at__isnull=True)),
     )
 

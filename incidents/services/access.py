@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from incidents.choices import WRITTEN_KINDS, EntryKind
 from incidents.errors import IncidentError
-from incidents.models import Incident, IncidentAccess, TimelineEntry
+from incidents.models import EntryMark, Incident, IncidentAccess, TimelineEntry
 from incidents.services.base import change, finish, lock, mark_charts
 from incidents.services.timeline import MAX_BODY, append, check_occurred
 from opsportal.audit.services import record
@@ -89,6 +89,8 @@ def entry_correct(
                 occurred_at=occurred_at or entry.occurred_at,
                 supersedes=entry,
             )
+            # What was pinned, starred or tagged is what is true now.
+            EntryMark.objects.filter(entry=entry).update(entry=correction)
             record(
                 by=by,
                 at=at,

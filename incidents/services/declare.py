@@ -176,11 +176,16 @@ def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:
     """Make `by` the commander of a locked incident that has none, and acknowledge it."""
     assert by.user_id is not None
     RoleAssignment.objects.create(incident=incident, role=IncidentRole.COMMANDER, user_id=by.user_id, assumed_at=at)
+    said = f"{set_commander(incident, by.user_id, at)}took command"
+    append(incident, kind=EntryKind.ROLE, body=said, by=by, at=at, data={"role": "commander", "user": by.user_id})
+
+
+def set_commander(incident: Incident, user_id: int, at: datetime) -> str:
+    """Write down who commands a locked incident. The first one acknowledges it: that is said before what follows."""
     first = incident.acknowledged_at is None
-    changes = moved(incident, acknowledge(incident.position), at) | {"commander_id": by.user_id}
+    changes = moved(incident, acknowledge(incident.position), at) | {"commander_id": user_id}
     if first:
         changes["acknowledged_at"] = at
     change(incident, **changes)
     took = clocks.acknowledge_clocks(incident, at)
-    said = f"acknowledged{took}, took command" if first else "took command"
-    append(incident, kind=EntryKind.ROLE, body=said, by=by, at=at, data={"role": "commander", "user": by.user_id})
+    return f"acknowledged{took}, " if first else ""

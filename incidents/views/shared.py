@@ -55,9 +55,9 @@ def steps(incident: Incident) -> list[dict[str, str]]:
         entered = incident.stage_times.get(stage.value)
         at = hour(datetime.fromisoformat(entered)) if entered else ""
         is_over = position < present or incident.state == StateChoice.CLOSED
-        state = "done" if is_over else "current" if position == present else "todo"
-        note = f"since {at}" if state == "current" and at else at if state == "done" else ""
-        shown.append({"label": StageChoice(stage).label, "state": state, "note": note})
+        state = "current" if position == present and not is_over else "done" if is_over and at else "todo"
+        notes = {"done": at, "current": f"since {at}" if at else "", "todo": "passed over" if is_over else ""}
+        shown.append({"label": StageChoice(stage).label, "state": state, "note": notes[state]})
     return shown
 
 

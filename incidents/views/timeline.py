@@ -14,7 +14,7 @@ from incidents.errors import IncidentError
 from incidents.line_forms import FilterForm, MarkForm
 from incidents.models import EntryMark, Incident, TimelineEntry
 from incidents.selectors.beside import ALL, Beside, marks_of, pinned, tags_of, words
-from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView
+from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView, unread_by
 from incidents.selectors.order import places
 from incidents.services.graphs import kept_points
 from incidents.services.marks import entry_pin, entry_star, entry_tag, look_note
@@ -74,10 +74,13 @@ def _unread(
         look = look_note(user_id=user_id, at=at, incident=incident, look=look, number=last)
     if look is None or look.since_number is None or look.since_number >= look.last_number:
         return {"unread": None}
-    first = look.since_number + 1
+    new = unread_by(user_id, incident, after=look.since_number, upto=look.last_number)
+    if new is None:
+        return {"unread": None}
+    first, count = new
     is_here = is_whole and first > last - NEWEST
     address = "#unread" if is_here else f"?before={first + EARLIER // 2}#unread"
-    return {"unread": first, "unread_count": look.last_number - look.since_number, "unread_since": look.since_at,
+    return {"unread": first, "unread_count": count, "unread_since": look.since_at,
             "unread_address": address}  # fmt: skip
 
 
