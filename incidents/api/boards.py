@@ -9,7 +9,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView
+from incidents.api.base import VIEW, IncidentApiView
 from incidents.choices import ClockKind
 from incidents.periods import PeriodError, period
 from incidents.selectors.clocks import LISTS, ClockFilter, clock_page
@@ -17,7 +17,7 @@ from incidents.selectors.evidence import runbook_results
 from incidents.selectors.queue import OWNERS, queue_page, queued_alarms
 from incidents.services.runbooks import runbook_start
 from opsportal.core import clock
-from opsportal.core.api import PAGING, CleanCharField, UnprocessableError, page_response, page_size
+from opsportal.core.api import PAGING, CleanCharField, page_response, page_size
 from opsportal.core.idempotency import idempotent
 from opsportal.knowledge.models import Runbook
 from opsportal.platforms.selectors import platform_id_said
@@ -180,9 +180,6 @@ class RunbookRunsView(IncidentApiView):
         runbook = rows.filter(platform_id=incident.platform_id, slug=serializer.validated_data["runbook"]).first()
         if runbook is None:
             raise serializers.ValidationError({"runbook": ["The platform has no such runbook."]})
-        try:
-            run = runbook_start(by=self.actor, at=clock.now(), incident=incident, runbook=runbook)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        run = runbook_start(by=self.actor, at=clock.now(), incident=incident, runbook=runbook)
         begun = next(row for row in runbook_results(incident) if row.run_id == run.pk)
         return Response(RunbookRunSerializer(begun).data, status=201)

@@ -5,31 +5,22 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, IncidentApiView, platform_named
+from incidents.api.base import IncidentApiView
 from incidents.models import Problem, UserReport
 from incidents.models.problem import ProblemPriority, ProblemState, ReportChannel, ReportKind
+from incidents.selectors.named import place_named
 from incidents.selectors.problems import problem_by_number
 from incidents.selectors.queue import report_page
 from incidents.services import report_add
 from incidents.services.problems import problem_change, problem_open
 from opsportal.core import clock
-from opsportal.core.api import (
-    PAGING,
-    CleanCharField,
-    UnprocessableError,
-    expected_version,
-    page_response,
-    page_size,
-    row_response,
-)
+from opsportal.core.api import PAGING, CleanCharField, expected_version, page_response, page_size, row_response
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
-from opsportal.platforms.models import Service
 
 WRITE: Final = "incidents.problem_write"
 
@@ -116,16 +107,10 @@ class UserReportListView(IncidentApiView):
         serializer = UserReportAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = dict(serializer.validated_data)
-        platform = platform_named(self.actor, data.pop("platform"))
-        authorize(self.actor, "incidents.report_add", platform)
-        key = data.pop("service", "")
-        service = Service.objects.filter(platform=platform, key=key).first() if key else None
-        if key and service is None:
-            raise ValidationError({"service": [f"{platform.key} has no such service."]})
-        try:
-            report = report_add(by=self.actor, at=clock.now(), platform_id=platform.pk, service=service, **data)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        platform, service = place_named(
+            self.actor, "incidents.report_add", data.pop("platform"), data.pop("service", "")
+        )
+        report = report_add(by=self.actor, at=clock.now(), platform_id=platform.pk, service=service, **data)
         return row_response(report, UserReportSerializer(report), status=201)
 
 
@@ -147,12 +132,8 @@ class ProblemListView(IncidentApiView):
         serializer = ProblemOpenSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = dict(serializer.validated_data)
-        platform = platform_named(self.actor, data.pop("platform"))
-        authorize(self.actor, WRITE, platform)
-        try:
-            problem = problem_open(by=self.actor, at=clock.now(), platform_id=platform.pk, values=data)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        platform, _ = place_named(self.actor, WRITE, data.pop("platform"))
+        problem = problem_open(by=self.actor, at=clock.now(), platform_id=platform.pk, values=data)
         return row_response(problem, ProblemSerializer(problem), status=201)
 
 
@@ -175,9 +156,6 @@ class ProblemView(IncidentApiView):
         serializer = ProblemChangeSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
-        try:
-            problem_change(by=self.actor, at=clock.now(), problem=problem, expected=expected, values=values)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        problem_change(by=self.actor, at=clock.now(), problem=problem, expected=expected, values=values)
         fresh = problem_by_number(self.actor, number)
         return row_response(fresh, ProblemSerializer(fresh))

@@ -13,8 +13,8 @@ from incidents.errors import IncidentError
 from incidents.rule_forms import ClockRuleForm
 from incidents.selectors.clock_rules import RuleRow, clock_rule_of, clock_rules_of
 from incidents.services.clock_rules import changes_of, clock_rule_set, said_of
-from incidents.views.shared import READ_WRITE, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import new_key, now
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.formats import day
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page

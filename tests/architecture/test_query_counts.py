@@ -31,7 +31,7 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.health import selectors as health
-from opsportal.knowledge.services import decision_add
+from opsportal.knowledge.services.decisions import decision_add
 from opsportal.notifications.models import Notice
 from opsportal.notifications.webhooks import webhook_add
 from opsportal.platforms.models import Platform

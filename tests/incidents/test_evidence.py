@@ -18,7 +18,7 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import StepOutcome
-from opsportal.knowledge.run_services import run_finish, step_finish
+from opsportal.knowledge.services.runs import run_finish, step_finish
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, alarm, declare
 from tests.factories.monitoring import series_named, slo_of, write

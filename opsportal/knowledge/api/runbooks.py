@@ -12,7 +12,7 @@ from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_re
 from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.knowledge.models import Runbook
-from opsportal.knowledge.runbooks import StepKind
+from opsportal.knowledge.runbooks.text import StepKind
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "knowledge.runbook_view"

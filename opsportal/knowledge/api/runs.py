@@ -15,10 +15,10 @@ from opsportal.core.gate import HiddenError, authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.knowledge.api.runbooks import runbook_addressed
 from opsportal.knowledge.models import RunbookRun, StepOutcome
-from opsportal.knowledge.run_selectors import run_view
-from opsportal.knowledge.run_services import MAX_OUTPUT, run_finish, run_start, run_take_over, step_ask, step_finish
-from opsportal.knowledge.runbook_services import RunbookError
-from opsportal.knowledge.runbooks import StepKind
+from opsportal.knowledge.runbooks.text import StepKind
+from opsportal.knowledge.selectors.runs import run_view
+from opsportal.knowledge.services.runbooks import RunbookError
+from opsportal.knowledge.services.runs import MAX_OUTPUT, run_finish, run_start, run_take_over, step_ask, step_finish
 
 VIEW: Final = "knowledge.runbook_view"
 RUN: Final = "knowledge.runbook_run"
