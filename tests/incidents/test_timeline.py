@@ -301,6 +301,7 @@ def test_a_kept_graph_outlives_its_points(
     assert metric.series is not None
     write(metric.series, [0.5] * 20, end=at, column="sum")
     entry = metric_keep(by=by, at=at, incident=incident, metric=metric)
+    assert re.search(r"\d{1,2}:\d{2}|\dZ", entry.body) is None  # the line has its time, in the reader's zone
     kept = entry.data["points"]
     assert {value for _, value in kept} == {2.5}  # five minutes each
     client = client_for(operator)
