@@ -177,6 +177,10 @@ class ActionState(models.TextChoices):
     DROPPED = "dropped", "Dropped"
 
 
+# What is still to be done.
+UNFINISHED = (ActionState.OPEN, ActionState.STARTED)
+
+
 class ActionPriority(models.IntegerChoices):
     HIGH = 1, "High"
     NORMAL = 2, "Normal"

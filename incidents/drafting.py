@@ -1,10 +1,13 @@
 """The first text of a review, taken from the record: no guess, no AI, empty where only people know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
 from incidents.models import Incident, IncidentClock, TimelineEntry
+from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
+from incidents.selectors.related import changes_nearby
+from incidents.selectors.runbooks import runbooks_matching
 from opsportal.core.formats import duration, stamp
 
 SECTIONS = (
@@ -31,14 +34,17 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         .order_by("occurred_at", "number")
         .only("kind", "body", "occurred_at")[:20]
     )
+    burnt = budget_lines(budget_burnt(incident, incident.resolved_at or incident.declared_at))
+    used = [": ".join(pair) for pair in burnt]
     texts = {
-        "impact": _impact(incident),
+        "impact": f"{_impact(incident)}\n\nError budget used, as far as it was counted then:\n\n{_lines(used)}",
         "cause": _cause(incident, entries),
         "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
         "went-well": _lines(
             _met(incident, clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at
         ),
         "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
+        "tools": _lines(_runbooks(incident)),
     }
     return [(key, title, texts.get(key, "")) for key, title in SECTIONS]
 
@@ -70,8 +76,22 @@ def _times(incident: Incident) -> list[tuple[str, datetime]]:
 def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
     if incident.cause:
         return incident.cause
-    alarms = _lines(_dated(entries, EntryKind.ALARM))
-    return f"What the alarms said:\n\n{alarms}" if alarms else ""
+    found = (
+        ("What the alarms said", _dated(entries, EntryKind.ALARM)),
+        ("What changed within two hours of its beginning", map(change_words, changes_nearby(incident))),
+    )
+    texts = [(title, _lines(lines)) for title, lines in found]
+    return "\n\n".join(f"{title}:\n\n{text}" for title, text in texts if text)
+
+
+def _runbooks(incident: Incident) -> Iterator[str]:
+    """What was carried out, and what would have matched."""
+    results = runbook_results(incident)
+    yield from (f"{row.title}, version {row.version}, {row.words}" for row in results)
+    carried_out = {row.title for row in results}
+    for match in runbooks_matching(incident):
+        if match.runbook.is_written and match.runbook.title not in carried_out:
+            yield f"{match.runbook.title} matches ({match.why}) and was not carried out"
 
 
 def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:

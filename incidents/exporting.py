@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.conf import settings
+
 from incidents.choices import ActionKind, CauseKind
-from incidents.models import ActionItem, Review, ReviewSection
+from incidents.models import ActionItem, Incident, Review, ReviewSection
 from incidents.redaction import redact
+from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
+from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
@@ -28,6 +32,7 @@ class ReviewParts:
     clocks: Sequence[ClockView]
     entries: Sequence[EntryView]
     items: Sequence[ActionItem]
+    evidence: Evidence
 
 
 def as_markdown(parts: ReviewParts) -> str:
@@ -49,6 +54,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
         if section.key == "cause" and parts.causes:
             yield from _cause_lines(parts.causes)
+    yield from _evidence_lines(incident, parts.evidence)
     yield "## Clocks\n"
     yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
     yield "\n## Key moments\n"
@@ -59,6 +65,39 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         owner = item.owner.name if item.owner else "no owner"
         due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
         yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
+
+
+def _graph_address(incident: Incident, graph: Graph) -> str:
+    return f"{settings.PUBLIC_URL}{incident.url}log/{graph.number}/graph.svg"
+
+
+def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
+    yield from _list("Roles", [_role(row) for row in evidence.roles], "Nobody had a role.")
+    runbooks = [f"{row.title}, version {row.version}, {row.words}" for row in evidence.runbooks]
+    yield from _list("Runbooks", runbooks, "None was carried out.")
+    yield from _list("Error budget", [f"{name}: {words}" for name, words in evidence.budget], "")
+    changes = [change_words(row) for row in evidence.changes]
+    yield from _list("Changed within two hours", changes, "No deployment, no window, no other mark.")
+    graphs = [f"{row.name}, {stamp(row.at)}: {_graph_address(incident, row)}" for row in evidence.graphs]
+    yield from _list("Graphs kept", graphs, "None was kept.")
+    then = evidence.then
+    known = [f"{title}: {'; '.join(lines)}" for title, lines in then.groups] if then else []
+    heading = f"Known when it was declared, {stamp(then.at)}" if then else "Known when it was declared"
+    yield from _list(heading, known, "Unknown: it was not kept then.")
+    similar = [f"{row.incident.reference} {row.incident.title}: {row.remedy or 'no remedy written'}"
+               for row in evidence.similar]  # fmt: skip
+    yield from _list("Similar incidents", similar, "No earlier incident reads like this one.")
+
+
+def _list(title: str, lines: Sequence[str], nothing: str) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield from ([f"- {' '.join(line.split())}" for line in lines] or [nothing])
+    yield ""
+
+
+def _role(row: RoleHolder) -> str:
+    until = f" to {stamp(row.renounced_at)}" if row.renounced_at else ""
+    return f"{row.label}: {row.name}, from {stamp(row.assumed_at)}{until}" + (f", {row.note}" if row.note else "")
 
 
 def _cause_lines(causes: Sequence[CauseLine]) -> Iterator[str]:
@@ -86,6 +125,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
             for line in parts.causes
         ],
+        **_evidence_data(incident, parts.evidence),
         "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
@@ -103,6 +143,35 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             for item in parts.items
         ],
     }
+
+
+def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
+    """What is unknown is null."""
+    then = evidence.then
+    return {
+        "roles": [
+            {"role": row.role, "person": row.name, "assumed_at": row.assumed_at, "renounced_at": row.renounced_at}
+            for row in evidence.roles
+        ],
+        "runbooks": [
+            {
+                "title": row.title, "version": row.version, "state": row.state, "steps": row.steps, "done": row.done,
+                "skipped": row.skipped, "failed": row.failed, "holder": row.holder, "started_at": row.started_at,
+                "seconds": row.lasted.total_seconds() if row.lasted is not None else None,
+                "needs_change": row.needs_change, "wanted_change": row.wanted_change,
+            }
+            for row in evidence.runbooks
+        ],
+        "error_budget": [
+            {"objective": row.name, "share_of_30_days": row.share, "minutes": row.minutes} for row in evidence.burnt
+        ] or None,
+        "changes": [{"kind": row.kind, "title": row.title, "at": row.at} for row in evidence.changes],
+        "known_when_declared": {"at": then.at, **then.data} if then is not None else None,
+        "similar": [row.incident.reference for row in evidence.similar],
+        "graphs": [
+            {"name": row.name, "at": row.at, "url": _graph_address(incident, row)} for row in evidence.graphs
+        ],
+    }  # fmt: skip
 
 
 def digest_markdown(page: LessonPage, since: datetime, until: datetime) -> str:

@@ -185,6 +185,23 @@ def change_failures(changes: Sequence[Change], cases: Iterable[Case]) -> Share:
     return Share(sum(change.is_rolled_back or change.pk in found for change in changes), len(changes))
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something happened in a stretch of time."""
+
+    count: int
+    lasted: timedelta
+
+    @property
+    def per_week(self) -> float | None:
+        return self.count / (self.lasted / timedelta(weeks=1)) if self.lasted else None
+
+
+def deployment_frequency(changes: Sequence[Change], since: datetime, until: datetime) -> Rate:
+    """Deployments that went out in [since, until), whatever became of them (DORA's deployment frequency)."""
+    return Rate(sum(since <= change.at < until for change in changes), until - since)
+
+
 def rollbacks(changes: Sequence[Change]) -> Share:
     """Deployments that were rolled back, of all deployments."""
     return Share(sum(change.is_rolled_back for change in changes), len(changes))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 ROLLING: Final = {"30d": 30, "92d": 92}
+LONGEST: Final = timedelta(days=400)
 _MONTH: Final = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
 
 
@@ -25,10 +26,10 @@ class Period:
     @property
     def before(self) -> "Period":
         """The month before a month, the days before these days."""
-        if self.key in ROLLING:
-            return Period(
-                "", f"the {ROLLING[self.key]} days before", self.since - (self.until - self.since), self.since
-            )
+        if _MONTH.fullmatch(self.key) is None:
+            length = self.until - self.since
+            name = f"the {length.days} days before" if length.days else "as much time before"
+            return Period("", name, self.since - length, self.since)
         first = (self.since - timedelta(days=1)).replace(day=1)
         return Period(f"{first:%Y-%m}", f"{first:%B %Y}", first, self.since)
 
@@ -45,6 +46,15 @@ def period(text: str, at: datetime) -> Period:
     if first > at:
         raise PeriodError("This month has not begun.")
     return Period(key, f"{first:%B %Y}", first, min((first + timedelta(days=32)).replace(day=1), at))
+
+
+def between(since: datetime, until: datetime) -> Period:
+    """Any span, compared with as much time before it. Raises PeriodError."""
+    if not since < until:
+        raise PeriodError("A period ends after it begins.")
+    if until - since > LONGEST:
+        raise PeriodError(f"A period is at most {LONGEST.days} days.")
+    return Period("", f"{since:%Y-%m-%d} to {until:%Y-%m-%d}", since, until)
 
 
 def choices(at: datetime) -> list[tuple[str, str]]:

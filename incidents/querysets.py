@@ -1,12 +1,15 @@
 """Chainable filters; each hides what the actor may not know to exist."""
 
+from datetime import datetime
 from typing import Self
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import DateField, Exists, OuterRef, Q
+from django.db.models.functions import Cast
 
-from incidents.choices import StateChoice
+from incidents.choices import UNFINISHED, StateChoice
 from opsportal.core.actor import Actor
 from opsportal.core.models import M_co, PlatformQuerySet
+from opsportal.platforms.days import day_end
 
 
 class IncidentQuerySet(PlatformQuerySet[M_co]):
@@ -70,3 +73,16 @@ class ActionItemQuerySet(PlatformQuerySet[M_co]):
 
         mine = super().visible_to(actor)
         return mine.filter(Q(incident__isnull=True) | Q(incident__in=Incident.objects.visible_to(actor)))
+
+    def unfinished(self) -> Self:
+        return self.filter(state__in=UNFINISHED)
+
+    def with_end(self) -> Self:
+        """With `ends_at`: when the day it is due is over, in its platform's zone, whoever reads it from wherever."""
+        return self.annotate(ends_at=day_end("due_date"))
+
+    def overdue(self, at: datetime) -> Self:
+        """Unfinished ones whose day is over on their platform."""
+        # The day of the instant bounds what is read; no zone is a whole day ahead of it.
+        last = Cast(at, DateField())  # type: ignore[arg-type]  # Django makes a Value of it
+        return self.unfinished().filter(due_date__lte=last).with_end().filter(ends_at__lte=at)

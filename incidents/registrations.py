@@ -1,14 +1,14 @@
 """What incidents hand to the rooms below: predicates, navigation, loops, invariants, evidence checks."""
 
 from incidents import found, loops, predicates, selectors
+from incidents.events import EVENTS
 from incidents.evidence import day
 from incidents.origins import register_origin
 from incidents.selectors.reviews import review_marks
-from incidents.services.base import EVENTS
 from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
-from opsportal.core.shell import register_nav, register_worst_rank
+from opsportal.core.shell import register_nav, register_setting, register_worst_rank
 from opsportal.knowledge.subjects import register_subjects
 from opsportal.notifications.webhooks import register_events
 from opsportal.schedule.invariants import invariant
@@ -32,6 +32,10 @@ def register() -> None:
         count=selectors.all_open,
     )
     register_worst_rank(selectors.all_open)
+    register_setting(
+        55, "Clock rules", "How long each clock of a severity runs, in which hours, when it warns.", "timer",
+        "incidents:clock-rules", "incidents.clock_rule_view",
+    )  # fmt: skip
     register_reviews(review_marks)
     register_events(EVENTS)
     register_origin("alarm", found.of_alarm)

@@ -8,4 +8,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("incidents.api.urls")),
     path("", include("maintenance.api.urls")),
     path("", include("monitoring.api.urls")),
+    path("", include("opsportal.knowledge.api.urls")),
+    path("", include("opsportal.reports.api.urls")),
 ]

@@ -160,7 +160,7 @@ class ActionItemListView(IncidentApiView):
             self.actor,
             platform_id=platform.pk if platform else None,
             view=params.get("view", ""),
-            today=clock.now().date(),
+            at=clock.now(),
             cursor=params.get("cursor"),
             size=page_size(request),
         )

@@ -1,7 +1,7 @@
 """`/api/v1/user-reports/` and `/api/v1/problems/`: what users told us, and the causes behind incidents."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -10,15 +10,19 @@ from rest_framework.response import Response
 
 from incidents.api.base import IncidentApiView
 from incidents.models import Problem, UserReport
-from incidents.models.problem import ReportChannel, ReportKind
+from incidents.models.problem import ProblemPriority, ProblemState, ReportChannel, ReportKind
 from incidents.selectors.named import place_named
 from incidents.selectors.problems import problem_by_number
 from incidents.selectors.queue import report_page
 from incidents.services import report_add
+from incidents.services.problems import problem_change, problem_open
 from opsportal.core import clock
-from opsportal.core.api import PAGING, CleanCharField, page_response, page_size, row_response
+from opsportal.core.api import PAGING, CleanCharField, expected_version, page_response, page_size, row_response
+from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
+
+WRITE: Final = "incidents.problem_write"
 
 
 class UserReportSerializer(serializers.ModelSerializer[UserReport]):
@@ -54,6 +58,25 @@ class ProblemSerializer(serializers.ModelSerializer[Problem]):
         fields = ("number", "reference", "url", "platform", "title", "state", "priority", "impact", "analysis",
                   "workaround", "created_at", "solved_at", "version")  # fmt: skip
         read_only_fields = fields
+
+
+class ProblemWriteSerializer(serializers.Serializer[Any]):
+    """What is left out stays."""
+
+    title = CleanCharField(max_length=200, required=False)
+    priority = serializers.ChoiceField(choices=ProblemPriority.choices, required=False)
+    impact = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    analysis = CleanCharField(max_length=8000, required=False, allow_blank=True)
+    workaround = CleanCharField(max_length=8000, required=False, allow_blank=True)
+
+
+class ProblemOpenSerializer(ProblemWriteSerializer):
+    platform = CleanCharField(max_length=40, help_text="key of the platform")
+    title = CleanCharField(max_length=200)
+
+
+class ProblemChangeSerializer(ProblemWriteSerializer):
+    state = serializers.ChoiceField(choices=ProblemState.choices, required=False)
 
 
 class UserReportListView(IncidentApiView):
@@ -92,7 +115,7 @@ class UserReportListView(IncidentApiView):
 
 
 class ProblemListView(IncidentApiView):
-    actions: Mapping[str, str] = {"GET": "incidents.problem_view"}
+    actions: Mapping[str, str] = {"GET": "incidents.problem_view", "POST": WRITE}
 
     @extend_schema(operation_id="problems_list", parameters=PAGING, responses=ProblemSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -102,9 +125,20 @@ class ProblemListView(IncidentApiView):
         page: Page[Problem] = keyset_page(rows, order=("-number",), cursor=cursor, size=page_size(request))
         return page_response(page, ProblemSerializer)
 
+    @extend_schema(operation_id="problems_open", request=ProblemOpenSerializer, responses={201: ProblemSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Open a problem record."""
+        serializer = ProblemOpenSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = dict(serializer.validated_data)
+        platform, _ = place_named(self.actor, WRITE, data.pop("platform"))
+        problem = problem_open(by=self.actor, at=clock.now(), platform_id=platform.pk, values=data)
+        return row_response(problem, ProblemSerializer(problem), status=201)
+
 
 class ProblemView(IncidentApiView):
-    actions: Mapping[str, str] = {"GET": "incidents.problem_view"}
+    actions: Mapping[str, str] = {"GET": "incidents.problem_view", "PATCH": WRITE}
 
     @extend_schema(operation_id="problems_read", responses=ProblemSerializer)
     def get(self, request: Request, number: int) -> Response:
@@ -112,3 +146,16 @@ class ProblemView(IncidentApiView):
         del request
         problem = problem_by_number(self.actor, number)
         return row_response(problem, ProblemSerializer(problem))
+
+    @extend_schema(operation_id="problems_change", request=ProblemChangeSerializer, responses=ProblemSerializer)
+    def patch(self, request: Request, number: int) -> Response:
+        """Write the analysis, rate it, say how far it is; needs `If-Match`."""
+        problem = problem_by_number(self.actor, number)
+        authorize(self.actor, WRITE, problem)
+        expected = expected_version(request, problem)
+        serializer = ProblemChangeSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        problem_change(by=self.actor, at=clock.now(), problem=problem, expected=expected, values=values)
+        fresh = problem_by_number(self.actor, number)
+        return row_response(fresh, ProblemSerializer(fresh))

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from incidents.api import acts, lines, records, reports, views
+from incidents.api import acts, boards, lines, records, reports, views
 
 app_name = "incidents-api"
 urlpatterns: list[URLPattern] = [
@@ -14,6 +14,10 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<int:number>/action-items/", records.ActionItemAddView.as_view(), name="action-item-add"),
     path("action-items/", records.ActionItemListView.as_view(), name="action-items"),
     path("action-items/<int:number>/", records.ActionItemView.as_view(), name="action-item"),
+    path("incidents/<int:number>/runbook-runs/", boards.RunbookRunsView.as_view(), name="runbook-runs"),
+    path("clocks/", boards.ClockListView.as_view(), name="clocks"),
+    path("queue/", boards.QueueView.as_view(), name="queue"),
+    path("queue/alarms/", boards.QueueAlarmView.as_view(), name="queue-alarms"),
     path("user-reports/", reports.UserReportListView.as_view(), name="user-reports"),
     path("problems/", reports.ProblemListView.as_view(), name="problems"),
     path("problems/<int:number>/", reports.ProblemView.as_view(), name="problem"),

@@ -7,6 +7,7 @@ from incidents.models.problem import AlarmOwner, IncidentLink, Problem, ProblemI
 from incidents.models.retrospective import Retrospective
 from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewSection
 from incidents.models.runbook import IncidentRunbookRun
+from incidents.models.situation import DeclaredSituation
 from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ClaimCursor",
     "ClockPolicy",
     "ContactPage",
+    "DeclaredSituation",
     "EntryMark",
     "Incident",
     "IncidentAccess",

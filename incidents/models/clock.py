@@ -60,6 +60,14 @@ class IncidentClock(VersionedModel):
     round = models.PositiveIntegerField(default=1, help_text="a clock that repeats starts a new round")
     policy = models.ForeignKey(ClockPolicy, on_delete=models.SET_NULL, null=True, related_name="+")
     policy_version = models.PositiveIntegerField(null=True)
+    calendar = models.ForeignKey(
+        BusinessCalendar,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text="what it counts its time in, whatever the policy says by now; None: around the clock",
+    )
     rule_text = models.CharField(max_length=200, blank=True)
     source = models.CharField(max_length=16, choices=PolicySource)
     source_text = models.CharField(max_length=160, blank=True)

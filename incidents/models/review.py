@@ -1,13 +1,13 @@
 """Post-incident reviews and the action items that come out of them."""
 
-from datetime import date
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
-from incidents.choices import ActionKind, ActionPriority, ActionState, CauseKind, ReviewState, Verdict
+from incidents.choices import UNFINISHED, ActionKind, ActionPriority, ActionState, CauseKind, ReviewState, Verdict
 from incidents.models.incident import BODY_WORDS, Incident
 from incidents.querysets import ActionItemQuerySet, IncidentPartQuerySet, ReviewPartQuerySet
 from opsportal.core.actor import Actor
@@ -41,7 +41,10 @@ class Review(VersionedModel):
                 name="review_published_by_another",
             ),
         ]
-        indexes = [models.Index(fields=["incident"], condition=~Q(state="published"), name="review_unpublished")]
+        indexes = [
+            models.Index(fields=["incident"], condition=~Q(state="published"), name="review_unpublished"),
+            models.Index(fields=["-published_at", "-id"], condition=Q(state="published"), name="review_published"),
+        ]
 
     @property
     def platform_id(self) -> int:
@@ -91,6 +94,14 @@ class Cause(VersionedModel):
     added_at = models.DateTimeField()
 
     objects = ReviewPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(text=""), name="cause_says_something"),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True) | ~Q(parent=models.F("id")), name="cause_not_its_own_reason"
+            ),
+        ]
 
     @property
     def platform_id(self) -> int:
@@ -156,10 +167,12 @@ class ActionItem(VersionedModel):
 
     @property
     def is_unfinished(self) -> bool:
-        return self.state in (ActionState.OPEN, ActionState.STARTED)
+        return self.state in UNFINISHED
 
-    def is_overdue(self, today: date) -> bool:
-        return self.is_unfinished and self.due_date is not None and self.due_date < today
+    def is_overdue(self, at: datetime) -> bool:
+        """Of a row read `with_end()`."""
+        ends_at: datetime | None = getattr(self, "ends_at")  # noqa: B009 - an annotation, not a column
+        return self.is_unfinished and ends_at is not None and ends_at <= at
 
     def is_visible_to(self, actor: Actor) -> bool:
         return self.incident is None or self.incident.is_visible_to(actor)

@@ -60,10 +60,10 @@ def queued_incidents(actor: Actor, *, platform_id: int | None = None, owner: str
     return rows.filter(commander__isnull=True) if owner == "nobody" else rows
 
 
-def queue_page(actor: Actor, *, platform_id: int | None, owner: str, cursor: str | None) -> Page[Any]:
+def queue_page(actor: Actor, *, platform_id: int | None, owner: str, cursor: str | None, size: int = 50) -> Page[Any]:
     """The longest waiting first."""
     rows = queued_incidents(actor, platform_id=platform_id, owner=owner).values_list(*_ROW, named=True)
-    page: Page[Any] = keyset_page(rows, order=("declared_at", "pk"), cursor=cursor, size=50)
+    page: Page[Any] = keyset_page(rows, order=("declared_at", "pk"), cursor=cursor, size=size)
     return Page([QueuedIncident(*row) for row in page.rows], page.next_cursor, page.previous_cursor)
 
 

@@ -1,14 +1,13 @@
 """Reviews and action items."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, DateTimeField, Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Cast
+from django.db.models import Count, Exists, F, OuterRef, Q, Value
 
-from incidents.choices import KEY_KINDS, ActionPriority, ActionState, ClockKind, MarkKind, ReviewState, StateChoice
+from incidents.choices import KEY_KINDS, UNFINISHED, ActionPriority, ClockKind, MarkKind, ReviewState, StateChoice
 from incidents.models import (
     ActionItem,
     EntryMark,
@@ -20,6 +19,7 @@ from incidents.models import (
     ReviewSection,
     TimelineEntry,
 )
+from incidents.querysets import ActionItemQuerySet
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from monitoring.selectors.slo_detail import ReviewMark
 from opsportal.core.actor import Actor
@@ -28,8 +28,6 @@ from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.prepared import Read, Row
 
 KEY_ENTRIES: Final = 40
-UNFINISHED: Final = (ActionState.OPEN, ActionState.STARTED)
-_UNFINISHED: Final = Q(state__in=UNFINISHED)
 # How long unfinished items have stood: key, words, from and to how many days.
 AGES: Final = (
     ("age-week", "up to a week", 0, 7),
@@ -39,22 +37,26 @@ AGES: Final = (
 )
 
 
-def _aged(least: int, most: int) -> Callable[[Actor, date], Q]:
-    def narrow(_actor: Actor, today: date) -> Q:
-        oldest, newest = today - timedelta(days=most), today - timedelta(days=least)
-        return _UNFINISHED & Q(created_at__date__gt=oldest, created_at__date__lte=newest)
-
-    return narrow
+Rows = ActionItemQuerySet[ActionItem]
+Narrow = Callable[[Rows, Actor, datetime], Rows]
 
 
-ACTION_VIEWS: Final[Mapping[str, Callable[[Actor, date], Q]]] = {
-    "": lambda _actor, _today: _UNFINISHED,
-    "overdue": lambda _actor, today: _UNFINISHED & Q(due_date__lt=today),
-    "mine": lambda actor, _today: _UNFINISHED & Q(owner_id=actor.user_id or 0),
-    "unowned": lambda _actor, _today: _UNFINISHED & Q(owner__isnull=True),
-    "urgent": lambda _actor, _today: _UNFINISHED & Q(priority=ActionPriority.HIGH),
-    "finished": lambda _actor, _today: ~_UNFINISHED,
-    **{key: _aged(least, most) for key, _words, least, most in AGES},
+def _aged(least: int, most: int, at: datetime) -> Q:
+    return Q(created_at__gt=at - timedelta(days=most), created_at__lte=at - timedelta(days=least))
+
+
+def _age_view(least: int, most: int) -> Narrow:
+    return lambda rows, _actor, at: rows.unfinished().filter(_aged(least, most, at))
+
+
+ACTION_VIEWS: Final[Mapping[str, Narrow]] = {
+    "": lambda rows, _actor, _at: rows.unfinished(),
+    "overdue": lambda rows, _actor, at: rows.overdue(at),
+    "mine": lambda rows, actor, _at: rows.unfinished().filter(owner_id=actor.user_id or 0),
+    "unowned": lambda rows, _actor, _at: rows.unfinished().filter(owner__isnull=True),
+    "urgent": lambda rows, _actor, _at: rows.unfinished().filter(priority=ActionPriority.HIGH),
+    "finished": lambda rows, _actor, _at: rows.exclude(state__in=UNFINISHED),
+    **{key: _age_view(least, most) for key, _words, least, most in AGES},
 }
 
 
@@ -62,8 +64,8 @@ class Owed(NamedTuple):
     """An overdue action item, a review that is not published yet, one that waits for a reader, or a response task of
     the reader's own, for Today.
 
-    `due_at` is of the third kind (`reading`) when it was handed in, and `who` its author. A task (`task`) has its
-    incident's number.
+    `due_at` is of an action item when its day was over, of the third kind (`reading`) when it was handed in, and `who`
+    its author. A task (`task`) has its incident's number.
     """
 
     kind: str
@@ -122,13 +124,13 @@ def key_entries(incident: Incident) -> list[EntryView]:
 
 
 def action_items_of(incident: Incident) -> list[ActionItem]:
-    rows = ActionItem.objects.filter(incident=incident).select_related("owner", "incident")
+    rows = ActionItem.objects.filter(incident=incident).with_end().select_related("owner", "incident")
     return list(rows.order_by("due_date", "number"))
 
 
 def action_item(actor: Actor, number: int) -> ActionItem:
     """ACT-`number`. Raises HiddenError."""
-    rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
+    rows = ActionItem.objects.visible_to(actor).with_end().select_related("owner", "incident", "platform")
     item = rows.filter(number=number).first()
     if item is None:
         raise HiddenError("incidents.action_item_view")
@@ -136,30 +138,29 @@ def action_item(actor: Actor, number: int) -> ActionItem:
 
 
 def action_page(
-    actor: Actor, *, platform_id: int | None, view: str, today: date, cursor: str | None, size: int = 50
+    actor: Actor, *, platform_id: int | None, view: str, at: datetime, cursor: str | None, size: int = 50
 ) -> Page[ActionItem]:
     """The board: unfinished ones by default, newest first; `overdue`, `mine`, `unowned`, `finished` narrow it."""
     rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
-    rows = rows.of_platform(platform_id)
-    narrow = ACTION_VIEWS.get(view, ACTION_VIEWS[""])
-    return keyset_page(rows.filter(narrow(actor, today)), order=("-number",), cursor=cursor, size=size)
+    rows = ACTION_VIEWS.get(view, ACTION_VIEWS[""])(rows.of_platform(platform_id), actor, at)
+    return keyset_page(rows.with_end(), order=("-number",), cursor=cursor, size=size)
 
 
-def action_ages(actor: Actor, *, platform_id: int | None, today: date) -> list[tuple[str, str, int]]:
+def action_ages(actor: Actor, *, platform_id: int | None, at: datetime) -> list[tuple[str, str, int]]:
     """How many unfinished items have stood how long: key of the view that shows them, words, number."""
-    rows = ActionItem.objects.visible_to(actor).of_platform(platform_id)
-    counts = {key: Count("pk", filter=ACTION_VIEWS[key](actor, today)) for key, *_ in AGES}
+    rows = ActionItem.objects.visible_to(actor).of_platform(platform_id).unfinished()
+    counts = {key: Count("pk", filter=_aged(least, most, at)) for key, _words, least, most in AGES}
     found = rows.aggregate(**{key.replace("-", "_"): count for key, count in counts.items()})
     return [(key, words, found[key.replace("-", "_")]) for key, words, *_ in AGES]
 
 
-def owed_read(actor: Actor, today: date, platform_id: int | None, limit: int) -> Read:
+def owed_read(actor: Actor, at: datetime, platform_id: int | None, limit: int) -> Read:
     """Action items past their day, reviews this person may publish, reviews whose clock runs, own tasks: for `owed`.
 
     At most `limit` of each, the longest waiting or next due first.
     """
     asked = [pk for pk in actor.platform_ids if allows(actor, "incidents.review_publish", _review_on(pk))]
-    values = {"today": today, "platform_id": platform_id, "readable": sorted(asked)}
+    values = {"at": at, "platform_id": platform_id, "readable": sorted(asked)}
     return Read(partial(_owed, limit), values)
 
 
@@ -173,13 +174,12 @@ def _review_on(platform_id: int) -> Review:
     return Review(incident=Incident(platform_id=platform_id))
 
 
-def _owed(limit: int, actor: Actor, today: date, platform_id: int | None, readable: Any) -> Any:
-    items = ActionItem.objects.visible_to(actor).of_platform(platform_id)
+def _owed(limit: int, actor: Actor, at: datetime, platform_id: int | None, readable: Any) -> Any:
+    items = ActionItem.objects.visible_to(actor).of_platform(platform_id).overdue(at)
     clocks = IncidentClock.objects.visible_to(actor).of_platform(platform_id)
-    items = items.filter(state__in=UNFINISHED, due_date__lt=today)
     clocks = clocks.filter(kind=ClockKind.REVIEW, stopped_at__isnull=True)
     clocks = clocks.exclude(incident__review__state=ReviewState.PUBLISHED)
-    actions = items.annotate(what=Value("action"), due=Cast("due_date", DateTimeField())).order_by("due", "number")
+    actions = items.annotate(what=Value("action"), due=F("ends_at")).order_by("due", "number")
     reviews = clocks.annotate(what=Value("review"), due=F("due_at")).order_by("due", "incident__number")
     first = actions.values_list("what", "number", "title", "owner__name", "due")[:limit]
     second = reviews.values_list("what", "incident__number", "incident__title", "incident__severity__label", "due")

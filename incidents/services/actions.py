@@ -16,6 +16,7 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
+from opsportal.platforms.days import today_of
 from opsportal.platforms.models import Membership
 
 REMIND_EVERY: Final = timedelta(days=7)
@@ -63,7 +64,7 @@ def action_item_add(
     if not title:
         raise IncidentError("Say what is to be done.")
     _check_owner(incident.platform_id, owner_id, incident)
-    _check_due(due_date, at)
+    _check_due(incident.platform_id, due_date, at)
     item = ActionItem.objects.create(
         number=next_number("incidents_action_number"),
         platform_id=incident.platform_id,
@@ -83,9 +84,8 @@ def action_item_add(
     return item
 
 
-def _check_due(due_date: date | None, at: datetime) -> None:
-    # A day's grace: west of Greenwich today may be the portal's yesterday.
-    if due_date is not None and due_date < (at - timedelta(days=1)).date():
+def _check_due(platform_id: int, due_date: date | None, at: datetime) -> None:
+    if due_date is not None and due_date < today_of(platform_id, at):
         raise IncidentError(f"{due_date:%d %b %Y} is past; choose a day to come.")
 
 
@@ -107,7 +107,7 @@ def action_item_update(  # noqa: PLR0913 - the row's fields by name
     if state == ActionState.DONE and not (evidence or item.evidence):
         raise IncidentError("Say what shows that it is done: a link, a test, a change.")
     if due_date != item.due_date:
-        _check_due(due_date, at)
+        _check_due(item.platform_id, due_date, at)
     new_owner = owner_id != item.owner_id
     _check_owner(item.platform_id, owner_id, item.incident if new_owner else None)
     is_finished = state in (ActionState.DONE, ActionState.DROPPED)
@@ -128,11 +128,8 @@ def action_item_update(  # noqa: PLR0913 - the row's fields by name
 
 def overdue_items(at: datetime) -> QuerySet[ActionItem]:
     """Unfinished items past their day whose owner was not reminded for a week, the longest overdue first."""
-    rows: QuerySet[ActionItem] = ActionItem.objects.filter(
-        Q(reminded_at=None) | Q(reminded_at__lte=at - REMIND_EVERY),
-        state__in=[ActionState.OPEN, ActionState.STARTED],
-        due_date__lt=at.date(),
-        owner__isnull=False,
+    rows: QuerySet[ActionItem] = ActionItem.objects.overdue(at).filter(
+        Q(reminded_at=None) | Q(reminded_at__lte=at - REMIND_EVERY), owner__isnull=False
     )
     return rows.order_by("due_date", "pk")
 

@@ -1,12 +1,12 @@
 """What every change of an incident has in common: lock, version, audit, live pages, chart marks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
+from incidents import events
 from incidents.lifecycle import Position, check_times
 from incidents.models import Incident
 from monitoring.models import AnnotationKind
@@ -26,21 +26,6 @@ TIMES = (
     "resolved_at",
     "closed_at",
 )
-
-# What webhooks may ask for: the verb of the audit, and what has happened then.
-EVENTS: Final = {
-    "incident.declared": "An incident was opened",
-    "incident.acknowledged": "Someone took command",
-    "severity.changed": "Its severity changed",
-    "stage.changed": "It moved to another stage",
-    "update.posted": "A status update was posted",
-    "incident.mitigated": "Users are served again",
-    "incident.resolved": "It was resolved",
-    "incident.reopened": "It was reopened",
-    "incident.closed": "It was closed",
-    "incident.merged": "It was closed as a duplicate of another",
-    "review.published": "Its review was published",
-}
 
 
 def next_number(sequence: str) -> int:
@@ -78,17 +63,29 @@ def moved(incident: Incident, position: Position, at: datetime) -> dict[str, Any
     return changes
 
 
-def finish(incident: Incident, *, by: Actor, at: datetime, verb: str, data: Mapping[str, Any] | None = None) -> None:
-    """A service's last statements: live pages, webhooks, then the audit row, whose chain is locked the shortest."""
+def finish(
+    incident: Incident,
+    *,
+    by: Actor,
+    at: datetime,
+    verb: str,
+    data: Mapping[str, Any] | None = None,
+    tells: Callable[[], events.Told] | None = None,
+) -> None:
+    """A service's last statements: live pages, webhooks, then the audit row, whose chain is locked the shortest.
+
+    `data` is the audit's. `tells` is what webhooks hear of this event besides what the incident is; asked only when one
+    listens, and never of a restricted incident.
+    """
     touch(f"incident:{incident.pk}", incident.pk)
     touch("today", incident.pk)
-    if verb in EVENTS and not incident.is_restricted:
+    if tells is not None and not incident.is_restricted:
         announce(
             event=verb,
             key=f"{verb}:{incident.pk}:{incident.version}",
             platform_id=incident.platform_id,
             at=at,
-            data=lambda: announced(incident, data or {}),
+            data=lambda: {**events.of_incident(incident), **tells()},
         )
     record(
         by=by,
@@ -99,24 +96,6 @@ def finish(incident: Incident, *, by: Actor, at: datetime, verb: str, data: Mapp
         platform_id=incident.platform_id,
         data=dict(data or {}),
     )
-
-
-def announced(incident: Incident, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """What a webhook is told about an incident."""
-    return {
-        "number": incident.number,
-        "reference": incident.reference,
-        "url": f"{settings.PUBLIC_URL}{incident.url}",
-        "title": incident.title,
-        "platform": incident.platform.key,
-        "service": incident.service.key if incident.service else None,
-        "severity": incident.severity.label,
-        "rank": incident.rank,
-        "state": incident.state,
-        "stage": incident.stage,
-        "version": incident.version,
-        **extra,
-    }
 
 
 def mark_charts(incident: Incident, *, by: Actor, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """The cause chain of a review: each answer to "why?" stands under what it explains (5 whys)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -32,8 +33,9 @@ def _text(text: str) -> str:
     return cleaned[:400]
 
 
-def _depth(cause: Cause | None) -> int:
-    return 0 if cause is None else 1 + _depth(cause.parent)
+def _depth(cause_id: int | None, parents: Mapping[int, int | None]) -> int:
+    """How many causes lead from the incident to this one, itself included."""
+    return 0 if cause_id is None else 1 + _depth(parents[cause_id], parents)
 
 
 def _finish(review: Review, *, by: Actor, at: datetime, verb: str, cause_id: int) -> None:
@@ -48,9 +50,10 @@ def cause_add(*, by: Actor, at: datetime, review: Review, parent: Cause | None, 
     current, text = _open_review(review.pk), _text(text)
     if parent is not None and parent.review_id != current.pk:
         raise IncidentError("This cause belongs to another review.")
-    if _depth(parent) >= DEEPEST:
+    parents = dict(Cause.objects.filter(review=current).values_list("pk", "parent_id"))
+    if parent is not None and _depth(parent.pk, parents) >= DEEPEST:
         raise IncidentError(f"{DEEPEST} whys deep is enough: what is left is an action item.")
-    if current.causes.count() >= MOST:
+    if len(parents) >= MOST:
         raise IncidentError(f"A review holds at most {MOST} causes.")
     cause: Cause = Cause.objects.create(
         review=current, parent=parent, kind=kind, text=text, added_by_id=by.user_id, added_at=at

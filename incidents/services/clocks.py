@@ -76,7 +76,7 @@ def _new(incident: Incident, kind: str, at: datetime, policy: ClockPolicy | None
     elif policy.minutes is None and not policy.text and policy.due_rule == DueRule.MINUTES:
         return None
     else:
-        clock.policy, clock.policy_version = policy, policy.version
+        clock.policy, clock.policy_version, clock.calendar = policy, policy.version, policy.calendar
         clock.due_at, clock.rule_text = _due_and_rule(policy, at)
         clock.source, clock.source_text = policy.source, policy.source_words
     clock.warn_at = _warn_at(clock)
@@ -115,8 +115,7 @@ def _warn_at(clock: IncidentClock) -> datetime | None:
 
 def calendar_for(clock: IncidentClock) -> clocks.Calendar | None:
     """The calendar a clock counts its time in; None: around the clock."""
-    row = clock.policy.calendar if clock.policy is not None else None
-    return calendar_of(row) if row is not None else None
+    return calendar_of(clock.calendar) if clock.calendar is not None else None
 
 
 def start(incident: Incident, kind: str, at: datetime) -> IncidentClock | None:
@@ -138,7 +137,7 @@ def start_all(incident: Incident, at: datetime) -> None:
 
 def running(incident: Incident, kind: str) -> IncidentClock | None:
     """The running clock, held: without that, a miss recorded meanwhile would look like someone else's change."""
-    rows = IncidentClock.objects.select_for_update(of=("self",), no_key=True).select_related("policy__calendar")
+    rows = IncidentClock.objects.select_for_update(of=("self",), no_key=True).select_related("policy", "calendar")
     return rows.filter(incident=incident, kind=kind, stopped_at__isnull=True).first()
 
 

@@ -1,9 +1,11 @@
 """Acknowledging, taking command, and the other roles."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
+from incidents import events
 from incidents.choices import SINGLE_ROLES, EntryKind, IncidentRole
 from incidents.errors import CommandTakenError, IncidentError
 from incidents.models import Incident, IncidentAccess, RoleAssignment
@@ -39,7 +41,7 @@ def incident_acknowledge(*, by: Actor, at: datetime, incident: Incident, expecte
     if current.version != expected:
         raise VersionConflictError(current)
     take_command(current, by=by, at=at)
-    finish(current, by=by, at=at, verb="incident.acknowledged")
+    finish(current, by=by, at=at, verb="incident.acknowledged", tells=partial(events.acknowledged, current))
     return current
 
 

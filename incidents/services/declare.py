@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from incidents import events
 from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, IncidentRole, IncidentType
 from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
@@ -15,6 +17,7 @@ from incidents.selectors.named import place_named, severity_named, severity_of_r
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
+from incidents.services.situations import situation_keep
 from incidents.services.timeline import append, start_timeline
 from incidents.types import defaults
 from opsportal.core.actor import Actor
@@ -123,6 +126,36 @@ def incident_declare_from(*, by: Actor, at: datetime, declaration: Declaration, 
 
 
 def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
+    incident = _row(by=by, at=at, declaration=declaration, title=title)
+    start_timeline(incident)
+    label, source = incident.severity.label, DetectionSource(declaration.detection_source).label.lower()
+    append(
+        incident,
+        kind=EntryKind.STATE,
+        body=f"declared {label}, found by {source}" + (f": {incident.summary}" if incident.summary else ""),
+        by=by,
+        at=at,
+        data={"state": "open", "severity": label},
+    )
+    clocks.start_all(incident, incident.detected_at)
+    if declaration.take_command and by.user_id is not None:
+        take_command(incident, by=by, at=at)
+    mark_charts(incident, by=by, at=at)
+    situation_keep(incident, by=by, at=at)
+    notices.tell_opened(incident, at)
+    page_first(incident, at)
+    finish(
+        incident,
+        by=by,
+        at=at,
+        verb="incident.declared",
+        data={"number": incident.number, "rank": incident.rank},
+        tells=partial(events.declared, incident),
+    )
+    return incident
+
+
+def _row(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
     severity = declaration.severity or severity_of_rank(declaration.platform_id, defaults(declaration.type).rank)
     detected_at = declaration.detected_at or at
     times = {
@@ -131,7 +164,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
         "declared_at": at,
     }
     check_times(times)
-    incident = Incident.objects.create(
+    row: Incident = Incident.objects.create(
         number=next_number("incidents_incident_number"),
         platform_id=declaration.platform_id,
         service=declaration.service,
@@ -152,24 +185,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
         declared_by_id=by.user_id,
         **times,
     )
-    start_timeline(incident)
-    source = DetectionSource(declaration.detection_source).label.lower()
-    append(
-        incident,
-        kind=EntryKind.STATE,
-        body=f"declared {severity.label}, found by {source}" + (f": {incident.summary}" if incident.summary else ""),
-        by=by,
-        at=at,
-        data={"state": "open", "severity": severity.label},
-    )
-    clocks.start_all(incident, detected_at)
-    if declaration.take_command and by.user_id is not None:
-        take_command(incident, by=by, at=at)
-    mark_charts(incident, by=by, at=at)
-    notices.tell_opened(incident, at)
-    page_first(incident, at)
-    finish(incident, by=by, at=at, verb="incident.declared", data={"number": incident.number, "rank": incident.rank})
-    return incident
+    return row
 
 
 def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:

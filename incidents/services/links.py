@@ -4,11 +4,12 @@ Restricted incidents never leak by a link: the other's number is written only wh
 """
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F
 
-from incidents import lifecycle
+from incidents import events, lifecycle
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
 from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentClock, IncidentLink
@@ -68,7 +69,9 @@ def incident_merge(
     mark_charts(current, by=by, at=at)
     notices.tell_state(current, f"merged into {kept.reference}" if is_known else "merged", at)
     finish(kept, by=by, at=at, verb="incident.took_in", data={"merged": current.number})
-    finish(current, by=by, at=at, verb="incident.merged", data={"into": kept.number})
+    finish(
+        current, by=by, at=at, verb="incident.merged", data={"into": kept.number}, tells=partial(events.merged, kept)
+    )
     return current
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from incidents import lifecycle
+from incidents import events, lifecycle
 from incidents.choices import ClockKind, EntryKind, ReviewState, StageChoice
 from incidents.documented import missing_texts
 from incidents.errors import IncidentError
@@ -28,7 +29,8 @@ def incident_advance(*, by: Actor, at: datetime, incident: Incident, expected: i
     """Move between the working stages, forward or back. Raises TransitionError."""
     current = lock(incident, expected=expected)
     position = lifecycle.advance(current.position, Stage(stage))
-    before = StageChoice(current.stage).label
+    stage_before = current.stage
+    before = StageChoice(stage_before).label
     change(current, **moved(current, position, at))
     # Clock before timeline, as the loop that fires clocks locks them.
     if lifecycle.is_responding(position):
@@ -41,7 +43,8 @@ def incident_advance(*, by: Actor, at: datetime, incident: Incident, expected: i
         at=at,
         data={"from": before, "to": stage},
     )
-    finish(current, by=by, at=at, verb="stage.changed", data={"stage": stage})
+    tells = partial(events.stage_changed, stage_before)
+    finish(current, by=by, at=at, verb="stage.changed", data={"stage": stage}, tells=tells)
     return current
 
 
@@ -52,21 +55,21 @@ def incident_mitigate(
     """Users are served again. Raises TransitionError, TimeOrderError, IncidentError."""
     current = lock(incident, expected=expected)
     check_occurred(mitigated_at, at)
-    when = mitigated_at or at
+    when, note = mitigated_at or at, clean_text(note)
     change(current, **moved(current, lifecycle.mitigate(current.position), at), mitigated_at=when)
     clocks.stop(current, ClockKind.ESCALATE, at)
     said = f"marked mitigated after {duration(when - current.impact_started_at)}"
     append(
         current,
         kind=EntryKind.STATE,
-        body=said + (f": {clean_text(note)}" if note else ""),
+        body=said + (f": {note}" if note else ""),
         by=by,
         at=at,
         occurred_at=when,
         data={"state": "mitigated"},
     )
     notices.tell_state(current, "mitigated", at)
-    finish(current, by=by, at=at, verb="incident.mitigated")
+    finish(current, by=by, at=at, verb="incident.mitigated", tells=partial(events.mitigated, current, note))
     return current
 
 
@@ -107,7 +110,7 @@ def incident_resolve(
     )
     mark_charts(current, by=by, at=at)
     notices.tell_state(current, "resolved", at)
-    finish(current, by=by, at=at, verb="incident.resolved")
+    finish(current, by=by, at=at, verb="incident.resolved", tells=partial(events.resolved, current))
     return current
 
 
@@ -143,7 +146,8 @@ def incident_close(
     change(current, **moved(current, position, at), closed_at=at, **changed)
     said = "closed, review open" if is_reviewed and not is_published(current) else "closed"
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
-    finish(current, by=by, at=at, verb="incident.closed", data={"fields": sorted(changed)} if changed else None)
+    tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None
+    finish(current, by=by, at=at, verb="incident.closed", data=written, tells=tells)
     return current
 
 
@@ -166,7 +170,8 @@ def _open_review(incident: Incident, reviewer_id: int | None, *, by: Actor, at: 
 @transaction.atomic
 def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: int, why: str) -> Incident:
     """It came back. Raises TransitionError, IncidentError without a reason or with another open for its signal."""
-    if not why.strip():
+    why = clean_text(why).strip()
+    if not why:
         raise IncidentError("Say why it is reopened.")
     current = lock(incident, expected=expected)
     if current.merged_into_id is not None:
@@ -184,12 +189,12 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
     append(
         current,
         kind=EntryKind.STATE,
-        body=f"reopened: {clean_text(why).strip()}",
+        body=f"reopened: {why}",
         by=by,
         at=at,
         data={"state": "open"},
     )
     mark_charts(current, by=by, at=at)
     notices.tell_state(current, "reopened", at)
-    finish(current, by=by, at=at, verb="incident.reopened")
+    finish(current, by=by, at=at, verb="incident.reopened", tells=partial(events.reopened, why))
     return current

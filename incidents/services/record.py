@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.db import transaction
 
+from incidents import events
 from incidents.choices import TRIAGE_ANSWERS, DetectionSource, EntryKind, IncidentType
 from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentAccess
@@ -64,6 +66,7 @@ def incident_set_severity(
         at=at,
         verb="severity.changed",
         data={"from": rank_before, "to": severity.rank},
+        tells=partial(events.severity_changed, before, rank_before, why),
     )
     return current
 

@@ -3,7 +3,6 @@
 from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
@@ -16,16 +15,11 @@ from opsportal.core.actor import Actor, system_actor
 from opsportal.core.formats import plural
 from opsportal.core.markdown import clean_text
 from opsportal.notifications.services import Audience, notify
-from opsportal.platforms.models import Environment, Platform, Role
+from opsportal.platforms.days import today_of, zone_of
+from opsportal.platforms.models import Platform, Role
 
 MOST_NAMED: Final = 20
 OPENER: Final = system_actor("incidents.retrospectives")
-
-
-def zone_of(platform: Platform) -> ZoneInfo:
-    """Days are counted where the platform's first environment lives."""
-    zone = Environment.objects.filter(platform=platform).order_by("pk").values_list("zone", flat=True).first()
-    return ZoneInfo(zone or "UTC")
 
 
 def days_after(kind: str, starts_on: date) -> date:
@@ -37,7 +31,7 @@ def days_after(kind: str, starts_on: date) -> date:
 
 def facts_of(platform: Platform, starts_on: date, ends_on: date) -> str:
     """The record of these days as Markdown. Restricted incidents are left out: members of every role read this."""
-    zone = zone_of(platform)
+    zone = zone_of(platform.pk)
     since, until = (datetime.combine(day, time(), zone) for day in (starts_on, ends_on))
     incidents = Incident.objects.filter(platform=platform, is_restricted=False)
     begun = incidents.filter(declared_at__gte=since, declared_at__lt=until).order_by("number")
@@ -50,7 +44,7 @@ def facts_of(platform: Platform, starts_on: date, ends_on: date) -> str:
     )
     items = ActionItem.objects.filter(platform=platform, incident__in=incidents)
     finished = items.filter(state=ActionState.DONE, finished_at__gte=since, finished_at__lt=until)
-    overdue = items.filter(state__in=[ActionState.OPEN, ActionState.STARTED], due_date__lt=ends_on)
+    overdue = items.unfinished().filter(due_date__lt=ends_on)
     lines = [
         f"- {plural(total, 'incident')} declared",
         *(f"  - [{row.reference}]({row.url}) {row.severity.label} {row.title}" for row in named),
@@ -70,7 +64,7 @@ def retrospective_open(*, by: Actor, at: datetime, platform: Platform, kind: str
     same = Retrospective.objects.filter(platform=platform, kind=kind, starts_on__lt=ends_on, ends_on__gt=starts_on)
     if (other := same.order_by("starts_on").first()) is not None:
         raise IncidentError(f"{other} is there already.")
-    if ends_on > at.astimezone(zone_of(platform)).date():
+    if ends_on > today_of(platform.pk, at):
         raise IncidentError(f"These days end on {ends_on - timedelta(days=1):%d %b %Y}: look back after them.")
     row = Retrospective.objects.create(
         platform=platform,
@@ -143,4 +137,4 @@ def due_series(at: datetime) -> list[Retrospective]:
         pk=Subquery(same.order_by("-starts_on").values("pk")[:1]), is_last=False, ends_on__lt=at.date()
     )
     rows = newest.select_related("platform").order_by("pk")
-    return [row for row in rows if days_after(row.kind, row.ends_on) <= at.astimezone(zone_of(row.platform)).date()]
+    return [row for row in rows if days_after(row.kind, row.ends_on) <= today_of(row.platform_id, at)]

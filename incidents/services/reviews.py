@@ -1,9 +1,11 @@
 """Post-incident reviews: drafted from the record without AI, published by another person (M-PIR)."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
+from incidents import events
 from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
 from incidents.drafting import draft_sections
 from incidents.errors import IncidentError
@@ -138,5 +140,12 @@ def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, no
     clocks.done(current.incident, ClockKind.REVIEW, at)
     append(current.incident, kind=EntryKind.REVIEW, body="read, agreed and published the review", by=by, at=at)
     notices.tell_review(current, "published", at)
-    finish(current.incident, by=by, at=at, verb="review.published", data={"review": current.pk})
+    finish(
+        current.incident,
+        by=by,
+        at=at,
+        verb="review.published",
+        data={"review": current.pk},
+        tells=partial(events.review_published, current),
+    )
     return current

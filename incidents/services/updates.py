@@ -1,9 +1,11 @@
 """Telling people: a status update, which starts the next update clock."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
+from incidents import events
 from incidents.choices import Audience, ClockKind, EntryKind, UpdateState
 from incidents.errors import IncidentError
 from incidents.lifecycle import Position, Stage, State
@@ -46,5 +48,6 @@ def update_post(
         data={"update": update.pk, "audience": audience, "state": state},
     )
     notices.tell_update(update, at)
-    finish(current, by=by, at=at, verb="update.posted", data={"update": update.pk})
+    tells = partial(events.update_posted, update)
+    finish(current, by=by, at=at, verb="update.posted", data={"update": update.pk}, tells=tells)
     return update

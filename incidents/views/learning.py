@@ -8,6 +8,7 @@ from incidents import selectors
 from incidents.choices import ReviewState
 from incidents.exporting import PUBLIC_SECTIONS, ReviewParts, as_data, as_markdown, digest_markdown, for_the_public
 from incidents.models import Review
+from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of, lesson_page
 from incidents.selectors.reviews import sections_of
 from incidents.views.shared import now
@@ -24,13 +25,15 @@ DIGEST = timedelta(days=14)
 def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
     review = selectors.review_of(request.actor, number)
     authorize(request.actor, EXPORT, review.incident)
+    at = now()
     return ReviewParts(
         review=review,
         sections=sections_of(review),
         causes=causes_of(review),
-        clocks=selectors.clock_views(review.incident, now()),
+        clocks=selectors.clock_views(review.incident, at),
         entries=selectors.key_entries(review.incident),
         items=selectors.action_items_of(review.incident),
+        evidence=evidence_of(request.actor, review.incident, at),
     )
 
 

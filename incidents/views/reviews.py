@@ -11,6 +11,7 @@ from incidents.drafting import OPTIONAL
 from incidents.errors import IncidentError
 from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
+from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of
 from incidents.services import (
@@ -79,6 +80,7 @@ def _page(
         "items": items,
         "unowned": [item for item in items if item.is_unfinished and item.owner_id is None],
         "approvals": approvals_of(review),
+        "evidence": evidence_of(request.actor, incident, at),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
         "may": may,
         "error": error,
@@ -232,7 +234,7 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
         request.actor,
         platform_id=platform.pk if platform else None,
         view=view,
-        today=at.date(),
+        at=at,
         cursor=request.GET.get("cursor"),
     )
     labels = (
@@ -247,9 +249,9 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
         {"label": label, "href": f"?view={key}" if key else "?", "current": view == key, "count": None}
         for key, label in labels
     ]
-    ages = action_ages(request.actor, platform_id=platform.pk if platform else None, today=at.date())
+    ages = action_ages(request.actor, platform_id=platform.pk if platform else None, at=at)
     oldest = max((count for *_, count in ages), default=0)
-    context = {"page": page, "views": views, "view": view, "today": at.date(), "now": at, "ages": ages, "most": oldest}
+    context = {"page": page, "views": views, "view": view, "now": at, "ages": ages, "most": oldest}
     return render_page(request, "incidents/action_list.html", context, fragment="rows")
 
 
@@ -274,7 +276,7 @@ def _item_page(
     context = {
         "item": item,
         "form": form if allows(request.actor, "incidents.action_item_change", item) else None,
-        "today": now().date(),
+        "now": now(),
         "key": new_key(),
     }
     return render_page(request, "incidents/action_detail.html", context, status=status)

@@ -200,7 +200,7 @@ def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
         Read(_runs, {"since": at - MISSED_SHOWN, "platform_id": platform_id}),
         Read(_windows, {"start": at, "end": at + COMING, "platform_id": platform_id}),
         awaiting_read(actor, at, platform_id),
-        owed_read(actor, at.date(), platform_id, ROWS),
+        owed_read(actor, at, platform_id, ROWS),
     )
     owing = owed(debts)
     return Due(

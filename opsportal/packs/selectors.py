@@ -1,6 +1,6 @@
 """What the pages of packs and policy show."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Max
 
+from incidents.declared_rules import DeclaredRule
 from incidents.figures import Target, targets
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS
@@ -81,6 +82,13 @@ def figure_targets(platform_ids: Iterable[int]) -> list[Target]:
         for row in rows.order_by("platform_id", "pk")
         for target in targets(row.platform_id, row.figures, row.source_text)
     ]
+
+
+def clock_rules_declared(platform_ids: Collection[int]) -> dict[tuple[int, str], DeclaredRule]:
+    """The clock rules as these platforms' packs were applied last."""
+    rows = PackObject.objects.filter(platform_id__in=platform_ids, kind="clock").order_by("pk")
+    found = rows.values_list("platform_id", "key", "pack_version", "applied_at", "declared")
+    return {(platform, key): DeclaredRule(version, at, fields) for platform, key, version, at, fields in found}
 
 
 def policy_groups(actor: Actor, *, platform_id: int) -> list[PolicyGroup]:

@@ -53,3 +53,11 @@ def open_invitations(actor: Actor, at: object) -> list[Invitation]:
     if not actor.is_portal_admin:
         rows = rows.filter(roles__has_any_keys=[str(pk) for pk in actor.platform_ids])
     return list(rows.order_by("-created_at", "-pk"))
+
+
+def platform_id_said(actor: Actor, key: str) -> int | None:
+    """The id behind a filter `?platform=`: None where nothing is asked, 0 (no platform's) for one unknown here."""
+    if not key:
+        return None
+    found: int | None = Platform.objects.visible_to(actor).filter(key=key).values_list("pk", flat=True).first()
+    return found or 0

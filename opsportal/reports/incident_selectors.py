@@ -14,11 +14,13 @@ from incidents.figures import (
     Case,
     Change,
     Figure,
+    Rate,
     Share,
     Target,
     between,
     blamed,
     change_failures,
+    deployment_frequency,
     figure,
     quantile,
     rollbacks,
@@ -130,6 +132,8 @@ class Report:
     shares: Sequence[ShareRow]
     targets: Sequence[TargetRow]
     groups: Mapping[str, Sequence[GroupRow]]
+    deployments: Rate
+    deployments_before: Rate
     count: int
     count_before: int
     merged: int
@@ -151,8 +155,10 @@ def lengths(key: str, found: Iterable[Case]) -> Figure:
     return between(found) if key == "mtbf" else figure(key, found)
 
 
-def _shares(actor: Actor, period: Period, platform_id: int | None, found: Sequence[Case]) -> dict[str, Share]:
-    went_out, clocks = changes(actor, period, platform_id), clock_shares(actor, period, platform_id)
+def _shares(
+    actor: Actor, period: Period, platform_id: int | None, found: Sequence[Case], went_out: Sequence[Change]
+) -> dict[str, Share]:
+    clocks = clock_shares(actor, period, platform_id)
     return {
         "change_failure": change_failures(went_out, found),
         "rollback": rollbacks(went_out),
@@ -166,27 +172,31 @@ def report(actor: Actor, period: Period, platform_id: int | None) -> Report:
     """Everything the page shows; figures agree with `rows_behind`."""
     found, earlier = cases(actor, period, platform_id), cases(actor, period.before, platform_id)
     times = [TimeRow(key, lengths(key, found), lengths(key, earlier)) for key in TIMES]
-    shares = _shares(actor, period, platform_id, found)
-    before = _shares(actor, period.before, platform_id, earlier)
+    went_out, went_before = changes(actor, period, platform_id), changes(actor, period.before, platform_id)
+    shares = _shares(actor, period, platform_id, found, went_out)
+    before = _shares(actor, period.before, platform_id, earlier, went_before)
     return Report(
         times=times,
         shares=[ShareRow(key, share, before[key]) for key, share in shares.items()],
-        targets=_targets(actor, period, platform_id, found),
+        targets=_targets(actor, platform_id, found, went_out),
         groups=_groups(facts(actor, period, platform_id), figure("mttr", found)),
+        deployments=deployment_frequency(went_out, period.since, period.until),
+        deployments_before=deployment_frequency(went_before, period.before.since, period.before.until),
         count=len(found),
         count_before=len(earlier),
         merged=sum(case.is_merged for case in found),
     )
 
 
-def _targets(actor: Actor, period: Period, platform_id: int | None, found: Sequence[Case]) -> list[TargetRow]:
+def _targets(
+    actor: Actor, platform_id: int | None, found: Sequence[Case], went_out: Sequence[Change]
+) -> list[TargetRow]:
     asked = targets_of(actor.platform_ids if platform_id is None else actor.platform_ids & {platform_id})
     if not asked:
         return []
     keys = dict(Platform.objects.filter(pk__in={one.platform_id for one in asked}).values_list("pk", "key"))
     ranks = Severity.objects.filter(scheme__platform_id__in=keys, scheme__kind="incident")
     labels = {(row.scheme.platform_id, row.rank): row.label for row in ranks.select_related("scheme")}
-    went_out = changes(actor, period, platform_id)
     rows = []
     for target in asked:
         own = [case for case in found if case.platform_id == target.platform_id]

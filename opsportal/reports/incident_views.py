@@ -90,6 +90,12 @@ def incident_csv(request: AuthorizedRequest) -> HttpResponse:
         )
         for row in found.shares
     ]  # fmt: skip
+    rows.append(
+        (
+            "deployment_frequency", "", None, None, None, None, found.deployments.count, None,
+            found.deployments.per_week, None, found.deployments_before.per_week, found.deployments_before.count,
+        )
+    )  # fmt: skip
     rows += [
         (f"incidents_by_{name}", row.label, _seconds(row.recovered), None, row.count, row.count - row.n, *[None] * 6)
         for name, group in found.groups.items()
@@ -153,14 +159,22 @@ def _complete(page: Page[Incident]) -> set[int]:
 
 @require_action(VIEW)
 def change_rows(request: AuthorizedRequest) -> HttpResponse:
-    """The deployments behind the change figures; `?failed=1` only those that failed."""
+    """The deployments behind the change figures; `?failed=1` those that failed, `?rolled_back=1` only rolled back."""
     asked, platform_id = _period(request, now()), _platform_id(request)
     blamed = failed_changes(request.actor, asked, platform_id)
     rows: Any = Deployment.objects.visible_to(request.actor).of_platform(platform_id)
     rows = rows.filter(started_at__gte=asked.since, started_at__lt=asked.until).select_related("platform", "service")
-    only_failed = request.GET.get("failed") == "1"
-    if only_failed:
+    only_failed, only_rolled_back = (request.GET.get(name) == "1" for name in ("failed", "rolled_back"))
+    if only_rolled_back:
+        rows = rows.filter(state__in=ROLLED_BACK)
+    elif only_failed:
         rows = rows.filter(pk__in=blamed) | rows.filter(state__in=ROLLED_BACK)
     page = keyset_page(rows, order=("-started_at", "-id"), cursor=request.GET.get("cursor"), size=PAGE)
-    context = {"page": page, "blamed": blamed, "rolled_back": ROLLED_BACK, "only_failed": only_failed, "period": asked}
+    context = {
+        "page": page,
+        "blamed": blamed,
+        "rolled_back": ROLLED_BACK,
+        "word": "Changes rolled back" if only_rolled_back else "Changes that failed" if only_failed else "Changes",
+        "period": asked,
+    }
     return render_page(request, "reports/change_rows.html", context)

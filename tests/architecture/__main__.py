@@ -32,6 +32,7 @@ GATES: dict[str, Callable[[Path], list[str]]] = {
     "celery-tasks": django_gates.celery_tasks,
     "loops-registered": django_gates.loops_registered,
     "missing-migrations": django_gates.missing_migrations,
+    "indexes-block-nobody": django_gates.indexes_block_nobody,
     "templates": template_gates.templates,
 }
 

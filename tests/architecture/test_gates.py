@@ -15,6 +15,7 @@ GATES = (
     "celery-tasks",
     "loops-registered",
     "missing-migrations",
+    "indexes-block-nobody",
     "templates",
 )
 

@@ -58,6 +58,15 @@ class Forgotten(models.Model):
     name = models.TextField()
 """
 
+PLAIN_INDEX = """
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("audit", "0004_verb_index")]
+    operations = [migrations.AddIndex("auditentry", models.Index(fields=["obj_id"], name="audit_plain"))]
+"""
+
 MUTANTS = {
     "file-length": ("incidents/long.py", "n = 1\n" * 501, "incidents/long.py: 501 lines"),
     "function-length": ("incidents/wide.py", LONG_FUNCTION, "incidents/wide.py:1 long: 62 lines"),
@@ -74,6 +83,11 @@ MUTANTS = {
     "celery-tasks": ("monitoring/tasks.py", BARE_TASK, "monitoring.tidy_up names no queue"),
     "loops-registered": ("incidents/lost.py", LOST_LOOP, "incidents.lost (incidents/lost.py:6) is never imported"),
     "missing-migrations": ("opsportal/knowledge/models/decisions.py", NEW_FIELD, "+ Create model Forgotten"),
+    "indexes-block-nobody": (
+        "opsportal/audit/migrations/0005_plain.py",
+        PLAIN_INDEX,
+        "audit.0005_plain adds audit_plain to auditentry",
+    ),
     "templates": ("templates/core/bad_route.html", "{{ url('core:nowhere') }}", "there is no route core:nowhere"),
     "templates parts": ("templates/core/bad_parts.html", "{{ url('incidents:detail') }}", "takes other address parts"),
     "templates component": (

@@ -7,7 +7,7 @@ lowers it.
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from incidents.models import Incident
+from incidents.models import Incident, Review, ReviewSection
+from incidents.services import cause_add, incident_resolve, retrospective_open, review_draft
 from incidents.services.actions import action_item_add
 from incidents.services.problems import problem_open
 from incidents.services.reports import report_add
+from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
 from monitoring.models import AlarmState
@@ -28,9 +31,11 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.health import selectors as health
+from opsportal.knowledge.services.decisions import decision_add
 from opsportal.notifications.models import Notice
+from opsportal.notifications.webhooks import webhook_add
 from opsportal.platforms.models import Platform
-from tests.factories.incidents import alarm, declare
+from tests.factories.incidents import alarm, clock_policy, declare
 from tests.factories.maintenance import checklist_run
 from tests.factories.runbooks import runbook
 
@@ -146,6 +151,59 @@ def _figures(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return "/reports/incidents/"
 
 
+def _review(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    """One with as many sections as there are, `count` causes, runs and action items."""
+    incident = declare(platform, by=by, at=at)
+    for number in range(count):
+        book = runbook(platform, at=at, slug=f"slow-{number}", title=f"Slow answers {number}")
+        runbook_start(by=by, at=at, incident=incident, runbook=book)
+        action_item_add(by=by, at=at, incident=incident, title=f"Do {number}", owner_id=by.user_id)
+    incident.refresh_from_db()
+    incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+    review = review_draft(by=by, at=at, incident=incident)
+    for number in range(min(count, 30)):
+        cause_add(by=by, at=at, review=review, parent=None, kind="root", text=f"Cause {number}")
+    return review.url
+
+
+def _learnings(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        incident = declare(platform, by=by, at=at, title=f"Fault {number}")
+        incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+        review = review_draft(by=by, at=at, incident=incident)
+        ReviewSection.objects.filter(review=review, key="lessons").update(body="Watch the pool.")
+        Review.objects.filter(pk=review.pk).update(state="published", published_at=at)
+    return "/learnings/"
+
+
+def _retrospectives(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    first = at.date() - timedelta(days=20)
+    for number in range(count):
+        start = first - timedelta(weeks=number)
+        retrospective_open(by=by, at=at, platform=platform, kind="tech_talk", starts_on=start)
+    return "/learnings/retrospectives/"
+
+
+def _decisions(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    values = {"title": "Queues", "context": "x", "decision": "y", "consequences": "z", "status": "proposed"}
+    for number in range(count):
+        decision_add(by=by, at=at, day=at.date(), platform=platform, values={**values, "title": f"Queues {number}"})
+    return reverse("knowledge:decision-list")
+
+
+def _webhooks(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        url, events = f"https://hook.example/{number}", ["incident.declared"]
+        webhook_add(by=by, at=at, platform=platform, name=f"Bridge {number}", url=url, events=events)
+    return reverse("notifications:webhooks")
+
+
+def _clock_rules(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    clock_policy(platform, "resolve", 240)
+    _incidents(platform, by, at, count)
+    return "/settings/clock-rules/"
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
@@ -165,6 +223,12 @@ PAGES: dict[str, Fill] = {
     "wall": _wall,
     "incident figures": _figures,
     "runbooks": _runbooks,
+    "review": _review,
+    "learnings": _learnings,
+    "retrospectives": _retrospectives,
+    "decisions": _decisions,
+    "webhooks": _webhooks,
+    "clock rules": _clock_rules,
 }
 
 

@@ -15,12 +15,14 @@ from incidents.figures import (
     between,
     blamed,
     change_failures,
+    deployment_frequency,
     figure,
     quantile,
     rollbacks,
     targets,
 )
 from incidents.periods import Period, PeriodError, choices, period
+from incidents.periods import between as spanning
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -145,6 +147,22 @@ def test_a_rollback_is_a_failed_change_and_counted_once() -> None:
     assert change_failures(changes, [case(1)]).part == 3
     assert rollbacks(changes).part == 2
     assert rollbacks([]).value is None
+
+
+def test_deployments_are_counted_a_week_over_the_span_asked() -> None:
+    changes = [change(1, "08:00"), change(2, "10:00", is_rolled_back=True), change(3, "12:00")]
+    made = deployment_frequency(changes, at("09:00"), at("09:00") + timedelta(days=14))
+    assert (made.count, made.per_week) == (2, 1.0), "a rolled back one went out too"
+    assert deployment_frequency(changes, at("09:00"), at("12:00")).count == 1, "the end is not part of it"
+    assert deployment_frequency([], DAY, DAY).per_week is None
+
+
+def test_any_span_is_compared_with_as_much_before_it() -> None:
+    asked = spanning(DAY, DAY + timedelta(days=10))
+    assert (asked.before.since, asked.before.until) == (DAY - timedelta(days=10), DAY)
+    for since, until in ((DAY, DAY), (DAY, DAY - MINUTE), (DAY, DAY + timedelta(days=401))):
+        with pytest.raises(PeriodError):
+            spanning(since, until)
 
 
 @UNHURRIED

@@ -18,6 +18,7 @@ from incidents.models import (
     Incident,
     IncidentClock,
     ResponseTask,
+    Review,
     ReviewSection,
     RoleAssignment,
     TimelineEntry,
@@ -36,6 +37,7 @@ from incidents.services.marks import entry_pin, entry_tag
 from incidents.services.runbooks import runbook_start
 from incidents.services.tasks import task_add, task_take
 from opsportal.accounts.models import User
+from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.models import RunbookRun
@@ -263,6 +265,44 @@ def test_of_many_files_at_the_limit_one_is_kept(
     assert Attachment.objects.filter(incident=incident).count() == MOST_FILES
     numbers = list(incident.entries.order_by("number").values_list("number", flat=True))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_8_writers_on_one_review_lose_nothing(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    """Four share one section, each of the others has its own; whoever is refused reads again and writes again."""
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at)
+    incident = incident_resolve(by=by, at=at + timedelta(minutes=9), incident=incident, expected=incident.version)
+    review = review_draft(by=by, at=at + timedelta(minutes=10), incident=incident)
+    keys = ("cause", "cause", "cause", "cause", "lessons", "lucky", "training", "prevention")
+    before = {row.key: row.body for row in ReviewSection.objects.filter(review=review)}
+
+    def write(writer: int) -> int:
+        refused = 0
+        for line in range(3):
+            while True:
+                section = ReviewSection.objects.get(review=review, key=keys[writer])
+                body = f"{section.body}\n- {writer}.{line}"
+                try:
+                    review_section_edit(by=by, at=at, section=section, expected=section.version, body=body)
+                    break
+                except VersionConflictError:
+                    refused += 1
+        return refused
+
+    results = at_once(*(partial(write, writer) for writer in range(8)))
+    assert all(isinstance(result, int) for result in results), results
+    written = {row.key: row for row in ReviewSection.objects.filter(review=review)}
+    for key in set(keys):
+        lines = {f"- {writer}.{line}" for writer in range(8) if keys[writer] == key for line in range(3)}
+        body = written[key].body
+        assert lines <= set(body.splitlines()), key
+        assert body.startswith(before[key].strip() or "\n"), key
+        assert written[key].version == 1 + len(lines), key
+    current = Review.objects.get(pk=review.pk)
+    assert current.version == review.version + 24, "a reader agrees to the version he read"
+    assert AuditEntry.objects.filter(verb="incidents.review.edited").count() == 24
 
 
 def test_of_two_who_begin_one_runbook_the_second_goes_on_with_the_first_ones_run(

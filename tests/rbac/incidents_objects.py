@@ -11,7 +11,7 @@ from incidents.services.tasks import task_add
 from opsportal.accounts.actors import user_actor
 from opsportal.core.clock import now
 from tests.factories.accounts import UserFactory
-from tests.factories.incidents import SYSTEM, declare
+from tests.factories.incidents import SYSTEM, declare, severity
 from tests.rbac.objects import Case, route
 
 
@@ -138,3 +138,8 @@ route("incidents-api:tasks", _incident, data=lambda _case: {"title": "Restart"})
 route("incidents-api:task", _task)
 route("incidents-api:pin", _line)
 route("incidents-api:tag", lambda case: {**_line(case), "word": "pool"})
+route(
+    "incidents:clock-rule",
+    lambda case: {"severity": severity(case.platform).pk, "kind": "resolve"},
+    data=lambda _case: {"version": "0", "due_rule": "minutes", "minutes": "20", "note": "x"},
+)

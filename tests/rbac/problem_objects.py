@@ -41,3 +41,4 @@ route("incidents:alarm-own", lambda case: {"pk": alarm(case.platform).pk})
 for _name in ("merge", "link", "plan"):
     route(f"incidents-api:{_name}", _incident)
 route("incidents-api:problem", _problem)
+route("incidents-api:runbook-runs", _incident, data=lambda _case: {"runbook": "slow"})

@@ -19,6 +19,7 @@ from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.packs.models import PolicyEntry
 from opsportal.platforms.models import Platform
+from tests.factories.accounts import TokenPersona
 from tests.factories.incidents import SYSTEM, declare
 
 ClientFor = Callable[..., Client]
@@ -142,3 +143,54 @@ def test_a_text_of_the_record_is_no_markup(month: datetime, client_for: ClientFo
     assert Incident.objects.filter(title="<b>Pool</b> empty").exists()
     page = page_of(client_for(viewer), ROWS)
     assert "&lt;b&gt;Pool&lt;/b&gt; empty" in page
+
+
+def test_deployments_are_counted_a_week_and_compared(month: datetime, client_for: ClientFor, viewer: User) -> None:
+    page = page_of(client_for(viewer), REPORT)
+    assert re.search(r"Deployment frequency.*?<b>0\.5</b>.*?2 deployments", page, re.DOTALL)
+    rows = list(csv.reader(io.StringIO(client_for(viewer).get(reverse("reports:incidents-csv")).content.decode())))
+    found = next(dict(zip(rows[0], row, strict=True)) for row in rows if row[0] == "deployment_frequency")
+    assert (found["part"], round(float(found["share"]), 3), found["before_n"]) == ("2", 0.467, "0")
+
+
+def test_rolled_back_alone_opens_its_own_rows(month: datetime, client_for: ClientFor, viewer: User) -> None:
+    Deployment.objects.filter(external_id="d7").update(state="rolled_back")
+    page = page_of(client_for(viewer), CHANGES, rolled_back="1")
+    assert "web:7" in page
+    assert "web:8" not in page
+
+
+def test_the_api_gives_median_cases_and_reasons_of_any_span(
+    month: datetime, client_for: ClientFor, token: TokenPersona, platform: Platform
+) -> None:
+    client, path = client_for(token), "/api/v1/figures/incidents/"
+    found = client.get(path).json()
+    mttr = next(row for row in found["times"] if row["figure"] == "mttr")
+    assert mttr["now"] == {
+        "median_seconds": 900.0, "p90_seconds": 900.0, "n": 1, "excluded": {"not recovered yet": 1},
+    }  # fmt: skip
+    assert mttr["before"]["n"] == 0
+    assert (found["incidents"], found["incidents_before"]) == (2, 1)
+    failed = next(row for row in found["shares"] if row["figure"] == "change_failure")
+    assert failed["now"] == {"value": 0.5, "part": 1, "whole": 2}
+    assert found["deployments"]["now"]["count"] == 2
+    since = f"{month - timedelta(days=60):%Y-%m-%d}"
+    assert client.get(path, {"from": since, "platform": "shop"}).json()["incidents"] == 3
+    assert client.get(path, {"platform": "none"}).json()["incidents"] == 0
+    for wrong in ({"from": "soon"}, {"from": "2026-02-30"}, {"from": "1850-01-01"}, {"to": "2026-01-01T00:00:00"},
+                  {"from": "2026-02-01", "to": "2026-01-01"}, {"from": "2001-01-01"}, {"period": "30d"}):  # fmt: skip
+        assert client.get(path, wrong).status_code == 400, wrong
+
+
+def test_phase09s_recovery_is_15_minutes_on_the_page_and_in_the_api(
+    platform: Platform, client_for: ClientFor, viewer: User, token: TokenPersona
+) -> None:
+    """Detected 14:32, recovered 14:47, closed 15:17 (M-MET-01): through the record, not only in the arithmetic."""
+    detected = (clock.now() - timedelta(days=2)).replace(hour=14, minute=32, second=0, microsecond=0)
+    row = declare(platform, by=SYSTEM, at=detected, detected_at=detected, take_command=False)
+    row = incident_resolve(by=SYSTEM, at=detected + 15 * MINUTE, incident=row, expected=row.version)
+    Incident.objects.filter(pk=row.pk).update(state="closed", stage="document", closed_at=detected + 45 * MINUTE)
+    page = page_of(client_for(viewer), REPORT)
+    assert re.search(r"Time to recover.*?<b>15 min</b>", page, re.DOTALL)
+    found = client_for(token).get("/api/v1/figures/incidents/").json()["times"]
+    assert next(one["now"]["median_seconds"] for one in found if one["figure"] == "mttr") == 900.0
