@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ class Command:
     person: str = ""
     is_internal: bool = False
     occurred_at: datetime | None = None
+    reading: str = ""  # which of two times of day was taken, when the clocks went back
     within: timedelta | None = None
 
 
@@ -70,14 +71,31 @@ def _at(rest: str, now: datetime, zone: str) -> Command:
     hour, minute = int(found[1]), int(found[2])
     if hour > 23 or minute > 59:
         raise CommandError(f"{found[1]}:{found[2]} is no time of day.")
-    local = now.astimezone(ZoneInfo(zone))
-    when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    day = now.astimezone(ZoneInfo(zone)).date()
     # A time of day still to come means yesterday's: shortly after midnight people log what was before it.
-    if when > local:
-        when -= timedelta(days=1)
-        if local - when > _LONGEST_AGO:
-            raise CommandError(f"{found[1]}:{found[2]} is still to come. Write it when it has happened.")
-    return Command("log", body=found[3].strip(), occurred_at=when)
+    for date in (day, day - timedelta(days=1)):
+        moments = _moments(datetime.combine(date, time(hour, minute)), zone)
+        if date == day and not moments:
+            raise CommandError(f"The clocks went forward over {found[1]}:{found[2]}: today does not have it.")
+        when = max((moment for moment in moments if moment <= now), default=None)
+        if when is not None and (date == day or now - when <= _LONGEST_AGO):
+            return Command("log", body=found[3].strip(), occurred_at=when, reading=_reading(when, zone, moments))
+    raise CommandError(f"{found[1]}:{found[2]} is still to come. Write it when it has happened.")
+
+
+def _moments(local: datetime, zone: str) -> set[datetime]:
+    """When it is that time there: twice in the hour that autumn repeats, never in the one that spring leaves out."""
+    both = {local.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return {moment for moment in both if moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == local}
+
+
+def _reading(when: datetime, zone: str, moments: set[datetime]) -> str:
+    """Which of two was taken."""
+    if len(moments) == 1:
+        return ""
+    local = when.astimezone(ZoneInfo(zone))
+    which, offset = ("second" if local.fold else "first"), f"{local:%z}"
+    return f"{local:%H:%M} came twice; the {which} is meant, UTC{offset[:3]}:{offset[3:]}."
 
 
 def _status(rest: str) -> Command:

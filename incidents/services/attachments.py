@@ -93,9 +93,9 @@ def attachment_add(
                 data={"entry": entry.pk, "sha256": digest, "size": len(content), "type": kind},
             )
     except IntegrityError:
-        existing: TimelineEntry | None = TimelineEntry.objects.filter(
-            incident=incident, client_key=client_key or None
-        ).first()
+        if not client_key:
+            raise
+        existing: TimelineEntry | None = TimelineEntry.objects.filter(incident=incident, client_key=client_key).first()
         if existing is None:
             raise
         return existing

@@ -99,7 +99,10 @@ def finish(
 
 
 def mark_charts(incident: Incident, *, by: Actor, at: datetime) -> None:
-    """Keep the mark over [impact, resolved) that charts show and SLO reports attribute burnt budget by."""
+    """Keep the mark over [impact, resolved) that charts show and SLO reports attribute burnt budget by.
+
+    It is audited: only `finish` comes after it.
+    """
     annotation_put(
         by=by,
         at=at,

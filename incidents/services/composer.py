@@ -62,18 +62,23 @@ class _Said:
 
 def _line(said: _Said) -> dict[str, Any]:
     command = said.command
-    late = said.written_at if command.occurred_at is None else None
     return {
         "body": command.body,
-        "occurred_at": command.occurred_at or late,
+        "occurred_at": command.occurred_at or said.written_at,
         "client_key": said.key,
-        "data": {"sent_late": True} if late else None,
+        "data": {"sent_late": True} if said.written_at else None,
     }
 
 
 def _task(said: _Said) -> dict[str, Any]:
     command = said.command
-    return {"title": command.body, "owner_id": said.person(), "within": command.within, "client_key": said.key}
+    return {
+        "title": command.body,
+        "owner_id": said.person(),
+        "within": command.within,
+        "asked_at": said.written_at,
+        "client_key": said.key,
+    }
 
 
 def _severity(said: _Said) -> dict[str, Any]:

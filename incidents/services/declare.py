@@ -64,6 +64,10 @@ def incident_declare(*, by: Actor, at: datetime, declaration: Declaration) -> In
     The same `declare_key`, or the same external id of one source, again returns the incident that exists.
     Raises IncidentError, TimeOrderError, and IntegrityError when one is open for the same signal.
     """
+    return _declare(by=by, at=at, declaration=declaration)
+
+
+def _declare(*, by: Actor, at: datetime, declaration: Declaration, origin: Origin | None = None) -> Incident:
     title = clean_text(declaration.title).strip()
     if not title:
         raise IncidentError("Say in a few words what is wrong.")
@@ -71,7 +75,7 @@ def incident_declare(*, by: Actor, at: datetime, declaration: Declaration) -> In
         raise IncidentError("An external id needs its source, and a source its id.")
     try:
         with transaction.atomic():
-            return _open(by=by, at=at, declaration=declaration, title=title)
+            return _open(by=by, at=at, declaration=declaration, title=title, origin=origin)
     except IntegrityError:
         if (found := _same(declaration)) is not None:
             return found
@@ -106,26 +110,14 @@ def incident_declare_from(*, by: Actor, at: datetime, declaration: Declaration, 
     service_id = declaration.service.pk if declaration.service else None
     signal = origin.signal if service_id == origin.service_id else ""
     refuse_twin(declaration.platform_id, declaration.service, signal)
-    with transaction.atomic():
-        try:
-            incident = incident_declare(by=by, at=at, declaration=replace(declaration, signal=signal))
-        except IntegrityError:
-            refuse_twin(declaration.platform_id, declaration.service, signal)
-            raise
-        append(
-            incident,
-            kind=EntryKind.STATE,
-            body=f"declared from {origin.name}",
-            by=by,
-            at=at,
-            data={"origin": origin.url},
-        )
-        if origin.settle is not None:
-            origin.settle(incident, by, at)
-    return incident
+    try:
+        return _declare(by=by, at=at, declaration=replace(declaration, signal=signal), origin=origin)
+    except IntegrityError:
+        refuse_twin(declaration.platform_id, declaration.service, signal)
+        raise
 
 
-def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> Incident:
+def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str, origin: Origin | None) -> Incident:
     incident = _row(by=by, at=at, declaration=declaration, title=title)
     start_timeline(incident)
     label, source = incident.severity.label, DetectionSource(declaration.detection_source).label.lower()
@@ -140,10 +132,12 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
     clocks.start_all(incident, incident.detected_at)
     if declaration.take_command and by.user_id is not None:
         take_command(incident, by=by, at=at)
-    mark_charts(incident, by=by, at=at)
     situation_keep(incident, by=by, at=at)
     notices.tell_opened(incident, at)
     page_first(incident, at)
+    if origin is not None:
+        _settle(origin, incident, by=by, at=at)
+    mark_charts(incident, by=by, at=at)
     finish(
         incident,
         by=by,
@@ -186,6 +180,14 @@ def _row(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> In
         **times,
     )
     return row
+
+
+def _settle(origin: Origin, incident: Incident, *, by: Actor, at: datetime) -> None:
+    """Before the incident's own audit row: the origin's rows are locked, and the chain comes after every other row."""
+    body = f"declared from {origin.name}"
+    append(incident, kind=EntryKind.STATE, body=body, by=by, at=at, data={"origin": origin.url})
+    if origin.settle is not None:
+        origin.settle(incident, by, at)
 
 
 def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:

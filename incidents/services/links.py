@@ -15,21 +15,23 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentClock, IncidentLink
 from incidents.models.problem import LinkKind
 from incidents.services import clocks, notices
-from incidents.services.base import change, finish, lock, mark_charts, moved
+from incidents.services.base import change, finish, mark_charts, moved
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
+from opsportal.core.gate import allows
+from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 
 
-def lock_both(incident: Incident, other: Incident, *, expected: int) -> tuple[Incident, Incident]:
-    """Both rows, held in the order of their keys, so that two merges never wait for each other.
+def lock_both(incident: Incident, other: Incident, *, expected: int | None) -> tuple[Incident, Incident]:
+    """Both rows, held in the order of their keys, so that two never wait for each other.
 
     Raises VersionConflictError when the first one changed.
     """
     rows = Incident.objects.select_for_update(of=("self",), no_key=True).select_related("severity")
     found = {row.pk: row for row in rows.filter(pk__in=[incident.pk, other.pk]).order_by("pk")}
-    if found[incident.pk].version != expected:
+    if expected is not None and found[incident.pk].version != expected:
         raise VersionConflictError(found[incident.pk])
     return found[incident.pk], found[other.pk]
 
@@ -66,8 +68,8 @@ def incident_merge(
     )
     merged = current.reference if is_known else "another incident"
     append(kept, kind=EntryKind.STATE, body=f"took in {merged}{because}", by=by, at=at, data={"merged": current.number})
-    mark_charts(current, by=by, at=at)
     notices.tell_state(current, f"merged into {kept.reference}" if is_known else "merged", at)
+    mark_charts(current, by=by, at=at)
     finish(kept, by=by, at=at, verb="incident.took_in", data={"merged": current.number})
     finish(
         current, by=by, at=at, verb="incident.merged", data={"into": kept.number}, tells=partial(events.merged, kept)
@@ -111,10 +113,13 @@ def _is_first(clock: IncidentClock, kept: Incident) -> bool:
 def incident_link(
     *, by: Actor, at: datetime, incident: Incident, expected: int, other: Incident, kind: str, note: str = ""
 ) -> IncidentLink:
-    """Say that two incidents belong together; the same link again changes nothing. Raises IncidentError."""
+    """Say that two incidents belong together; the same link again changes nothing. Raises IncidentError.
+
+    The link shows at both ends; a line at the other one is written only by those who may link there as well.
+    """
     if incident.pk == other.pk:
         raise IncidentError("Choose another incident.")
-    current = lock(incident, expected=expected)
+    current, other = lock_both(incident, other, expected=expected)
     if kind == LinkKind.RELATED and IncidentLink.objects.filter(incident=other, other=current, kind=kind).exists():
         return IncidentLink.objects.get(incident=other, other=current, kind=kind)
     link, is_new = IncidentLink.objects.get_or_create(
@@ -126,11 +131,8 @@ def incident_link(
     if not is_new:
         return link
     word = LinkKind(kind).label.lower()
-    if not other.is_restricted:
-        append(current, kind=EntryKind.STATE, body=f"{word} {other.reference}", by=by, at=at)
-    if not current.is_restricted:
-        back = word if kind == LinkKind.RELATED else "the cause of"
-        append(other, kind=EntryKind.STATE, body=f"{back} {current.reference}", by=by, at=at)
+    back = word if kind == LinkKind.RELATED else "the cause of"
+    _tell_both(current, other, by=by, at=at, words=(word, back))
     named = {} if other.is_restricted else {"other": other.number}
     finish(current, by=by, at=at, verb="incident.linked", data={"kind": kind, **named})
     return link
@@ -138,7 +140,19 @@ def incident_link(
 
 @transaction.atomic
 def incident_unlink(*, by: Actor, at: datetime, incident: Incident, link: IncidentLink) -> None:
-    """Take a link back; the timeline keeps that it was there."""
-    kind = link.kind
-    if IncidentLink.objects.filter(pk=link.pk).delete()[0]:
-        finish(incident, by=by, at=at, verb="incident.unlinked", data={"kind": kind})
+    """Take a link back, from either end; the timelines keep that it was there. Again changes nothing."""
+    kind, far = link.kind, link.other if link.incident_id == incident.pk else link.incident
+    current, other = lock_both(incident, far, expected=None)
+    if not IncidentLink.objects.filter(pk=link.pk).delete()[0]:
+        return
+    _tell_both(current, other, by=by, at=at, words=("no longer linked to", "no longer linked to"))
+    finish(current, by=by, at=at, verb="incident.unlinked", data={"kind": kind})
+
+
+def _tell_both(current: Incident, other: Incident, *, by: Actor, at: datetime, words: tuple[str, str]) -> None:
+    """A line at each end where `by` may write it, unless it names a restricted incident; the pages show the link."""
+    if not other.is_restricted:
+        append(current, kind=EntryKind.STATE, body=f"{words[0]} {other.reference}", by=by, at=at)
+    if not current.is_restricted and allows(by, "incidents.incident_link", other):
+        append(other, kind=EntryKind.STATE, body=f"{words[1]} {current.reference}", by=by, at=at)
+    touch(f"incident:{other.pk}", other.pk)

@@ -45,8 +45,14 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 @transaction.atomic
 def problem_open(*, by: Actor, at: datetime, platform_id: int, values: Mapping[str, Any]) -> Problem:
     """Open a problem record. Raises IncidentError."""
+    problem = _create(by=by, at=at, platform_id=platform_id, values=values)
+    _finish(problem, by=by, at=at, verb="opened")
+    return problem
+
+
+def _create(*, by: Actor, at: datetime, platform_id: int, values: Mapping[str, Any]) -> Problem:
     texts = _texts({"title": "", **values})
-    problem = Problem.objects.create(
+    return Problem.objects.create(
         number=next_number("incidents_problem_number"),
         platform_id=platform_id,
         priority=values.get("priority") or ProblemPriority.NORMAL,
@@ -54,8 +60,6 @@ def problem_open(*, by: Actor, at: datetime, platform_id: int, values: Mapping[s
         created_at=at,
         **texts,
     )
-    _finish(problem, by=by, at=at, verb="opened")
-    return problem
 
 
 @transaction.atomic
@@ -82,14 +86,17 @@ def problem_change(*, by: Actor, at: datetime, problem: Problem, expected: int, 
 @transaction.atomic
 def problem_link(*, by: Actor, at: datetime, incident: Incident, expected: int, problem: Problem) -> ProblemIncident:
     """Say that an incident comes from a problem; an incident has one. Raises IncidentError, VersionConflictError."""
-    current = lock(incident, expected=expected)
+    return _link(lock(incident, expected=expected), problem, by=by, at=at)
+
+
+def _link(current: Incident, problem: Problem, *, by: Actor, at: datetime, is_new: bool = False) -> ProblemIncident:
     if problem.platform_id != current.platform_id:
         raise IncidentError("This problem belongs to another platform.")
-    link: ProblemIncident | None = ProblemIncident.objects.filter(incident=current).first()
+    link: ProblemIncident | None = ProblemIncident.objects.filter(incident=current).select_related("problem").first()
     if link is not None and link.problem_id == problem.pk:
         return link
     if link is not None:
-        link.delete()
+        _take_off(link, current, by=by, at=at)
     link = ProblemIncident.objects.create(problem=problem, incident=current, linked_by_id=by.user_id, linked_at=at)
     append(
         current,
@@ -99,10 +106,19 @@ def problem_link(*, by: Actor, at: datetime, incident: Incident, expected: int, 
         at=at,
         data={"problem": problem.number},
     )
+    if is_new:
+        _finish(problem, by=by, at=at, verb="opened")
+    touch("problems", problem.pk)
     # Kept with the incident alone: the problem's own record would tell of a restricted one.
     finish(current, by=by, at=at, verb="problem.linked", data={"problem": problem.number})
-    touch("problems", problem.pk)
     return link
+
+
+def _take_off(link: ProblemIncident, current: Incident, *, by: Actor, at: datetime) -> None:
+    body = f"does not come from {link.problem.reference}"
+    append(current, kind=EntryKind.STATE, body=body, by=by, at=at, data={"problem": link.problem.number})
+    touch("problems", link.problem_id)
+    link.delete()
 
 
 @transaction.atomic
@@ -110,14 +126,14 @@ def problem_name(
     *, by: Actor, at: datetime, incident: Incident, expected: int, problem: int | None = None, title: str = ""
 ) -> ProblemIncident:
     """Link the incident to PRB-`problem`, or to a new one of that title. Raises IncidentError, DeniedError."""
+    current = lock(incident, expected=expected)
     if problem is not None:
-        found = problem_by_number(by, problem)
-    elif title.strip():
-        authorize(by, "incidents.problem_write", incident)
-        found = problem_open(by=by, at=at, platform_id=incident.platform_id, values={"title": title})
-    else:
+        return _link(current, problem_by_number(by, problem), by=by, at=at)
+    if not title.strip():
         raise IncidentError("Choose a problem, or name a new one.")
-    return problem_link(by=by, at=at, incident=incident, expected=expected, problem=found)
+    authorize(by, "incidents.problem_write", incident)
+    found = _create(by=by, at=at, platform_id=current.platform_id, values={"title": title})
+    return _link(current, found, by=by, at=at, is_new=True)
 
 
 @transaction.atomic
@@ -127,6 +143,5 @@ def problem_unlink(*, by: Actor, at: datetime, incident: Incident, expected: int
     link = ProblemIncident.objects.filter(incident=current).select_related("problem").first()
     if link is None:
         return
-    append(current, kind=EntryKind.STATE, body=f"does not come from {link.problem.reference}", by=by, at=at)
-    link.delete()
+    _take_off(link, current, by=by, at=at)
     finish(current, by=by, at=at, verb="problem.unlinked", data={"problem": link.problem.number})

@@ -108,8 +108,8 @@ def incident_resolve(
         occurred_at=when,
         data={"state": "resolved"},
     )
-    mark_charts(current, by=by, at=at)
     notices.tell_state(current, "resolved", at)
+    mark_charts(current, by=by, at=at)
     finish(current, by=by, at=at, verb="incident.resolved", tells=partial(events.resolved, current))
     return current
 
@@ -194,7 +194,7 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
         at=at,
         data={"state": "open"},
     )
-    mark_charts(current, by=by, at=at)
     notices.tell_state(current, "reopened", at)
+    mark_charts(current, by=by, at=at)
     finish(current, by=by, at=at, verb="incident.reopened", tells=partial(events.reopened, why))
     return current

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from incidents import events
 from incidents.choices import TRIAGE_ANSWERS, DetectionSource, EntryKind, IncidentType
@@ -125,7 +125,12 @@ def incident_describe(
         f"{name.removesuffix('_at').replace('_', ' ')} {stamp(getattr(current, name))} → {stamp(value)}"
         for name, value in times.items()
     ]
-    change(current, **new, **times, **kinds)
+    try:
+        with transaction.atomic():
+            change(current, **new, **times, **kinds)
+    except IntegrityError:  # incident_open_signal_unique: an alarm opened one at that service meanwhile
+        refuse_twin(current.platform_id, kinds.get("service", current.service), current.signal)
+        raise
     if "type" in kinds:
         _take_over_type(current, by=by, at=at)
     if said:

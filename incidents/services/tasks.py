@@ -33,9 +33,13 @@ def task_add(
     title: str,
     owner_id: int | None = None,
     within: timedelta | None = None,
+    asked_at: datetime | None = None,
     client_key: str = "",
 ) -> ResponseTask:
-    """Ask for something to be done; the same `client_key` again returns that task. Raises IncidentError."""
+    """Ask for something to be done; the same `client_key` again returns that task. Raises IncidentError.
+
+    `asked_at` is the device's time of a line that came late: `within` counts from it.
+    """
     title = clean_text(title).strip()[:200]
     if not title:
         raise IncidentError("Say what is to be done.")
@@ -45,26 +49,36 @@ def task_add(
         raise IncidentError("A task is due within a minute to thirty days; what takes longer is an action item.")
     try:
         with transaction.atomic():
-            return _add(by=by, at=at, incident=incident, title=title, owner_id=owner_id, within=within, key=client_key)
+            task = ResponseTask(incident=incident, title=title, owner=_owner(incident, owner_id))
+            return _add(task, by=by, at=at, within=within, asked_at=asked_at, key=client_key)
     except IntegrityError:
-        existing = ResponseTask.objects.filter(incident=incident, entry__client_key=client_key or None).first()
+        if not client_key:
+            raise
+        existing = ResponseTask.objects.filter(incident=incident, entry__client_key=client_key).first()
         if existing is None:
             raise
         return existing
 
 
 def _add(
-    *, by: Actor, at: datetime, incident: Incident, title: str, owner_id: int | None, within: timedelta | None, key: str
+    task: ResponseTask, *, by: Actor, at: datetime, within: timedelta | None, asked_at: datetime | None, key: str
 ) -> ResponseTask:
-    owner = _owner(incident, owner_id)
+    incident, owner = task.incident, task.owner
     if ResponseTask.objects.filter(incident=incident, done_at__isnull=True).count() >= MOST_OPEN:
         raise IncidentError(f"{MOST_OPEN} tasks are open already; finish some first.")
     whom = f" for {owner.name}" if owner else ""
-    said = f"asked{whom}: {title}" + (f" (within {duration(within)})" if within else "")
-    entry = append(incident, kind=EntryKind.TASK, body=said, by=by, at=at, client_key=key or None)
-    task = ResponseTask.objects.create(
-        incident=incident, entry=entry, title=title, owner=owner, due_at=at + within if within else None
+    task.entry = append(
+        incident,
+        kind=EntryKind.TASK,
+        body=f"asked{whom}: {task.title}" + (f" (within {duration(within)})" if within else ""),
+        by=by,
+        at=at,
+        occurred_at=asked_at,
+        data={"sent_late": True} if asked_at else None,
+        client_key=key or None,
     )
+    task.due_at = (asked_at or at) + within if within else None
+    task.save()
     if owner is not None and owner.pk != by.user_id:
         notices.tell_task(task, at)
     _finish(task, by=by, at=at, verb="added")

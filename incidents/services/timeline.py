@@ -122,9 +122,9 @@ def entry_log(
                 data={"entry": entry.pk},
             )
     except IntegrityError:
-        existing: TimelineEntry | None = TimelineEntry.objects.filter(
-            incident=incident, client_key=client_key or None
-        ).first()
+        if not client_key:
+            raise
+        existing: TimelineEntry | None = TimelineEntry.objects.filter(incident=incident, client_key=client_key).first()
         if existing is None:
             raise
         return existing

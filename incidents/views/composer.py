@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
+from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 
 from incidents.commands import USAGE, CommandError, parse
@@ -63,15 +64,18 @@ def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
         return _refused(request, incident, " ".join(str(error) for errors in form.errors.values() for error in errors))
     data = form.cleaned_data
     try:
-        command = parse(data["text"], now=now(), zone=local_zone())
+        at = now()
+        written_at = device_time(at=at, held=timedelta(seconds=data["held"] or 0), contact=data["contact"])
+        # What a held-back line says of time is meant as of when it was written.
+        command = parse(data["text"], now=written_at or at, zone=local_zone())
         composer_run(
             by=request.actor,
-            at=now(),
+            at=at,
             incident=incident,
             expected=data["version"],
             command=command,
             client_key=data["client_key"],
-            written_at=device_time(at=now(), held=timedelta(seconds=data["held"] or 0), contact=data["contact"]),
+            written_at=written_at,
         )
     except (CommandError, IncidentError) as error:
         return _refused(request, incident, str(error))
@@ -83,11 +87,13 @@ def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
             "Someone changed the incident a moment ago: look at it, then send this again.",
             status=409,
         )
-    return _answer(request, incident, data["last"] or 0)
+    return _answer(request, incident, data["last"] or 0, command.reading)
 
 
-def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpResponse:
+def _answer(request: AuthorizedRequest, incident: Incident, last: int, reading: str) -> HttpResponse:
     if not wants_fragment(request):
+        if reading:
+            messages.info(request, reading)
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
     incident.refresh_from_db()
     asked = QueryDict(request.POST.get("filter", "")[:500])
@@ -96,9 +102,10 @@ def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpRe
     body = render_fragment(request, ENTRIES, "fresh", context)
     body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})
     response = HttpResponse(body)
+    hidden = "Logged. The filter hides it." if context["is_narrowed"] and not context["fresh"].entries else ""
+    if hidden or reading:
+        response["X-Toast"] = f"{hidden} {reading}".strip()
     # A command also changed the head; without an event stream it would show so only at the next poll.
-    if context["is_narrowed"] and not context["fresh"].entries:
-        response["X-Toast"] = "Logged. The filter hides it."
     response["HX-Trigger"] = f'{{"live": {{"target": "#incident-{incident.pk}-head"}}}}'
     return response
 

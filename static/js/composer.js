@@ -1,11 +1,13 @@
 // The composer: a line that could not be sent waits in this browser and is tried again under the same key, so that it is
 // neither lost nor doubled.
-import { change, drop, empty, forms, keep, lines, refresh, refusal, show } from "./unsent.js";
+import { change, drop, fill, forms, keep, lines, refresh, refusal, show } from "./unsent.js";
 
 const AGAIN = 5_000;
 const TIMEOUT = 15_000;
-// A command that changes the incident is not carried out behind its writer's back: it stays in the field.
+// A command that changes the incident is not carried out behind its writer's back: it comes back into the field.
 const ACTS = /^\s*\/(?!(at|decision|pin|metric|task)\b)/i;
+// What passes without the line being changed, and what it waits for.
+const WAITS = { 401: "Sign in or load the page again, then it is sent:", 408: "", 425: "", 429: "" };
 
 const send = async (form, line) => {
   const body = new URLSearchParams(new FormData(form));
@@ -15,7 +17,7 @@ const send = async (form, line) => {
   if (answer.ok) {
     drop(form, line.key);
     refresh();
-  } else if (answer.status === 401) change(form, line.key, { signedOut: true });
+  } else if (answer.status in WAITS) change(form, line.key, { waits: WAITS[answer.status] });
   else if (answer.status < 500) {
     change(form, line.key, { refused: refusal(await answer.text()) || `Not taken (${answer.status}):` });
   } else throw new Error(`the portal answered ${answer.status}`);
@@ -35,29 +37,62 @@ const again = async () => {
   }
 };
 
+const composer = (config) => (config?.elt?.matches?.("form[data-composer]") ? config.elt : null);
+const keyOf = (config) => config.formData.get("client_key");
+// Its answer replaces the composer.
+const present = (form) => document.getElementById(form.id);
+// A line that was not taken is its writer's again; what stands in the field by now stays there.
+const giveBack = (form, key, why) => {
+  const line = lines(form).find((one) => one.key === key);
+  if (!line) return;
+  if (present(form).elements.text.value) return change(form, key, { sending: false, refused: why });
+  drop(form, key);
+  fill(present(form), line.text);
+};
+
+// The field is free for the next line from the moment this one is on its way.
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-  const form = detail.elt;
-  if (!form.matches?.("form[data-composer]") || ACTS.test(form.elements.text.value)) return;
+  const form = composer(detail.requestConfig);
+  if (!form) return;
   const { text, client_key: key, contact } = form.elements;
-  keep(form, [...lines(form), { key: key.value, text: text.value, contact: contact?.value || "", since: Date.now(), sending: true }]);
+  const line = { key: key.value, text: text.value, contact: contact?.value || "", since: Date.now(), sending: true };
+  keep(form, [...lines(form), line]);
+  fill(form, "");
+});
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const form = composer(detail.requestConfig);
+  if (!form || detail.xhr.status < 400 || !detail.shouldSwap) return;
+  // The refusal comes with the line in its field, unless the next one is being written there.
+  detail.shouldSwap = !present(form).elements.text.value;
+  if (detail.shouldSwap) drop(form, keyOf(detail.requestConfig));
+  else giveBack(form, keyOf(detail.requestConfig), refusal(detail.xhr.responseText) || `Not taken (${detail.xhr.status}):`);
+});
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const next = detail.fragment.querySelector?.("form[data-composer] [name=text]");
+  if (next && detail.target.elements?.text.value) next.value = detail.target.elements.text.value;
 });
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  const form = detail.requestConfig?.elt;
-  if (!form?.matches?.("form[data-composer]")) return;
-  const key = detail.requestConfig.formData.get("client_key");
-  if (detail.xhr.status && detail.xhr.status < 500) return drop(form, key);
-  if (!lines(form).some((line) => line.key === key)) return;
-  change(form, key, { sending: false });
-  if (form.elements.client_key.value === key) empty(form);
+  const form = composer(detail.requestConfig);
+  const line = form && lines(form).find((one) => one.key === keyOf(detail.requestConfig));
+  if (!line?.sending) return;
+  const { status } = detail.xhr;
+  if (status && status < 400) {
+    drop(form, line.key);
+    // One's own line is seen: the composer comes to rest right below it.
+    const end = (element) => element.getBoundingClientRect().bottom;
+    const panel = present(form).closest(".panel");
+    if (end(panel) > end(present(form)) + 2) panel.scrollIntoView({ block: "end" });
+  } else if (ACTS.test(line.text) || (status && status < 500 && !(status in WAITS))) giveBack(form, line.key, `Not taken (${status || "no answer"}):`);
+  else change(form, line.key, { sending: false, waits: WAITS[status] });
 });
 document.addEventListener("htmx:afterSettle", () => forms().forEach((form) => form.querySelector(".unsent") || show(form)));
 addEventListener("online", again);
 setInterval(again, AGAIN);
 
-// What was on its way when the page went: it is tried again, and stands in the field no longer.
+// What was on its way when the page went: it is tried again, a command is left to its writer; neither stands in the field.
 for (const form of forms()) {
-  const left = lines(form).map((line) => ({ ...line, sending: false }));
+  const left = lines(form).map((line) => ({ ...line, ...(line.sending && ACTS.test(line.text) && { refused: "Perhaps not carried out:" }), sending: false }));
   if (!left.length) continue;
   keep(form, left);
-  if (left.some((line) => line.text === form.elements.text.value)) empty(form);
+  if (left.some((line) => line.text === form.elements.text.value)) fill(form, "");
 }

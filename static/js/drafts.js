@@ -40,7 +40,8 @@ document.addEventListener("submit", (event) => {
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
   const form = event.detail.requestConfig?.elt?.closest?.("form[data-draft]");
-  if (!form || event.detail.requestConfig.verb !== "post" || event.detail.xhr.status >= 400) return;
+  // The composer is empty from the moment its line is on its way; what stands there now is the next one.
+  if (!form || form.dataset.composer || event.detail.requestConfig.verb !== "post" || event.detail.xhr.status >= 400) return;
   localStorage.removeItem(key(form));
   if (form.isConnected) fields(form).forEach((field) => (field.value = field.defaultValue));
 });

@@ -17,9 +17,9 @@ export const drop = (form, key) => keep(form, lines(form).filter((line) => line.
 export const change = (form, key, changes) => keep(form, lines(form).map((line) => (line.key === key ? { ...line, ...changes } : line)));
 export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 export const refresh = () => document.querySelectorAll(".tl > li.more[data-live]").forEach((part) => window.htmx?.trigger(part, "live"));
-export const empty = (form) => {
+export const fill = (form, text) => {
   const field = form.elements.text;
-  field.value = "";
+  field.value = text;
   field.dispatchEvent(new Event("input", { bubbles: true }));
   form.elements.client_key.value = newKey();
 };
@@ -32,13 +32,15 @@ export const show = (form) => {
   list.setAttribute("role", "status");
   for (const line of waiting) {
     const item = document.createElement("li");
-    const why = line.refused || (line.signedOut ? "Sign in again, then it is sent:" : "Not sent yet, retrying:");
+    const why = line.refused || line.waits || "Not sent yet, retrying:";
     item.append(Object.assign(document.createElement("b"), { textContent: why }), line.text);
     if (line.refused) {
       const back = Object.assign(document.createElement("button"), { type: "button", className: "btn quiet", textContent: "Edit" });
       back.addEventListener("click", () => {
-        form.elements.text.value = line.text;
-        drop(form, line.key);
+        // What stands in the field takes the line's place.
+        const aside = { ...line, key: newKey(), text: form.elements.text.value, refused: "Put aside:" };
+        keep(form, lines(form).flatMap((one) => (one.key !== line.key ? [one] : aside.text ? [aside] : [])));
+        fill(form, line.text);
         form.elements.text.focus();
       });
       item.append(back);

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Route, expect
 
+from incidents.services import entry_log
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
@@ -16,11 +17,12 @@ from tests.factories.incidents import declare
 pytestmark = pytest.mark.e2e
 
 
-def test_signed_out_meanwhile_keeps_the_line_and_offers_to_sign_in(
+def test_signed_out_meanwhile_keeps_the_line_and_sends_it_after_signing_in(
     open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
 ) -> None:
     incident = declare(platform, by=actor_for(operator), at=clock.now())
     page = open_page(operator, incident.url)
+    session = [cookie for cookie in page.context.cookies() if cookie["name"] == "sessionid"]
     page.context.clear_cookies(name="sessionid")
     box = page.locator(".composer [name=text]")
     box.fill("pool is full")
@@ -28,8 +30,57 @@ def test_signed_out_meanwhile_keeps_the_line_and_offers_to_sign_in(
     login = f"/accounts/login/?next={quote(incident.url, safe='')}"
     expect(page.locator("[data-signed-out]")).to_have_attribute("href", login)
     expect(page.get_by_text("You are signed out. What you typed is kept.")).to_be_visible()
-    expect(box).to_have_value("pool is full")
+    expect(page.locator(".unsent")).to_contain_text("Sign in or load the page again, then it is sent:pool is full")
     assert page.url.endswith(incident.url)
+    # Signing in, in whatever tab, also draws a new secret for forms.
+    page.context.clear_cookies(name="csrftoken")
+    page.context.add_cookies([{"name": one["name"], "value": one["value"], "url": page.url} for one in session])
+    page.wait_for_timeout(6_000)
+    expect(page.locator(".unsent")).to_contain_text("load the page again")
+    page.reload()
+    expect(page.locator(".tl").get_by_text("pool is full")).to_be_visible()
+    expect(page.locator(".unsent")).to_have_count(0)
+
+
+def test_the_next_line_is_written_while_one_is_on_its_way(
+    open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=clock.now())
+    for n in range(40):
+        entry_log(by=by, at=clock.now(), incident=incident, body=f"line {n}")
+    page = open_page(operator, incident.url)
+    held: list[Route] = []
+    page.route("**/log/", lambda route: held.insert(0, route))
+    box, unsent = page.locator(".composer [name=text]"), page.locator(".unsent")
+
+    def send(line: str, then: str) -> Route:
+        box.fill(line)
+        with page.expect_request("**/log/"):
+            box.press("Enter")
+        expect(box).to_have_value("")
+        box.fill(then)
+        return held.pop()
+
+    send("pool is full", "restarting").continue_()
+    line = page.locator(".tl li", has_text="pool is full")
+    expect(line).to_be_visible()
+    expect(box).to_have_value("restarting")
+    expect(box).to_be_focused()
+    # One's own line is not hidden by the composer that is stuck over the timeline.
+    below, above = page.locator(".composer").bounding_box(), line.bounding_box()
+    assert below
+    assert above
+    assert above["y"] + above["height"] <= below["y"] + 1
+    send("/nonsense", "next").continue_()
+    expect(unsent).to_contain_text("/nonsense is no command")
+    expect(box).to_have_value("next")
+    unsent.get_by_role("button", name="Edit").click()
+    expect(box).to_have_value("/nonsense")
+    expect(unsent).to_contain_text("Put aside:next")
+    send("/status mitigated", "meanwhile").abort()
+    expect(unsent).to_contain_text("Not taken (no answer):/status mitigated")
+    expect(box).to_have_value("meanwhile")
 
 
 def test_a_word_without_end_is_broken(

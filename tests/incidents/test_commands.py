@@ -28,3 +28,28 @@ def test_a_time_of_day_is_todays_or_else_last_nights(typed: str, now: datetime, 
 def test_a_time_more_than_twelve_hours_back_on_the_day_before_is_refused(typed: str) -> None:
     with pytest.raises(CommandError, match="is still to come"):
         parse(typed, now=NIGHT, zone="UTC")
+
+
+# Berlin goes from 03:00 CEST back to 02:00 CET at 01:00 UTC.
+@pytest.mark.parametrize(
+    "typed, now, occurred, reading",
+    [
+        ("/at 02:50 x", "01:10", "00:50", "the first is meant, UTC+02:00."),
+        ("/at 02:05 x", "01:10", "01:05", "the second is meant, UTC+01:00."),
+        ("/at 02:50 x", "02:10", "01:50", "the second is meant, UTC+01:00."),
+        ("/at 01:50 x", "01:10", "23:50", ""),
+    ],
+)
+def test_in_the_hour_that_comes_twice_the_latest_that_was_is_meant(
+    typed: str, now: str, occurred: str, reading: str
+) -> None:
+    command = parse(typed, now=datetime.fromisoformat(f"2026-10-25T{now}+00:00"), zone="Europe/Berlin")
+    day = "2026-10-24" if occurred > "12" else "2026-10-25"
+    assert command.occurred_at == datetime.fromisoformat(f"{day}T{occurred}+00:00")
+    assert command.reading.endswith(reading)
+    assert bool(command.reading) == bool(reading)
+
+
+def test_an_hour_that_spring_leaves_out_is_refused() -> None:
+    with pytest.raises(CommandError, match="went forward over 02:30"):
+        parse("/at 02:30 x", now=datetime(2026, 3, 29, 3, 0, tzinfo=UTC), zone="Europe/Berlin")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,19 +13,21 @@ from incidents.models import AlarmClaim, Incident, IncidentClock, IncidentLink, 
 from incidents.services import (
     claim_transition,
     clocks,
+    incident_describe,
     incident_link,
     incident_merge,
     incident_reopen,
     incident_resolve,
     incident_restrict,
 )
-from incidents.services.declare import Declaration, incident_declare
+from incidents.services.declare import Declaration, incident_declare, refuse_twin
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
-from opsportal.platforms.models import Platform
+from opsportal.platforms.models import Platform, Service
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
+from tests.factories.platforms import MembershipFactory
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -169,6 +172,43 @@ def test_linking_twice_is_one_link_and_removing_it_twice_is_harmless(
     for _ in range(2):
         assert client.post(f"{two.url}links/{link.pk}/remove/").status_code == 303
     assert not IncidentLink.objects.exists()
+    for here, there in ((one, two), (two, one)):
+        said = here.entries.order_by("number").values_list("body", flat=True)
+        assert list(said).count(f"no longer linked to {there.reference}") == 1
+
+
+def test_who_may_only_look_there_writes_nothing_there(
+    platform: Platform, other_platform: Platform, at: datetime, operator: User, client_for: Callable[..., Client]
+) -> None:
+    MembershipFactory.create(platform=other_platform, user=operator, role="viewer")
+    here, there = declare(platform, by=SYSTEM, at=at), declare(other_platform, by=SYSTEM, at=at)
+    before = there.entries.count()
+    client = client_for(operator)
+    form = {"version": here.version, "kind": "caused_by", "other": there.reference}
+    assert client.post(f"{here.url}link/", form).status_code == 303
+    assert f"caused by {there.reference}" in here.entries.values_list("body", flat=True)
+    assert "The cause of" in client.get(f"{there.url}?tab=related").content.decode()
+    assert client.post(f"{here.url}links/{IncidentLink.objects.get().pk}/remove/").status_code == 303
+    assert there.entries.count() == before
+    assert not AuditEntry.objects.filter(chain=other_platform.pk, verb__startswith="incidents.incident.link")
+
+
+def test_a_service_that_got_an_incident_of_the_signal_meanwhile_is_refused_with_its_number(
+    platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service.objects.get(platform=platform)
+    twin = declare(platform, by=SYSTEM, at=at, signal="db", service=service)
+    one = declare(platform, by=SYSTEM, at=at, signal="db", service=None)
+    seen: list[object] = []
+
+    def too_early(*asked: Any) -> None:
+        if seen:
+            refuse_twin(*asked)
+        seen.append(asked)
+
+    monkeypatch.setattr("incidents.services.record.refuse_twin", too_early)
+    with pytest.raises(IncidentError, match=f"{twin.reference} is open for the same signal"):
+        incident_describe(by=SYSTEM, at=at, incident=one, expected=one.version, changes={"service": service})
 
 
 def test_a_number_that_is_not_for_you_is_as_unknown_as_one_that_is_not(

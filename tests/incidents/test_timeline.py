@@ -124,6 +124,23 @@ def test_a_line_that_comes_late_has_the_devices_time_and_says_so(
     assert text(client, incident.url).count("sent late, device time") == 2
 
 
+def test_what_a_late_line_says_of_time_is_meant_as_of_when_it_was_written(
+    client_for: ClientFor, operator: User, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    morning = datetime.fromisoformat("2026-03-11T10:00:00+00:00")
+    monkeypatch.setattr("incidents.views.composer.now", lambda: morning)
+    monkeypatch.setattr("incidents.views.composer.local_zone", lambda: "UTC")
+    client, written = client_for(operator), morning - timedelta(hours=24, minutes=55)
+    held, contact = int((morning - written).total_seconds()), "2026-03-10T09:00:00Z"
+    for typed in ("/at 09:00 failover", "/task Restart 15m"):
+        assert log(client, incident, typed, held=held, contact=contact) == 303
+    line, asked = incident.entries.filter(kind__in=("log", "task")).order_by("number")
+    assert line.occurred_at == datetime.fromisoformat("2026-03-10T09:00:00+00:00")
+    assert asked.occurred_at == written
+    assert [entry.data for entry in (line, asked)] == [{"sent_late": True}] * 2
+    assert ResponseTask.objects.get().due_at == written + timedelta(minutes=15)
+
+
 def test_a_resent_line_task_and_pin_are_stored_once(client_for: ClientFor, operator: User, incident: Incident) -> None:
     client = client_for(operator)
     before = incident.entries.count()

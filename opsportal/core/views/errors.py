@@ -63,8 +63,8 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form was older than the session or came from another site."""
     del reason
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES and wants_fragment(request):
-        return HttpResponse(status=401)  # signed out meanwhile: the page says so and keeps what was typed
+    if wants_fragment(request):
+        return HttpResponse(status=401)  # signed out or in again meanwhile: the page says so and keeps what was typed
     return error_page(
         request, 403, "This form is too old or came from elsewhere: load the page again. Nothing was changed."
     )
