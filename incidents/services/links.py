@@ -14,7 +14,7 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentClock, IncidentLink
 from incidents.models.problem import LinkKind
 from incidents.services import clocks, notices
-from incidents.services.base import change, finish, lock, mark_charts, moved
+from incidents.services.base import change, finish, mark_charts, moved
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
@@ -26,7 +26,7 @@ def lock_both(incident: Incident, other: Incident, *, expected: int) -> tuple[In
 
     Raises VersionConflictError when the first one changed.
     """
-    rows = Incident.objects.select_for_update(of=("self",), no_key=True).select_related("severity")
+    rows = Incident.objects.select_for_update(of=("self",), no_key=True)
     found = {row.pk: row for row in rows.filter(pk__in=[incident.pk, other.pk]).order_by("pk")}
     if found[incident.pk].version != expected:
         raise VersionConflictError(found[incident.pk])
@@ -100,7 +100,9 @@ def incident_link(
     """Say that two incidents belong together; the same link again changes nothing. Raises IncidentError."""
     if incident.pk == other.pk:
         raise IncidentError("Choose another incident.")
-    current = lock(incident, expected=expected)
+    current, other = lock_both(
+        incident, other, expected=expected
+    )  # both get a line: two links never wait for each other
     if kind == LinkKind.RELATED and IncidentLink.objects.filter(incident=other, other=current, kind=kind).exists():
         return IncidentLink.objects.get(incident=other, other=current, kind=kind)
     link, is_new = IncidentLink.objects.get_or_create(

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.http import HttpResponse, QueryDict
 
+from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.forms import ComposerForm
 from incidents.models import Incident
@@ -13,10 +14,11 @@ from incidents.services.timeline import device_time
 from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
 from incidents.views.timeline import fresh_context
 from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import allows
+from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
 
+LINES: Final = ("log", "decision")  # what changes nothing but the timeline
 ENTRIES: Final = "incidents/_entries.html"
 _COMMANDS: Final = (
     ("Update", "megaphone", "update", "update_post"),
@@ -55,13 +57,16 @@ def composer_context(
 @require_action("incidents.entry_log", methods=WRITE)
 def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
     """One line. Answers htmx with the new entries and an empty composer, a plain post with the page."""
-    incident = load(request, number, "incidents.entry_log")
+    incident = selectors.incident_to_log(request.actor, number)
+    authorize(request.actor, "incidents.entry_log", incident)
     form = ComposerForm(request.POST)
     if not form.is_valid():
         return _refused(request, incident, " ".join(str(error) for errors in form.errors.values() for error in errors))
     data = form.cleaned_data
     try:
         command = parse(data["text"], now=now(), zone=local_zone())
+        if command.name not in LINES:
+            incident = load(request, number, "incidents.entry_log")
         authorize_line(request.actor, incident, command)
         composer_run(
             by=request.actor,
@@ -88,7 +93,7 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
 def _answer(request: AuthorizedRequest, incident: Incident, last: int) -> HttpResponse:
     if not wants_fragment(request):
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
-    incident.refresh_from_db()
+    incident = load(request, incident.number, "incidents.entry_log")
     asked = QueryDict(request.POST.get("filter", "")[:500])
     context = composer_context(request, incident) | fresh_context(request, incident, last, asked)
     context |= {"incident": incident}
