@@ -83,7 +83,7 @@ def _respond_plainly(page: Page, scribe: str) -> None:
     page.get_by_role("button", name="Begin").click()
     page.get_by_label("Output, or why it is skipped").fill("nothing in the log")
     page.get_by_role("button", name="Done", exact=True).first.click()
-    expect(page.get_by_text("1 of 6")).to_be_visible()
+    expect(page.locator(".more").get_by_text("1 of 6")).to_be_visible()
     _act(page, "Task", title="Call the provider", owner_id="Nobody yet")
     page.get_by_role("button", name="Done", exact=True).first.click()
     expect(page.locator("section[aria-label=Tasks]").get_by_text("done", exact=True)).to_be_visible()
@@ -183,8 +183,7 @@ class Keys:
         self.type(title)
         self.press("Tab")
         self.page.keyboard.type("Shop: Web")
-        with self.page.expect_navigation():
-            self.press("Enter")
+        self.go("button", "Declare and take command")
 
 
 def _respond_by_keys(keys: Keys, scribe: str) -> None:
