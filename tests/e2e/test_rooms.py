@@ -31,9 +31,8 @@ from tests.factories.runbooks import runbook
 
 pytestmark = pytest.mark.e2e
 FIXED = (
-    "/incidents/queue/", "/problems/", "/problems/new/", "/user-reports/", "/user-reports/new/", "/clocks/",
-    "/calendar/", "/learnings/", "/learnings/retrospectives/", "/actions/", "/runbooks/", "/runbooks/new/",
-    "/reports/runbooks/", "/reports/incidents/", "/reports/incidents/rows/", "/reports/incidents/changes/", "/wall/",
+    "/incidents/queue/", "/problems/", "/user-reports/", "/clocks/", "/calendar/", "/learnings/",
+    "/learnings/retrospectives/", "/runbooks/", "/reports/incidents/", "/reports/incidents/rows/", "/wall/",
 )  # fmt: skip
 
 
@@ -45,12 +44,12 @@ def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     incident = declare(platform, by=by, at=at, title="Checkout is down")
     line = entry_log(by=by, at=at, incident=incident, body="The **pool** is full")
     task_add(by=by, at=at, incident=incident, title="Call the provider", owner_id=admin.pk)
-    mild = declare(platform, by=by, at=at, title="Search is slow", label="P2")
+    declare(platform, by=by, at=at, title="Search is slow", label="P2")
     past = declare(platform, by=by, at=at - timedelta(hours=2), title="Orders stay unpaid", label="P0")
     past = incident_resolve(by=by, at=at, incident=past, expected=past.version)
     review = review_draft(by=by, at=at, incident=past)
-    cause = cause_add(by=by, at=at, review=review, parent=None, kind="root", text="The pool ran dry")
-    item = action_item_add(by=by, at=at, incident=past, title="Watch the pool", owner_id=admin.pk)
+    cause_add(by=by, at=at, review=review, parent=None, kind="root", text="The pool ran dry")
+    action_item_add(by=by, at=at, incident=past, title="Watch the pool", owner_id=admin.pk)
     problem = problem_open(by=by, at=at, platform_id=platform.pk, values={"title": "The pool is small"})
     report = report_add(by=by, at=at, platform_id=platform.pk, text="It is slow", kind="fault", channel="phone")
     first = (at - timedelta(days=40)).date()
@@ -63,10 +62,8 @@ def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     practice = run_start(by=by, at=at, runbook=book, is_practice=True)
     url, booked = incident.url, book.get_absolute_url()
     return [
-        *FIXED, *(f"{url}?tab={tab}" for tab in ("runbook", "triage", "comms", "related")), f"{url}log/{line.number}/",
-        f"{url}export/", f"{url}role/", f"{url}clock-pause/", mild.url, past.url, f"{past.url}review/",
-        f"{past.url}review/public/", f"{past.url}review/causes/{cause.pk}/", f"/actions/{item.number}/",
-        f"/problems/{problem.number}/", f"/user-reports/{report.pk}/", look_back.url, booked, f"{booked}edit/",
+        *FIXED, f"{url}?tab=runbook", f"{url}?tab=triage", f"{url}log/{line.number}/", f"{past.url}review/",
+        f"/problems/{problem.number}/", f"/user-reports/{report.pk}/", look_back.url, booked,
         practice.get_absolute_url(),
     ]  # fmt: skip
 
@@ -94,11 +91,11 @@ LEFT = """() => {
 
 def _by_tab(page: Page) -> list[str]:
     page.evaluate(WATCH)
-    count, still = -1, 0
-    while still < 10:  # a date's parts take a Tab each
-        page.keyboard.press("Tab")
-        now = page.evaluate("seen.size")
-        count, still = now, still + 1 if now == count else 0
+    count, before = 0, -1
+    while count > before:  # a date's parts take a Tab each
+        for _ in range(20):
+            page.keyboard.press("Tab")
+        before, count = count, page.evaluate("seen.size")
     left: list[str] = page.evaluate(LEFT)
     unseen: list[str] = page.evaluate("unseen")
     return [*(f"not reached: {one}" for one in left), *(f"focus not seen: {one}" for one in unseen)]

@@ -105,7 +105,6 @@ CORPUS = (
     "{{constructor.constructor('xss()')()}} ${xss()} {% debug %}",
     "'-xss()-' \";xss();// </script><script>xss()</script>",
     "\u202e<img src=x onerror=xss()>",
-    "<scr\x00ipt>xss()</scr\x00ipt>",
     "<img/src/onerror=xss()>",
     "<x tabindex=1 onfocus=xss() autofocus>x</x>",
 )
@@ -117,19 +116,21 @@ window.xss = window.alert = window.confirm = window.prompt = () => { ran.push(lo
 addEventListener("securitypolicyviolation", (event) => refused.push(`${event.effectiveDirective} ${event.sourceFile || event.blockedURI}`));
 """  # noqa: E501 - one line of script
 FOUND = r"""() => {
+  const isDrawing = document.documentElement.localName === "svg"; // its own style is refused when it is opened alone
   const addresses = /^(href|src|action|formaction|data|xlink:href)$/;
   const made = [...document.querySelectorAll("*")].flatMap((element) => {
     const name = element.localName, attributes = [...element.attributes];
     const bad = attributes.filter((one) => /^on|^(data-)?hx-on|^srcdoc$|^style$/.test(one.name)
       || (/^(data-)?hx-(get|post)$/.test(one.name) && one.value === "/x")
       || (addresses.test(one.name) && /^\s*(javascript|data:text)/i.test(one.value)));
-    const foreign = ["iframe", "object", "embed", "base", "math", "marquee", "video", "style", "x"].includes(name)
+    const foreign = ["iframe", "object", "embed", "base", "math", "marquee", "video", "x"].includes(name)
+      || (name === "style" && !isDrawing)
       || (name === "script" && !element.getAttribute("src")?.startsWith("/static/"))
       || (name === "img" && element.getAttribute("src") === "x")
       || (name === "link" && element.href.startsWith("data:text"));
     return foreign || bad.length ? [element.cloneNode(false).outerHTML] : [];
   });
-  return { made, ran: window.ran, refused: window.refused };
+  return { made, ran: window.ran, refused: window.refused.filter((one) => !isDrawing || !one.startsWith("style-src")) };
 }"""
 
 
@@ -144,19 +145,21 @@ def test_the_witnesses_see_what_would_be_wrong(open_context: Callable[..., Brows
     page.goto("/incidents/")
     assert not any(_found(page).values())
     page.evaluate("markup => document.querySelector('main').insertAdjacentHTML('beforeend', markup)", LONG)
-    page.wait_for_function("window.refused.length > 5")
+    page.wait_for_function("() => window.refused.length > 5")
     found = _found(page)
     assert len(found["made"]) > 30
     assert not found["ran"], "the content security policy stops what markup would do"
     page.route("**/control/", lambda route: route.fulfill(body=f"<html>{LONG}", content_type="text/html"))
     page.goto("/control/")
-    page.wait_for_function("window.ran.length > 5")
+    page.wait_for_function("() => window.ran.length > 5")
 
 
 def _open_one(platform: Platform, by: Actor, person: User) -> Incident:
     """An incident that is being worked on, hostile in each of its texts."""
     at = clock.now()
-    incident = declare(platform, by=by, at=at, title=SHORT, summary=LONG, external_source=SHORT[:40], external_id=SHORT)
+    incident = declare(
+        platform, by=by, at=at, label="P3", title=SHORT, summary=LONG, external_source=SHORT[:40], external_id=SHORT
+    )
 
     def now(**values: Any) -> dict[str, Any]:
         incident.refresh_from_db()
@@ -167,17 +170,17 @@ def _open_one(platform: Platform, by: Actor, person: User) -> Incident:
     line = entry_log(by=by, at=at, incident=incident, body=SHORT)
     fixed = entry_correct(by=by, at=at, entry=line, body=LONG)
     entry_pin(by=by, at=at, entry=fixed, on=True)
-    EntryMark.objects.create(incident=incident, entry=fixed, kind="tag", text=SHORT[:40], user=person, at=at)
+    EntryMark.objects.create(incident=incident, entry=fixed, kind="tag", text=SHORT[:40], by=person, at=at)
     span = {"start": (at - timedelta(hours=1)).isoformat(), "end": at.isoformat()}
     graph = {"name": SHORT, "unit": "", "stat": SHORT, "points": [[int(at.timestamp()) - 60, 1.0]], **span}
     entry_log(by=by, at=at, incident=incident, body=SHORT, kind="graph", data=graph)
-    attachment_add(by=by, at=at, incident=incident, name=f"{SHORT}.html", content=LONG.replace("\x00", "").encode())
+    attachment_add(by=by, at=at, incident=incident, name=f"{SHORT}.html", content=LONG.encode())
     task_add(by=by, at=at, incident=incident, title=SHORT, owner_id=person.pk)
     update_post(**now(state="identified", audience="public", body=LONG[:4000]))
     role_assign(**now(role="scribe", user_id=person.pk, note=SHORT))
     incident_triage(**now(answers={"users": {"answer": "yes", "note": SHORT}}))
     clock_pause(**now(kind="update", why=SHORT))
-    incident_plan(**now(planned_for=SHORT, planned_url="javascript:xss()"))
+    incident_plan(**now(planned_for=SHORT, planned_url="https://x.example/'\"onmouseover=xss()"))
     changes = {"users_affected": SHORT, "impact_business": LONG, "impact_technical": LONG, "cause": LONG}
     incident_describe(**now(changes=changes, why=""))
     problem = problem_open(by=by, at=at, platform_id=platform.pk, values={"title": SHORT, "impact": LONG})
@@ -206,8 +209,8 @@ def _past_one(platform: Platform, by: Actor, person: User) -> Incident:
 
 def _runbook(platform: Platform, by: Actor, incident: Incident) -> list[str]:
     at = clock.now()
-    body = TEXT.replace("Read the log.", LONG.replace("```", "~~~").replace("\x00", ""))
-    body = body.replace("A deployment", SHORT).replace("### Look\n", f"### {SHORT}\n")
+    body = TEXT.replace("Read the log.", "\n\n".join(text for text in CORPUS if "```" not in text))
+    body = body.replace("A deployment", '"<img src=x onerror=xss()>"').replace("### Look\n", f"### {SHORT}\n")
     book = runbook(platform, at=at, title=SHORT, summary=SHORT, body=body, owner=SHORT, note=SHORT,
                    triggers={"services": ["web"], "alarms": [SHORT], "tags": [SHORT]})  # fmt: skip
     first = runbook_start(by=by, at=at, incident=incident, runbook=book)
@@ -249,8 +252,8 @@ def sinks(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> t
         platform=platform, key="office", name=SHORT, weekdays=[1, 2, 3, 4, 5], opens_at="09:00", closes_at="17:00",
         source_text=SHORT,
     )  # fmt: skip
-    clock_policy(platform, "update", 30, calendar=office, text=SHORT, source_text=SHORT, note=LONG)
-    clock_policy(platform, "acknowledge", None, text=SHORT, source_text=SHORT)
+    clock_policy(platform, "update", 30, label="P3", calendar=office, text=SHORT, source_text=SHORT, note=LONG)
+    clock_policy(platform, "acknowledge", None, label="P3", text=SHORT, source_text=SHORT)
     User.objects.update(name=SHORT)
     Service.objects.update(name=SHORT)
     Severity.objects.update(name=SHORT[:40])
@@ -279,7 +282,7 @@ def sinks(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> t
     files = [
         *(f"{url}timeline.{ending}" for ending in ("md", "csv", "json")), f"{url}log/{file}/file/",
         f"{past.url}review.md", f"{past.url}review.json", f"{past.url}review/public/?s=cause&file=1",
-        "/incidents/export.csv", "/clocks/rows.csv", "/learnings/digest.md", "/reports/incidents.csv",
+        "/incidents/export.csv", "/reports/incidents.csv",
     ]  # fmt: skip
     return pages, files
 
@@ -292,14 +295,14 @@ def test_no_text_becomes_markup_on_any_page_of_incidents(
     faults = []
     for path in sinks[0]:
         answer = page.goto(path)
-        page.wait_for_function("!document.querySelector('.skels')")
+        page.wait_for_function("() => !document.querySelector('.skels')")
         found = {witness: seen for witness, seen in _found(page).items() if seen}
         if answer is None or answer.status != 200 or "xss" not in page.content() or found:
             faults.append(f"{path}: {answer and answer.status} {found or 'nothing of the corpus is on it'}")
     page.goto(sinks[0][0])
     page.keyboard.press("/")
     page.keyboard.insert_text("xss")
-    page.wait_for_function("document.querySelector('#palette-list [role=option]')")
+    page.wait_for_function("() => document.querySelector('#palette-list [role=option]')")
     faults += [f"palette: {found}" for found in [_found(page)] if any(found.values())]
     assert not faults, "\n".join(faults)
 
