@@ -50,7 +50,7 @@ def append(  # noqa: PLR0913 - one row, its fields by name
     data: Mapping[str, Any] | None = None,
     client_key: str | None = None,
     supersedes: TimelineEntry | None = None,
-    audit: Mapping[str, object] | None = None,
+    audit: Mapping[str, Any] | None = None,
 ) -> TimelineEntry:
     """Write one entry inside the caller's transaction and wake who is looking. Raises IntegrityError on a resend.
 

@@ -52,7 +52,7 @@ APPEND_CALL: Final = (
 
 def append_values(
     *, by: Actor, at: datetime, verb: str, obj_kind: str, obj_id: int | str, platform_id: int | None
-) -> dict[str, object]:
+) -> dict[str, str | int | datetime | None]:
     """The values of APPEND_CALL."""
     return {
         "audit_chain": PORTAL_CHAIN if platform_id is None else platform_id,
