@@ -8,14 +8,21 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from opsportal.accounts.models import Invitation, User
+from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.prepared import Read
 from opsportal.platforms.models import Membership, Platform
 
 
 def roles_by_platform(user_id: int) -> Mapping[int, str]:
-    """Platform id -> role of one person, in one query."""
-    return dict(Membership.objects.filter(user_id=user_id).values_list("platform_id", "role"))
+    """Platform id -> role of one person, in one query, which every request asks."""
+    person = Actor(kind="user", name="", user_id=user_id)
+    return {platform_id: role for platform_id, role in prepared.rows("platforms.roles", _roles, person)}
+
+
+def _roles(actor: Actor) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = Membership.objects.filter(user_id=actor.user_id).values_list("platform_id", "role")
+    return found
 
 
 def choosable_platforms(actor: Actor) -> Read:
