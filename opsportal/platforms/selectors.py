@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -17,7 +17,7 @@ from opsportal.platforms.models import Membership, Platform
 def roles_by_platform(user_id: int) -> Mapping[int, str]:
     """Platform id -> role of one person, in one query, which every request asks."""
     person = Actor(kind="user", name="", user_id=user_id)
-    return {platform_id: role for platform_id, role in prepared.rows("platforms.roles", _roles, person)}
+    return dict(cast("list[tuple[int, str]]", prepared.rows("platforms.roles", _roles, person)))
 
 
 def _roles(actor: Actor) -> QuerySet[Any, Any]:
