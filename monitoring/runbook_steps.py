@@ -10,9 +10,9 @@ from monitoring.evidence.sources import SERIES_STALE
 from monitoring.models import ServiceMetric, TargetDatabase
 from monitoring.selectors.points import stat_values
 from opsportal.core.formats import number
-from opsportal.knowledge.runbook_lint import sql_problem
-from opsportal.knowledge.runbooks import StepKind
-from opsportal.knowledge.step_kinds import MAX_ROWS, Question, StepAnswer, register_step
+from opsportal.knowledge.runbooks.lint import sql_problem
+from opsportal.knowledge.runbooks.step_kinds import MAX_ROWS, Question, StepAnswer, register_step
+from opsportal.knowledge.runbooks.text import StepKind
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.database import DatabaseTargetError, read_rows
 

@@ -5,8 +5,8 @@ from monitoring.models import AlarmRule
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.knowledge.models import RunbookRun
-from opsportal.knowledge.run_selectors import RunView, run_view
-from opsportal.knowledge.runbook_selectors import Match, matching_runbooks
+from opsportal.knowledge.selectors.runbooks import Match, matching_runbooks
+from opsportal.knowledge.selectors.runs import RunView, run_view
 
 
 def runbooks_matching(incident: Incident) -> list[Match]:

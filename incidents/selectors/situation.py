@@ -23,7 +23,6 @@ FRESH: Final = timedelta(minutes=12)
 COUNTED: Final = ("Sum", "SampleCount")
 CANDIDATES: Final = 300  # the newest that share a word are ranked; older ones hardly help
 SIMILAR: Final = 5
-OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
 
 
 class Reading(NamedTuple):
@@ -70,7 +69,7 @@ def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situatio
         readings=_readings(incident, now),
         changes=changes_nearby(incident)[:8],
         similar=similar_incidents(actor, incident),
-        on_call=first_contact(incident.platform_id),
+        on_call=Contact.objects.chain_of(incident.platform_id).first(),
     )
 
 
@@ -85,13 +84,6 @@ def _readings(incident: Incident, now: datetime) -> list[Reading]:
             continue
         per = f"in {newest.period // 60} min" if metric.stats[0] in COUNTED else ""
         found.append(Reading(metric, newest.value, per, newest.ended_at, is_stale=now - newest.ended_at > FRESH))
-    return found
-
-
-def first_contact(platform_id: int) -> Contact | None:
-    """Until there is an on-call plan, on call is the first contact of the platform's chain."""
-    rows = Contact.objects.filter(platform_id=platform_id, level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)
-    found: Contact | None = rows.order_by("level", "pk").first()
     return found
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from incidents.choices import EntryKind
-from incidents.errors import IncidentError
+from incidents.errors import IncidentError, UnknownNameError
 from incidents.models import Incident, TimelineEntry
 from incidents.selectors.related import chart_span
 from incidents.services.timeline import entry_log
@@ -25,7 +25,7 @@ def metrics_read(incident: Incident) -> list[ServiceMetric]:
 
 
 def metric_named(incident: Incident, text: str) -> ServiceMetric:
-    """The metric of the platform that `text` names, first of the incident's own service. Raises IncidentError."""
+    """The metric of the platform that `text` names, first of the incident's own service. Raises UnknownNameError."""
     metrics, wanted = metrics_read(incident), text.strip().casefold()
     named = [(f"{metric.service.name} {metric.name}".casefold(), metric.name.casefold(), metric) for metric in metrics]
     found = [metric for whole, name, metric in named if wanted in (name, whole, metric.key)]
@@ -34,7 +34,7 @@ def metric_named(incident: Incident, text: str) -> ServiceMetric:
     if wanted and found:
         return found[0]
     known = ", ".join(dict.fromkeys(metric.name for metric in metrics[:8]))
-    raise IncidentError(f"No metric here is called {text.strip()}. Read are: {known or 'none yet'}.")
+    raise UnknownNameError("metric", f"No metric here is called {text.strip()}. Read are: {known or 'none yet'}.")
 
 
 def metric_keep(

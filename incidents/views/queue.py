@@ -4,9 +4,9 @@ from django.http import HttpResponse
 
 from incidents.selectors.queue import OWNERS, planned_page, queue_page, queued_alarms
 from incidents.services.queue import alarm_own
-from incidents.views.shared import WRITE, now
+from incidents.views.shared import now
 from monitoring.models import Alarm
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
@@ -43,7 +43,7 @@ def queue(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action(OWN, methods=WRITE)
 @idempotent
-def alarm_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def alarm_own_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Look after a firing alarm, or give it back."""
     alarm = Alarm.objects.visible_to(request.actor).filter(pk=pk).first()
     if alarm is None:

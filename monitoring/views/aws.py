@@ -30,7 +30,6 @@ from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Platform
 
-READ_WRITE = ("GET", "HEAD", "POST")
 PORTAL_PRINCIPAL = "arn:aws:iam::<the portal's account>:role/<the portal's role>"
 
 
@@ -98,7 +97,7 @@ def aws_account(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
-def aws_connect(request: AuthorizedRequest) -> HttpResponse:
+def aws_connect_action(request: AuthorizedRequest) -> HttpResponse:
     """Take a new account and check it at once."""
     form = AwsAccountForm(request.POST)
     if not form.is_valid():
@@ -119,7 +118,7 @@ def aws_connect(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
 @idempotent
-def aws_change(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_change_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Change role, regions or cap."""
     account = get_object_or_404(AwsAccount, pk=pk)
     form = AwsAccountEditForm(request.POST)
@@ -140,7 +139,7 @@ def aws_change(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
-def aws_check(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_check_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Make every read call once and show what came of it."""
     account = get_object_or_404(AwsAccount, pk=pk)
     account_check(by=request.actor, at=now(), account=account)
@@ -149,7 +148,7 @@ def aws_check(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
 @idempotent
-def aws_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_source_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Say that a platform lives in this account, and fetch its history."""
     account = get_object_or_404(AwsAccount, pk=pk, enabled=True)
     form = AwsSourceForm(request.POST)
@@ -166,7 +165,7 @@ def aws_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
 @idempotent
-def aws_disconnect(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_disconnect_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Stop reading the account; what was read stays."""
     account = get_object_or_404(AwsAccount, pk=pk)
     form = VersionedForm(request.POST)

@@ -28,7 +28,7 @@ def _roles(actor: Actor) -> QuerySet[Any, Any]:
 def choosable_platforms(actor: Actor) -> Read:
     """What the platform switcher offers."""
     every = actor.is_portal_admin
-    return Read(("platforms.choosable", every), partial(_choosable, every), {})
+    return Read(partial(_choosable, every), {})
 
 
 def _choosable(every: bool, actor: Actor) -> QuerySet[Any, Any]:

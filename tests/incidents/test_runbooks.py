@@ -13,13 +13,13 @@ from incidents.models import Incident, IncidentRunbookRun
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import incident_restrict
 from incidents.services.claims import claim_transition
-from incidents.services.runbooks import runbook_start, runbook_start_named
+from incidents.services.runbooks import runbook_meant, runbook_start
 from monitoring.models import AlarmRule
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import RunbookRun, StepOutcome
-from opsportal.knowledge.run_services import run_finish, step_answered, step_ask, step_finish
-from opsportal.knowledge.step_kinds import StepAnswer
+from opsportal.knowledge.runbooks.step_kinds import StepAnswer
+from opsportal.knowledge.services.runs import run_finish, step_answered, step_ask, step_finish
 from opsportal.live.topics import allowed_topics
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform, Service
@@ -130,7 +130,7 @@ def test_a_runbook_of_another_platform_is_refused(
     with pytest.raises(IncidentError, match="another platform"):
         runbook_start(by=actor_for(operator), at=at, incident=incident, runbook=foreign)
     with pytest.raises(IncidentError, match="No written runbook"):
-        runbook_start_named(by=actor_for(operator), at=at, incident=incident, name="slow")
+        runbook_meant(incident, "slow")
 
 
 def test_the_run_of_a_restricted_incident_is_as_hidden_as_it(

@@ -148,14 +148,15 @@ def test_pinned_lines_stand_above_and_come_live(
     fresh = text(client, f"{incident.url}entries/?after={line.number}", **HTMX)
     assert f'id="incident-{incident.pk}-pins" hx-swap-oob="true"' in fresh
     assert "555" in fresh
-    entry_correct(by=by, at=at, entry=line, body="The vendor's number is 556")
-    assert "556 <a" in text(client, incident.url).split(strip)[1].split("</ol>")[0]
-    assert client.post(pin, {}).status_code == 303
+    second = entry_correct(by=by, at=at, entry=line, body="The vendor's number is 556")
+    last = entry_correct(by=by, at=at, entry=second, body="The vendor's number is 557")
+    assert "557 <a" in text(client, incident.url).split(strip)[1].split("</ol>")[0]
+    assert client.post(f"{incident.url}log/{last.number}/pin/", {}).status_code == 303
     assert strip not in text(client, incident.url)
     verbs = (
         AuditEntry.objects.filter(verb__startswith="incidents.entry.").order_by("seq").values_list("verb", flat=True)
     )
-    assert [verb.rsplit(".", 1)[1] for verb in verbs] == ["logged", "pinned", "corrected", "unpinned"]
+    assert [verb.rsplit(".", 1)[1] for verb in verbs] == ["logged", "pinned", "corrected", "corrected", "unpinned"]
 
 
 def test_pins_tags_and_words_have_limits(incident: Incident, by: Actor, at: datetime) -> None:
@@ -242,7 +243,12 @@ def test_earlier_lines_of_a_filter_are_reached(
 
 
 def test_the_first_line_since_the_last_visit_is_marked(
-    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, monkeypatch: pytest.MonkeyPatch
+    client_for: ClientFor,
+    viewer: User,
+    incident: Incident,
+    by: Actor,
+    actor_for: ActorFor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = client_for(viewer)
     now = clock.now()
@@ -261,11 +267,14 @@ def test_the_first_line_since_the_last_visit_is_marked(
     assert ">1 new</a>" in body
     assert 'id="unread"' in look(35)  # the visit goes on: the mark stays
     assert 'id="unread"' not in look(50)
+    second = entry_log(by=actor_for(viewer), at=now, incident=incident, body="what I wrote myself is not new to me")
+    assert 'id="unread"' not in look(70)
+    assert 'id="unread"' not in look(90)
     mark = LastLook.objects.get(user=viewer)
     assert (mark.last_number, mark.since_number) == (second.number, second.number)
     for n in range(60):
         entry_log(by=by, at=now, incident=incident, body=f"line {n}.")
-    address = re.search(r'href="([^"]*#unread)"', look(80))
+    address = re.search(r'href="([^"]*#unread)"', look(110))
     assert address
     assert 'id="unread"' in text(client, f"{incident.url}{address[1].split('#')[0]}")
     assert first.number < second.number

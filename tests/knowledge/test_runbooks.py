@@ -11,9 +11,13 @@ from django.urls import reverse
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
-from opsportal.knowledge import runbook_services
+from opsportal.knowledge.forms import TEMPLATE
 from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepRun, StepOutcome
-from opsportal.knowledge.run_services import (
+from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, ask_step, problems_of
+from opsportal.knowledge.selectors.runbooks import matching_runbooks, never_run, runbook_rows
+from opsportal.knowledge.services import runbooks
+from opsportal.knowledge.services.runbooks import RunbookDraft, RunbookError
+from opsportal.knowledge.services.runs import (
     ASK_TASK,
     run_finish,
     run_start,
@@ -22,10 +26,6 @@ from opsportal.knowledge.run_services import (
     step_ask,
     step_finish,
 )
-from opsportal.knowledge.runbook_forms import TEMPLATE
-from opsportal.knowledge.runbook_selectors import matching_runbooks, never_run, runbook_rows
-from opsportal.knowledge.runbook_services import RunbookDraft, RunbookError
-from opsportal.knowledge.step_kinds import Question, StepAnswer, ask_step, problems_of
 from opsportal.knowledge.tasks import answer_step
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run
@@ -97,6 +97,14 @@ def test_a_text_with_errors_is_kept_and_not_published(
     page = answer.content.decode()
     assert "how does one know that it worked" in page
     assert "Somehow." in page
+    assert not Runbook.objects.exists()
+
+
+def test_it_is_never_written_under_another_platform_than_was_meant(
+    client_for: ClientFor, commander: User, platform: Platform
+) -> None:
+    sent = {"platform": "elsewhere", "title": "Queue grows", "body": TEMPLATE}
+    assert client_for(commander).post(NEW, sent).status_code == 404
     assert not Runbook.objects.exists()
 
 
@@ -180,7 +188,7 @@ def test_a_practice_run_is_walked_step_by_step(
     body = TEXT.replace("Read the log.", "Read both.")
     draft = RunbookDraft(title="Slow answers", body=body)
     written.refresh_from_db()
-    runbook_services.runbook_edit(
+    runbooks.runbook_edit(
         by=Actor(kind="system", name="tests"), at=at, runbook=written, expected=written.version, draft=draft
     )
     assert "Name the second log." not in text_of(client, written.get_absolute_url())
@@ -207,7 +215,7 @@ def test_a_run_keeps_the_version_it_began_with(
     written, by = runbook(platform, at=at), actor_for(operator)
     run = run_start(by=by, at=at, runbook=written)
     draft = RunbookDraft(title="Slow answers", body=TEXT.replace("### Look\n", "### Look twice\n"))
-    runbook_services.runbook_edit(by=by, at=at, runbook=written, expected=written.version, draft=draft)
+    runbooks.runbook_edit(by=by, at=at, runbook=written, expected=written.version, draft=draft)
     run.refresh_from_db()
     assert run.text.parsed.steps[0].title == "Look"
 

@@ -19,9 +19,9 @@ from opsportal.knowledge.models import (
     RunState,
     StepOutcome,
 )
-from opsportal.knowledge.runbook_services import RunbookError
-from opsportal.knowledge.runbooks import Step, StepKind
-from opsportal.knowledge.step_kinds import MAX_CELL, MAX_ROWS, StepAnswer, can_ask
+from opsportal.knowledge.runbooks.step_kinds import MAX_CELL, MAX_ROWS, StepAnswer, can_ask
+from opsportal.knowledge.runbooks.text import Step, StepKind
+from opsportal.knowledge.services.runbooks import RunbookError
 from opsportal.knowledge.subjects import tell
 from opsportal.schedule.services import run_request
 

@@ -9,8 +9,8 @@ from django.db.models import Max, OuterRef, Q, Subquery
 
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Runbook, RunbookRun, RunbookVersion
-from opsportal.knowledge.runbooks import Problem
-from opsportal.knowledge.step_kinds import problems_of
+from opsportal.knowledge.runbooks.step_kinds import problems_of
+from opsportal.knowledge.runbooks.text import Problem
 
 MAX_LISTED = 300
 
