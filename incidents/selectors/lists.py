@@ -125,7 +125,7 @@ def incident_by_number(actor: Actor, number: int) -> Incident:
 
 def incident_to_log(actor: Actor, number: int) -> Incident:
     """INC-`number` as far as a log line asks; anything else is read when it is looked at. Raises HiddenError."""
-    found = prepared.rows("incidents.to_log", _rows_to_log, actor, number=number)
+    found = prepared.rows(_rows_to_log, actor, number=number)
     if not found:
         raise HiddenError("incidents.incident_view")
     incident: Incident = Incident.from_db(connection.alias, _TO_LOG, found[0])

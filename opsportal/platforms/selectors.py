@@ -17,7 +17,7 @@ from opsportal.platforms.models import Membership, Platform
 def roles_by_platform(user_id: int) -> Mapping[int, str]:
     """Platform id -> role of one person, in one query, which every request asks."""
     person = Actor(kind="user", name="", user_id=user_id)
-    return dict(cast("list[tuple[int, str]]", prepared.rows("platforms.roles", _roles, person)))
+    return dict(cast("list[tuple[int, str]]", prepared.rows(_roles, person)))
 
 
 def _roles(actor: Actor) -> QuerySet[Any, Any]:

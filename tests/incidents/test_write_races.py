@@ -162,7 +162,7 @@ def test_a_clock_that_is_paused_while_it_fires_is_either(
         assert said == 1
 
 
-ACTS = ("acknowledge", "severity", "role", "status", "update", "triage", "mitigate", "resolve", "describe", "restrict",
+ACTS = ("acknowledge", "severity", "role", "stage", "update", "triage", "mitigate", "resolve", "describe", "restrict",
         "clock-pause", "clock-resume", "clock-done", "merge", "link", "plan", "problem")  # fmt: skip
 FIELDS = {
     "severity": "", "role": "scribe", "user_id": "", "why": "x", "stage": "respond", "state": "identified", "body": "x",
