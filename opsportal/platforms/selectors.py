@@ -17,11 +17,11 @@ from opsportal.platforms.models import Membership, Platform
 def roles_by_platform(user_id: int) -> Mapping[int, str]:
     """Platform id -> role of one person, in one query, which every request asks."""
     person = Actor(kind="user", name="", user_id=user_id)
-    return dict(cast("list[tuple[int, str]]", prepared.rows(_roles, person)))
+    return dict(cast("list[tuple[int, str]]", prepared.rows(_roles, person, user_id=user_id)))
 
 
-def _roles(actor: Actor) -> QuerySet[Any, Any]:
-    found: QuerySet[Any, Any] = Membership.objects.filter(user_id=actor.user_id).values_list("platform_id", "role")
+def _roles(_actor: Actor, user_id: Any) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = Membership.objects.filter(user_id=user_id).values_list("platform_id", "role")
     return found
 
 

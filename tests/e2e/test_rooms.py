@@ -23,7 +23,7 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import StepOutcome
-from opsportal.knowledge.run_services import run_start, step_finish
+from opsportal.knowledge.services.runs import run_start, step_finish
 from opsportal.platforms.models import Platform
 from tests.e2e.test_pages import _look
 from tests.factories.incidents import alarm, clock_policy, declare, transition

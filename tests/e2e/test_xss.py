@@ -48,7 +48,7 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import StepOutcome
-from opsportal.knowledge.run_services import run_finish, run_start, step_finish
+from opsportal.knowledge.services.runs import run_finish, run_start, step_finish
 from opsportal.notifications.webhooks import webhook_add
 from opsportal.platforms.models import BusinessCalendar, Platform, Service, Severity
 from tests.factories.incidents import alarm, clock_policy, declare, transition
