@@ -16,6 +16,13 @@ class CommandTakenError(IncidentError):
         self.since = since
 
 
+class AlarmTakenError(IncidentError):
+    """Someone else looks after the alarm already."""
+
+    def __init__(self, name: str, since: datetime) -> None:
+        super().__init__(f"{name} looks after it since {since:%d %b %H:%M} UTC. Nothing was changed.")
+
+
 class UnknownNameError(IncidentError):
     """What was named is not here, or not for this person; `field` says which of the names it was."""
 

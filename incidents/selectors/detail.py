@@ -12,7 +12,7 @@ from django.utils.timezone import get_current_timezone
 from markupsafe import Markup
 
 from incidents.choices import DONE_BY_HAND, Audience, ClockKind, EntryKind, OutcomeChoice, StateChoice
-from incidents.clocks import NEVER_DUE
+from incidents.clocks import NEVER_DUE, WARN_SHARE
 from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntry
 from incidents.selectors.beside import ALL, EntryFilter
 from opsportal.core.formats import plural, stopwatch
@@ -21,7 +21,7 @@ from opsportal.platforms.models import Membership, PolicySource
 
 NEWEST: Final = 30  # lines: what is on the page however long the incident; earlier ones are a link away
 EARLIER: Final = 100
-WARN_SHARE: Final = 0.2  # of the time: a clock with less than a fifth left asks for attention
+MOST_MEMBERS: Final = 500
 
 # Look of each kind in the list: icon, class of the line.
 LOOK: Final = {
@@ -220,7 +220,7 @@ def _clock_view(clock: IncidentClock, now: datetime) -> ClockView:
     left, total = clock.due_at - now, clock.due_at - clock.started_at - clock.paused_for
     if left <= timedelta(0):
         return ClockView(clock.kind, label, "missed", f"+{stopwatch(-left)}", "overdue", rule, None, None, None)
-    is_near = clock.warn_at <= now if clock.warn_at is not None else left < total * WARN_SHARE
+    is_near = clock.warn_at <= now if clock.warn_at is not None else left < total * (1 - WARN_SHARE)
     state = "warn" if is_near else "run"
     seconds = int(left.total_seconds())
     return ClockView(
@@ -274,6 +274,6 @@ def last_public_update(incident: Incident) -> StatusUpdate | None:
 
 
 def members_of(platform_id: int) -> list[tuple[int, str]]:
-    """(user id, name) of the platform's active members."""
+    """(user id, name) of the platform's active members; `/assign` and `/task` reach those a form has no room for."""
     rows = Membership.objects.filter(platform_id=platform_id, user__is_active=True)
-    return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name"))
+    return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name")[:MOST_MEMBERS])

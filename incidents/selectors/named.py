@@ -7,6 +7,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, HiddenError, authorize
 from opsportal.platforms.models import Membership, Platform, Service, Severity
 
+MOST_NAMED = 5
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -58,11 +59,15 @@ def person_named(platform_id: int, text: str, field: str = "person") -> int:
     wanted = text.strip().casefold()
     found = [pk for pk, name, email in people if wanted in (name.casefold(), email.casefold())]
     if not found and wanted and "@" not in wanted:  # the beginning of an address would be another person's
-        found = [pk for pk, name, email in people if name.casefold().startswith(wanted) or email.startswith(wanted)]
+        begins = [(pk, (name.casefold(), email.casefold())) for pk, name, email in people]
+        found = [pk for pk, said in begins if any(word.startswith(wanted) for word in said)]
     if not found:
         raise UnknownNameError(field, f"Nobody on this platform is called {text or 'nothing'}.")
     if len(found) > 1:
-        raise UnknownNameError(field, f"{text} could be {len(found)} people; write more of the name.")
+        named = [f"{name} ({email})" for pk, name, email in people if pk in found]
+        more = f" or {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        said = f"{text} could be {', '.join(named[:MOST_NAMED])}{more}; write more of the name, or the address."
+        raise UnknownNameError(field, said)
     return int(found[0])
 
 

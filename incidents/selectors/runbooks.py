@@ -33,7 +33,6 @@ def runbook_pane(actor: Actor, incident: Incident) -> dict[str, object]:
     return {
         "matches": runbooks_matching(incident),
         "run_views": runbook_runs_of(incident),
-        "may_start": incident.state != "closed" and allows(actor, "incidents.runbook_start", incident),
         "may_run": allows(actor, "knowledge.runbook_run", incident),
         "my_id": actor.user_id,
     }

@@ -114,7 +114,7 @@ _ROWS: Final = (
     Act("task", "incidents.task_add", task_add, _NOT_CLOSED, adds_line=True),
     Act("metric", "incidents.entry_log", metric_keep, _ALWAYS, adds_line=True),
     Act("attach", "incidents.attachment_add", attachment_add, _ALWAYS, adds_line=True),
-    Act("runbook", "incidents.runbook_start", runbook_start, _ALWAYS, adds_line=True),
+    Act("runbook", "incidents.runbook_start", runbook_start, _NOT_CLOSED, adds_line=True),
 )
 ACTS: Final[Mapping[str, Act]] = {act.name: act for act in _ROWS}
 

@@ -15,6 +15,7 @@ from incidents.services.timeline import append
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.gate import authorize
+from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Membership
 
@@ -47,6 +48,7 @@ def role_assign(
     *, by: Actor, at: datetime, incident: Incident, expected: int, role: str, user_id: int, note: str = ""
 ) -> Incident:
     """Give a role to a member of the platform; a role of one person passes on. Raises IncidentError."""
+    note = clean_text(note).strip()
     current = lock(incident, expected=expected)
     if not current.is_open:
         raise IncidentError("Roles are held while an incident is open.")

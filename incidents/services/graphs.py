@@ -51,13 +51,13 @@ def metric_keep(
     points = stat_values(series_id=metric.series.pk, stat=stat, period=period, start=start, end=end)
     if not points:
         raise IncidentError(f"{metric.name} has no figure around this incident yet.")
-    newest_at, newest = points[-1]
+    _, newest = points[-1]
     return entry_log(
         by=by,
         at=at,
         incident=incident,
         kind=EntryKind.GRAPH,
-        body=f"{metric.service.name}: {metric.name}, {stat}, {number(newest, metric.unit)} at {newest_at:%H:%M}Z",
+        body=f"{metric.service.name}: {metric.name}, {stat} {number(newest, metric.unit)}",
         client_key=client_key,
         data={
             "metric": metric.pk,

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from incidents.choices import EntryKind
+from incidents.choices import EntryKind, StateChoice
 from incidents.errors import IncidentError, UnknownNameError
 from incidents.models import Incident, IncidentRunbookRun
 from incidents.services.timeline import append
@@ -23,6 +23,10 @@ def runbook_start(*, by: Actor, at: datetime, incident: Incident, runbook: Runbo
     """Begin a run for the incident; one that still runs is gone on with. Raises IncidentError."""
     if runbook.platform_id != incident.platform_id:
         raise IncidentError("This runbook belongs to another platform.")
+    # Held, so that of two who begin it at once the second goes on with the first one's run.
+    current: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
+    if current.state == StateChoice.CLOSED:
+        raise IncidentError(f"{current.reference} is closed: reopen it, or practise the runbook on its own page.")
     running = RunbookRun.objects.filter(incident_link__incident=incident, runbook=runbook, state=RunState.RUNNING)
     going_on: RunbookRun | None = running.first()
     if going_on is not None:

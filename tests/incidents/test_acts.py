@@ -116,4 +116,4 @@ def test_the_composer_of_a_closed_incident_offers_what_can_succeed(
     incident = brought_to(State.CLOSED, platform, at, actor_for(commander))
     body = client_for(commander).get(incident.url).content.decode()
     commands = set(re.findall(r'<option value="(/\w+) ">', body))
-    assert commands == {"/at", "/decision", "/metric", "/pin", "/runbook"}
+    assert commands == {"/at", "/decision", "/metric", "/pin"}

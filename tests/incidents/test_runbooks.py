@@ -12,6 +12,7 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentRunbookRun
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import incident_restrict
+from incidents.services.acts import acts_offered
 from incidents.services.claims import claim_transition
 from incidents.services.runbooks import runbook_meant, runbook_start
 from monitoring.models import AlarmRule
@@ -120,6 +121,23 @@ def test_the_composer_begins_the_runbook_it_is_told(
     assert "write more of it" in many.content.decode()
     none = log({"text": "/runbook nothing like it", "client_key": "c", "version": incident.version})
     assert "No written runbook" in none.content.decode()
+
+
+def test_a_closed_incident_is_offered_no_runbook(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    incident, by, client = declare(platform, by=SYSTEM, at=at), actor_for(operator), client_for(operator)
+    fits = runbook(platform, at=at, triggers={"services": ["web"]})
+    begin = f'action="{incident.url}runbook/"'
+    assert begin in client.get(incident.url, {"tab": "runbook"}).content.decode()
+    Incident.objects.filter(pk=incident.pk).update(state="closed", resolved_at=at, closed_at=at)
+    incident.refresh_from_db()
+    assert "runbook" not in acts_offered(by, incident)
+    page = client.get(incident.url, {"tab": "runbook"}).content.decode()
+    assert fits.title in page
+    assert begin not in page
+    with pytest.raises(IncidentError, match="is closed: reopen it"):
+        runbook_start(by=by, at=at, incident=incident, runbook=fits)
 
 
 def test_a_runbook_of_another_platform_is_refused(

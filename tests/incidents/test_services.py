@@ -127,7 +127,12 @@ def test_a_calendar_that_never_opens_stops_no_incident(platform: Platform, by: A
         platform=platform, key="none", name="No hours", zone="UTC", weekdays=[], opens_at="09:00", closes_at="17:00"
     )
     clock_policy(platform, "resolve", 240, calendar=calendar)
-    endless = clock(declare(platform, by=by, at=at), "resolve")
+    due_on = at.date() + timedelta(days=9)
+    clock_policy(platform, "stakeholder", None, calendar=calendar, due_rule="next_sprint", due_on=due_on)
+    incident = declare(platform, by=by, at=at)
+    dated, endless = clock(incident, "stakeholder"), clock(incident, "resolve")
+    assert dated.due_at is not None
+    assert dated.warn_at is None
     assert endless.due_at is None
     assert endless.rule_text == "4 h in no hours, never due: its calendar opens too rarely"
 

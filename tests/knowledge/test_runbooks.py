@@ -169,10 +169,13 @@ def test_a_practice_run_is_walked_step_by_step(
     assert step(1, "done", note="3 pods running") == 303
     assert step(2, "skipped") == 422  # a skip needs its reason
     assert step(2, "skipped", note="monitoring is away") == 303
+    assert (run.step_runs.get(step=2).reason, run.step_runs.get(step=2).output) == ("monitoring is away", "")
     assert step(3, "done") == 422  # a decision is chosen
     assert step(3, "chosen", choice="roll-back") == 303
     assert step(4, "done") == 303
-    assert step(6, "done") == 303
+    assert step(6, "failed", note="trace " * 100) == 303
+    kept = run.step_runs.get(step=6)
+    assert (kept.reason, kept.output.strip()) == ("", ("trace " * 100).strip())  # too long for a reason, and whole
     page = text_of(client, run.get_absolute_url())
     assert "3 pods running" in page
     assert "monitoring is away" in page
@@ -240,6 +243,25 @@ def test_a_step_that_asks_is_answered_by_the_worker(
     assert run.position == 3
     last = RunbookStepRun.objects.order_by("-pk")[0]
     assert (last.attempt, last.at - last.started_at) == (2, timedelta(minutes=2))
+
+
+def test_a_step_says_what_it_asks_and_an_answer_without_a_verdict_looks_like_none(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    check = "check: metric.within\nparams: {service: web, metric: cpu, stat: Average, minutes: 15, maximum: 70}"
+    body = f"## Verification\n### Is it calm?\n```check\n{check}\n```\n### Again\n```query\n"
+    body += "metric: {service: web, metric: cpu}\n```\n"
+    by, client = actor_for(operator), client_for(operator)
+    run = run_start(by=by, at=at, runbook=runbook(platform, at=at, body=body))
+    page = text_of(client, run.get_absolute_url())
+    assert "Run the check</" in page
+    assert "</code>: service web, metric cpu, stat Average, over 15 min, at most 70" in page
+    run = step_finish(by=by, at=at, run=run, expected=1, step=1, outcome=StepOutcome.DONE)
+    asked = step_ask(by=by, at=at, run=run, expected=2)
+    step_answered(by=by, at=at, asked=asked, answer=StepAnswer("", "4 rows from Shop", at))
+    page = text_of(client, run.get_absolute_url())
+    assert "<p>4 rows from Shop <small" in page
+    assert "Run the query again</" in page
 
 
 def test_what_cannot_be_asked_is_could_not_check(platform: Platform, at: datetime) -> None:
