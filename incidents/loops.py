@@ -108,10 +108,10 @@ def fire_clocks(now: datetime) -> int:
 
 @transaction.atomic
 def _fire(pk: int, now: datetime) -> bool:
-    """Fire one clock; False when it ended meanwhile or another process has it."""
+    """Fire one clock; False when it ended or was paused meanwhile, or another process has it."""
     clock = (
         IncidentClock.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(pk=pk, stopped_at__isnull=True, fired_at__isnull=True)
+        .filter(pk=pk, stopped_at__isnull=True, fired_at__isnull=True, due_at__lte=now)
         .select_related("incident__severity")
         .first()
     )

@@ -22,6 +22,7 @@ from incidents.selectors.lists import (
     filtered,
     incident_by_number,
     incident_page,
+    incident_to_log,
     list_summary,
     open_rows,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "filtered",
     "incident_by_number",
     "incident_page",
+    "incident_to_log",
     "incidents_that_say",
     "key_entries",
     "list_summary",

@@ -123,6 +123,23 @@ def incident_by_number(actor: Actor, number: int) -> Incident:
     return incident
 
 
+def incident_to_log(actor: Actor, number: int) -> Incident:
+    """INC-`number` as far as a log line asks; anything else is read when it is looked at. Raises HiddenError."""
+    found = prepared.rows(_rows_to_log, actor, number=number)
+    if not found:
+        raise HiddenError("incidents.incident_view")
+    incident: Incident = Incident.from_db(connection.alias, _TO_LOG, found[0])
+    incident.seen_by = actor
+    return incident
+
+
+_TO_LOG: Final = ("id", "number", "platform_id", "is_restricted", "commander_id")
+
+
+def _rows_to_log(actor: Actor, number: Any) -> Any:
+    return Incident.objects.visible_to(actor).filter(number=number).values_list(*_TO_LOG)
+
+
 def filtered(actor: Actor, asked: IncidentFilter, *, now: datetime) -> Any:
     """The queryset of a list."""
     rows = Incident.objects.visible_to(actor).of_platform(asked.platform_id)

@@ -38,11 +38,10 @@ def next_number(sequence: str) -> int:
 def lock(incident: Incident, *, expected: int) -> Incident:
     """The row as it stands now, held until the transaction ends. Raises VersionConflictError.
 
-    NO KEY: a log line's foreign key check must not wait here while it holds the timeline's counter.
+    NO KEY: a log line's foreign key check must not wait here while it holds the timeline's counter. Without a join:
+    PostgreSQL drops the row from one whose key (the severity) another writer changed while this one waited.
     """
-    current: Incident = (
-        Incident.objects.select_for_update(of=("self",), no_key=True).select_related("severity").get(pk=incident.pk)
-    )
+    current: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
     if current.version != expected:
         raise VersionConflictError(current)
     return current

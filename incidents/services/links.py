@@ -29,7 +29,7 @@ def lock_both(incident: Incident, other: Incident, *, expected: int | None) -> t
 
     Raises VersionConflictError when the first one changed.
     """
-    rows = Incident.objects.select_for_update(of=("self",), no_key=True).select_related("severity")
+    rows = Incident.objects.select_for_update(of=("self",), no_key=True)
     found = {row.pk: row for row in rows.filter(pk__in=[incident.pk, other.pk]).order_by("pk")}
     if expected is not None and found[incident.pk].version != expected:
         raise VersionConflictError(found[incident.pk])

@@ -1,6 +1,7 @@
 """Appending to a timeline: gap-free numbers, a resent line stored once, all live."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,27 +10,33 @@ from django.db import IntegrityError, connection, transaction
 from incidents.choices import EntryKind
 from incidents.errors import IncidentError
 from incidents.models import Incident, TimelineEntry, TimelineHead
-from opsportal.audit.services import record
+from opsportal.audit.services import APPEND_CALL, append_values
 from opsportal.core.actor import Actor
-from opsportal.core.live import touch
+from opsportal.core.live import TOUCH_CALL
 from opsportal.core.markdown import clean_text
 
 MAX_BODY: Final = 10_000
 CLOCK_SKEW: Final = timedelta(minutes=1)
 PROMPT: Final = timedelta(seconds=2)  # a line that was on its way for longer was held back by a lost connection
 
-# Number and entry in one statement: the head's row lock is held for one round trip, whoever else writes.
-_APPEND: Final = """
+# Number, entry and who is woken in one statement, of a logged line its audit row too: the head's row lock is held for
+# one round trip, whoever else writes, and the chain's lock comes after it, as it does everywhere.
+_ENTRY: Final = """
 WITH head AS (
     UPDATE incidents_timelinehead SET last_number = last_number + 1 WHERE incident_id = %(incident)s
     RETURNING last_number
+), entry AS (
+    INSERT INTO incidents_timelineentry
+        (incident_id, number, kind, occurred_at, recorded_at, author_id, source, body, data, client_key, supersedes_id)
+    SELECT %(incident)s, head.last_number, %(kind)s, %(occurred_at)s, %(recorded_at)s, %(author)s, %(source)s, %(body)s,
+        %(data)s, %(client_key)s, %(supersedes)s
+    FROM head RETURNING id, number
 )
-INSERT INTO incidents_timelineentry
-    (incident_id, number, kind, occurred_at, recorded_at, author_id, source, body, data, client_key, supersedes_id)
-SELECT %(incident)s, head.last_number, %(kind)s, %(occurred_at)s, %(recorded_at)s, %(author)s, %(source)s, %(body)s,
-    %(data)s, %(client_key)s, %(supersedes)s
-FROM head RETURNING id, number
-"""
+SELECT id, number, """
+_WOKEN: Final = TOUCH_CALL.format(id="number")
+_AUDITED: Final = APPEND_CALL.format(data="jsonb_build_object('entry', id)")
+_APPEND: Final = f"{_ENTRY} {_WOKEN} FROM entry"
+_LOG: Final = f"{_ENTRY} {_WOKEN}, {_AUDITED} FROM entry"
 
 
 def append(  # noqa: PLR0913 - one row, its fields by name
@@ -43,8 +50,12 @@ def append(  # noqa: PLR0913 - one row, its fields by name
     data: Mapping[str, Any] | None = None,
     client_key: str | None = None,
     supersedes: TimelineEntry | None = None,
+    audit: Mapping[str, Any] | None = None,
 ) -> TimelineEntry:
-    """Write one entry inside the caller's transaction and wake who is looking. Raises IntegrityError on a resend."""
+    """Write one entry inside the caller's transaction and wake who is looking. Raises IntegrityError on a resend.
+
+    `audit`: the values of its audit row, when the entry is all that happens.
+    """
     entry = TimelineEntry(
         incident=incident,
         kind=kind,
@@ -69,11 +80,12 @@ def append(  # noqa: PLR0913 - one row, its fields by name
         "data": data_field.get_db_prep_save(entry.data, connection),
         "client_key": entry.client_key,
         "supersedes": supersedes.pk if supersedes else None,
+        "live_topic": f"incident:{incident.pk}",
+        **(audit or {}),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_APPEND, values)
-        entry.pk, entry.number = cursor.fetchone()
-    touch(f"incident:{incident.pk}", entry.number)
+        cursor.execute(_LOG if audit else _APPEND, values)
+        entry.pk, entry.number = cursor.fetchone()[:2]
     return entry
 
 
@@ -99,10 +111,18 @@ def entry_log(
     if len(body) > MAX_BODY:
         raise IncidentError(f"A line has at most {MAX_BODY:,} characters; put the rest into a second one.")
     check_occurred(occurred_at, at)
+    audit = append_values(
+        by=by,
+        at=at,
+        verb="incidents.entry.logged",
+        obj_kind="incident",
+        obj_id=incident.pk,
+        platform_id=incident.platform_id,
+    )
     try:
-        # The savepoint also takes back the number, so that a resend leaves no gap.
-        with transaction.atomic():
-            entry = append(
+        # A resend's statement is taken back with its number, so it leaves no gap; inside a transaction by a savepoint.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            return append(
                 incident,
                 kind=kind,
                 body=body,
@@ -111,15 +131,7 @@ def entry_log(
                 occurred_at=occurred_at,
                 data=data,
                 client_key=client_key or None,
-            )
-            record(
-                by=by,
-                at=at,
-                verb="incidents.entry.logged",
-                obj_kind="incident",
-                obj_id=incident.pk,
-                platform_id=incident.platform_id,
-                data={"entry": entry.pk},
+                audit=audit,
             )
     except IntegrityError:
         if not client_key:
@@ -128,7 +140,6 @@ def entry_log(
         if existing is None:
             raise
         return existing
-    return entry
 
 
 def device_time(*, at: datetime, held: timedelta, contact: datetime | None) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 
+from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.errors import IncidentError
 from incidents.forms import ComposerForm
@@ -16,9 +17,11 @@ from incidents.services.timeline import device_time
 from incidents.views.shared import load, local_zone, new_key, now
 from incidents.views.timeline import fresh_context
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
+from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
 
+LINES: Final = ("log", "decision")  # what changes nothing but the timeline
 ENTRIES: Final = "incidents/_entries.html"
 # Label, icon, act, and the line that does the same.
 _BUTTONS: Final = (
@@ -58,7 +61,8 @@ def composer_context(
 @require_action("incidents.entry_log", methods=WRITE)
 def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """One line. Answers htmx with the new entries and an empty composer, a plain post with the page."""
-    incident = load(request, number, "incidents.entry_log")
+    incident = selectors.incident_to_log(request.actor, number)
+    authorize(request.actor, "incidents.entry_log", incident)
     form = ComposerForm(request.POST)
     if not form.is_valid():
         return _refused(request, incident, " ".join(str(error) for errors in form.errors.values() for error in errors))
@@ -68,6 +72,8 @@ def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
         written_at = device_time(at=at, held=timedelta(seconds=data["held"] or 0), contact=data["contact"])
         # What a held-back line says of time is meant as of when it was written.
         command = parse(data["text"], now=written_at or at, zone=local_zone())
+        if command.name not in LINES:
+            incident = load(request, number, "incidents.entry_log")
         composer_run(
             by=request.actor,
             at=at,
@@ -80,7 +86,6 @@ def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     except (CommandError, IncidentError) as error:
         return _refused(request, incident, str(error))
     except VersionConflictError:
-        incident.refresh_from_db()
         return _refused(
             request,
             incident,
@@ -95,7 +100,7 @@ def _answer(request: AuthorizedRequest, incident: Incident, last: int, reading: 
         if reading:
             messages.info(request, reading)
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
-    incident.refresh_from_db()
+    incident = load(request, incident.number, "incidents.entry_log")
     asked = QueryDict(request.POST.get("filter", "")[:500])
     context = composer_context(request, incident) | fresh_context(request, incident, last, asked)
     context |= {"incident": incident}
@@ -112,6 +117,7 @@ def _answer(request: AuthorizedRequest, incident: Incident, last: int, reading: 
 
 def _refused(request: AuthorizedRequest, incident: Incident, error: str, *, status: int = 422) -> HttpResponse:
     """The composer again, with what was typed and why it was not taken."""
+    incident = load(request, incident.number, "incidents.entry_log")
     text = request.POST.get("text", "")[:10_000]
     context = composer_context(request, incident, text=text, error=error) | {"incident": incident, "is_oob": False}
     if not wants_fragment(request):

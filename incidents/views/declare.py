@@ -38,7 +38,8 @@ def incident_new(request: AuthorizedRequest) -> HttpResponse:
         if form.is_valid():
             incident = _declared(request, form, origin)
             if incident is not None:
-                return redirect_or_fragment(request, incident.url)
+                # The first line comes next: the composer has the focus.
+                return redirect_or_fragment(request, f"{incident.url}?log")
     context = {"form": form, "key": new_key(), "origin": origin, "named": named if origin else "", "types": _types()}
     return render_page(request, "incidents/incident_declare.html", context, status=status)
 

@@ -42,6 +42,33 @@ def _clean(value: object, path: str) -> object:
     raise AuditDataError(f"{path}: a {type(value).__name__} cannot be recorded.")
 
 
+# The call as part of a statement that writes what is recorded: a row and its audit in one round trip. What stands for
+# `{data}` is jsonb of that statement's own ids; of its values `record` alone takes a payload, and checks it.
+APPEND_CALL: Final = (
+    "audit_append(%(audit_chain)s, %(audit_at)s, %(audit_verb)s, %(audit_obj_kind)s, %(audit_obj_id)s,"
+    " %(audit_actor_kind)s, %(audit_user)s, %(audit_token)s, %(audit_system)s, %(audit_request)s, %(audit_ip)s, {data})"
+)
+
+
+def append_values(
+    *, by: Actor, at: datetime, verb: str, obj_kind: str, obj_id: int | str, platform_id: int | None
+) -> dict[str, str | int | datetime | None]:
+    """The values of APPEND_CALL."""
+    return {
+        "audit_chain": PORTAL_CHAIN if platform_id is None else platform_id,
+        "audit_at": at,
+        "audit_verb": verb,
+        "audit_obj_kind": obj_kind,
+        "audit_obj_id": str(obj_id),
+        "audit_actor_kind": by.kind,
+        "audit_user": by.user_id,
+        "audit_token": by.token_id,
+        "audit_system": by.name if by.kind == "system" else "",
+        "audit_request": (by.request_id or "")[:64],
+        "audit_ip": by.ip or "",
+    }
+
+
 def record(
     *,
     by: Actor,
@@ -60,24 +87,12 @@ def record(
     payload = orjson.dumps(_clean(data or {}, "data")).decode()
     if len(payload) > MAX_DATA_BYTES:
         raise AuditDataError(f"{verb}: the payload has {len(payload)} bytes; at most {MAX_DATA_BYTES}.")
+    values = append_values(by=by, at=at, verb=verb, obj_kind=obj_kind, obj_id=obj_id, platform_id=platform_id)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT audit_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)",
-            [
-                PORTAL_CHAIN if platform_id is None else platform_id,
-                at,
-                verb,
-                obj_kind,
-                str(obj_id),
-                by.kind,
-                by.user_id,
-                by.token_id,
-                by.name if by.kind == "system" else "",
-                (by.request_id or "")[:64],
-                by.ip or "",
-                payload,
-            ],
-        )
+        cursor.execute(f"SELECT {_APPEND}", {**values, "audit_data": payload})
         row = cursor.fetchone()
     assert row is not None
     return int(row[0])
+
+
+_APPEND: Final = APPEND_CALL.format(data="%(audit_data)s::jsonb")

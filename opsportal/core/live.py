@@ -6,6 +6,8 @@ import orjson
 from django.db import connection
 
 CHANNEL: Final = "ops_live"
+# The same within a statement that writes the row: `{id}` is its column.
+TOUCH_CALL: Final = f"pg_notify('{CHANNEL}', json_build_object('t', %(live_topic)s::text, 'id', {{id}})::text)"
 
 
 def touch(topic: str, row_id: int) -> None:

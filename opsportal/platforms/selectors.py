@@ -2,20 +2,27 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from opsportal.accounts.models import Invitation, User
+from opsportal.core import prepared
 from opsportal.core.actor import Actor
 from opsportal.core.prepared import Read
 from opsportal.platforms.models import Membership, Platform
 
 
 def roles_by_platform(user_id: int) -> Mapping[int, str]:
-    """Platform id -> role of one person, in one query."""
-    return dict(Membership.objects.filter(user_id=user_id).values_list("platform_id", "role"))
+    """Platform id -> role of one person, in one query, which every request asks."""
+    person = Actor(kind="user", name="", user_id=user_id)
+    return dict(cast("list[tuple[int, str]]", prepared.rows(_roles, person, user_id=user_id)))
+
+
+def _roles(_actor: Actor, user_id: Any) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = Membership.objects.filter(user_id=user_id).values_list("platform_id", "role")
+    return found
 
 
 def choosable_platforms(actor: Actor) -> Read:

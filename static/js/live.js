@@ -88,6 +88,11 @@ document.addEventListener("htmx:afterSettle", () => {
   announce();
   subscribe();
 });
+// A refresh gives way to an act on its part: what others did meanwhile is fetched behind its answer.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const part = detail.requestConfig?.verb === "post" ? document.getElementById(detail.target?.id) : null;
+  if (part?.dataset.live) refresh(part);
+});
 if (channel && navigator.locks) {
   navigator.locks.request("ops-live", () => {
     leading = true;

@@ -1,4 +1,4 @@
-"""One incident from declaring it to its published review, with script and without."""
+"""One incident from declaring it to its published review, with a mouse; a phone's list."""
 
 from collections.abc import Callable
 from typing import Any
@@ -93,17 +93,16 @@ def test_a_phone_lists_incidents_one_below_the_other(
     assert head["x"] + head["width"] == group["x"] + group["width"] == whole["x"] + whole["width"]
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_incident_from_declared_to_published_review(
-    open_page: Open, platform: Platform, commander: User, admin: User, operator: User, *, script: bool
+    open_page: Open, platform: Platform, commander: User, admin: User, operator: User
 ) -> None:
-    page = open_page(commander, "/incidents/declare/", java_script_enabled=script)
+    page = open_page(commander, "/incidents/declare/")
     _declare(page)
     _work(page)
     incident = Incident.objects.get()
     assert (incident.commander, incident.severity.label, incident.state) == (commander, "P0", "resolved")
     _review(page, operator.name)
-    reader = open_page(admin, f"/incidents/{incident.number}/review/", java_script_enabled=script)
+    reader = open_page(admin, f"/incidents/{incident.number}/review/")
     reader.get_by_role("button", name="Approve and publish").click()
     expect(reader.get_by_text(f"read and published by {admin.name}")).to_be_visible()
     assert Review.objects.get().published_by == admin

@@ -1,39 +1,19 @@
 """Merges that meet: each other, an alarm that attaches, an import that runs twice, two who settle one report."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Barrier
 
 import pytest
-from django.db import connection
 
 from incidents.loops import claim_alarms
 from incidents.models import AlarmClaim, Incident, TimelineEntry, UserReport
 from incidents.services import incident_merge, report_add, report_answer, report_attach
 from incidents.services.declare import Declaration, incident_declare
 from opsportal.platforms.models import Platform
+from tests.at_once import at_once
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Run all at the same moment, each on its own connection; an exception is a result."""
-    barrier = Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> object:
-        try:
-            barrier.wait(timeout=20)
-            return act()
-        except Exception as error:  # noqa: BLE001 - the refusal is what the test looks at
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 def test_of_two_that_merge_each_into_the_other_one_stays(platform: Platform, at: datetime) -> None:

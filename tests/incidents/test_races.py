@@ -1,14 +1,13 @@
 """Several people, several processes, one incident: one winner, no gap, no twin."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Barrier, Event
+from threading import Event
 from time import sleep
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from incidents.errors import CommandTakenError, IncidentError
 from incidents.loops import claim_alarms, fire_clocks, remind_tasks
@@ -43,28 +42,12 @@ from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.models import RunbookRun
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
+from tests.at_once import at_once
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
 from tests.factories.runbooks import runbook
 
 ActorFor = Callable[..., Actor]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Run all at the same moment, each on its own connection; an exception is a result."""
-    barrier = Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> object:
-        try:
-            barrier.wait(timeout=20)
-            return act()
-        except Exception as error:  # noqa: BLE001 - the refusal is what the test looks at
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 def test_of_many_taking_command_one_wins_and_all_others_learn_who(

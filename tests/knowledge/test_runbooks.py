@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -31,6 +30,7 @@ from opsportal.knowledge.tasks import answer_step
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run
 from opsportal.schedule.tasks import run_once
+from tests.at_once import at_once
 from tests.bad_input import BAD_TEXTS, post_form
 from tests.factories.runbooks import TEXT, runbook
 
@@ -352,23 +352,3 @@ def test_of_two_who_take_over_one_wins(
     run.refresh_from_db()
     assert run.holder_id in {by.user_id for by in both}
     assert run.version == 2
-
-
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Run all at the same moment, each on its own connection; an exception is a result."""
-    from concurrent.futures import ThreadPoolExecutor
-    from threading import Barrier
-
-    barrier = Barrier(len(acts))
-
-    def go(act: Callable[[], object]) -> object:
-        try:
-            barrier.wait(timeout=20)
-            return act()
-        except Exception as error:  # noqa: BLE001 - the refusal is what the test looks at
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=len(acts)) as pool:
-        return list(pool.map(go, acts))
