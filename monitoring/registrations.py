@@ -1,6 +1,7 @@
 """What monitoring hangs into the shell and the health page."""
 
 from monitoring import loops, runbook_steps, store
+from monitoring.actions import requests
 from monitoring.evidence import alarms, backups, health
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
@@ -41,6 +42,7 @@ def _stray_points() -> list[str]:
 def register() -> None:
     """Called once at start."""
     runbook_steps.register()
+    requests.register()
     register_nav(
         30,
         "monitoring",
