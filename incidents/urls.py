@@ -54,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         for act in (*acts.ACTS, *clock_acts.CLOCK_ACTS, *links.ACTS)
     ),
     path("incidents/<int:number>/situation/", situation.incident_situation, name="situation"),
+    path("incidents/<int:number>/logs/", situation.incident_logs, name="log-sample"),
     path("incidents/<int:number>/links/<int:pk>/remove/", links.link_remove, name="link-remove"),
     path("incidents/<int:number>/problem/remove/", links.problem_remove, name="problem-remove"),
     path("problems/", problems.problem_list, name="problems"),

@@ -2,7 +2,7 @@
 
 from monitoring import loops, runbook_steps, store
 from monitoring.actions import requests
-from monitoring.evidence import alarms, backups, health
+from monitoring.evidence import alarms, backups, health, logs
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.clock import now
@@ -13,7 +13,7 @@ from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
 # Imported for what they register.
-REGISTERED = (loops, alarms, backups, health)
+REGISTERED = (loops, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:

@@ -13,6 +13,7 @@ from incidents.origins import Origin
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
+from incidents.services.samples import log_sample_run
 from incidents.services.timeline import append, start_timeline
 from incidents.types import defaults
 from opsportal.core.actor import Actor
@@ -175,6 +176,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> I
     mark_charts(incident, by=by, at=at)
     notices.tell_opened(incident, at)
     page_first(incident, at)
+    log_sample_run(incident, at)
     finish(incident, by=by, at=at, verb="incident.declared", data={"number": incident.number, "rank": incident.rank})
     return incident
 

@@ -44,7 +44,8 @@ def hidden_subjects(actor: Actor) -> QuerySet[Any, Any]:
     """The references of incidents that this actor may not know to exist."""
     hidden = Incident.objects.all().hidden_from(actor)
     reference = Concat(Value("INC-"), Cast("number", CharField()), output_field=CharField())
-    return hidden.annotate(subject=reference).values("subject")
+    subjects: QuerySet[Any, Any] = hidden.annotate(subject=reference).values("subject")
+    return subjects
 
 
 def plan_told(plan: Plan, text: str, by: Actor, at: datetime) -> None:

@@ -52,6 +52,7 @@ def _same(by: Actor, platform: Platform, draft: PlanDraft) -> Plan | None:
         platform=platform, kind=draft.kind, subject=draft.subject, state__in=_LIVE, requested_by_id=by.user_id
     )
     calls = orjson.loads(orjson.dumps([[call.target, call.params] for call in draft.calls]))
+    plan: Plan
     for plan in rows.prefetch_related("calls")[:20]:
         known = sorted(plan.calls.all(), key=lambda call: call.position)
         if [[call.target, call.params] for call in known] == calls:
@@ -71,7 +72,7 @@ def plan_ask(question: Question) -> StepAnswer:
     action, params = ACTIONS[str(question.params["plan"])], dict(question.params.get("params", {}))
     form = action.form(params, platform=question.platform)
     if not form.is_valid():
-        missing = ", ".join(form.fields[name].label or name for name in form.errors if name in form.fields)
+        missing = ", ".join(str(form.fields[name].label or name) for name in form.errors if name in form.fields)
         url = request_url(platform=question.platform.key, subject=question.subject, action=action.key, params=params)
         return StepAnswer("warn", f"{action.label}: fill in {missing}, then ask for the plan", question.at, url=url)
     try:

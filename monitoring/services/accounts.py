@@ -84,10 +84,8 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "regions": list(regions),
         "enabled": True,
     }
-    if cost_cap_usd is not None:
-        values["cost_cap_usd"] = cost_cap_usd
-    if act_role_arn is not None:
-        values["act_role_arn"] = act_role_arn
+    asked = {"cost_cap_usd": cost_cap_usd, "act_role_arn": act_role_arn}
+    values |= {name: value for name, value in asked.items() if value is not None}
     account, is_new = AwsAccount.objects.select_for_update().get_or_create(
         account_id=account_id, defaults=values | {"created_at": at}
     )
@@ -107,10 +105,15 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
             at=at,
             account=account,
             verb="monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed",
-            data={"account": account_id, "changed": changed, "regions": list(regions)}
-            | {"cost_cap_usd": float(account.cost_cap_usd), "act_role": account.act_role_arn},
+            data={"changed": changed, **_said(account)},
         )
     return account
+
+
+def _said(account: AwsAccount) -> dict[str, Any]:
+    """What the audit keeps of an account."""
+    cap, role = float(account.cost_cap_usd), account.act_role_arn
+    return {"account": account.account_id, "regions": list(account.regions), "cost_cap_usd": cap, "act_role": role}
 
 
 def _record(*, by: Actor, at: datetime, account: AwsAccount, verb: str, data: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Asking for an action: choose one, say on what, read what will happen; the answer is a plan for another person."""
 
 import uuid
+from functools import partial
 from typing import Final
 
 from django.http import Http404, HttpResponse
@@ -46,9 +47,9 @@ def act(request: AuthorizedRequest) -> HttpResponse:
         return render_page(request, TEMPLATE, context)
     authorize(request.actor, REQUEST, Plan(platform_id=platform.pk))
     action = ACTIONS.get(sent.get("action", ""))
-    where = {"platform": platform.key, "subject": subject.name if subject else ""}
-    context["actions"] = [(row, request_url(**where, action=row.key)) for row in ACTIONS.values()]
-    context |= {"no_role": _without_act_role(platform), "choose": request_url(**where), "action": action}
+    where = partial(request_url, platform=platform.key, subject=subject.name if subject else "")
+    context["actions"] = [(row, where(action=row.key)) for row in ACTIONS.values()]
+    context |= {"no_role": _without_act_role(platform), "choose": where(), "action": action}
     if action is None:
         return render_page(request, TEMPLATE, context)
     if request.method != "POST":
@@ -78,9 +79,9 @@ def act(request: AuthorizedRequest) -> HttpResponse:
 def _platform(request: AuthorizedRequest, subject: Subject | None, key: str) -> Platform | None:
     rows = Platform.objects.filter(pk__in=request.actor.platform_ids)
     if subject is not None:
-        return rows.filter(pk=subject.platform_id).first()
+        return rows.get(pk=subject.platform_id)
     chosen = selected_platform(request)
-    return rows.filter(key=key).first() if key else chosen
+    return rows.filter(key=key or (chosen.key if chosen else "")).first()
 
 
 def _without_act_role(platform: Platform) -> str:

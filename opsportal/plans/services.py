@@ -17,7 +17,7 @@ from opsportal.plans.subjects import alone_refusal, tell, tell_broken
 from opsportal.platforms.models import Platform
 from opsportal.schedule.services import run_request
 
-RUN_TASK: Final = "plans.run"
+RUN_TASK: Final = "plans.carry_out"
 
 
 class PlanRefusedError(Exception):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from django.test import Client
@@ -11,6 +12,7 @@ from incidents.choices import EntryKind
 from incidents.models import ActionItem, Incident
 from incidents.services import incident_acknowledge
 from incidents.services.access import incident_restrict
+from monitoring.models import EvidenceResult
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
@@ -146,13 +148,10 @@ def test_of_two_approvers_one_wins(
 ) -> None:
     plan = plan_for(declare(platform, by=SYSTEM, at=at), actor_for(operator), at)
     seen = [Plan.objects.get(pk=plan.pk), Plan.objects.get(pk=plan.pk)]
-    for n, who in enumerate((commander, admin)):
-        values = {"seen_hash": plan.content_hash, "expected": 1, "verdict": APPROVED}
-        if n == 0:
-            plan_decide(by=actor_for(who), at=at, plan=seen[n], **values)
-        else:
-            with pytest.raises(VersionConflictError):
-                plan_decide(by=actor_for(who), at=at, plan=seen[n], **values)
+    decide = partial(plan_decide, at=at, seen_hash=plan.content_hash, expected=1, verdict=APPROVED)
+    decide(by=actor_for(commander), plan=seen[0])
+    with pytest.raises(VersionConflictError):
+        decide(by=actor_for(admin), plan=seen[1])
     assert Approval.objects.filter(plan=plan).count() == 1
     assert Run.objects.filter(key=run_key(plan)).count() == 1
 
@@ -267,3 +266,36 @@ def test_the_pane_leads_to_the_request_and_shows_its_plans(
     refused = client_for(operator).post("/act/", {"subject": incident.reference, "action": "fail-over"})
     assert refused.status_code == 422
     assert "Choose one" in refused.content.decode()
+
+
+def test_the_log_is_asked_for_when_an_incident_opens_and_its_lines_stand_in_the_situation(
+    platform: Platform, at: datetime, operator: User, viewer: User, client_for: ClientFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    asked = Run.objects.get(key=f"log-sample:{incident.pk}")
+    assert asked.args["params"] == {"service": "web", "minutes": 30}
+    url = f"{incident.url}situation/"
+    assert "not read yet" in client_for(operator).get(url).content.decode()
+    values = {"params": asked.args["params"], "fetched_at": at, "created_at": at, "digest": "0"}
+    EvidenceResult.objects.create(
+        platform=platform,
+        check_name="logs.errors",
+        verdict="warn",
+        summary="1 error lines in 30 min",
+        got={"lines": [["2026-03-10 08:59:00", "ERROR <b>no</b>"]]},
+        **values,
+    )
+    page = client_for(operator).get(url).content.decode()
+    assert "ERROR &lt;b&gt;no&lt;/b&gt;" in page
+    assert "Read again" in page
+    assert "Read again" not in client_for(viewer).get(url).content.decode()
+    EvidenceResult.objects.create(
+        platform=platform,
+        check_name="logs.errors",
+        verdict="unknown",
+        summary="The role lacks logs:StartQuery: no",
+        **{**values, "created_at": at + timedelta(minutes=1)},
+    )
+    assert "could not check: The role lacks logs:StartQuery" in client_for(operator).get(url).content.decode()
+    assert client_for(operator).post(f"{incident.url}logs/").status_code in (302, 303)
+    assert Run.objects.filter(key=f"log-sample:{incident.pk}").count() == 2

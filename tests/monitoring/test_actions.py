@@ -1,5 +1,6 @@
 """Actions against the simulated AWS: what is refused before a plan, what a plan does, what is said to be unknown."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +13,9 @@ from pytest_django import Settings
 from monitoring.actions import base
 from monitoring.actions.ecs_services import SCALE
 from monitoring.actions.requests import ACTIONS, action_request, plan_ask
+from monitoring.evidence.runner import run_check
 from monitoring.models import AwsAccount, MetricSource, Resource, ResourceKind
+from monitoring.runbook_steps import query_ask
 from opsportal.accounts.models import User
 from opsportal.aws import acting, ecs, rds, route53
 from opsportal.aws.errors import AwsUnreachableError
@@ -262,7 +265,7 @@ def test_a_lost_one_shot_is_read_back_and_never_sent_again(
     plan = ask(shop, actor_for(operator), at, "restart-tasks", target="/".join(SERVICE))
     approve(plan, actor_for(commander), at)
     sent: list[str] = []
-    really = base.act
+    really = acting.act
 
     def act(*args: Any) -> Any:
         sent.append(args[2])
@@ -337,3 +340,32 @@ def test_a_plan_lapses(shop: Platform, at: datetime, operator: User, commander: 
     plan = ask(shop, actor_for(operator), at, "reboot-instance", target="production-postgres")
     with pytest.raises(PlanRefusedError, match="expired"):
         approve(plan, actor_for(commander), at + timedelta(minutes=31))
+
+
+def test_the_log_of_a_service_is_read_and_what_is_missing_is_named(shop: Platform, fast: Simulator) -> None:
+    now = fast.control.state()["now"]
+    web = shop.services.get(key="web")
+    definition = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/bookstore-api:41"
+    Resource.objects.filter(identifier="bookstore-cluster/bookstore-web").update(
+        service=web, data={"task_definition": definition}
+    )
+    fast.control.start_fault("error-rate", minutes=30, platform="bookstore")
+    later = datetime.fromisoformat(now) + timedelta(minutes=5)
+    while datetime.fromisoformat(fast.control.state()["now"]) < later:
+        time.sleep(0.5)
+    at = datetime.fromisoformat(fast.control.state()["now"])
+    params = {"service": "web", "minutes": 30}
+    result = run_check(platform=shop, name="logs.errors", params=params, at=at, by=WORKER)
+    assert result.verdict == "warn"
+    assert "ERROR 500" in result.got["lines"][0][1]
+    asked = {"service": "web", "query": "fields @message | filter @message like /NullPointer/ | limit 3", "minutes": 30}
+    question = Question(platform=shop, kind=StepKind.QUERY, params={"logs": asked}, at=at, by=WORKER)
+    answer = query_ask(question)
+    assert len(answer.rows) == 3
+    assert answer.summary == "3 lines of /ecs/bookstore-api"
+    AwsAccount.objects.update(role_arn=f"arn:aws:iam::{ACCOUNT}:role/{ACT_ROLE_NAME}")
+    denied = run_check(platform=shop, name="logs.errors", params=params, at=at, by=WORKER)
+    assert denied.verdict == "unknown"
+    assert "The role lacks ecs:DescribeTaskDefinition" in denied.summary
+    Resource.objects.all().delete()
+    assert "was read" in query_ask(question).summary
