@@ -15,7 +15,7 @@ MINUTES: Final = 30
 
 
 def log_sample_run(incident: Incident, at: datetime) -> bool:
-    """Ask the worker for the lines; twice in a minute is once. False without a service, or when the past is replayed."""
+    """Ask the worker for the lines; twice in a minute is once. False without a service, or while history is played."""
     if incident.service is None or is_muted():
         return False
     params = {"service": incident.service.key, "minutes": MINUTES}

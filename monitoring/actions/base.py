@@ -105,7 +105,6 @@ class Action:
 
     key: str
     label: str
-    glyph: str
     does: str
     form: type[ActionForm]
     draft: Callable[[Wanted], Drafted]

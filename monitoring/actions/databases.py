@@ -261,7 +261,6 @@ ACTIONS: Final = (
     Action(
         key="take-snapshot",
         label="Take a snapshot",
-        glyph="archive",
         does="Makes a manual snapshot of a cluster or a single instance; nothing is interrupted.",
         form=SnapshotForm,
         draft=_snapshot,
@@ -269,7 +268,6 @@ ACTIONS: Final = (
     Action(
         key="fail-over",
         label="Fail over a database",
-        glyph="git-fork",
         does="Makes a reader of a cluster its writer, or gives an instance to its standby. Connections drop.",
         form=FailoverForm,
         draft=_failover,
@@ -277,7 +275,6 @@ ACTIONS: Final = (
     Action(
         key="reboot-instance",
         label="Reboot an instance",
-        glyph="rotate-ccw",
         does="Restarts one database instance. Connections drop, and it is away for a minute or more.",
         form=RebootForm,
         draft=_reboot,

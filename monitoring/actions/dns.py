@@ -117,7 +117,6 @@ ACTIONS: Final = (
     Action(
         key="change-dns",
         label="Change DNS",
-        glyph="link",
         does="Points an existing record of the platform's own domains to another place.",
         form=RecordForm,
         draft=_change,

@@ -152,7 +152,6 @@ ACTIONS: Final = (
     Action(
         key="scale-service",
         label="Scale a service",
-        glyph="layers",
         does="Changes how many tasks an ECS service shall have; ECS starts or stops them.",
         form=ScaleForm,
         draft=_scale,
@@ -160,7 +159,6 @@ ACTIONS: Final = (
     Action(
         key="restart-tasks",
         label="Restart tasks",
-        glyph="refresh-cw",
         does="Replaces every task of an ECS service by a new one of the same version, a few at a time.",
         form=ServiceForm,
         draft=_restart,

@@ -168,7 +168,6 @@ ACTIONS: Final = (
     Action(
         key="cancel-statements",
         label="Cancel statements",
-        glyph="x",
         does="Ends the running statements that are ticked; their sessions stay.",
         form=SessionsForm,
         draft=_cancel,
@@ -177,7 +176,6 @@ ACTIONS: Final = (
     Action(
         key="end-sessions",
         label="End sessions",
-        glyph="log-out",
         does="Closes the database sessions that are ticked; what they had not committed rolls back.",
         form=SessionsForm,
         draft=_terminate,

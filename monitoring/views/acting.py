@@ -38,8 +38,8 @@ def act(request: AuthorizedRequest) -> HttpResponse:
     context: dict[str, object] = {
         "platform": platform,
         "subject": subject,
-        "actions": [],
         "refused": "",
+        "no_role": "",
         "action": None,
     }
     context["key"] = uuid.uuid4().hex
