@@ -85,7 +85,7 @@ def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
     )
     append(
         incident,
-        kind=EntryKind.DECISION,
+        kind=EntryKind.STATE,
         body=f"approved their own plan {plan.short_hash}, {plan.title}, alone, without a second person (break-glass): "
         f"{reason}. {item.reference} asks for its review until {stamp(due)}",
         by=by,

@@ -45,15 +45,20 @@ def sessions_of(database: TargetDatabase) -> list[dict[str, Any]]:
     return read_rows(database.reader, LIST_SQL, [MOST_SHOWN])
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return f"{row['pid']} {row['began']} {row['asked_at']}"
-
-
 class SessionsForm(ActionForm):
     """Which database, then which of its sessions."""
 
     target = forms.ChoiceField(label="Database")
-    sessions = forms.MultipleChoiceField(label="Sessions", widget=forms.CheckboxSelectMultiple)
+    sessions = forms.MultipleChoiceField(
+        label="Sessions",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "What was ticked has ended meanwhile. This is the list as it is now."},
+    )
+
+    @staticmethod
+    def key(row: Mapping[str, Any]) -> str:
+        """What names one row: a busy session is the same one whatever it does."""
+        return f"{row['pid']} {row['began']}"
 
     def prepare(self) -> None:
         rows = TargetDatabase.objects.filter(platform=self.platform).order_by("name", "pk")
@@ -62,7 +67,7 @@ class SessionsForm(ActionForm):
         self.chosen = str(asked or next(iter(self.databases), ""))
         names = [(key, row.name) for key, row in self.databases.items()]
         self.listed = _listed(self, self.databases[self.chosen]) if self.chosen in self.databases else []
-        for name, choices in (("target", names), ("sessions", [(_key(row), _said(row)) for row in self.listed])):
+        for name, choices in (("target", names), ("sessions", [(self.key(row), _said(row)) for row in self.listed])):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = choices
@@ -72,7 +77,16 @@ class SessionsForm(ActionForm):
         keys = set(self.cleaned_data["sessions"])
         if len(keys) > MOST_SESSIONS:
             raise forms.ValidationError(f"At most {MOST_SESSIONS} in one plan.")
-        return [row for row in self.listed if _key(row) in keys]
+        return [row for row in self.listed if self.key(row) in keys]
+
+
+class StatementsForm(SessionsForm):
+    """Which database, then which of the statements that run in it."""
+
+    @staticmethod
+    def key(row: Mapping[str, Any]) -> str:
+        """The next statement of the same session is another one."""
+        return f"{row['pid']} {row['began']} {row['asked_at']}"
 
 
 def _listed(form: SessionsForm, database: TargetDatabase) -> list[dict[str, Any]]:
@@ -110,7 +124,7 @@ def _draft(operation: str, wanted: Wanted) -> tuple[TargetDatabase, Sequence[Pla
                 "role": database.maintainer_role,
                 "pid": int(row["pid"]),
                 "began": str(row["began"]),
-                "asked_at": str(row["asked_at"]),
+                "asked_at": str(row["asked_at"]) if operation == CANCEL else "",
             },
             effect=_said(row)[:240],
             risk=RiskClass.ABSOLUTE,  # names one session: once it is gone, a second call finds nothing
@@ -124,7 +138,7 @@ def _cancel(wanted: Wanted) -> Drafted:
     database, calls = _draft(CANCEL, wanted)
     return Drafted(
         f"Cancel {plural(len(calls), 'statement')} in {database.name}",
-        f"{plural(len(calls), 'statement')} of {database.name} end with an error and roll back; their sessions go on. "
+        f"Ends {plural(len(calls), 'statement')} of {database.name} with an error and a roll-back; the sessions go on. "
         "One that has ended meanwhile is left alone. No charge.",
         calls,
     )
@@ -134,8 +148,8 @@ def _terminate(wanted: Wanted) -> Drafted:
     database, calls = _draft(TERMINATE, wanted)
     return Drafted(
         f"End {plural(len(calls), 'session')} of {database.name}",
-        f"{plural(len(calls), 'session')} of {database.name} are closed; what they had not committed rolls back, and "
-        "their programs see a lost connection. One that is gone meanwhile is left alone. No charge.",
+        f"Closes {plural(len(calls), 'session')} of {database.name}: what was not committed rolls back, and the programs "
+        "see a lost connection. One that is gone meanwhile is left alone. No charge.",
         calls,
     )
 
@@ -146,7 +160,7 @@ def _execute(call: PlanCall) -> Mapping[str, JSON]:
     if database is None or database.maintainer_role != call.params["role"]:
         raise CallFailedError(f"{call.target}: the role approved is not the one set now. Nothing was done.")
     one = [call.params["pid"], call.params["began"]]
-    statement = call.params["asked_at"] if call.operation == CANCEL else ""
+    statement = call.params["asked_at"]
     try:
         before = read_rows(database.reader, _ONE_SQL, one)
         if not before or (statement and before[0]["asked_at"] != statement):
@@ -169,7 +183,7 @@ ACTIONS: Final = (
         key="cancel-statements",
         label="Cancel statements",
         does="Ends the running statements that are ticked; their sessions stay.",
-        form=SessionsForm,
+        form=StatementsForm,
         draft=_cancel,
         needs_aws=False,
     ),

@@ -140,3 +140,27 @@ def test_no_session_is_ended_outside_a_plan(database: TargetDatabase) -> None:
 def test_a_plan_keeps_no_value_of_a_statement() -> None:
     said = bare("SELECT *  FROM users WHERE email = 'o''hara@example.com' AND id = 4711 AND name = 'cut o")
     assert said == "SELECT * FROM users WHERE email = ? AND id = ? AND name = ?"
+
+
+def test_a_busy_session_stays_the_one_that_was_ticked_and_another_statement_does_not(
+    platform: Platform, database: TargetDatabase
+) -> None:
+    with psycopg.connect(
+        host=database.socket_dir, dbname=database.database, user="ops_owner", autocommit=True
+    ) as client:
+        client.execute("SELECT 1 AS busy")
+        chosen = {
+            key: next(
+                value
+                for value, label in ACTIONS[key].form({"target": "shop"}, platform=platform).fields["sessions"].choices  # type: ignore[attr-defined]
+                if "AS busy" in label
+            )
+            for key in ("end-sessions", "cancel-statements")
+        }
+        client.execute("SELECT 2 AS busier")
+        ending, cancelling = (
+            ACTIONS[key].form({"target": "shop", "sessions": [value]}, platform=platform)
+            for key, value in chosen.items()
+        )
+        assert ending.is_valid(), ending.errors
+        assert "ended meanwhile" in cancelling.errors["sessions"][0]
