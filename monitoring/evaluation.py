@@ -16,6 +16,7 @@ from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, RuleTer
 from monitoring.services.alarms import alarm_transition
 from monitoring.store import STAT_COLUMNS, TABLES, floor_to
 from monitoring.thresholds import Judgement, State, Threshold, describe, judge
+from opsportal.core.formats import number
 
 GRACE: Final = timedelta(minutes=3)  # how late a datapoint may be before its absence counts
 CATCH_UP: Final = timedelta(hours=1)  # older periods are not judged any more
@@ -143,8 +144,8 @@ def _judge_rule(
     """Judge every whole period since the last time; returns how many changes."""
     step = timedelta(seconds=rule.period)
     newest_end = floor_to(read_to, rule.period)
-    # Until something is judged it begins where the rule did, not at the newest point: what was stored by a pass that was
-    # killed before it judged is then still ahead of the next one.
+    # Until something is judged it begins where the rule did, not at the newest point: what was stored by a pass that
+    # was killed before it judged is then still ahead of the next one.
     first_end = alarm.evaluated_until + step if alarm.evaluated_until else floor_to(alarm.since, rule.period)
     first_end = max(first_end, floor_to(at - CATCH_UP, rule.period))
     threshold, state, changes = threshold_of(rule), alarm.state, 0
@@ -186,7 +187,7 @@ def _change(
     if judgement.state == "unknown":
         reason = f"No datapoint in {threshold.window} × {rule.period} s."
     else:
-        reason = f"{judgement.breaching} of {threshold.window} datapoints breach: {text}."
+        reason = f"{number(judgement.newest, unit)}; the rule: {text}."
     with transaction.atomic():
         made = alarm_transition(
             alarm=alarm,

@@ -81,10 +81,10 @@ def metrics_of(incident: Incident) -> list[ServiceMetric]:
 
 
 def chart_span(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
-    """What a chart of the incident shows: half an hour around its impact, an hour at least, a day at most."""
+    """What a chart of the incident shows: half an hour around its impact, an hour to a day, nothing to come."""
     start = incident.impact_started_at - CHART_MARGIN
     end = min((incident.resolved_at or now) + CHART_MARGIN, now, start + timedelta(days=1))
-    return start, max(end, start + timedelta(hours=1))
+    return min(start, end - timedelta(hours=1)), end
 
 
 def related_incidents(actor: Actor, incident: Incident, *, now: datetime) -> list[IncidentRow]:

@@ -16,11 +16,12 @@ from incidents.selectors.related import Change, alarms_nearby, changes_nearby, m
 from incidents.types import Choice, Suggestion, suggested
 from monitoring.evidence.logs import CHECK
 from monitoring.models import Alarm, EvidenceResult, ServiceMetric
-from monitoring.selectors.services import recent_values
+from monitoring.selectors.services import newest_values
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Contact, Severity
 
 FRESH: Final = timedelta(minutes=12)
+COUNTED: Final = ("Sum", "SampleCount")
 CANDIDATES: Final = 300  # the newest that share a word are ranked; older ones hardly help
 SIMILAR: Final = 5
 OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
@@ -31,6 +32,7 @@ class Reading(NamedTuple):
 
     metric: ServiceMetric
     value: float | None
+    per: str  # of a count: the time it was counted in
     at: datetime | None
     is_stale: bool
 
@@ -77,13 +79,15 @@ def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situatio
 
 def _readings(incident: Incident, now: datetime) -> list[Reading]:
     metrics = metrics_of(incident)
-    values = recent_values(metrics, at=now)
+    values = newest_values(metrics, at=now)
     found = []
     for metric in metrics:
-        points = values.get(metric.pk, {})
-        newest = max(points, default=None)
-        value = points[newest] if newest is not None else None
-        found.append(Reading(metric, value, newest, newest is None or now - newest > FRESH))
+        newest = values.get(metric.pk)
+        if newest is None:
+            found.append(Reading(metric, None, "", None, is_stale=True))
+            continue
+        per = f"in {newest.period // 60} min" if metric.stats[0] in COUNTED else ""
+        found.append(Reading(metric, newest.value, per, newest.ended_at, is_stale=now - newest.ended_at > FRESH))
     return found
 
 

@@ -20,7 +20,7 @@ from incidents.selectors.situation import advice_for
 from incidents.services.base import TIMES
 from incidents.types import TRIAGE, defaults
 from incidents.views.composer import composer_context
-from incidents.views.lines import tasks_context
+from incidents.views.lines import TASKS, tasks_context
 from incidents.views.shared import PANES, head_context, load, now, rights
 from incidents.views.timeline import fresh_context, timeline_context
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -128,11 +128,14 @@ def incident_export(request: AuthorizedRequest) -> StreamingHttpResponse:
 
 @require_action("incidents.incident_view")
 def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
-    """One incident; `?part=head` and `?tab=` answer with that part alone when htmx asks."""
+    """One incident; `?part=head`, `?part=tasks` and `?tab=` answer with that part alone when htmx asks."""
     at = now()
     incident = load(request, number, "incidents.incident_view")
     if request.GET.get("part") == "head" and wants_fragment(request):
         return render_page(request, DETAIL, head_context(request, incident, at), fragment="head")
+    if request.GET.get("part") == "tasks" and wants_fragment(request):
+        context = {**tasks_context(request, incident), "incident": incident, "now": at}
+        return render_page(request, TASKS, context, fragment="tasks")
     wanted = bounded_int(request.GET.get("entry", ""))
     if wanted is not None and (address := entry_address(incident, wanted)):
         return redirect(address)

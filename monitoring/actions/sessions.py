@@ -148,7 +148,7 @@ def _terminate(wanted: Wanted) -> Drafted:
     database, calls = _draft(TERMINATE, wanted)
     return Drafted(
         f"End {plural(len(calls), 'session')} of {database.name}",
-        f"Closes {plural(len(calls), 'session')} of {database.name}: what was not committed rolls back, and the programs "
+        f"Closes {plural(len(calls), 'session')} of {database.name}: what was not committed rolls back, the programs "
         "see a lost connection. One that is gone meanwhile is left alone. No charge.",
         calls,
     )

@@ -98,9 +98,7 @@ def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Dr
     newest = points[-1] if points else None
     step = max(1, len(points) // DATA_ROWS)
     labels = [(rule.severity.label if rule.severity else "limit", rule) for rule in rules]
-    limits = "; ".join(
-        f"{label} {rule.get_comparison_display()} {number(rule.threshold, unit)}" for label, rule in labels
-    )
+    limits = [f"{label} {rule.get_comparison_display()} {number(rule.threshold, unit)}" for label, rule in labels]
     return Drawing(
         title=title,
         svg=svg,
@@ -108,7 +106,7 @@ def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Dr
         newest_at=newest[0] if newest else None,
         unit=unit,
         rows=[(stamp(ts), number(value, unit)) for ts, value in points[::-step]],
-        foot=limits,
+        foot="; ".join(dict.fromkeys(limits)),
         series=series,
     )
 
