@@ -5,7 +5,7 @@ from incidents.evidence import day
 from incidents.origins import register_origin
 from incidents.selectors.reviews import review_marks
 from incidents.services.base import EVENTS
-from incidents.services.plans import find, glass_broken, glass_refusal, hidden_subjects, plan_told
+from incidents.services.plans import find, glass_broken, glass_refusal, hidden_subjects, plan_asked, plan_told
 from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
@@ -40,6 +40,13 @@ def register() -> None:
     register_origin("report", found.of_report)
     register_subjects(hidden=hidden_runs, listener=runbook_told)
     register_plan_subjects(
-        SubjectRoom(hidden=hidden_subjects, find=find, told=plan_told, refusal=glass_refusal, broken=glass_broken)
+        SubjectRoom(
+            hidden=hidden_subjects,
+            find=find,
+            asked=plan_asked,
+            told=plan_told,
+            refusal=glass_refusal,
+            broken=glass_broken,
+        )
     )
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

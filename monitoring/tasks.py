@@ -49,6 +49,7 @@ def fill_history(claim: RunClaim) -> Mapping[str, Any]:
 def run_one_check(claim: RunClaim) -> Mapping[str, Any]:
     """Run one check of a platform now, and wake the page that asked for it."""
     args = claim.args
+    assert claim.platform_id is not None
     platform = Platform.objects.get(pk=claim.platform_id)
     by = system_actor("monitoring.checks")
     result = run_check(platform=platform, name=args["check"], params=args["params"], at=now(), by=by)

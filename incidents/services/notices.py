@@ -256,6 +256,20 @@ def remind_action_item(item: ActionItem, at: datetime) -> None:
     )
 
 
+def tell_plan(incident: Incident, plan: Plan, *, by: Actor, at: datetime) -> None:
+    """Who may decide on a plan, but for who asked for it."""
+    _send(
+        incident,
+        key=f"plan:{plan.pk}:asked",
+        kind="incident.plan",
+        to=[one for one in _members(incident, DECIDERS) if one.user_id != by.user_id],
+        subject=f"{incident.reference}: {plan.title} waits for your approval",
+        body=f"{by.name} asked for it. {plan.effect} It lapses {stamp(plan.expires_at)}.",
+        at=at,
+        url=reverse("plans:plan", args=[plan.pk]),
+    )
+
+
 def tell_glass(incident: Incident, plan: Plan, reason: str, item: ActionItem, *, by: Actor, at: datetime) -> None:
     """The platform's administrators (of a restricted incident, who may know of it): someone approved alone."""
     _send(

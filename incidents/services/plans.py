@@ -48,6 +48,13 @@ def hidden_subjects(actor: Actor) -> QuerySet[Any, Any]:
     return subjects
 
 
+def plan_asked(plan: Plan, by: Actor, at: datetime) -> None:
+    """Those who may decide are told that a plan waits, but for who asked."""
+    incident = incident_of(plan.subject)
+    if incident is not None:
+        notices.tell_plan(incident, plan, by=by, at=at)
+
+
 def plan_told(plan: Plan, text: str, by: Actor, at: datetime) -> None:
     """What became of a plan, on the timeline of its incident."""
     incident = incident_of(plan.subject)

@@ -81,7 +81,8 @@ def _platform(request: AuthorizedRequest, subject: Subject | None, key: str) -> 
     if subject is not None:
         return rows.get(pk=subject.platform_id)
     chosen = selected_platform(request)
-    return rows.filter(key=key or (chosen.key if chosen else "")).first()
+    wanted = key or (str(chosen.key) if chosen else "")
+    return rows.filter(key=wanted).first()
 
 
 def _without_act_role(platform: Platform) -> str:

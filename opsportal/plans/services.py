@@ -13,7 +13,7 @@ from opsportal.core.formats import stamp
 from opsportal.core.live import touch
 from opsportal.core.models import JSON
 from opsportal.plans.models import Approval, Plan, PlanCall, PlanState, RiskClass, content_hash
-from opsportal.plans.subjects import alone_refusal, tell, tell_broken
+from opsportal.plans.subjects import alone_refusal, tell, tell_asked, tell_broken
 from opsportal.platforms.models import Platform
 from opsportal.schedule.services import run_request
 
@@ -73,6 +73,7 @@ def plan_create(*, by: Actor, at: datetime, platform: Platform, draft: PlanDraft
     touch("today", plan.pk)
     waits = f"another person must approve it until {stamp(plan.expires_at)}"
     tell(plan, f"requested {_said(plan)}; {waits}. {plan.effect}", by=by, at=at)
+    tell_asked(plan, by=by, at=at)
     record(
         by=by,
         at=at,

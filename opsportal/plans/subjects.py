@@ -27,11 +27,13 @@ class Subject:
 class SubjectRoom:
     """How one room speaks for its plans. All of it runs inside the caller's transaction.
 
-    `hidden`: the subjects an actor may not know. `find`: one that the actor may know. `told`: something happened to a
-    plan. `refusal`: why this person may not approve their own plan alone, or "". `broken`: they did, for this reason.
+    `hidden`: the subjects an actor may not know. `find`: one that the actor may know. `asked`: a plan waits for those who
+    may decide. `told`: something happened to a plan. `refusal`: why this person may not approve their own plan alone, or
+    "". `broken`: they did, for this reason.
     """
 
     hidden: Callable[[Actor], QuerySet[Any, Any]]
+    asked: Callable[["Plan", Actor, datetime], None]
     find: Callable[[Actor, str], "Subject | None"]
     told: Callable[["Plan", str, Actor, datetime], None]
     refusal: Callable[[Actor, "Plan"], str]
@@ -62,6 +64,13 @@ def tell(plan: "Plan", text: str, *, by: Actor, at: datetime) -> None:
     if plan.subject:
         for room in _rooms:
             room.told(plan, text, by, at)
+
+
+def tell_asked(plan: "Plan", *, by: Actor, at: datetime) -> None:
+    """Tell those who may decide that a plan waits for them."""
+    if plan.subject:
+        for room in _rooms:
+            room.asked(plan, by, at)
 
 
 def alone_refusal(actor: Actor, plan: "Plan") -> str:

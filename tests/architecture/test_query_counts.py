@@ -7,7 +7,7 @@ lowers it.
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,18 @@ from incidents.services.problems import problem_open
 from incidents.services.reports import report_add
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
-from monitoring.models import AlarmState
+from monitoring.models import AlarmState, Resource
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.health import selectors as health
 from opsportal.notifications.models import Notice
+from opsportal.plans.models import Plan
+from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare
 from tests.factories.maintenance import checklist_run
+from tests.factories.monitoring import account_of
 from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
@@ -146,6 +149,39 @@ def _figures(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return "/reports/incidents/"
 
 
+def _plans(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        _plan(platform, by, at, f"Thing {number}", calls=1)
+    return "/plans/"
+
+
+def _plan_page(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    return f"/plans/{_plan(platform, by, at, 'Things', calls=count).pk}/"
+
+
+def _plan(platform: Platform, by: Actor, at: datetime, title: str, *, calls: int) -> Plan:
+    planned = [PlannedCall(operation="test.touch", target=f"thing {number}") for number in range(calls)]
+    lasts = at + timedelta(hours=1)
+    draft = PlanDraft(kind="test", title=title, effect="", calls=planned, starts_after=None, expires_at=lasts)
+    return plan_create(by=by, at=at, platform=platform, draft=draft)
+
+
+def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    account = account_of(platform, at=at, account_id=f"{platform.pk:012}")
+    Resource.objects.bulk_create(
+        Resource(
+            platform=platform,
+            account=account,
+            region="us-east-1",
+            kind="ecs_service",
+            identifier=f"cluster/service-{number}",
+            fetched_at=at,
+        )
+        for number in range(count)
+    )
+    return f"/act/?platform={platform.key}&action=scale-service"
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
@@ -165,6 +201,9 @@ PAGES: dict[str, Fill] = {
     "wall": _wall,
     "incident figures": _figures,
     "runbooks": _runbooks,
+    "plans": _plans,
+    "plan": _plan_page,
+    "ask for an action": _act,
 }
 
 

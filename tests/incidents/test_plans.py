@@ -79,6 +79,7 @@ def test_every_stage_is_a_line_and_the_worker_begins_at_once(
     at = clock.now()
     incident = declare(platform, by=SYSTEM, at=at)
     plan = plan_for(incident, actor_for(operator), at)
+    assert list(Notice.objects.filter(kind="incident.plan").values_list("user_id", flat=True)) == [commander.pk]
     plan_decide(
         by=actor_for(commander), at=at, plan=plan, verdict=APPROVED, seen_hash=plan.content_hash, expected=plan.version
     )
