@@ -74,8 +74,7 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
 
     Connecting one that is here already changes nothing of it: AwsAccountError, unless it says the same.
     Regions left out are not read any more. At `cost_cap_usd` a month polling of common series stops.
-    `act_role_arn` is what approved plans act as; while it is "" nothing that changes this account can be requested.
-    Raises VersionConflictError.
+    `act_role_arn` is what approved plans act as; "" allows no change of this account. Raises VersionConflictError.
     """
     values: dict[str, Any] = {
         "name": name,

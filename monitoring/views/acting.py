@@ -81,8 +81,8 @@ def _platform(request: AuthorizedRequest, subject: Subject | None, key: str) -> 
     if subject is not None:
         return rows.get(pk=subject.platform_id)
     chosen = selected_platform(request)
-    wanted = key or (str(chosen.key) if chosen else "")
-    return rows.filter(key=wanted).first()
+    found: Platform | None = rows.filter(key=key or (chosen.key if chosen else "")).first()
+    return found
 
 
 def _without_act_role(platform: Platform) -> str:

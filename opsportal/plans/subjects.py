@@ -27,9 +27,9 @@ class Subject:
 class SubjectRoom:
     """How one room speaks for its plans. All of it runs inside the caller's transaction.
 
-    `hidden`: the subjects an actor may not know. `find`: one that the actor may know. `asked`: a plan waits for those who
-    may decide. `told`: something happened to a plan. `refusal`: why this person may not approve their own plan alone, or
-    "". `broken`: they did, for this reason.
+    `hidden`: the subjects an actor may not know. `find`: one that the actor may know. `asked`: a plan waits for those
+    who may decide. `told`: something happened to a plan. `refusal`: why this person may not approve their own plan
+    alone, or "". `broken`: they did, for this reason.
     """
 
     hidden: Callable[[Actor], QuerySet[Any, Any]]
