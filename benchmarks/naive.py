@@ -36,7 +36,9 @@ def page(request: HttpRequest) -> HttpResponse:
     incidents = list(rows.select_related("severity", "platform", "service", "commander")[:shown])
     clocks = IncidentClock.objects.filter(incident__in=incidents, stopped_at__isnull=True).order_by("due_at")
     for incident in incidents:
-        incident.running = [clock for clock in clocks if clock.incident_id == incident.pk]
+        incident.running = [  # type: ignore[attr-defined]
+            clock for clock in clocks if clock.incident_id == incident.pk
+        ]
     context = {
         "incidents": incidents,
         "user": user,

@@ -14,8 +14,9 @@ from django.db import connections  # noqa: E402 - after setup, as all below
 from django.db.models import DateTimeField, F, Model  # noqa: E402
 
 from incidents.models import Incident, TimelineEntry, TimelineHead  # noqa: E402
+from incidents.selectors.named import severity_of_rank  # noqa: E402
 from incidents.services import incident_declare, incident_resolve  # noqa: E402
-from incidents.services.declare import Declaration, severity_of_rank  # noqa: E402
+from incidents.services.declare import Declaration  # noqa: E402
 from maintenance.models import ChecklistItem, ChecklistRun  # noqa: E402
 from monitoring.models import Alarm, AlarmTransition  # noqa: E402
 from opsportal.accounts.actors import user_actor  # noqa: E402

@@ -15,7 +15,7 @@ class CommandError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line, understood. `name` is log, decision, pin, severity, status, role, assign, update, metric or task."""
+    """One line, understood. `name` is log or a name in USAGE."""
 
     name: str
     body: str = ""  # of a role: the hand-over note

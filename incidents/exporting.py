@@ -1,15 +1,16 @@
-"""A review outside the portal: as Markdown, as data, and as the public may read it."""
+"""Reviews outside the portal: as Markdown, as data, as the public may read one, and what the last ones teach."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from incidents.choices import ActionKind, CauseKind
 from incidents.models import ActionItem, Review, ReviewSection
 from incidents.redaction import redact
 from incidents.selectors.detail import ClockView, EntryView
-from incidents.selectors.learning import CauseLine
+from incidents.selectors.learning import CauseLine, LessonPage
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
 
@@ -102,6 +103,19 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             for item in parts.items
         ],
     }
+
+
+def digest_markdown(page: LessonPage, since: datetime, until: datetime) -> str:
+    """What the reviews published in a span of days teach, for the retrospective or a mail."""
+    lines = [f"# Incident learnings, {since:%d %b} to {until:%d %b %Y}\n"]
+    for lesson in page.lessons:
+        lines.append(f"## {lesson.reference} {lesson.title} ({lesson.platform_key}, {lesson.label})\n")
+        lines += [f"**{title}**\n\n{text.strip()}\n" for title, text in lesson.texts]
+    if not page.lessons:
+        lines.append("No review was published in these days.\n")
+    if page.next_cursor:
+        lines.append(f"Older ones than these {len(page.lessons)} stand on the learnings page.\n")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,10 @@ from incidents.choices import (
     UpdateState,
 )
 from incidents.lifecycle import WORKING
-from incidents.selectors import members_of, severities_of
-from incidents.types import Type, questions
+from incidents.models import Incident
+from incidents.selectors import members_of
+from incidents.types import questions
+from opsportal.core.actor import Actor
 from opsportal.core.forms import CleanForm, VersionedForm
 from opsportal.platforms.models import Platform, Service, Severity
 
@@ -107,10 +109,9 @@ class DeclareForm(CleanForm):
         services = Service.objects.filter(platform_id__in=platform_ids).select_related("platform")
         self.fields["service"].queryset = services.order_by("platform__name", "name", "pk")  # type: ignore[attr-defined]
         self.fields["service"].label_from_instance = lambda row: f"{row.platform.name}: {row.name}"  # type: ignore[attr-defined]
+        rated = Severity.objects.filter(scheme__platform_id__in=platform_ids).of_incidents()
         self.fields["severity"].queryset = (  # type: ignore[attr-defined]
-            Severity.objects.filter(scheme__platform_id__in=platform_ids, scheme__kind="incident")
-            .select_related("scheme__platform")
-            .order_by("scheme__platform__name", "rank", "pk")
+            rated.select_related("scheme__platform").order_by("scheme__platform__name", "rank", "pk")
         )
         self.fields["severity"].label_from_instance = (  # type: ignore[attr-defined]
             lambda row: f"{row.scheme.platform.name}: {row.label} {row.name}"
@@ -124,12 +125,21 @@ class DeclareForm(CleanForm):
         return data
 
 
-class ActForm(VersionedForm):
-    """An act on one incident."""
+class IncidentForm(CleanForm):
+    """Something that is done to one incident."""
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.platform_id = platform_id
+        self.incident = incident
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        """What the act's service takes. Raises IncidentError where `by` named what is not here."""
+        del by
+        return {name: value for name, value in self.cleaned_data.items() if name != "version"}
+
+
+class ActForm(IncidentForm, VersionedForm):
+    """An act that changes the incident, so it says which version the person looked at."""
 
 
 class NoteForm(ActForm):
@@ -140,10 +150,9 @@ class SeverityForm(ActForm):
     severity = forms.ModelChoiceField(Severity.objects.none(), empty_label=None)
     why = forms.CharField(required=False, max_length=400, label="Why")
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        allowed = [row.pk for row in severities_of(platform_id)]
-        rows = Severity.objects.filter(pk__in=allowed).select_related("scheme").order_by("rank", "pk")
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        rows = Severity.objects.of_platform(incident.platform_id).of_incidents()
         self.fields["severity"].queryset = rows  # type: ignore[attr-defined]
         self.fields["severity"].label_from_instance = lambda row: f"{row.label} {row.name}".strip()  # type: ignore[attr-defined]
 
@@ -153,9 +162,9 @@ class RoleForm(ActForm):
     user_id = forms.TypedChoiceField(coerce=int, label="Person")
     note = forms.CharField(required=False, max_length=400, label="Hand-over note")
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        self.fields["user_id"].choices = members_of(platform_id)  # type: ignore[attr-defined]
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["user_id"].choices = members_of(incident.platform_id)  # type: ignore[attr-defined]
 
 
 class StageForm(ActForm):
@@ -184,20 +193,20 @@ class ReopenForm(ActForm):
 class TriageForm(ActForm):
     """The five questions, and what else the incident's type must answer."""
 
-    def __init__(self, *args: Any, platform_id: int, kind: str = Type.OUTAGE, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        self.questions = questions(kind)
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.questions = questions(incident.type)
         for key, text in ((question.key, question.text) for question in self.questions):
             self.fields[key] = forms.ChoiceField(
                 choices=[("", "Not asked"), *TRIAGE_ANSWERS], required=False, label=text
             )
             self.fields[f"{key}_note"] = forms.CharField(required=False, max_length=200, label=f"{text}: note")
 
-    @property
-    def answers(self) -> dict[str, dict[str, str]]:
+    def values(self, by: Actor) -> dict[str, Any]:
+        del by
         data = self.cleaned_data
         keys = [question.key for question in self.questions if data[question.key]]
-        return {key: {"answer": data[key], "note": data[f"{key}_note"]} for key in keys}
+        return {"answers": {key: {"answer": data[key], "note": data[f"{key}_note"]} for key in keys}}
 
 
 class DescribeForm(ActForm):
@@ -220,10 +229,21 @@ class DescribeForm(ActForm):
     closed_at = MomentField(required=False, label="Closed")
     why = forms.CharField(required=False, max_length=400, label="Why a time is corrected")
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        rows = Service.objects.filter(platform_id=platform_id).order_by("name", "pk")
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        rows = Service.objects.filter(platform_id=incident.platform_id).order_by("name", "pk")
         self.fields["service"].queryset = rows  # type: ignore[attr-defined]
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        changes = super().values(by)
+        why = changes.pop("why")
+        # A stored time is shown to the minute: sent back as it was shown, it is no correction.
+        same = [name for name, value in changes.items() if _is_same_minute(value, getattr(self.incident, name))]
+        return {"changes": {name: changes[name] for name in changes if name not in same}, "why": why}
+
+
+def _is_same_minute(typed: object, stored: object) -> bool:
+    return isinstance(stored, datetime) and typed == stored.replace(second=0, microsecond=0)
 
 
 class RestrictForm(ActForm):
@@ -232,9 +252,9 @@ class RestrictForm(ActForm):
         coerce=int, required=False, label="Named", widget=forms.CheckboxSelectMultiple
     )
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        self.fields["user_ids"].choices = members_of(platform_id)  # type: ignore[attr-defined]
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["user_ids"].choices = members_of(incident.platform_id)  # type: ignore[attr-defined]
 
 
 class ClockPauseForm(ActForm):
@@ -323,7 +343,7 @@ class ActionItemForm(CleanForm):
         self.fields["owner_id"].choices = [("", "Nobody yet"), *members_of(platform_id)]  # type: ignore[attr-defined]
 
 
-class ActionItemChangeForm(ActForm):
+class ActionItemChangeForm(VersionedForm):
     state = forms.ChoiceField(choices=ActionState.choices)
     priority = forms.TypedChoiceField(coerce=int, choices=ActionPriority.choices, required=False, empty_value=None)
     owner_id = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Owner")
@@ -331,5 +351,5 @@ class ActionItemChangeForm(ActForm):
     evidence = forms.CharField(required=False, widget=AREA, max_length=2000, label="What shows that it is done")
 
     def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
+        super().__init__(*args, **kwargs)
         self.fields["owner_id"].choices = [("", "Nobody yet"), *members_of(platform_id)]  # type: ignore[attr-defined]

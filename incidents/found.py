@@ -6,7 +6,7 @@ from incidents.choices import DetectionSource
 from incidents.models import Incident, UserReport
 from incidents.models.problem import ReportState
 from incidents.origins import Origin
-from incidents.services.declare import severity_of_rank
+from incidents.selectors.named import severity_of_rank
 from incidents.services.reports import report_attach
 from monitoring.models import Alarm
 from opsportal.core.actor import Actor

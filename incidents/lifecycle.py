@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from incidents.errors import IncidentError
+
 
 class Stage(StrEnum):
     DETECT = "detect"
@@ -26,21 +28,11 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-class Verb(StrEnum):
-    ACKNOWLEDGE = "acknowledge"
-    ADVANCE = "advance"
-    MITIGATE = "mitigate"
-    RESOLVE = "resolve"
-    CLOSE = "close"
-    REOPEN = "reopen"
-    MERGE = "merge"
-
-
-class TransitionError(ValueError):
+class TransitionError(IncidentError):
     """The life cycle does not know this step; the text is a sentence for the person who asked."""
 
 
-class TimeOrderError(ValueError):
+class TimeOrderError(IncidentError):
     """A time stands before one that must precede it."""
 
 
@@ -119,23 +111,6 @@ def merge(position: Position) -> Position:
     if position.state is State.CLOSED:
         raise TransitionError("The incident is closed: its record stands as it is.")
     return Position(State.CLOSED, Stage.DOCUMENT)
-
-
-def move(position: Position, verb: Verb, target: Stage | None = None) -> Position:
-    """Apply one verb; `target` belongs to ADVANCE only."""
-    if verb is Verb.ADVANCE:
-        if target is None:
-            raise TransitionError("Name the stage to go to.")
-        return advance(position, target)
-    steps = {
-        Verb.ACKNOWLEDGE: acknowledge,
-        Verb.MITIGATE: mitigate,
-        Verb.RESOLVE: resolve,
-        Verb.CLOSE: close,
-        Verb.REOPEN: reopen,
-        Verb.MERGE: merge,
-    }
-    return steps[verb](position)
 
 
 # Each time and those it may not precede. Declared may come before the impact is fully known, so it hangs on

@@ -6,10 +6,12 @@ from typing import Any
 from django import forms
 
 from incidents.choices import EntryKind
+from incidents.forms import AREA, IncidentForm
 from incidents.models import Incident
 from incidents.selectors import members_of
 from incidents.selectors.beside import EntryFilter, writers_of
 from incidents.services.graphs import metrics_read
+from opsportal.core.actor import Actor
 from opsportal.core.forms import CleanForm, VersionedForm
 
 SPANS = (
@@ -23,19 +25,25 @@ SPANS = (
 )
 
 
-class LineForm(CleanForm):
-    """Something that adds a line to one incident."""
+class LineForm(IncidentForm):
+    """One line of text."""
 
-    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.incident = incident
+    text: forms.CharField
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        del by
+        return {"body": self.cleaned_data["text"]}
+
+
+class DecisionForm(LineForm):
+    text = forms.CharField(widget=AREA, max_length=10_000, label="What was decided, and why")
 
 
 class PinForm(LineForm):
     text = forms.CharField(max_length=2_000, label="What everyone should see above the timeline")
 
 
-class TaskForm(LineForm):
+class TaskForm(IncidentForm):
     title = forms.CharField(max_length=200, label="What is to be done")
     owner_id = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Owner")
     minutes = forms.TypedChoiceField(
@@ -47,13 +55,13 @@ class TaskForm(LineForm):
         people = members_of(incident.platform_id)
         self.fields["owner_id"].choices = [("", "Nobody yet"), *people]  # type: ignore[attr-defined]
 
-    @property
-    def within(self) -> timedelta | None:
-        minutes = self.cleaned_data["minutes"]
-        return timedelta(minutes=minutes) if minutes else None
+    def values(self, by: Actor) -> dict[str, Any]:
+        data = super().values(by)
+        minutes = data.pop("minutes")
+        return data | {"within": timedelta(minutes=minutes) if minutes else None}
 
 
-class MetricForm(LineForm):
+class MetricForm(IncidentForm):
     metric = forms.TypedChoiceField(coerce=int, label="Metric")
 
     def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
@@ -62,6 +70,10 @@ class MetricForm(LineForm):
         self.fields["metric"].choices = [  # type: ignore[attr-defined]
             (pk, f"{metric.service.name}: {metric.name}") for pk, metric in self.metrics.items()
         ]
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        del by
+        return {"metric": self.metrics[self.cleaned_data["metric"]]}
 
 
 class AttachForm(CleanForm):

@@ -6,10 +6,10 @@ from django.db.models import Exists, OuterRef, Q
 
 from incidents.choices import StateChoice
 from opsportal.core.actor import Actor
-from opsportal.core.models import PlatformQuerySet
+from opsportal.core.models import M_co, PlatformQuerySet
 
 
-class IncidentQuerySet(PlatformQuerySet):
+class IncidentQuerySet(PlatformQuerySet[M_co]):
     """Incidents; a restricted one exists only for auditors, its commander, its declarer and those named."""
 
     def visible_to(self, actor: Actor) -> Self:
@@ -34,7 +34,7 @@ class IncidentQuerySet(PlatformQuerySet):
         return self.filter(state=StateChoice.OPEN)
 
 
-class IncidentPartQuerySet(PlatformQuerySet):
+class IncidentPartQuerySet(PlatformQuerySet[M_co]):
     """Rows that hang on an incident and are as visible as it is."""
 
     platform_path = "incident__platform_id"
@@ -47,7 +47,7 @@ class IncidentPartQuerySet(PlatformQuerySet):
         return self.filter(incident__in=Incident.objects.visible_to(actor))
 
 
-class ReviewPartQuerySet(PlatformQuerySet):
+class ReviewPartQuerySet(PlatformQuerySet[M_co]):
     """Rows that hang on a review."""
 
     platform_path = "review__incident__platform_id"
@@ -60,7 +60,7 @@ class ReviewPartQuerySet(PlatformQuerySet):
         return self.filter(review__incident__in=Incident.objects.visible_to(actor))
 
 
-class ActionItemQuerySet(PlatformQuerySet):
+class ActionItemQuerySet(PlatformQuerySet[M_co]):
     """Action items; one from a restricted incident is as hidden as it."""
 
     def visible_to(self, actor: Actor) -> Self:

@@ -6,9 +6,12 @@ from typing import Any
 from django import forms
 
 from incidents.forms import AREA, ActForm, MomentField
+from incidents.models import Incident
 from incidents.models.problem import LinkKind, ProblemPriority, ProblemState, ReportChannel, ReportKind
 from incidents.selectors import members_of
 from incidents.selectors.links import open_problems
+from incidents.selectors.named import incident_named
+from opsportal.core.actor import Actor
 from opsportal.core.forms import CleanForm, VersionedForm
 from opsportal.platforms.models import Platform, Service
 
@@ -50,20 +53,32 @@ class EndForm(ActForm):
         help_text="Of the two worst severities, or where the pack sets a review's time.",
     )
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        self.fields["reviewer_id"].choices = [("", "The commander"), *members_of(platform_id)]  # type: ignore[attr-defined]
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["reviewer_id"].choices = [("", "The commander"), *members_of(incident.platform_id)]  # type: ignore[attr-defined]
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        texts = super().values(by)
+        return {"reviewer_id": texts.pop("reviewer_id"), "texts": texts}
 
 
 class MergeForm(ActForm):
     target = ReferenceField(label="Merge into", help_text="The number of the incident that goes on, such as INC-142.")
     note = forms.CharField(required=False, max_length=400, label="Why they are one")
 
+    def values(self, by: Actor) -> dict[str, Any]:
+        data = super().values(by)
+        return data | {"target": incident_named(by, data["target"], "incidents.incident_merge", "target")}
+
 
 class LinkForm(ActForm):
     kind = forms.ChoiceField(choices=LinkKind.choices, label="This incident is")
     other = ReferenceField(label="Incident", help_text="Its number, such as INC-142.")
     note = forms.CharField(required=False, max_length=200)
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        data = super().values(by)
+        return data | {"other": incident_named(by, data["other"], "incidents.incident_view", "other")}
 
 
 class PlanForm(ActForm):
@@ -79,9 +94,9 @@ class ProblemLinkForm(ActForm):
     problem = forms.TypedChoiceField(coerce=int, required=False, empty_value=None, label="Known problem")
     title = forms.CharField(required=False, max_length=200, label="Or a new one: what is the problem?")
 
-    def __init__(self, *args: Any, platform_id: int, **kwargs: Any) -> None:
-        super().__init__(*args, platform_id=platform_id, **kwargs)
-        self.fields["problem"].choices = [("", "None of them"), *open_problems(platform_id)]  # type: ignore[attr-defined]
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["problem"].choices = [("", "None of them"), *open_problems(incident.platform_id)]  # type: ignore[attr-defined]
 
 
 class ProblemForm(CleanForm):

@@ -5,7 +5,7 @@ from django.urls import reverse
 from maintenance.jobs.registry import PLANNERS
 from maintenance.models import Job, OccurrenceState, WindowOccurrence
 from maintenance.services.jobs import job_run_plan
-from opsportal.knowledge.step_kinds import Question, StepAnswer, register_plan
+from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, register_plan
 from opsportal.plans.services import PlanRefusedError
 from opsportal.targets.addresses import BlockedAddressError
 

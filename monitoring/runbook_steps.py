@@ -10,10 +10,10 @@ from monitoring.evidence.sources import SERIES_STALE
 from monitoring.logs import LogsError, ask_logs, log_problem
 from monitoring.models import ServiceMetric, TargetDatabase
 from monitoring.selectors.points import stat_values
-from opsportal.core.formats import number
-from opsportal.knowledge.runbook_lint import sql_problem
-from opsportal.knowledge.runbooks import StepKind
-from opsportal.knowledge.step_kinds import MAX_ROWS, Question, StepAnswer, register_step
+from opsportal.core.formats import number, plural
+from opsportal.knowledge.runbooks.lint import sql_problem
+from opsportal.knowledge.runbooks.step_kinds import MAX_ROWS, Question, StepAnswer, register_step
+from opsportal.knowledge.runbooks.text import StepKind
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.database import DatabaseTargetError, read_rows
 
@@ -116,7 +116,7 @@ def _rows(question: Question) -> StepAnswer:
     columns = list(rows[0]) if rows else []
     cut = f", the first {MAX_ROWS} shown" if len(rows) > MAX_ROWS else ""
     shown = [["" if row[name] is None else str(row[name]) for name in columns] for row in rows[:MAX_ROWS]]
-    return StepAnswer("", f"{len(rows)} rows from {database.name}{cut}", question.at, columns, shown)
+    return StepAnswer("", f"{plural(len(rows), 'row')} from {database.name}{cut}", question.at, columns, shown)
 
 
 def register() -> None:

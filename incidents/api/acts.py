@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from django.urls import URLPattern, path
@@ -11,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView, member_addressed, severity_labelled
+from incidents.api.base import VIEW, IncidentApiView
 from incidents.api.serializers import IncidentSerializer
 from incidents.choices import (
     DONE_BY_HAND,
@@ -24,35 +23,15 @@ from incidents.choices import (
     StageChoice,
     UpdateState,
 )
-from incidents.errors import CommandTakenError
 from incidents.lifecycle import WORKING
 from incidents.models import Incident
 from incidents.models.problem import LinkKind
-from incidents.selectors import incident_by_number
-from incidents.services import (
-    clock_done,
-    clock_pause,
-    clock_resume,
-    incident_acknowledge,
-    incident_advance,
-    incident_close,
-    incident_link,
-    incident_merge,
-    incident_mitigate,
-    incident_plan,
-    incident_reopen,
-    incident_resolve,
-    incident_set_severity,
-    incident_triage,
-    role_assign,
-    update_post,
-)
-from incidents.services.composer import role_action
+from incidents.selectors.named import incident_named, person_named, severity_named
+from incidents.services.acts import ACTS, Act
 from incidents.services.progress import CLOSING_TEXTS
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.api import CleanCharField, ConflictError, UnprocessableError, expected_version, row_response
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.api import CleanCharField, expected_version, row_response
 from opsportal.core.idempotency import idempotent
 
 Data = Mapping[str, Any]
@@ -150,160 +129,74 @@ class ClockDoneSerializer(serializers.Serializer[Any]):
     note = CleanCharField(max_length=200, required=False, default="", allow_blank=True)
 
 
-def _set_severity(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
-    severity = severity_labelled(incident.platform, data["severity"])
-    incident_set_severity(by=by, at=at, incident=incident, expected=expected, severity=severity, why=data["why"])
+Values = Callable[[Actor, Incident, Data], Data]
 
 
-def _assign(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
-    authorize(by, role_action(incident, by, data["role"]), incident)
-    user_id = member_addressed(incident.platform, data["person"], "person")
-    role_assign(
-        by=by, at=at, incident=incident, expected=expected, role=data["role"], user_id=user_id, note=data["note"]
-    )
+def _as_sent(_by: Actor, _incident: Incident, data: Data) -> Data:
+    return data
 
 
-def _close(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
+def _severity(_by: Actor, incident: Incident, data: Data) -> Data:
+    return {**data, "severity": severity_named(incident.platform_id, data["severity"])}
+
+
+def _role(_by: Actor, incident: Incident, data: Data) -> Data:
+    user_id = person_named(incident.platform_id, data["person"])
+    return {"role": data["role"], "user_id": user_id, "note": data["note"]}
+
+
+def _close(_by: Actor, incident: Incident, data: Data) -> Data:
     reviewer = data.get("reviewer")
-    incident_close(
-        by=by,
-        at=at,
-        incident=incident,
-        expected=expected,
-        texts={name: data[name] for name in CLOSING_TEXTS if name in data},
-        reviewer_id=member_addressed(incident.platform, reviewer, "reviewer") if reviewer else None,
-    )
+    return {
+        "texts": {name: data[name] for name in CLOSING_TEXTS if name in data},
+        "reviewer_id": person_named(incident.platform_id, reviewer, "reviewer") if reviewer else None,
+    }
 
 
-def _other(by: Actor, number: int, action: str, field: str) -> Incident:
-    """INC-`number` as far as the caller may know it. Raises ValidationError that names `field`, DeniedError."""
-    try:
-        other = incident_by_number(by, number)
-        authorize(by, action, other)
-    except HiddenError as error:
-        raise serializers.ValidationError({field: ["There is no such incident."]}) from error
-    return other
+def _merge(by: Actor, _incident: Incident, data: Data) -> Data:
+    return {**data, "target": incident_named(by, data["target"], ACTS["merge"].action, "target")}
 
 
-def _merge(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
-    target = _other(by, data["target"], "incidents.incident_merge", "target")
-    incident_merge(by=by, at=at, incident=incident, expected=expected, target=target, note=data["note"])
-
-
-def _link(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> None:
-    other = _other(by, data["other"], VIEW, "other")
-    incident_link(by=by, at=at, incident=incident, expected=expected, other=other, kind=data["kind"], note=data["note"])
+def _link(by: Actor, _incident: Incident, data: Data) -> Data:
+    return {**data, "other": incident_named(by, data["other"], VIEW, "other")}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAct:
-    """A verb: its right, what it takes, and the service that does it."""
+    """An act as the API takes it: what is sent, and how that becomes its values."""
 
-    name: str
-    action: str
+    act: Act
     takes: type[serializers.Serializer[Any]]
-    run: Callable[[Actor, datetime, Incident, int, Data], object]
     text: str
+    values: Values = _as_sent
 
 
-def _plain(service: Callable[..., object]) -> Callable[[Actor, datetime, Incident, int, Data], object]:
-    """A service that takes what was sent under the names it was sent."""
-
-    def run(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> object:
-        return service(by=by, at=at, incident=incident, expected=expected, **data)
-
-    return run
-
-
-ACTS: Final = (
+API_ACTS: Final = (
+    ApiAct(ACTS["acknowledge"], NothingSerializer, "Acknowledge and take command; 409 names who was first."),
+    ApiAct(ACTS["severity"], SeveritySerializer, "Change the severity; a worse one starts its clocks anew.", _severity),
+    ApiAct(ACTS["role"], RoleSerializer, "Give a role to a member.", _role),
+    ApiAct(ACTS["stage"], StageSerializer, "Move between the working stages."),
+    ApiAct(ACTS["update"], UpdateSerializer, "Post a status update; the next update clock starts."),
     ApiAct(
-        "acknowledge",
-        "incidents.incident_acknowledge",
-        NothingSerializer,
-        _plain(incident_acknowledge),
-        "Acknowledge and take command; 409 names who was first.",
+        ACTS["triage"], TriageSerializer, "Answer triage questions.", lambda _by, _incident, data: {"answers": data}
     ),
+    ApiAct(ACTS["mitigate"], MitigateSerializer, "Users are served again; the cause may remain."),
+    ApiAct(ACTS["resolve"], ResolveSerializer, "It is over: working clocks end, the review's clock starts."),
+    ApiAct(ACTS["close"], CloseSerializer, "End the record; impact, cause and resolution must stand in it.", _close),
     ApiAct(
-        "severity",
-        "incidents.incident_set_severity",
-        SeveritySerializer,
-        _set_severity,
-        "Change the severity; a worse one starts its clocks anew.",
-    ),
-    ApiAct("role", "incidents.role_assign", RoleSerializer, _assign, "Give a role to a member."),
-    ApiAct(
-        "stage",
-        "incidents.incident_advance",
-        StageSerializer,
-        _plain(incident_advance),
-        "Move between the working stages.",
-    ),
-    ApiAct(
-        "update",
-        "incidents.update_post",
-        UpdateSerializer,
-        _plain(update_post),
-        "Post a status update; the next update clock starts.",
-    ),
-    ApiAct(
-        "triage",
-        "incidents.incident_triage",
-        TriageSerializer,
-        lambda by, at, incident, expected, data: incident_triage(
-            by=by, at=at, incident=incident, expected=expected, answers=data
-        ),
-        "Answer triage questions.",
-    ),
-    ApiAct(
-        "mitigate",
-        "incidents.incident_mitigate",
-        MitigateSerializer,
-        _plain(incident_mitigate),
-        "Users are served again; the cause may remain.",
-    ),
-    ApiAct(
-        "resolve",
-        "incidents.incident_resolve",
-        ResolveSerializer,
-        _plain(incident_resolve),
-        "It is over: working clocks end, the review's clock starts.",
-    ),
-    ApiAct(
-        "close",
-        "incidents.incident_close",
-        CloseSerializer,
-        _close,
-        "End the record; impact, cause and resolution must stand in it.",
-    ),
-    ApiAct(
-        "merge",
-        "incidents.incident_merge",
+        ACTS["merge"],
         MergeSerializer,
-        _merge,
         "Close it as the duplicate of another; later alarms of its signal join that one.",
+        _merge,
     ),
-    ApiAct("link", "incidents.incident_link", LinkSerializer, _link, "Say how it belongs to another incident."),
+    ApiAct(ACTS["link"], LinkSerializer, "Say how it belongs to another incident.", _link),
+    ApiAct(ACTS["plan"], PlanSerializer, "Make a mild one planned work of a sprint."),
+    ApiAct(ACTS["reopen"], ReopenSerializer, "It came back."),
+    ApiAct(ACTS["clock-pause"], ClockPauseSerializer, "Stop a clock; what is left of its time is kept."),
+    ApiAct(ACTS["clock-resume"], ClockResumeSerializer, "Let a clock go on."),
     ApiAct(
-        "plan",
-        "incidents.incident_plan",
-        PlanSerializer,
-        _plain(incident_plan),
-        "Make a mild one planned work of a sprint.",
-    ),
-    ApiAct("reopen", "incidents.incident_reopen", ReopenSerializer, _plain(incident_reopen), "It came back."),
-    ApiAct(
-        "clock-pause",
-        "incidents.clock_pause",
-        ClockPauseSerializer,
-        _plain(clock_pause),
-        "Stop a clock; what is left of its time is kept.",
-    ),
-    ApiAct("clock-resume", "incidents.clock_pause", ClockResumeSerializer, _plain(clock_resume), "Let a clock go on."),
-    ApiAct(
-        "clock-done",
-        "incidents.clock_done",
+        ACTS["clock-done"],
         ClockDoneSerializer,
-        _plain(clock_done),
         "Tick off what happens outside the portal: authority or stakeholders told.",
     ),
 )
@@ -312,40 +205,38 @@ ACTS: Final = (
 class ActView(IncidentApiView):
     """One act. Needs `If-Match`; `Idempotency-Key` makes a resend harmless."""
 
-    act: ApiAct
+    asked: ApiAct
     serializer_class = IncidentSerializer
 
     def perform(self, request: Request, number: int) -> Response:
         """Do it, and answer with the incident as it is then."""
-        incident = self.load(number, self.act.action)
+        act = self.asked.act
+        incident = self.load(number, act.action)
         expected = expected_version(request, incident)
-        serializer = self.act.takes(data=request.data)
+        serializer = self.asked.takes(data=request.data)
         serializer.is_valid(raise_exception=True)
-        try:
-            self.act.run(self.actor, clock.now(), incident, expected, serializer.validated_data)
-        except CommandTakenError as error:
-            raise ConflictError(str(error)) from error
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        values = self.asked.values(self.actor, incident, serializer.validated_data)
+        act.perform(by=self.actor, at=clock.now(), incident=incident, expected=expected, values=values)
         fresh = self.load(number, VIEW)
         return row_response(fresh, IncidentSerializer(fresh))
 
 
-def _route(act: ApiAct) -> URLPattern:
+def _route(asked: ApiAct) -> URLPattern:
     # A function for each: the schema's words are kept on it.
     @extend_schema(
-        operation_id=f"incidents_{act.name.replace('-', '_')}",
-        description=act.text,
-        request=act.takes,
+        operation_id=f"incidents_{asked.act.name.replace('-', '_')}",
+        description=asked.text,
+        request=asked.takes,
         responses=IncidentSerializer,
     )
     @idempotent
     def post(self: ActView, request: Request, number: int) -> Response:
         return self.perform(request, number)
 
-    members = {"act": act, "actions": {"POST": act.action}, "post": post, "__doc__": act.text}
-    view: type[ActView] = type(f"{act.name.title().replace('-', '')}View", (ActView,), members)
-    return path(f"incidents/<int:number>/{act.name}/", view.as_view(), name=act.name)
+    name = asked.act.name
+    members = {"asked": asked, "actions": {"POST": asked.act.action}, "post": post, "__doc__": asked.text}
+    view: type[ActView] = type(f"{name.title().replace('-', '')}View", (ActView,), members)
+    return path(f"incidents/<int:number>/{name}/", view.as_view(), name=name)
 
 
-urlpatterns: list[URLPattern] = [_route(act) for act in ACTS]
+urlpatterns: list[URLPattern] = [_route(asked) for asked in API_ACTS]

@@ -10,12 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView, member_addressed
+from incidents.api.base import VIEW, IncidentApiView
 from incidents.models import ResponseTask, TimelineEntry
+from incidents.selectors.named import person_named
 from incidents.services.marks import entry_pin, entry_tag
 from incidents.services.tasks import task_add, task_tick
 from opsportal.core import clock
-from opsportal.core.api import CleanCharField, UnprocessableError, expected_version, row_response
+from opsportal.core.api import CleanCharField, expected_version, row_response
 from opsportal.core.gate import HiddenError, authorize
 from opsportal.core.idempotency import idempotent
 
@@ -67,14 +68,11 @@ class TaskListView(IncidentApiView):
         serializer = TaskAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
-        owner_id = member_addressed(incident.platform, data["owner"], "owner") if data.get("owner") else None
+        owner_id = person_named(incident.platform_id, data["owner"], "owner") if data.get("owner") else None
         within = timedelta(minutes=data["minutes"]) if data.get("minutes") else None
-        try:
-            task = task_add(
-                by=self.actor, at=clock.now(), incident=incident, title=data["title"], owner_id=owner_id, within=within
-            )
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        task = task_add(
+            by=self.actor, at=clock.now(), incident=incident, title=data["title"], owner_id=owner_id, within=within
+        )
         return row_response(task, TaskSerializer(task), status=201)
 
 
@@ -113,13 +111,10 @@ class MarkView(IncidentApiView):
             raise HiddenError(MARK)
         entry.incident = incident
         authorize(self.actor, MARK, entry)
-        try:
-            if word is None:
-                entry_pin(by=self.actor, at=clock.now(), entry=entry, on=on)
-            else:
-                entry_tag(by=self.actor, at=clock.now(), entry=entry, word=word, on=on)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        if word is None:
+            entry_pin(by=self.actor, at=clock.now(), entry=entry, on=on)
+        else:
+            entry_tag(by=self.actor, at=clock.now(), entry=entry, word=word, on=on)
         return Response(status=204)
 
     @extend_schema(operation_id="timeline_mark", request=None, responses={204: None})

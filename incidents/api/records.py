@@ -9,16 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from incidents import selectors
-from incidents.api.base import REFUSALS, IncidentApiView, member_addressed
+from incidents.api.base import IncidentApiView
 from incidents.choices import ActionKind, ActionState
 from incidents.models import ActionItem, Review, ReviewSection, StatusUpdate
+from incidents.selectors.named import person_named
 from incidents.selectors.reviews import ACTION_VIEWS, action_item, sections_of
 from incidents.services import action_item_add, action_item_update, review_draft
 from opsportal.core import clock
 from opsportal.core.api import (
     PAGING,
     CleanCharField,
-    UnprocessableError,
     expected_version,
     page_response,
     page_size,
@@ -131,10 +131,7 @@ class ReviewView(IncidentApiView):
     def post(self, request: Request, number: int) -> Response:
         del request
         incident = self.load(number, "incidents.review_draft")
-        try:
-            review_draft(by=self.actor, at=clock.now(), incident=incident)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        review_draft(by=self.actor, at=clock.now(), incident=incident)
         review = selectors.review_of(self.actor, number)
         return row_response(review, ReviewSerializer(review), status=201)
 
@@ -185,11 +182,8 @@ class ActionItemAddView(IncidentApiView):
         serializer.is_valid(raise_exception=True)
         data = dict(serializer.validated_data)
         email = data.pop("owner", "")
-        owner_id = member_addressed(incident.platform, email, "owner") if email else None
-        try:
-            item = action_item_add(by=self.actor, at=clock.now(), incident=incident, owner_id=owner_id, **data)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        owner_id = person_named(incident.platform_id, email, "owner") if email else None
+        item = action_item_add(by=self.actor, at=clock.now(), incident=incident, owner_id=owner_id, **data)
         return row_response(item, ActionItemSerializer(item), status=201)
 
 
@@ -216,19 +210,16 @@ class ActionItemView(IncidentApiView):
         data = serializer.validated_data
         owner_id = item.owner_id
         if "owner" in data:
-            owner_id = member_addressed(item.platform, data["owner"], "owner") if data["owner"] else None
-        try:
-            action_item_update(
-                by=self.actor,
-                at=clock.now(),
-                item=item,
-                expected=expected,
-                state=data.get("state", item.state),
-                owner_id=owner_id,
-                due_date=data.get("due_date", item.due_date),
-                evidence=data.get("evidence", ""),
-            )
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+            owner_id = person_named(item.platform_id, data["owner"], "owner") if data["owner"] else None
+        action_item_update(
+            by=self.actor,
+            at=clock.now(),
+            item=item,
+            expected=expected,
+            state=data.get("state", item.state),
+            owner_id=owner_id,
+            due_date=data.get("due_date", item.due_date),
+            evidence=data.get("evidence", ""),
+        )
         fresh = action_item(self.actor, number)
         return row_response(fresh, ActionItemSerializer(fresh))

@@ -5,22 +5,20 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.api.base import REFUSALS, IncidentApiView
+from incidents.api.base import IncidentApiView
 from incidents.models import Problem, UserReport
 from incidents.models.problem import ReportChannel, ReportKind
+from incidents.selectors.named import place_named
 from incidents.selectors.problems import problem_by_number
 from incidents.selectors.queue import report_page
 from incidents.services import report_add
 from opsportal.core import clock
-from opsportal.core.api import PAGING, CleanCharField, UnprocessableError, page_response, page_size, row_response
-from opsportal.core.gate import authorize
+from opsportal.core.api import PAGING, CleanCharField, page_response, page_size, row_response
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
-from opsportal.platforms.models import Platform, Service
 
 
 class UserReportSerializer(serializers.ModelSerializer[UserReport]):
@@ -86,18 +84,10 @@ class UserReportListView(IncidentApiView):
         serializer = UserReportAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = dict(serializer.validated_data)
-        platform = Platform.objects.visible_to(self.actor).filter(key=data.pop("platform")).first()
-        if platform is None:
-            raise ValidationError({"platform": ["There is no such platform."]})
-        authorize(self.actor, "incidents.report_add", platform)
-        key = data.pop("service", "")
-        service = Service.objects.filter(platform=platform, key=key).first() if key else None
-        if key and service is None:
-            raise ValidationError({"service": [f"{platform.key} has no such service."]})
-        try:
-            report = report_add(by=self.actor, at=clock.now(), platform_id=platform.pk, service=service, **data)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        platform, service = place_named(
+            self.actor, "incidents.report_add", data.pop("platform"), data.pop("service", "")
+        )
+        report = report_add(by=self.actor, at=clock.now(), platform_id=platform.pk, service=service, **data)
         return row_response(report, UserReportSerializer(report), status=201)
 
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from incidents import selectors
-from incidents.api.base import REFUSALS, VIEW, IncidentApiView, declaration_of
+from incidents.api.base import VIEW, IncidentApiView
 from incidents.api.serializers import (
     EntrySerializer,
     IncidentDeclareSerializer,
@@ -20,6 +20,7 @@ from incidents.models import TimelineEntry
 from incidents.selectors import IncidentFilter
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
 from incidents.services import entry_log, incident_declare, incident_describe
+from incidents.services.declare import declaration_of
 from opsportal.core import clock
 from opsportal.core.api import (
     PAGING,
@@ -75,12 +76,9 @@ class IncidentListView(IncidentApiView):
         """
         serializer = IncidentDeclareSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        declaration = declaration_of(self.actor, serializer.validated_data)
+        declaration = declaration_of(self.actor, **serializer.validated_data)
         at = clock.now()
-        try:
-            incident = incident_declare(by=self.actor, at=at, declaration=declaration)
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        incident = incident_declare(by=self.actor, at=at, declaration=declaration)
         if not incident.is_visible_to(self.actor):
             raise UnprocessableError("This external id is taken.")
         is_new = incident.declared_at == at
@@ -105,16 +103,13 @@ class IncidentDetailView(IncidentApiView):
         expected = expected_version(request, incident)
         serializer = IncidentDescribeSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        try:
-            incident_describe(
-                by=self.actor,
-                at=clock.now(),
-                incident=incident,
-                expected=expected,
-                changes=serializer.validated_data,
-            )
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        incident_describe(
+            by=self.actor,
+            at=clock.now(),
+            incident=incident,
+            expected=expected,
+            changes=serializer.validated_data,
+        )
         fresh = self.load(number, VIEW)
         return row_response(fresh, IncidentSerializer(fresh))
 
@@ -142,16 +137,13 @@ class TimelineView(IncidentApiView):
         serializer = EntrySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
-        try:
-            entry = entry_log(
-                by=self.actor,
-                at=clock.now(),
-                incident=incident,
-                body=data["body"],
-                kind=data["kind"],
-                occurred_at=data["occurred_at"],
-            )
-        except REFUSALS as error:
-            raise UnprocessableError(str(error)) from error
+        entry = entry_log(
+            by=self.actor,
+            at=clock.now(),
+            incident=incident,
+            body=data["body"],
+            kind=data["kind"],
+            occurred_at=data["occurred_at"],
+        )
         row = TimelineEntry.objects.filter(Q(pk=entry.pk)).values_list(*ENTRY_COLUMNS).get()
         return Response(EntrySerializer(EntryView(*row)).data, status=201)

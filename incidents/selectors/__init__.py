@@ -8,7 +8,6 @@ from incidents.selectors.detail import (
     entries_after,
     entries_page,
     members_of,
-    severities_of,
     updates_of,
     whole_timeline,
 )
@@ -26,6 +25,7 @@ from incidents.selectors.lists import (
     list_summary,
     open_rows,
 )
+from incidents.selectors.named import severities_of
 from incidents.selectors.related import (
     alarms_nearby,
     changes_nearby,

@@ -68,7 +68,7 @@ class RoleHolder(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A mark and the line that it is on, as that stands corrected."""
+    """A mark and the line that it is on; a correction takes the marks of its line over."""
 
     entry_id: int
     number: int
@@ -76,12 +76,11 @@ class Mark(NamedTuple):
     text: str
     occurred_at: datetime
     body: str
-    corrected: str | None
 
     @property
     def words(self) -> str:
         """Its text without marks of formatting."""
-        return Markup(render_markdown(self.corrected or self.body)).striptags()  # noqa: S704 - safe, and stripped
+        return Markup(render_markdown(self.body)).striptags()  # noqa: S704 - safe, and stripped
 
 
 class TaskView(NamedTuple):
@@ -128,10 +127,10 @@ def beside(actor: Actor, incident: Incident) -> Beside:
     here = {"incident_id": incident.pk}
     roles, marks, tasks, looks = together(
         actor,
-        Read("timeline.roles", _roles, here),
-        Read("timeline.marks", _marks, here),
-        Read("timeline.tasks", _tasks, here),
-        Read("timeline.look", _look, here),
+        Read(_roles, here),
+        Read(_marks, here),
+        Read(_tasks, here),
+        Read(_look, here),
     )
     found = [Mark(*row) for row in marks]
     return Beside(
@@ -183,7 +182,7 @@ def _roles(_actor: Actor | None, incident_id: Any) -> Any:
 def _marks(actor: Actor, incident_id: Any) -> Any:
     rows = EntryMark.objects.filter(incident_id=incident_id)
     rows = rows.filter(~Q(kind=MarkKind.STAR) | Q(by_id=actor.user_id))
-    columns = ("kind", "text", "entry__occurred_at", "entry__body", "entry__superseded_by__body")
+    columns = ("kind", "text", "entry__occurred_at", "entry__body")
     return rows.order_by("-entry_id", "kind", "text").values_list("entry_id", "entry__number", *columns)[:MARKS]
 
 

@@ -22,7 +22,7 @@ ROW: Final = (
 RUNNING: Final = Q(stopped_at__isnull=True, outcome=OutcomeChoice.RUNNING)
 # Which clocks a list shows, and in which order. Those without a number can be neither met nor missed.
 LISTS: Final[Mapping[str, tuple[str, Q, tuple[str, ...]]]] = {
-    "running": ("Running", RUNNING & Q(due_at__isnull=False), ("due_at", "pk")),
+    "running": ("Running", Q(stopped_at__isnull=True, due_at__isnull=False), ("due_at", "pk")),  # late ones too
     "paused": ("Paused", RUNNING & Q(paused_at__isnull=False), ("started_at", "pk")),
     "unnumbered": ("Without a number", RUNNING & Q(due_at=None, paused_at=None), ("started_at", "pk")),
     "missed": ("Missed", Q(outcome=OutcomeChoice.MISSED, due_at__isnull=False), ("-due_at", "-pk")),

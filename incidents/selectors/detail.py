@@ -3,22 +3,25 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
+from django.db.models import Count, Min
 from django.utils.timezone import get_current_timezone
 from markupsafe import Markup
 
-from incidents.choices import DONE_BY_HAND, Audience, ClockKind, EntryKind, OutcomeChoice
-from incidents.clocks import NEVER_DUE
+from incidents.choices import DONE_BY_HAND, Audience, ClockKind, EntryKind, OutcomeChoice, StateChoice
+from incidents.clocks import NEVER_DUE, WARN_SHARE
 from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntry
 from incidents.selectors.beside import ALL, EntryFilter
-from opsportal.core.formats import stopwatch
+from opsportal.core.formats import plural, stopwatch
 from opsportal.core.markdown import render_markdown
-from opsportal.platforms.models import Membership, PolicySource, SchemeKind, Severity
+from opsportal.platforms.models import Membership, PolicySource
 
 NEWEST: Final = 30  # lines: what is on the page however long the incident; earlier ones are a link away
 EARLIER: Final = 100
-WARN_SHARE: Final = 0.2  # of the time: a clock with less than a fifth left asks for attention
+MOST_MEMBERS: Final = 500
 
 # Look of each kind in the list: icon, class of the line.
 LOOK: Final = {
@@ -60,14 +63,20 @@ class EntryView(NamedTuple):
     superseded_by: int | None
     superseded_by_id: int | None
     sent_late: bool | None
+    state: str | None  # of the incident, in a line that says how it changed
 
     @property
     def glyph(self) -> str:
-        return LOOK[EntryKind(self.kind)][0]
+        return self._look[0]
 
     @property
     def cls(self) -> str:
-        return LOOK[EntryKind(self.kind)][1]
+        return self._look[1]
+
+    @property
+    def _look(self) -> tuple[str, str]:
+        """That it is open, again or from the first, is no success."""
+        return ("siren", "") if self.state == StateChoice.OPEN else LOOK[EntryKind(self.kind)]
 
     @property
     def system_word(self) -> str:
@@ -109,6 +118,7 @@ ENTRY_COLUMNS: Final = (
     "superseded_by__number",
     "superseded_by__pk",
     "data__sent_late",
+    "data__state",
 )
 
 
@@ -153,6 +163,13 @@ def entries_after(incident: Incident, number: int, asked: EntryFilter = ALL) -> 
     return FreshEntries(before, found, found[-1].number if found else number)
 
 
+def unread_by(user_id: int | None, incident: Incident, *, after: int, upto: int) -> tuple[int, int] | None:
+    """The number of the first line among these that somebody else wrote, and how many there are; None without any."""
+    rows = TimelineEntry.objects.filter(incident=incident, number__gt=after, number__lte=upto)
+    found = rows.exclude(author_id=user_id).aggregate(first=Min("number"), count=Count("pk"))
+    return (found["first"], found["count"]) if found["count"] else None
+
+
 def whole_timeline(incident: Incident) -> Iterator[EntryView]:
     """Every entry in the order in which it happened, read as it goes: a long incident is not held in memory."""
     rows = TimelineEntry.objects.filter(incident=incident).order_by("occurred_at", "number")
@@ -172,7 +189,7 @@ class ClockView:
     until: datetime | None
     left: int | None
     total: int | None
-    acts: tuple[str, ...] = ()  # what may be done to it: pause, resume, done
+    acts: tuple[str, ...] = ()  # the names of what may be done to it
 
 
 def _rule_words(clock: IncidentClock) -> str:
@@ -186,10 +203,8 @@ def _rule_words(clock: IncidentClock) -> str:
     return f"{every}{clock.rule_text} · {source}"
 
 
-def _clock_view(clock: IncidentClock, now: datetime) -> ClockView | None:
+def _clock_view(clock: IncidentClock, now: datetime) -> ClockView:
     label, rule = ClockKind(clock.kind).label, _rule_words(clock)
-    if clock.outcome == OutcomeChoice.STOPPED:
-        return None
     if clock.paused_at is not None:
         text = stopwatch(clock.left) if clock.left is not None else stopwatch(clock.paused_at - clock.started_at)
         said = f"paused: {clock.pause_reason} · {rule}"
@@ -205,7 +220,7 @@ def _clock_view(clock: IncidentClock, now: datetime) -> ClockView | None:
     left, total = clock.due_at - now, clock.due_at - clock.started_at - clock.paused_for
     if left <= timedelta(0):
         return ClockView(clock.kind, label, "missed", f"+{stopwatch(-left)}", "overdue", rule, None, None, None)
-    is_near = clock.warn_at <= now if clock.warn_at is not None else left < total * WARN_SHARE
+    is_near = clock.warn_at <= now if clock.warn_at is not None else left < total * (1 - WARN_SHARE)
     state = "warn" if is_near else "run"
     seconds = int(left.total_seconds())
     return ClockView(
@@ -213,24 +228,38 @@ def _clock_view(clock: IncidentClock, now: datetime) -> ClockView | None:
     )
 
 
-_STATE_ORDER: Final = {"warn": 0, "run": 1, "missed": 2, "met": 3}
-
-
 def _acts(clock: IncidentClock) -> tuple[str, ...]:
     if clock.stopped_at is not None:
         return ()
-    by_hand = ("done",) if clock.kind in DONE_BY_HAND else ()
-    return (*by_hand, *(("resume",) if clock.paused_at else ("pause",) if clock.may_pause else ()))
+    by_hand = ("clock-done",) if clock.kind in DONE_BY_HAND else ()
+    return (*by_hand, *(("clock-resume",) if clock.paused_at else ("clock-pause",) if clock.may_pause else ()))
 
 
 def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
-    """The latest round of each clock, running ones first; a round missed before stays visible beside it."""
-    found = IncidentClock.objects.filter(incident=incident).select_related("policy")
-    rows = list(found.order_by("kind", "round"))
-    latest = {clock.kind: clock.pk for clock in rows}
-    shown = [clock for clock in rows if clock.pk == latest[clock.kind] or clock.outcome == OutcomeChoice.MISSED]
-    views = [replace(view, acts=_acts(clock)) for clock in shown if (view := _clock_view(clock, now)) is not None]
-    return sorted(views, key=lambda view: (_STATE_ORDER[view.state], view.left or 0))
+    """The latest round of each clock, the most urgent first; how many rounds were missed before stands beside it."""
+    found = IncidentClock.objects.filter(incident=incident).exclude(outcome=OutcomeChoice.STOPPED)
+    rows = found.select_related("policy").order_by("kind", "round")
+    views: list[tuple[int, datetime, ClockView]] = []
+    for _kind, group in groupby(rows, key=attrgetter("kind")):
+        *before, clock = group
+        missed = sum(one.outcome == OutcomeChoice.MISSED for one in before)
+        view = _clock_view(clock, now)
+        rule = f"{view.rule} · {plural(missed, 'round')} missed before" if missed else view.rule
+        views.append(
+            (_urgency(clock, view), clock.due_at or clock.started_at, replace(view, rule=rule, acts=_acts(clock)))
+        )
+    return [view for *_order, view in sorted(views, key=itemgetter(0, 1))]
+
+
+def _urgency(clock: IncidentClock, view: ClockView) -> int:
+    """Late and still open, nearly due, due, without a number, paused; then what is over, missed before met."""
+    if clock.stopped_at is not None:
+        return 5 if view.state == "missed" else 6
+    if clock.paused_at is not None:
+        return 4
+    if clock.due_at is None:
+        return 3
+    return {"missed": 0, "warn": 1}.get(view.state, 2)
 
 
 def updates_of(incident: Incident) -> list[StatusUpdate]:
@@ -245,14 +274,6 @@ def last_public_update(incident: Incident) -> StatusUpdate | None:
 
 
 def members_of(platform_id: int) -> list[tuple[int, str]]:
-    """(user id, name) of the platform's active members."""
+    """(user id, name) of the platform's active members; `/assign` and `/task` reach those a form has no room for."""
     rows = Membership.objects.filter(platform_id=platform_id, user__is_active=True)
-    return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name"))
-
-
-def severities_of(platform_id: int) -> list[Severity]:
-    """The platform's incident severities, worst first; its alert levels where it has no other scheme."""
-    rows = list(
-        Severity.objects.filter(scheme__platform_id=platform_id).select_related("scheme").order_by("rank", "pk")
-    )
-    return [row for row in rows if row.scheme.kind == SchemeKind.INCIDENT] or rows
+    return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name")[:MOST_MEMBERS])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from django.contrib.postgres.search import SearchQuery
 from django.core.exceptions import EmptyResultSet
@@ -86,8 +86,6 @@ class ClockScore:
 
     met: int = 0
     missed: int = 0
-    running: int = 0
-    next_due_at: datetime | None = None
     review_due_at: datetime | None = None
 
 
@@ -118,7 +116,7 @@ def incident_by_number(actor: Actor, number: int) -> Incident:
     rows = Incident.objects.visible_to(actor).select_related(
         "platform", "service", "severity", "commander", "declared_by", "review", "problem_link__problem"
     )
-    incident = cast("Incident | None", rows.filter(number=number).first())
+    incident = rows.filter(number=number).first()
     if incident is None:
         raise HiddenError("incidents.incident_view")
     incident.seen_by = actor
@@ -174,8 +172,7 @@ def incident_page(
 ) -> Page[Any]:
     """One page, newest first. Without a narrowing, open ones are left to `open_rows`."""
     if asked.is_plain and cursor is None:
-        build, name = partial(_plain_first_rows, size + 1), ("incidents.first_page", size)
-        found = prepared.rows(name, build, actor, platform_id=asked.platform_id)
+        found = prepared.rows(partial(_plain_first_rows, size + 1), actor, platform_id=asked.platform_id)
         return first_page([IncidentRow(*row) for row in found], order=NEWEST, size=size)
     rows = filtered(actor, asked, now=now)
     if not asked.is_narrowed:
@@ -192,7 +189,7 @@ def _plain_first_rows(limit: int, actor: Actor, platform_id: int | None) -> Any:
 def open_rows(actor: Actor, asked: IncidentFilter, *, now: datetime) -> list[IncidentRow]:
     """The first open incidents, worst first."""
     if asked.is_plain:
-        found = prepared.rows("incidents.open_rows", _plain_open_rows, actor, platform_id=asked.platform_id)
+        found = prepared.rows(_plain_open_rows, actor, platform_id=asked.platform_id)
     else:
         found = list(_open_rows(filtered(actor, asked, now=now)))
     return [IncidentRow(*row) for row in found]
@@ -208,18 +205,15 @@ def _plain_open_rows(actor: Actor, platform_id: int | None) -> Any:
 
 def clock_scores(actor: Actor, incident_ids: Sequence[int]) -> dict[int, ClockScore]:
     """How the clocks of these incidents, which the actor sees, stand, by incident id: one query."""
-    found = prepared.rows("incidents.clock_scores", _score_rows, actor, incident_ids=list(incident_ids))
+    found = prepared.rows(_score_rows, actor, incident_ids=list(incident_ids))
     return {pk: ClockScore(*score) for pk, *score in found}
 
 
 def _score_rows(_actor: Actor, incident_ids: Any) -> Any:
-    running = Q(stopped_at__isnull=True, outcome=OutcomeChoice.RUNNING)
     clocks = IncidentClock.objects.filter(incident_id__in=incident_ids).values_list("incident_id")
     return clocks.annotate(
         met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)),
         missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED)),
-        running=Count("pk", filter=running),
-        next_due_at=Min("due_at", filter=running & ~Q(kind=ClockKind.REVIEW)),
         review_due_at=Min("due_at", filter=Q(kind=ClockKind.REVIEW, stopped_at__isnull=True)),
     )
 
@@ -254,10 +248,8 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
     """Counts and 30-day medians over what this actor may see."""
     since = now - timedelta(days=30)
     try:
-        opened, known = prepared.statement("incidents.summary_open", _summary_open, actor, platform_id=platform_id)
-        recent, values = prepared.statement(
-            "incidents.summary_recent", _summary_recent, actor, platform_id=platform_id, since=since
-        )
+        opened, known = prepared.statement(_summary_open, actor, platform_id=platform_id)
+        recent, values = prepared.statement(_summary_recent, actor, platform_id=platform_id, since=since)
     except EmptyResultSet:  # a person of no platform
         return ListSummary(0, 0, 0, 0, None, None)
     with connection.cursor() as cursor:
@@ -265,7 +257,7 @@ def list_summary(actor: Actor, platform_id: int | None, *, now: datetime) -> Lis
         sql = f"SELECT * FROM ({_OPEN} FROM ({opened}) o) o, ({_RECENT} FROM ({recent}) r) r"  # noqa: S608
         cursor.execute(sql, [*known, *values])
         standing, nobody, worst, count, acknowledged, resolved = cursor.fetchone()
-    due = sum(n for (n,) in prepared.rows("incidents.reviews_due", _reviews_due, actor, platform_id=platform_id))
+    due = sum(n for (n,) in prepared.rows(_reviews_due, actor, platform_id=platform_id))
     return ListSummary(
         open=standing,
         without_commander=nobody,

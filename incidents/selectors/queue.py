@@ -77,7 +77,9 @@ def queued_alarms(actor: Actor, *, at: datetime, platform_id: int | None, owner:
         rows = rows.filter(owned__owner_id=actor.user_id or 0)
     elif owner == "nobody":
         rows = rows.filter(owned__isnull=True)
-    rows = rows.annotate(owner_name=F("owned__owner__name")).select_related("severity", "platform", "service")
+    rows = rows.annotate(owner_id=F("owned__owner_id"), owner_name=F("owned__owner__name")).select_related(
+        "severity", "platform", "service"
+    )
     found = list(rows.order_by("since", "pk")[: ALARMS_SHOWN + 1])
     return Head(found[:ALARMS_SHOWN], len(found))
 

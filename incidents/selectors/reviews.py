@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, DateTimeField, Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Cast
@@ -82,7 +82,7 @@ def review_of(actor: Actor, number: int) -> Review:
     rows = Review.objects.visible_to(actor).select_related(
         "incident__platform", "incident__service", "incident__severity", "incident__commander", "author", "published_by"
     )
-    review = cast("Review | None", rows.filter(incident__number=number).first())
+    review = rows.filter(incident__number=number).first()
     if review is None:
         raise HiddenError("incidents.review_view")
     review.incident.seen_by = actor
@@ -132,7 +132,7 @@ def action_item(actor: Actor, number: int) -> ActionItem:
     item = rows.filter(number=number).first()
     if item is None:
         raise HiddenError("incidents.action_item_view")
-    return item  # type: ignore[no-any-return]
+    return item
 
 
 def action_page(
@@ -160,7 +160,7 @@ def owed_read(actor: Actor, today: date, platform_id: int | None, limit: int) ->
     """
     asked = [pk for pk in actor.platform_ids if allows(actor, "incidents.review_publish", _review_on(pk))]
     values = {"today": today, "platform_id": platform_id, "readable": sorted(asked)}
-    return Read(("incidents.owed", limit), partial(_owed, limit), values)
+    return Read(partial(_owed, limit), values)
 
 
 def owed(rows: Iterable[Row]) -> Sequence[Owed]:

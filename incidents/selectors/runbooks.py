@@ -6,8 +6,8 @@ from monitoring.models import AlarmRule
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.knowledge.models import RunbookRun
-from opsportal.knowledge.run_selectors import RunView, run_view
-from opsportal.knowledge.runbook_selectors import Match, matching_runbooks
+from opsportal.knowledge.selectors.runbooks import Match, matching_runbooks
+from opsportal.knowledge.selectors.runs import RunView, run_view
 from opsportal.plans.selectors import plans
 
 
@@ -35,7 +35,6 @@ def runbook_pane(actor: Actor, incident: Incident) -> dict[str, object]:
     return {
         "matches": runbooks_matching(incident),
         "run_views": runbook_runs_of(incident),
-        "may_start": incident.state != "closed" and allows(actor, "incidents.runbook_start", incident),
         "may_run": allows(actor, "knowledge.runbook_run", incident),
         "my_id": actor.user_id,
         "plans": list(plans(actor).filter(subject=incident.reference).order_by("-requested_at", "-pk")[:10]),

@@ -24,7 +24,6 @@ FRESH: Final = timedelta(minutes=12)
 COUNTED: Final = ("Sum", "SampleCount")
 CANDIDATES: Final = 300  # the newest that share a word are ranked; older ones hardly help
 SIMILAR: Final = 5
-OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
 
 
 class Reading(NamedTuple):
@@ -72,7 +71,7 @@ def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situatio
         readings=_readings(incident, now),
         changes=changes_nearby(incident)[:8],
         similar=similar_incidents(actor, incident),
-        on_call=first_contact(incident.platform_id),
+        on_call=Contact.objects.chain_of(incident.platform_id).first(),
         errors=error_sample(incident),
     )
 
@@ -99,13 +98,6 @@ def error_sample(incident: Incident) -> EvidenceResult | None:
         platform_id=incident.platform_id, check_name=CHECK, params__service=incident.service.key
     )
     found: EvidenceResult | None = rows.order_by("-created_at", "-pk").first()
-    return found
-
-
-def first_contact(platform_id: int) -> Contact | None:
-    """Until there is an on-call plan, on call is the first contact of the platform's chain."""
-    rows = Contact.objects.filter(platform_id=platform_id, level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)
-    found: Contact | None = rows.order_by("level", "pk").first()
     return found
 
 

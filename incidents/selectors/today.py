@@ -68,7 +68,7 @@ def _clock(found: str | None, now: datetime) -> NextClock | None:
 
 def open_read(platform_id: int | None) -> Read:
     """The worst open incidents, each with its next clock: rows for `open_incidents`."""
-    return Read("incidents.open_incidents", _open_with_clocks, {"platform_id": platform_id})
+    return Read(_open_with_clocks, {"platform_id": platform_id})
 
 
 def open_incidents(rows: Sequence[Row], *, now: datetime) -> Head[OpenIncident]:

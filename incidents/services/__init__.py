@@ -16,7 +16,7 @@ from incidents.services.progress import (
     incident_reopen,
     incident_resolve,
 )
-from incidents.services.queue import alarm_own, incident_plan
+from incidents.services.queue import alarm_give_back, alarm_own, incident_plan
 from incidents.services.record import incident_describe, incident_set_severity, incident_triage
 from incidents.services.reports import report_add, report_answer, report_attach
 from incidents.services.retrospectives import retrospective_close, retrospective_open, retrospective_write
@@ -33,6 +33,7 @@ from incidents.services.updates import update_post
 __all__ = [
     "action_item_add",
     "action_item_update",
+    "alarm_give_back",
     "alarm_own",
     "cause_add",
     "cause_change",

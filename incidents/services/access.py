@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from incidents.choices import WRITTEN_KINDS, EntryKind
 from incidents.errors import IncidentError
-from incidents.models import Incident, IncidentAccess, TimelineEntry
+from incidents.models import EntryMark, Incident, IncidentAccess, TimelineEntry
 from incidents.services.base import change, finish, lock, mark_charts
 from incidents.services.timeline import MAX_BODY, append, check_occurred
 from opsportal.audit.services import record
@@ -20,7 +20,7 @@ def known_to(incident: Incident) -> set[int]:
     named = IncidentAccess.objects.filter(incident=incident).values_list("user_id", flat=True)
     rows = Membership.objects.filter(
         platform_id=incident.platform_id,
-        user_id__in={*named, incident.commander_id, incident.declared_by_id} - {None},
+        user_id__in={*named, *filter(None, (incident.commander_id, incident.declared_by_id))},
         user__is_active=True,
     )
     return set(rows.values_list("user_id", flat=True))
@@ -89,6 +89,8 @@ def entry_correct(
                 occurred_at=occurred_at or entry.occurred_at,
                 supersedes=entry,
             )
+            # What was pinned, starred or tagged is what is true now.
+            EntryMark.objects.filter(entry=entry).update(entry=correction)
             record(
                 by=by,
                 at=at,

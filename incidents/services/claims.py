@@ -7,9 +7,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from incidents.choices import ClaimOutcome, DetectionSource, EntryKind, StateChoice
+from incidents.errors import NoSeverityError
 from incidents.models import AlarmClaim, Incident
+from incidents.selectors.named import severity_of_rank
 from incidents.services.base import finish
-from incidents.services.declare import DEFAULT_RANK, Declaration, NoSeverityError, incident_declare, severity_of_rank
+from incidents.services.declare import DEFAULT_RANK, Declaration, incident_declare
 from incidents.services.timeline import append
 from monitoring.models import AlarmState, AlarmTransition
 from opsportal.core.actor import Actor, system_actor

@@ -100,11 +100,17 @@ def _due_and_rule(policy: ClockPolicy, at: datetime) -> tuple[datetime | None, s
 
 
 def _warn_at(clock: IncidentClock) -> datetime | None:
-    """When to warn; an escalation is no duty that somebody could still do in time."""
+    """When to warn; an escalation is no duty that somebody could still do in time.
+
+    Not at all in a calendar that never opens: the end of a sprint has a date without it.
+    """
     if clock.due_at is None or clock.kind == ClockKind.ESCALATE:
         return None
     share = clock.policy.warn_share if clock.policy is not None else None
-    return clocks.warn_at(clock.started_at, clock.due_at, share or clocks.WARN_SHARE, calendar_for(clock))
+    try:
+        return clocks.warn_at(clock.started_at, clock.due_at, share or clocks.WARN_SHARE, calendar_for(clock))
+    except clocks.CalendarError:
+        return None
 
 
 def calendar_for(clock: IncidentClock) -> clocks.Calendar | None:

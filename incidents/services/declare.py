@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -10,6 +11,7 @@ from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
 from incidents.origins import Origin
+from incidents.selectors.named import place_named, severity_named, severity_of_rank
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
@@ -18,7 +20,7 @@ from incidents.services.timeline import append, start_timeline
 from incidents.types import defaults
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
-from opsportal.platforms.models import SchemeKind, Service, Severity
+from opsportal.platforms.models import Service, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +43,14 @@ class Declaration:
     external_id: str = ""
 
 
-class NoSeverityError(IncidentError):
-    """The platform has no severity scheme, so nothing can be rated."""
+def declaration_of(by: Actor, *, platform: str, service: str = "", severity: str = "", **known: Any) -> Declaration:
+    """A declaration in the keys and labels that a program or a shell writes, if `by` may declare there.
 
-    def __init__(self) -> None:
-        super().__init__("This platform has no severities yet: an admin adds them under Settings, or applies its pack.")
-
-
-def severity_of_rank(platform_id: int, rank: int) -> Severity:
-    """The incident severity of a platform nearest to `rank`, the worse of two. Raises NoSeverityError."""
-    rows = list(
-        Severity.objects.filter(scheme__platform_id=platform_id).select_related("scheme").order_by("rank", "pk")
-    )
-    own = [row for row in rows if row.scheme.kind == SchemeKind.INCIDENT] or rows
-    if not own:
-        raise NoSeverityError
-    nearest: Severity = min(own, key=lambda row: (abs(row.rank - rank), row.rank))
-    return nearest
+    `known` are the other fields. Raises UnknownNameError, DeniedError.
+    """
+    place, found = place_named(by, "incidents.incident_declare", platform, service)
+    rated = severity_named(place.pk, severity) if severity else None
+    return Declaration(platform_id=place.pk, service=found, severity=rated, **known)
 
 
 DEFAULT_RANK = 2  # of an alarm without a severity; people's declarations take their type's
@@ -185,11 +178,16 @@ def take_command(incident: Incident, *, by: Actor, at: datetime) -> None:
     """Make `by` the commander of a locked incident that has none, and acknowledge it."""
     assert by.user_id is not None
     RoleAssignment.objects.create(incident=incident, role=IncidentRole.COMMANDER, user_id=by.user_id, assumed_at=at)
+    said = f"{set_commander(incident, by.user_id, at)}took command"
+    append(incident, kind=EntryKind.ROLE, body=said, by=by, at=at, data={"role": "commander", "user": by.user_id})
+
+
+def set_commander(incident: Incident, user_id: int, at: datetime) -> str:
+    """Write down who commands a locked incident. The first one acknowledges it: that is said before what follows."""
     first = incident.acknowledged_at is None
-    changes = moved(incident, acknowledge(incident.position), at) | {"commander_id": by.user_id}
+    changes = moved(incident, acknowledge(incident.position), at) | {"commander_id": user_id}
     if first:
         changes["acknowledged_at"] = at
     change(incident, **changes)
     took = clocks.acknowledge_clocks(incident, at)
-    said = f"acknowledged{took}, took command" if first else "took command"
-    append(incident, kind=EntryKind.ROLE, body=said, by=by, at=at, data={"role": "commander", "user": by.user_id})
+    return f"acknowledged{took}, " if first else ""

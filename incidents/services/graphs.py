@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from incidents.choices import EntryKind
-from incidents.errors import IncidentError
+from incidents.errors import IncidentError, UnknownNameError
 from incidents.models import Incident, TimelineEntry
 from incidents.selectors.related import chart_span
 from incidents.services.timeline import entry_log
@@ -25,7 +25,7 @@ def metrics_read(incident: Incident) -> list[ServiceMetric]:
 
 
 def metric_named(incident: Incident, text: str) -> ServiceMetric:
-    """The metric of the platform that `text` names, first of the incident's own service. Raises IncidentError."""
+    """The metric of the platform that `text` names, first of the incident's own service. Raises UnknownNameError."""
     metrics, wanted = metrics_read(incident), text.strip().casefold()
     named = [(f"{metric.service.name} {metric.name}".casefold(), metric.name.casefold(), metric) for metric in metrics]
     found = [metric for whole, name, metric in named if wanted in (name, whole, metric.key)]
@@ -34,7 +34,7 @@ def metric_named(incident: Incident, text: str) -> ServiceMetric:
     if wanted and found:
         return found[0]
     known = ", ".join(dict.fromkeys(metric.name for metric in metrics[:8]))
-    raise IncidentError(f"No metric here is called {text.strip()}. Read are: {known or 'none yet'}.")
+    raise UnknownNameError("metric", f"No metric here is called {text.strip()}. Read are: {known or 'none yet'}.")
 
 
 def metric_keep(
@@ -51,13 +51,13 @@ def metric_keep(
     points = stat_values(series_id=metric.series.pk, stat=stat, period=period, start=start, end=end)
     if not points:
         raise IncidentError(f"{metric.name} has no figure around this incident yet.")
-    newest_at, newest = points[-1]
+    _, newest = points[-1]
     return entry_log(
         by=by,
         at=at,
         incident=incident,
         kind=EntryKind.GRAPH,
-        body=f"{metric.service.name}: {metric.name}, {stat}, {number(newest, metric.unit)} at {newest_at:%H:%M}Z",
+        body=f"{metric.service.name}: {metric.name}, {stat} {number(newest, metric.unit)}",
         client_key=client_key,
         data={
             "metric": metric.pk,

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from incidents import lifecycle
-from incidents.choices import ClockKind, EntryKind
+from incidents.choices import ClockKind, EntryKind, OutcomeChoice
 from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentClock, IncidentLink
 from incidents.models.problem import LinkKind
@@ -81,16 +81,27 @@ def _check_mergeable(current: Incident, kept: Incident) -> None:
         raise IncidentError("That one was merged itself: merge into the incident it was merged into.")
     if kept.closed_at is not None:
         raise IncidentError("That one is closed: reopen it first, or link them as related.")
+    if kept.rank > current.rank:
+        raise IncidentError(
+            f"{kept.reference} is {kept.severity.label}, milder than {current.severity.label}: its duties would end."
+            " Raise that one first, or merge it into this one."
+        )
 
 
 def _end_clocks(current: Incident, kept: Incident, at: datetime) -> None:
-    """The duties go on under the other number; a law's clock goes on from when it began here."""
+    """The duties go on under the other number; a law's clock goes on from when the first of the two began."""
     running = IncidentClock.objects.filter(incident=current, stopped_at__isnull=True).order_by("pk")
     for clock in list(running):
-        has_its_own = IncidentClock.objects.filter(incident=kept, kind=clock.kind).exists()
         clocks.stop(current, clock.kind, at)
-        if clock.kind == ClockKind.BREACH and not has_its_own:
+        if clock.kind == ClockKind.BREACH and _is_first(clock, kept):
+            clocks.stop(kept, ClockKind.BREACH, at)
             clocks.start(kept, ClockKind.BREACH, clock.started_at)
+
+
+def _is_first(clock: IncidentClock, kept: Incident) -> bool:
+    """Whether no clock of that kind has done its duty on `kept`, or runs there since the same time or before."""
+    own = IncidentClock.objects.filter(incident=kept, kind=clock.kind).exclude(outcome=OutcomeChoice.STOPPED)
+    return not own.exclude(stopped_at__isnull=True, started_at__gt=clock.started_at).exists()
 
 
 @transaction.atomic

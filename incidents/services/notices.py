@@ -32,6 +32,11 @@ def _person(incident: Incident, user_id: int | None) -> list[Recipient]:
     return [one for one in _members(incident, ()) if one.user_id == user_id]
 
 
+def _person_else_responders(incident: Incident, user_id: int | None) -> list[Recipient]:
+    """Who has it; when that is nobody, or somebody who left, everyone who may respond."""
+    return _person(incident, user_id) or _members(incident, RESPONDERS)
+
+
 def _send(
     incident: Incident,
     *,
@@ -118,7 +123,7 @@ def tell_clock(clock: IncidentClock, at: datetime) -> None:
     nobody_has_it = incident.commander_id is None
     roles = DECIDERS if clock.kind == ClockKind.ESCALATE else RESPONDERS
     everyone = nobody_has_it or clock.kind == ClockKind.ESCALATE
-    to = _members(incident, roles) if everyone else _person(incident, incident.commander_id)
+    to = _members(incident, roles) if everyone else _person_else_responders(incident, incident.commander_id)
     label = ClockKind(clock.kind).label
     word = "escalation is due" if clock.kind == ClockKind.ESCALATE else f"{label.lower()} was missed"
     _send(
@@ -136,7 +141,7 @@ def tell_warning(clock: IncidentClock, at: datetime) -> None:
     """The commander, or everyone who could take command, that a clock is about to be missed."""
     incident = clock.incident
     label = ClockKind(clock.kind).label
-    to = _person(incident, incident.commander_id) if incident.commander_id else _members(incident, RESPONDERS)
+    to = _person_else_responders(incident, incident.commander_id)
     _send(
         incident,
         key=f"clock:{clock.pk}:warning:{stamp(clock.due_at)}",
@@ -306,7 +311,7 @@ def remind_task(task: ResponseTask, at: datetime) -> None:
         incident,
         key=f"task:{task.pk}:overdue",
         kind="incident.task",
-        to=_person(incident, person) if person else _members(incident, RESPONDERS),
+        to=_person_else_responders(incident, person),
         subject=f"{incident.reference}: overdue: {task.title}",
         body=f"It was due {stamp(task.due_at)}.",
         at=at,

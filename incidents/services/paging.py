@@ -1,7 +1,7 @@
 """Calling people one after the other, along the platform's chain of contacts, until somebody has it.
 
-Until there is an on-call plan, on call is the chain's first contact. A page is a row that is sent when it is due: at
-once, or when the page calendar of the severity next opens (Phase09 pages P1 in business hours only).
+A page is a row that is sent when it is due: at once, or when the page calendar of the severity next opens (Phase09
+pages P1 in business hours only).
 """
 
 from datetime import datetime
@@ -20,16 +20,8 @@ from opsportal.core.formats import stamp
 from opsportal.core.live import touch
 from opsportal.platforms.models import Contact
 
-# A vendor or a channel has a place in the list of contacts, not in the chain.
-OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
 # Nobody took it, or it takes too long: each further miss goes one contact up.
 CLIMBING: Final = frozenset({ClockKind.ACKNOWLEDGE, ClockKind.RESPOND, ClockKind.ESCALATE, ClockKind.RESOLVE})
-
-
-def chain_of(platform_id: int) -> list[Contact]:
-    """Whom to call, first contact first."""
-    rows = Contact.objects.filter(platform_id=platform_id, level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)
-    return list(rows.order_by("level", "pk"))
 
 
 def page_first(incident: Incident, at: datetime) -> None:
@@ -55,7 +47,7 @@ def page_next(clock: IncidentClock, at: datetime) -> None:
 
 
 def _ask(incident: Incident, reason: str, at: datetime) -> None:
-    chain = chain_of(incident.platform_id)
+    chain: list[Contact] = list(Contact.objects.chain_of(incident.platform_id))
     if not chain:
         return
     before = ContactPage.objects.filter(incident=incident).count()

@@ -10,10 +10,12 @@ from incidents.choices import EntryKind
 from incidents.errors import IncidentError
 from incidents.models import Incident, Problem, ProblemIncident
 from incidents.models.problem import ProblemPriority, ProblemState
+from incidents.selectors.problems import problem_by_number
 from incidents.services.base import finish, lock, next_number
 from incidents.services.timeline import append
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.gate import authorize
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 
@@ -101,6 +103,21 @@ def problem_link(*, by: Actor, at: datetime, incident: Incident, expected: int, 
     finish(current, by=by, at=at, verb="problem.linked", data={"problem": problem.number})
     touch("problems", problem.pk)
     return link
+
+
+@transaction.atomic
+def problem_name(
+    *, by: Actor, at: datetime, incident: Incident, expected: int, problem: int | None = None, title: str = ""
+) -> ProblemIncident:
+    """Link the incident to PRB-`problem`, or to a new one of that title. Raises IncidentError, DeniedError."""
+    if problem is not None:
+        found = problem_by_number(by, problem)
+    elif title.strip():
+        authorize(by, "incidents.problem_write", incident)
+        found = problem_open(by=by, at=at, platform_id=incident.platform_id, values={"title": title})
+    else:
+        raise IncidentError("Choose a problem, or name a new one.")
+    return problem_link(by=by, at=at, incident=incident, expected=expected, problem=found)
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from incidents.models import Incident, IncidentClock, Review
 from incidents.services import clocks, notices
 from incidents.services.access import check_member
 from incidents.services.base import change, finish, lock, mark_charts, moved
+from incidents.services.declare import refuse_twin
 from incidents.services.reviews import draft, is_published, review_is_required
 from incidents.services.timeline import append, check_occurred
 from opsportal.core.actor import Actor
@@ -174,13 +175,9 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
     try:
         with transaction.atomic():
             change(current, **moved(current, position, at), resolved_at=None, mitigated_at=None, closed_at=None)
-    except IntegrityError as error:  # incident_open_signal_unique: an alarm opened one since
-        twin = Incident.objects.open().filter(
-            platform_id=current.platform_id, service_id=current.service_id, signal=current.signal
-        )
-        if (other := twin.first()) is None:
-            raise
-        raise IncidentError(f"{other.reference} is open for the same signal; go on there.") from error
+    except IntegrityError:  # incident_open_signal_unique: an alarm opened one since
+        refuse_twin(current.platform_id, current.service, current.signal)
+        raise
     clocks.stop(current, ClockKind.REVIEW, at)
     for kind in (ClockKind.UPDATE, ClockKind.RESOLVE):
         clocks.start(current, kind, at)

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from incidents.choices import EntryKind
-from incidents.errors import IncidentError
+from incidents.errors import AlarmTakenError, IncidentError
 from incidents.models import AlarmOwner, Incident
 from incidents.queue import QUEUE_RANK
 from incidents.services.base import change, finish, lock
@@ -44,15 +44,32 @@ def incident_plan(
 
 
 @transaction.atomic
-def alarm_own(*, by: Actor, at: datetime, alarm: Alarm, owner_id: int | None) -> None:
-    """Say who looks after a firing alarm; None: nobody. Raises IncidentError."""
-    if owner_id is not None:
-        members = Membership.objects.filter(platform_id=alarm.platform_id, user_id=owner_id, user__is_active=True)
-        if not members.exists():
-            raise IncidentError("Only an active member of the platform can look after its alarms.")
-        AlarmOwner.objects.update_or_create(alarm=alarm, defaults={"owner_id": owner_id, "since": at})
-    else:
-        AlarmOwner.objects.filter(alarm=alarm).delete()
+def alarm_own(*, by: Actor, at: datetime, alarm: Alarm, instead_of: int | None = None) -> None:
+    """Look after a firing alarm: of two at once one does; `instead_of` is whom one knowingly relieves of it.
+
+    Raises AlarmTakenError with the name of who looks after it, IncidentError.
+    """
+    members = Membership.objects.filter(platform_id=alarm.platform_id, user_id=by.user_id or 0, user__is_active=True)
+    if not members.exists():
+        raise IncidentError("Only an active member of the platform can look after its alarms.")
+    mine = {"owner_id": by.user_id, "since": at}
+    is_new = bool(AlarmOwner.objects.filter(alarm=alarm, owner_id=instead_of).update(**mine)) if instead_of else False
+    if not is_new:
+        owned, is_new = AlarmOwner.objects.select_related("owner").get_or_create(alarm=alarm, defaults=mine)
+        if owned.owner_id != by.user_id:
+            raise AlarmTakenError(owned.owner.name, owned.since)
+    if is_new:
+        _owned(alarm, by.user_id, by=by, at=at)
+
+
+@transaction.atomic
+def alarm_give_back(*, by: Actor, at: datetime, alarm: Alarm) -> None:
+    """Look after an alarm no longer; another person's is left alone."""
+    if AlarmOwner.objects.filter(alarm=alarm, owner_id=by.user_id).delete()[0]:
+        _owned(alarm, None, by=by, at=at)
+
+
+def _owned(alarm: Alarm, owner_id: int | None, *, by: Actor, at: datetime) -> None:
     touch("today", alarm.pk)
     record(
         by=by,

@@ -40,9 +40,8 @@ def facts_of(platform: Platform, starts_on: date, ends_on: date) -> str:
     zone = zone_of(platform)
     since, until = (datetime.combine(day, time(), zone) for day in (starts_on, ends_on))
     incidents = Incident.objects.filter(platform=platform, is_restricted=False)
-    begun = list(
-        incidents.filter(declared_at__gte=since, declared_at__lt=until).select_related("severity").order_by("number")
-    )
+    begun = incidents.filter(declared_at__gte=since, declared_at__lt=until).order_by("number")
+    named, total = list(begun.select_related("severity")[:MOST_NAMED]), begun.count()
     published = Review.objects.filter(
         incident__in=incidents, state=ReviewState.PUBLISHED, published_at__gte=since, published_at__lt=until
     )
@@ -53,8 +52,9 @@ def facts_of(platform: Platform, starts_on: date, ends_on: date) -> str:
     finished = items.filter(state=ActionState.DONE, finished_at__gte=since, finished_at__lt=until)
     overdue = items.filter(state__in=[ActionState.OPEN, ActionState.STARTED], due_date__lt=ends_on)
     lines = [
-        f"- {plural(len(begun), 'incident')} declared",
-        *(f"  - [{row.reference}]({row.url}) {row.severity.label} {row.title}" for row in begun[:MOST_NAMED]),
+        f"- {plural(total, 'incident')} declared",
+        *(f"  - [{row.reference}]({row.url}) {row.severity.label} {row.title}" for row in named),
+        *([f"  - and {total - MOST_NAMED} more"] if total > MOST_NAMED else []),
         f"- {plural(published.count(), 'review')} published",
         f"- {plural(missed.count(), 'clock')} missed",
         f"- {plural(finished.count(), 'action item')} done, {overdue.count()} overdue",

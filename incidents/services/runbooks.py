@@ -6,16 +6,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from incidents.choices import EntryKind
-from incidents.errors import IncidentError
+from incidents.choices import EntryKind, StateChoice
+from incidents.errors import IncidentError, UnknownNameError
 from incidents.models import Incident, IncidentRunbookRun
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.knowledge.models import Runbook, RunbookRun, RunState
-from opsportal.knowledge.run_services import run_start
-from opsportal.knowledge.runbook_selectors import runbook_named
-from opsportal.knowledge.runbook_services import RunbookError
+from opsportal.knowledge.selectors.runbooks import runbook_named
+from opsportal.knowledge.services.runbooks import RunbookError
+from opsportal.knowledge.services.runs import run_start
 
 
 @transaction.atomic
@@ -23,6 +23,10 @@ def runbook_start(*, by: Actor, at: datetime, incident: Incident, runbook: Runbo
     """Begin a run for the incident; one that still runs is gone on with. Raises IncidentError."""
     if runbook.platform_id != incident.platform_id:
         raise IncidentError("This runbook belongs to another platform.")
+    # Held, so that of two who begin it at once the second goes on with the first one's run.
+    current: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=incident.pk)
+    if current.state == StateChoice.CLOSED:
+        raise IncidentError(f"{current.reference} is closed: reopen it, or practise the runbook on its own page.")
     running = RunbookRun.objects.filter(incident_link__incident=incident, runbook=runbook, state=RunState.RUNNING)
     going_on: RunbookRun | None = running.first()
     if going_on is not None:
@@ -41,14 +45,15 @@ def runbook_start(*, by: Actor, at: datetime, incident: Incident, runbook: Runbo
     return run
 
 
-def runbook_start_named(*, by: Actor, at: datetime, incident: Incident, name: str) -> RunbookRun:
-    """Begin the one written runbook that `name` means. Raises IncidentError."""
+def runbook_meant(incident: Incident, name: str) -> Runbook:
+    """The one written runbook that `name` means. Raises UnknownNameError."""
     found = runbook_named(incident.platform_id, name)
     if not found:
-        raise IncidentError(f"No written runbook of this platform is called {name}.")
+        raise UnknownNameError("runbook", f"No written runbook of this platform is called {name}.")
     if len(found) > 1:
-        raise IncidentError(f"{name} could be {', '.join(row.title for row in found)}; write more of it.")
-    return runbook_start(by=by, at=at, incident=incident, runbook=found[0])
+        known = ", ".join(row.title for row in found)
+        raise UnknownNameError("runbook", f"{name} could be {known}; write more of it.")
+    return found[0]
 
 
 def runbook_told(run: RunbookRun, text: str, by: Actor, at: datetime) -> None:

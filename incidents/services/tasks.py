@@ -50,7 +50,7 @@ def task_add(
         existing = ResponseTask.objects.filter(incident=incident, entry__client_key=client_key or None).first()
         if existing is None:
             raise
-        return existing  # type: ignore[no-any-return]
+        return existing
 
 
 def _add(

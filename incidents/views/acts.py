@@ -1,20 +1,23 @@
-"""Acts on one incident: each a small page with a form that also stands in the working pane."""
+"""The pages of the acts on one incident: each a small form that also stands in the working pane."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 
-from incidents.choices import Audience, UpdateState
-from incidents.errors import CommandTakenError
+from incidents.choices import DONE_BY_HAND, UNPAUSABLE, Audience, UpdateState
+from incidents.errors import CommandTakenError, IncidentError, UnknownNameError
 from incidents.forms import (
     ActForm,
-    CorrectForm,
+    ClockDoneForm,
+    ClockPauseForm,
+    ClockResumeForm,
     DescribeForm,
+    IncidentForm,
     MitigateForm,
     MomentField,
     ReopenForm,
@@ -26,83 +29,42 @@ from incidents.forms import (
     TriageForm,
     UpdateForm,
 )
-from incidents.models import Incident, TimelineEntry
-from incidents.related_forms import EndForm
+from incidents.line_forms import DecisionForm, MetricForm, PinForm, TaskForm
+from incidents.models import Incident
+from incidents.related_forms import EndForm, LinkForm, MergeForm, PlanForm, ProblemLinkForm
 from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
-from incidents.services import (
-    entry_correct,
-    incident_acknowledge,
-    incident_advance,
-    incident_close,
-    incident_describe,
-    incident_mitigate,
-    incident_reopen,
-    incident_resolve,
-    incident_restrict,
-    incident_set_severity,
-    incident_triage,
-    role_assign,
-    update_post,
-)
-from incidents.services.composer import role_action
+from incidents.services.acts import ACTS, Act
 from incidents.services.progress import CLOSING_TEXTS
-from incidents.views.shared import READ_WRITE, REFUSALS, load, new_key, now
-from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
-from opsportal.core.actor import Actor
-from opsportal.core.gate import HiddenError, authorize
+from incidents.views.shared import load, new_key, now
+from opsportal.core.actions import READ_WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 
 TEMPLATE: Final = "incidents/incident_act.html"
-Data = Mapping[str, Any]
+Initial = Callable[[Incident], dict[str, Any]]
+
+
+def _nothing(_incident: Incident) -> dict[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """A verb on an incident: its right, its form, what it says and does."""
+class Page:
+    """The form of an act, and what its page says."""
 
-    name: str
-    action: str
-    form: type[ActForm]
+    act: Act
+    form: type[IncidentForm]
     title: str
     submit: str
-    run: Callable[[Actor, datetime, Incident, int, Data], object]
-    initial: Callable[[Incident], dict[str, Any]] = field(default=lambda _incident: {})
-    beside: Callable[[Incident], dict[str, Any]] = field(default=lambda _incident: {})
     text: str = ""
-    kind: str = "pri"
+    initial: Initial = _nothing
+    beside: Initial = _nothing
 
-
-def _triage(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> object:
-    return incident_triage(by=by, at=at, incident=incident, expected=expected, answers=data["answers"])
-
-
-def _describe(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> object:
-    changes = {
-        name: value
-        for name, value in data.items()
-        if name not in ("version", "why") and not _is_same_minute(value, getattr(incident, name))
-    }
-    return incident_describe(by=by, at=at, incident=incident, expected=expected, changes=changes, why=data["why"])
-
-
-def _is_same_minute(typed: object, stored: object) -> bool:
-    """The form shows a stored time to the minute: sent back as it was shown, it is no correction."""
-    return isinstance(stored, datetime) and typed == stored.replace(second=0, microsecond=0)
-
-
-def _role(by: Actor, at: datetime, incident: Incident, expected: int, data: Data) -> object:
-    authorize(by, role_action(incident, by, data["role"]), incident)
-    return role_assign(
-        by=by,
-        at=at,
-        incident=incident,
-        expected=expected,
-        role=data["role"],
-        user_id=data["user_id"],
-        note=data["note"],
-    )
+    @property
+    def name(self) -> str:
+        """The last part of its address."""
+        return self.act.name
 
 
 def _triage_initial(incident: Incident) -> dict[str, Any]:
@@ -124,145 +86,100 @@ def _update_initial(incident: Incident) -> dict[str, Any]:
     return {"state": state, "audience": Audience.PUBLIC}
 
 
-ACTS: Final = (
-    Act(
-        name="acknowledge",
-        action="incidents.incident_acknowledge",
+def _first_clock(condition: Q) -> Initial:
+    """The clock that the form names first: the next due of those it is about."""
+
+    def initial(incident: Incident) -> dict[str, Any]:
+        rows = incident.clocks.filter(condition, stopped_at__isnull=True).order_by("due_at", "pk")
+        return {"kind": rows.values_list("kind", flat=True).first()}
+
+    return initial
+
+
+PAGES: Final = (
+    Page(
+        act=ACTS["acknowledge"],
         form=ActForm,
         title="Take command",
         submit="Acknowledge and take command",
         text="You answer for this incident from now on; everyone sees it.",
-        run=lambda by, at, incident, expected, _data: incident_acknowledge(
-            by=by, at=at, incident=incident, expected=expected
-        ),
     ),
-    Act(
-        name="severity",
-        action="incidents.incident_set_severity",
+    Page(
+        act=ACTS["severity"],
         form=SeverityForm,
         title="Change severity",
         submit="Set severity",
         text="A worse severity starts its clocks anew, a milder one keeps their start.",
         initial=lambda incident: {"severity": incident.severity_id},
-        run=lambda by, at, incident, expected, data: incident_set_severity(
-            by=by, at=at, incident=incident, expected=expected, severity=data["severity"], why=data["why"]
-        ),
     ),
-    Act(
-        name="role",
-        action="incidents.role_assign",
+    Page(
+        act=ACTS["role"],
         form=RoleForm,
         title="Roles",
         submit="Give role",
         text="Commander, communications, scribe and liaison are one person each; giving one passes it on.",
         beside=lambda incident: {"held": role_history(incident)},
-        run=_role,
     ),
-    Act(
-        name="status",
-        action="incidents.incident_advance",
+    Page(
+        act=ACTS["stage"],
         form=StageForm,
         title="Change stage",
         submit="Go to stage",
         initial=lambda incident: {"stage": incident.stage},
-        run=lambda by, at, incident, expected, data: incident_advance(
-            by=by, at=at, incident=incident, expected=expected, stage=data["stage"]
-        ),
     ),
-    Act(
-        name="update",
-        action="incidents.update_post",
+    Page(
+        act=ACTS["update"],
         form=UpdateForm,
         title="Post an update",
         submit="Post update",
         text="Posting it starts the next update clock.",
         initial=_update_initial,
-        run=lambda by, at, incident, expected, data: update_post(
-            by=by,
-            at=at,
-            incident=incident,
-            expected=expected,
-            state=data["state"],
-            audience=data["audience"],
-            body=data["body"],
-        ),
     ),
-    Act(
-        name="triage",
-        action="incidents.incident_triage",
+    Page(
+        act=ACTS["triage"],
         form=TriageForm,
         title="Triage",
         submit="Save answers",
         initial=_triage_initial,
-        run=_triage,
     ),
-    Act(
-        name="mitigate",
-        action="incidents.incident_mitigate",
+    Page(
+        act=ACTS["mitigate"],
         form=MitigateForm,
         title="Mark mitigated",
         submit="Mark mitigated",
         text="Users are served again; the cause may remain.",
-        run=lambda by, at, incident, expected, data: incident_mitigate(
-            by=by, at=at, incident=incident, expected=expected, note=data["note"], mitigated_at=data["mitigated_at"]
-        ),
     ),
-    Act(
-        name="resolve",
-        action="incidents.incident_resolve",
+    Page(
+        act=ACTS["resolve"],
         form=ResolveForm,
         title="Resolve",
         submit="Resolve",
         text="The working clocks end, the review is drafted from the record and its clock starts.",
         initial=lambda incident: {"resolution": incident.resolution},
-        run=lambda by, at, incident, expected, data: incident_resolve(
-            by=by,
-            at=at,
-            incident=incident,
-            expected=expected,
-            resolution=data["resolution"],
-            resolved_at=data["resolved_at"],
-        ),
     ),
-    Act(
-        name="close",
-        action="incidents.incident_close",
+    Page(
+        act=ACTS["close"],
         form=EndForm,
         title="Close",
         submit="Close incident",
         text="Impact, cause and resolution must stand in the record; the review stays open until it is published.",
         initial=lambda incident: {name: getattr(incident, name) for name in CLOSING_TEXTS},
-        run=lambda by, at, incident, expected, data: incident_close(
-            by=by,
-            at=at,
-            incident=incident,
-            expected=expected,
-            texts={name: data[name] for name in CLOSING_TEXTS},
-            reviewer_id=data["reviewer_id"],
-        ),
     ),
-    Act(
-        name="reopen",
-        action="incidents.incident_reopen",
+    Page(
+        act=ACTS["reopen"],
         form=ReopenForm,
         title="Reopen",
         submit="Reopen",
-        run=lambda by, at, incident, expected, data: incident_reopen(
-            by=by, at=at, incident=incident, expected=expected, why=data["why"]
-        ),
     ),
-    Act(
-        name="describe",
-        action="incidents.incident_describe",
+    Page(
+        act=ACTS["describe"],
         form=DescribeForm,
         title="Edit the record",
         submit="Save",
         initial=_describe_initial,
-        run=_describe,
     ),
-    Act(
-        name="restrict",
-        action="incidents.incident_restrict",
+    Page(
+        act=ACTS["restrict"],
         form=RestrictForm,
         title="Who may know of it",
         submit="Save",
@@ -271,91 +188,133 @@ ACTS: Final = (
             "is_restricted": incident.is_restricted,
             "user_ids": list(incident.access.values_list("user_id", flat=True)),
         },
-        run=lambda by, at, incident, expected, data: incident_restrict(
-            by=by,
-            at=at,
-            incident=incident,
-            expected=expected,
-            is_restricted=data["is_restricted"],
-            user_ids=data["user_ids"],
-        ),
+    ),
+    Page(
+        act=ACTS["merge"],
+        form=MergeForm,
+        title="Merge",
+        submit="Close as a duplicate",
+        text="It closes under this number and goes on under the other, where its alarms and timeline are shown; "
+        "later alarms of its signal join that one. This cannot be undone.",
+    ),
+    Page(
+        act=ACTS["link"],
+        form=LinkForm,
+        title="Link an incident",
+        submit="Link",
+        text="Each of the two shows the other to those who may know of it.",
+    ),
+    Page(
+        act=ACTS["plan"],
+        form=PlanForm,
+        title="Planned work",
+        submit="Save",
+        text="It leaves the queue and is done with its sprint.",
+        initial=lambda incident: {"planned_for": incident.planned_for, "planned_url": incident.planned_url},
+    ),
+    Page(
+        act=ACTS["problem"],
+        form=ProblemLinkForm,
+        title="The problem behind it",
+        submit="Link",
+        text="A problem is analysed once for all its incidents, and its workaround stands on each of them.",
+    ),
+    Page(
+        act=ACTS["clock-pause"],
+        form=ClockPauseForm,
+        title="Pause a clock",
+        submit="Pause clock",
+        text="What is left of its time is kept. It stays visible as paused, with the reason, for ever.",
+        initial=_first_clock(Q(paused_at__isnull=True, fired_at__isnull=True) & ~Q(kind__in=UNPAUSABLE)),
+    ),
+    Page(
+        act=ACTS["clock-resume"],
+        form=ClockResumeForm,
+        title="Let a clock go on",
+        submit="Go on",
+        initial=_first_clock(Q(paused_at__isnull=False)),
+    ),
+    Page(
+        act=ACTS["clock-done"],
+        form=ClockDoneForm,
+        title="Tick off a clock",
+        submit="Done",
+        text="For what happens outside the portal: the authority told of a breach, stakeholders told by phone.",
+        initial=_first_clock(Q(kind__in=DONE_BY_HAND)),
+    ),
+    Page(
+        act=ACTS["decision"],
+        form=DecisionForm,
+        title="Log a decision",
+        submit="Log",
+        text="It stands out in the timeline, and in the review.",
+    ),
+    Page(
+        act=ACTS["pin"],
+        form=PinForm,
+        title="Log and pin",
+        submit="Pin",
+        text="The line stands in the timeline and above it, for everyone.",
+    ),
+    Page(
+        act=ACTS["task"],
+        form=TaskForm,
+        title="Ask for a task",
+        submit="Ask",
+        text="Its owner is told at once, and once more when it is overdue.",
+    ),
+    Page(
+        act=ACTS["metric"],
+        form=MetricForm,
+        title="Keep a graph",
+        submit="Keep",
+        text="The figures around the incident are kept in the line as they are now, whatever retention forgets later.",
     ),
 )
 
 
-def _form(act: Act, request: AuthorizedRequest, incident: Incident) -> ActForm:
-    kind = {"kind": incident.type} if issubclass(act.form, TriageForm) else {}
-    return act.form(
-        request.POST if request.method == "POST" else None,
-        initial=act.initial(incident) | {"version": incident.version},
-        platform_id=incident.platform_id,
-        **kind,
-    )
-
-
-def _tell_readings(request: AuthorizedRequest, form: forms.Form) -> None:
+def tell_readings(request: AuthorizedRequest, form: forms.Form) -> None:
     """Say how a time was read that came twice."""
     for bound in form:
         if isinstance(bound.field, MomentField) and bound.field.reading:
             messages.info(request, f"{bound.label}: {bound.field.reading}")
 
 
-def _data(form: ActForm) -> Data:
-    return {**form.cleaned_data, "answers": form.answers} if isinstance(form, TriageForm) else form.cleaned_data
+def _refusal(request: AuthorizedRequest, page: Page, incident: Incident, form: IncidentForm) -> int:
+    """Do it. The status of a refusal, which then stands in the form; 0: it is done."""
+    if not form.is_valid():
+        return 422
+    expected = form.cleaned_data.get("version")
+    try:
+        values = form.values(request.actor)
+        page.act.perform(by=request.actor, at=now(), incident=incident, expected=expected, values=values)
+    except UnknownNameError as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return 422
+    except IncidentError as error:
+        form.add_error(None, str(error))
+        return 409 if isinstance(error, CommandTakenError) else 422
+    return 0
 
 
-def act_view(act: Act) -> ActionView:
+def act_view(page: Page) -> ActionView:
     """The page of one act: its form, and the post that does it."""
 
     @idempotent
     def view(request: AuthorizedRequest, number: int) -> HttpResponse:
-        incident = load(request, number, act.action)
-        form, status = _form(act, request, incident), 200
-        if request.method == "POST":
-            status = 422
-            if form.is_valid():
-                try:
-                    act.run(request.actor, now(), incident, form.cleaned_data["version"], _data(form))
-                except CommandTakenError as error:
-                    form.add_error(None, str(error))
-                    status = 409
-                except REFUSALS as error:
-                    form.add_error(None, str(error))
-                else:
-                    _tell_readings(request, form)
-                    return redirect_or_fragment(request, incident.url)
-        context = {"incident": incident, "form": form, "act": act, "now": now(), "key": new_key()}
-        context |= act.beside(incident)
-        return render_page(request, TEMPLATE, context, fragment="pane", status=status)
+        incident = load(request, number, page.act.action)
+        form = page.form(
+            request.POST if request.method == "POST" else None,
+            initial=page.initial(incident) | {"version": incident.version},
+            incident=incident,
+        )
+        status = _refusal(request, page, incident, form) if request.method == "POST" else 200
+        if not status:
+            tell_readings(request, form)
+            return redirect_or_fragment(request, incident.url)
+        context = {"incident": incident, "form": form, "act": page, "now": now(), "key": new_key()}
+        return render_page(request, TEMPLATE, context | page.beside(incident), fragment="pane", status=status)
 
-    view.__name__ = f"incident_{act.name}"
-    view.__doc__ = act.title
-    return require_action(act.action, methods=READ_WRITE)(view)
-
-
-@require_action("incidents.entry_correct", methods=READ_WRITE)
-@idempotent
-def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> HttpResponse:
-    """Correct a line: the old text stays readable."""
-    incident = load(request, number, "incidents.incident_view")
-    entry = TimelineEntry.objects.filter(incident=incident, number=entry_number).select_related("incident").first()
-    if entry is None:
-        raise HiddenError("incidents.entry_correct")
-    authorize(request.actor, "incidents.entry_correct", entry)
-    form = CorrectForm(request.POST or None, initial={"body": entry.body})
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            data = form.cleaned_data
-            try:
-                entry_correct(
-                    by=request.actor, at=now(), entry=entry, body=data["body"], occurred_at=data["occurred_at"]
-                )
-            except REFUSALS as error:
-                form.add_error(None, str(error))
-            else:
-                _tell_readings(request, form)
-                return redirect_or_fragment(request, incident.url)
-    context = {"incident": incident, "entry": entry, "form": form, "now": now(), "key": new_key()}
-    return render_page(request, "incidents/entry_correct.html", context, fragment="pane", status=status)
+    view.__name__ = f"incident_{page.name}"
+    view.__doc__ = page.title
+    return require_action(page.act.action, methods=READ_WRITE)(view)

@@ -11,9 +11,9 @@ from incidents import ical
 from incidents.models import CalendarFeed
 from incidents.selectors.clocks import ClockRow, reviews_to_come
 from incidents.services.calendars import calendar_make, calendar_reader
-from incidents.views.shared import READ_WRITE, now
+from incidents.views.shared import now
 from opsportal.accounts.roles import roles_of
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.htmx import render_page

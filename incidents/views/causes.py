@@ -4,11 +4,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
 from incidents import selectors
+from incidents.errors import IncidentError
 from incidents.forms import CauseChangeForm, CauseForm
 from incidents.models import Cause, Review
 from incidents.services import cause_add, cause_change, cause_remove
-from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm, bounded_int
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -45,7 +46,7 @@ def cause_new(request: AuthorizedRequest, number: int) -> HttpResponse:
         if form.is_valid():
             try:
                 cause_add(by=request.actor, at=now(), review=review, parent=parent, **form.cleaned_data)
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, f"{review.url}#section-cause")
@@ -69,7 +70,7 @@ def cause_edit(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse
                     by=request.actor, at=now(), cause=cause, expected=data["version"], kind=data["kind"],
                     text=data["text"],
                 )  # fmt: skip
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, f"{review.url}#section-cause")
@@ -78,7 +79,7 @@ def cause_edit(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def cause_drop(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
+def cause_remove_action(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
     """Take a cause back."""
     review = _review(request, number)
     cause = get_object_or_404(Cause.objects.select_related("parent"), pk=pk, review=review)
@@ -87,7 +88,7 @@ def cause_drop(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse
     if form.is_valid():
         try:
             cause_remove(by=request.actor, at=now(), cause=cause, expected=form.cleaned_data["version"])
-        except REFUSALS as refusal:
+        except IncidentError as refusal:
             error = str(refusal)
         else:
             return redirect_or_fragment(request, f"{review.url}#section-cause")

@@ -6,46 +6,48 @@ from typing import Any, Final
 from django.http import HttpResponse, QueryDict
 
 from incidents.commands import USAGE, CommandError, parse
+from incidents.errors import IncidentError
 from incidents.forms import ComposerForm
 from incidents.models import Incident
-from incidents.services.composer import authorize_line, composer_run
+from incidents.services.acts import acts_offered
+from incidents.services.composer import act_of, composer_run
 from incidents.services.timeline import device_time
-from incidents.views.shared import REFUSALS, WRITE, load, local_zone, new_key, now
+from incidents.views.shared import load, local_zone, new_key, now
 from incidents.views.timeline import fresh_context
-from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import allows
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.models import VersionConflictError
 
 ENTRIES: Final = "incidents/_entries.html"
-_COMMANDS: Final = (
-    ("Update", "megaphone", "update", "update_post"),
-    ("Decision", "flag", "decision", "entry_log"),
-    ("Severity", "target", "severity", "incident_set_severity"),
-    ("Role", "user", "role", "role_assign"),
-    ("Status", "arrow-right", "status", "incident_advance"),
-    ("Runbook", "book-open", "runbook", "runbook_start"),
-    ("Pin", "pin", "pin", "entry_mark"),
-    ("Task", "list-checks", "task", "task_add"),
-    ("Graph", "activity", "metric", "entry_log"),
-    ("File", "download", "attach", "attachment_add"),
+# Label, icon, act, and the line that does the same.
+_BUTTONS: Final = (
+    ("Update", "megaphone", "update", USAGE["update"]),
+    ("Decision", "flag", "decision", USAGE["decision"]),
+    ("Severity", "target", "severity", USAGE["severity"]),
+    ("Role", "user", "role", USAGE["role"]),
+    ("Stage", "arrow-right", "stage", USAGE["status"]),
+    ("Runbook", "book-open", "runbook", USAGE["runbook"]),
+    ("Pin", "pin", "pin", USAGE["pin"]),
+    ("Task", "list-checks", "task", USAGE["task"]),
+    ("Graph", "activity", "metric", USAGE["metric"]),
+    ("File", "download", "attach", "An image or text; drop or paste it into the field as well"),
 )
-_USAGE: Final = {**USAGE, "attach": "An image or text; drop or paste it into the field as well"}
 
 
 def composer_context(
     request: AuthorizedRequest, incident: Incident, *, text: str = "", error: str = ""
 ) -> dict[str, Any]:
-    """The field, its buttons, and what was typed when it was refused."""
+    """The field, what can be done from it as the incident stands, and what was typed when it was refused."""
+    can = acts_offered(request.actor, incident)
     return {
         "composer_id": f"incident-{incident.pk}-composer",
-        "can_log": allows(request.actor, "incidents.entry_log", incident),
+        "can_log": "log" in can,
         "quick": [
-            {"label": label, "glyph": glyph, "href": f"{incident.url}{path}/", "usage": _USAGE[path]}
-            for label, glyph, path, action in _COMMANDS
-            if allows(request.actor, f"incidents.{action}", incident)
+            {"label": label, "glyph": glyph, "href": f"{incident.url}{name}/", "usage": usage}
+            for label, glyph, name, usage in _BUTTONS
+            if name in can
         ],
-        "commands": [f"/{name} " for name in USAGE],
+        "commands": [f"/{name} " for name in USAGE if act_of(name).name in can],
         "client_key": new_key(),
         "composer_text": text,
         "composer_error": error,
@@ -53,7 +55,7 @@ def composer_context(
 
 
 @require_action("incidents.entry_log", methods=WRITE)
-def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """One line. Answers htmx with the new entries and an empty composer, a plain post with the page."""
     incident = load(request, number, "incidents.entry_log")
     form = ComposerForm(request.POST)
@@ -62,7 +64,6 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
     data = form.cleaned_data
     try:
         command = parse(data["text"], now=now(), zone=local_zone())
-        authorize_line(request.actor, incident, command)
         composer_run(
             by=request.actor,
             at=now(),
@@ -72,7 +73,7 @@ def entry_new(request: AuthorizedRequest, number: int) -> HttpResponse:
             client_key=data["client_key"],
             written_at=device_time(at=now(), held=timedelta(seconds=data["held"] or 0), contact=data["contact"]),
         )
-    except (CommandError, *REFUSALS) as error:
+    except (CommandError, IncidentError) as error:
         return _refused(request, incident, str(error))
     except VersionConflictError:
         incident.refresh_from_db()

@@ -1,32 +1,37 @@
 """Declaring: title and service are enough; from an alarm, a report or an item of a list, those are filled in too."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse
 
 from incidents.choices import DetectionSource, IncidentType
+from incidents.errors import IncidentError
 from incidents.forms import DeclareForm
 from incidents.models import Incident
 from incidents.origins import Origin, origin_of
 from incidents.services.declare import Declaration, incident_declare, incident_declare_from
 from incidents.types import TYPES, Type
-from incidents.views.shared import READ_WRITE, REFUSALS, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import new_key, now
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import authorize
+from opsportal.core.gate import authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Service
 
+DECLARE: Final = "incidents.incident_declare"
 
-@require_action("incidents.incident_declare", methods=READ_WRITE)
+
+@require_action(DECLARE, methods=READ_WRITE)
 @idempotent
 def incident_new(request: AuthorizedRequest) -> HttpResponse:
     """Declare; `?from=alarm:7`, `item:7` or `report:7` fills the form in, `?type=` proposes a title."""
     named = request.POST.get("from", "") or request.GET.get("from", "")
     origin = origin_of(request.actor, named)
-    form = DeclareForm(request.POST or None, initial=_initial(request, origin), platform_ids=request.actor.platform_ids)
+    form = DeclareForm(
+        request.POST or None, initial=_initial(request, origin), platform_ids=platforms_where(request.actor, DECLARE)
+    )
     status = 200
     if request.method == "POST":
         status = 422
@@ -80,7 +85,7 @@ def _initial(request: AuthorizedRequest, origin: Origin | None) -> dict[str, Any
 def _declared(request: AuthorizedRequest, form: DeclareForm, origin: Origin | None) -> Incident | None:
     data = form.cleaned_data
     service = data["service"]
-    authorize(request.actor, "incidents.incident_declare", service)
+    authorize(request.actor, DECLARE, service)
     declaration = Declaration(
         platform_id=service.platform_id,
         title=data["title"],
@@ -96,6 +101,6 @@ def _declared(request: AuthorizedRequest, form: DeclareForm, origin: Origin | No
         if origin is None or origin.platform_id != service.platform_id:
             return incident_declare(by=request.actor, at=now(), declaration=declaration)
         return incident_declare_from(by=request.actor, at=now(), declaration=declaration, origin=origin)
-    except REFUSALS as error:
+    except IncidentError as error:
         form.add_error(None, str(error))
         return None

@@ -6,7 +6,7 @@ from django.http import HttpResponse, JsonResponse
 
 from incidents import selectors
 from incidents.choices import ReviewState
-from incidents.exporting import PUBLIC_SECTIONS, ReviewParts, as_data, as_markdown, for_the_public
+from incidents.exporting import PUBLIC_SECTIONS, ReviewParts, as_data, as_markdown, digest_markdown, for_the_public
 from incidents.models import Review
 from incidents.selectors.learning import causes_of, lesson_page
 from incidents.selectors.reviews import sections_of
@@ -96,12 +96,7 @@ def learnings_digest(request: AuthorizedRequest) -> HttpResponse:
     page = lesson_page(
         request.actor, platform_id=platform.pk if platform else None, cursor=None, since=at - DIGEST, size=100
     )
-    lines = [f"# Incident learnings, {at - DIGEST:%d %b} to {at:%d %b %Y}\n"]
-    for lesson in page.lessons:
-        lines.append(f"## {lesson.reference} {lesson.title} ({lesson.platform_key}, {lesson.label})\n")
-        lines += [f"**{title}**\n\n{text.strip()}\n" for title, text in lesson.texts]
-    if not page.lessons:
-        lines.append("No review was published in these two weeks.\n")
-    response = HttpResponse("\n".join(lines), content_type="text/markdown; charset=utf-8")
+    text = digest_markdown(page, at - DIGEST, at)
+    response = HttpResponse(text, content_type="text/markdown; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="learnings-{at:%Y-%m-%d}.md"'
     return response

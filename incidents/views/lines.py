@@ -1,122 +1,67 @@
-"""What adds a line of its own kind: a pinned text, a task, a kept graph, a file."""
+"""Lines of their own kind: corrected ones, tasks, files, and what the composer completes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-from incidents.line_forms import AttachForm, LineForm, MetricForm, PinForm, TaskActForm, TaskForm
-from incidents.models import Attachment, Incident, ResponseTask
+from incidents.errors import IncidentError
+from incidents.forms import CorrectForm
+from incidents.line_forms import AttachForm, TaskActForm
+from incidents.models import Attachment, Incident, ResponseTask, TimelineEntry
 from incidents.selectors import members_of, severities_of
 from incidents.selectors.beside import tasks_of
+from incidents.services.access import entry_correct
+from incidents.services.acts import ACTS
 from incidents.services.attachments import MOST_BYTES, attachment_add
-from incidents.services.graphs import metric_keep, metrics_read
-from incidents.services.marks import line_pin
-from incidents.services.tasks import task_add, task_take, task_tick
-from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, load, new_key, now
-from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
+from incidents.services.graphs import metrics_read
+from incidents.services.tasks import task_take, task_tick
+from incidents.views.acts import tell_readings
+from incidents.views.shared import load, new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
 
-ACT: Final = "incidents/incident_act.html"
 ATTACH: Final = "incidents/incident_attach.html"
 TASKS: Final = "incidents/_tasks.html"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A kind of line with its form."""
-
-    name: str
-    action: str
-    form: type[LineForm]
-    title: str
-    submit: str
-    text: str
-    run: Callable[[Actor, datetime, Incident, Any], object]
-    kind: str = "pri"
-
-
-def _pin(by: Actor, at: datetime, incident: Incident, form: Any) -> object:
-    return line_pin(by=by, at=at, incident=incident, body=form.cleaned_data["text"])
-
-
-def _task(by: Actor, at: datetime, incident: Incident, form: Any) -> object:
-    data = form.cleaned_data
-    return task_add(by=by, at=at, incident=incident, title=data["title"], owner_id=data["owner_id"], within=form.within)
-
-
-def _metric(by: Actor, at: datetime, incident: Incident, form: Any) -> object:
-    return metric_keep(by=by, at=at, incident=incident, metric=form.metrics[form.cleaned_data["metric"]])
-
-
-LINES: Final = (
-    Line(
-        name="pin",
-        action="incidents.entry_mark",
-        form=PinForm,
-        title="Log and pin",
-        submit="Pin",
-        text="The line stands in the timeline and above it, for everyone.",
-        run=_pin,
-    ),
-    Line(
-        name="task",
-        action="incidents.task_add",
-        form=TaskForm,
-        title="Ask for a task",
-        submit="Ask",
-        text="Its owner is told at once, and once more when it is overdue.",
-        run=_task,
-    ),
-    Line(
-        name="metric",
-        action="incidents.entry_log",
-        form=MetricForm,
-        title="Keep a graph",
-        submit="Keep",
-        text="The figures around the incident are kept in the line as they are now, whatever retention forgets later.",
-        run=_metric,
-    ),
-)
-
-
-def line_view(line: Line) -> ActionView:
-    """The page with the form of one kind of line, and its post."""
-
-    @idempotent
-    def view(request: AuthorizedRequest, number: int) -> HttpResponse:
-        incident = load(request, number, line.action)
-        form = line.form(request.POST if request.method == "POST" else None, incident=incident)
-        status = 200
-        if request.method == "POST":
-            status = 422
-            if form.is_valid():
-                try:
-                    line.run(request.actor, now(), incident, form)
-                except REFUSALS as error:
-                    form.add_error(None, str(error))
-                else:
-                    return redirect_or_fragment(request, incident.url)
-        context = {"incident": incident, "form": form, "act": line, "now": now(), "key": new_key()}
-        return render_page(request, ACT, context, fragment="pane", status=status)
-
-    view.__name__ = f"incident_{line.name}"
-    view.__doc__ = line.title
-    return require_action(line.action, methods=READ_WRITE)(view)
+@require_action("incidents.entry_correct", methods=READ_WRITE)
+@idempotent
+def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> HttpResponse:
+    """Correct a line: the old text stays readable."""
+    incident = load(request, number, "incidents.incident_view")
+    entry = TimelineEntry.objects.filter(incident=incident, number=entry_number).select_related("incident").first()
+    if entry is None:
+        raise HiddenError("incidents.entry_correct")
+    authorize(request.actor, "incidents.entry_correct", entry)
+    form = CorrectForm(request.POST or None, initial={"body": entry.body})
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                entry_correct(
+                    by=request.actor, at=now(), entry=entry, body=data["body"], occurred_at=data["occurred_at"]
+                )
+            except IncidentError as error:
+                form.add_error(None, str(error))
+            else:
+                tell_readings(request, form)
+                return redirect_or_fragment(request, incident.url)
+    context = {"incident": incident, "entry": entry, "form": form, "now": now(), "key": new_key()}
+    return render_page(request, "incidents/entry_correct.html", context, fragment="pane", status=status)
 
 
 @require_action("incidents.task_tick", methods=WRITE)
-def task_change(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
+def task_change_action(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
     """Tick a task, take it back, or take it upon oneself."""
     incident = load(request, number, "incidents.incident_view")
-    task = cast("ResponseTask | None", ResponseTask.objects.filter(incident=incident, pk=pk).first())
+    task = ResponseTask.objects.filter(incident=incident, pk=pk).first()
     if task is None:
         raise HiddenError("incidents.task_tick")
     task.incident = incident
@@ -126,7 +71,7 @@ def task_change(request: AuthorizedRequest, number: int, pk: int) -> HttpRespons
     if not error:
         try:
             _change(request.actor, task, form.cleaned_data["act"], form.cleaned_data["version"])
-        except REFUSALS as refusal:
+        except IncidentError as refusal:
             error = str(refusal)
     status = 422 if error else 200
     if not wants_fragment(request) and not error:
@@ -149,7 +94,7 @@ def tasks_context(request: AuthorizedRequest, incident: Incident, tasks: Any = N
     return {
         "tasks": tasks_of(incident) if tasks is None else tasks,
         "may_tick": allows(request.actor, "incidents.task_tick", incident),
-        "may_ask": allows(request.actor, "incidents.task_add", incident) and incident.state != "closed",
+        "may_ask": ACTS["task"].is_offered(request.actor, incident),
     }
 
 
@@ -173,7 +118,7 @@ def attach(request: AuthorizedRequest, number: int) -> HttpResponse:
                     content=file.read(MOST_BYTES + 1),
                     client_key=request.POST.get("client_key", "")[:64],
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, incident.url)
@@ -186,7 +131,7 @@ def attachment_download(request: AuthorizedRequest, number: int, entry_number: i
     """The bytes as they came. Always a download: nothing that was uploaded is shown as a page of the portal."""
     incident = load(request, number, "incidents.incident_view")
     rows = Attachment.objects.filter(incident=incident, entry__number=entry_number)
-    file = cast("Attachment | None", rows.first())
+    file = rows.first()
     if file is None:
         raise HiddenError("incidents.incident_view")
     response = HttpResponse(bytes(file.content), content_type=file.media_type)

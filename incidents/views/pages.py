@@ -17,11 +17,12 @@ from incidents.selectors.detail import EARLIER, NEWEST
 from incidents.selectors.links import alarms_of, links_of, merged_of, problem_of, reports_of
 from incidents.selectors.runbooks import runbook_pane
 from incidents.selectors.situation import advice_for
+from incidents.services.acts import acts_offered
 from incidents.services.base import TIMES
 from incidents.types import TRIAGE, defaults
 from incidents.views.composer import composer_context
 from incidents.views.lines import TASKS, tasks_context
-from incidents.views.shared import PANES, head_context, load, now, rights
+from incidents.views.shared import PANES, head_context, load, now
 from incidents.views.timeline import fresh_context, timeline_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
@@ -148,7 +149,7 @@ def incident_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
         "incident": incident,
     }
     if around is None:
-        return render_page(request, DETAIL, context | {"may": rights(request, incident)}, fragment="pane")
+        return render_page(request, DETAIL, context | {"can": acts_offered(request.actor, incident)}, fragment="pane")
     limit = bounded_int(request.GET.get("before", ""))
     context |= head_context(request, incident, at, around.roles) | composer_context(request, incident)
     context |= timeline_context(request, incident, around, at, limit)

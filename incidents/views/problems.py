@@ -9,9 +9,9 @@ from incidents.models import Problem
 from incidents.related_forms import ProblemChangeForm, ProblemForm
 from incidents.selectors.problems import VIEWS, incidents_of_problem, problem_by_number, problem_page
 from incidents.services.problems import problem_change, problem_open
-from incidents.views.shared import READ_WRITE, WRITE, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import allows, authorize
+from incidents.views.shared import new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.shell import selected_platform
@@ -40,7 +40,7 @@ def problem_list(request: AuthorizedRequest) -> HttpResponse:
 @idempotent
 def problem_new(request: AuthorizedRequest) -> HttpResponse:
     """Open a problem record without an incident; from one it is opened there."""
-    form, status = ProblemForm(request.POST or None, platform_ids=request.actor.platform_ids), 200
+    form, status = ProblemForm(request.POST or None, platform_ids=platforms_where(request.actor, EDIT)), 200
     if request.method == "POST":
         status = 422
         if form.is_valid():
@@ -76,7 +76,7 @@ def problem_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def problem_save(request: AuthorizedRequest, number: int) -> HttpResponse:
+def problem_change_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Write it."""
     problem = problem_by_number(request.actor, number)
     authorize(request.actor, EDIT, problem)

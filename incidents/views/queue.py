@@ -2,17 +2,20 @@
 
 from django.http import HttpResponse
 
+from incidents.errors import AlarmTakenError, IncidentError
 from incidents.selectors.queue import OWNERS, planned_page, queue_page, queued_alarms
-from incidents.services.queue import alarm_own
-from incidents.views.shared import WRITE, now
+from incidents.services.queue import alarm_give_back, alarm_own
+from incidents.views.shared import now
 from monitoring.models import Alarm
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
+from opsportal.core.forms import bounded_int
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.shell import selected_platform
 
 OWN = "incidents.alarm_own"
+QUEUE = "/incidents/queue/"
 
 
 @require_action("incidents.incident_view")
@@ -43,12 +46,20 @@ def queue(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action(OWN, methods=WRITE)
 @idempotent
-def alarm_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """Look after a firing alarm, or give it back."""
+def alarm_own_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Look after a firing alarm, also instead of the person shown, or give it back; 409 names who was first."""
     alarm = Alarm.objects.visible_to(request.actor).filter(pk=pk).first()
     if alarm is None:
         raise HiddenError(OWN)
     authorize(request.actor, OWN, alarm)
-    owner_id = None if request.POST.get("give_back") else request.actor.user_id
-    alarm_own(by=request.actor, at=now(), alarm=alarm, owner_id=owner_id)
-    return redirect_or_fragment(request, "/incidents/queue/")
+    try:
+        if request.POST.get("give_back"):
+            alarm_give_back(by=request.actor, at=now(), alarm=alarm)
+        else:
+            instead_of = bounded_int(request.POST.get("instead_of", ""))
+            alarm_own(by=request.actor, at=now(), alarm=alarm, instead_of=instead_of)
+    except IncidentError as error:
+        status = 409 if isinstance(error, AlarmTakenError) else 422
+        context = {"status": status, "heading": "You do not look after this alarm", "text": str(error), "back": QUEUE}
+        return render_page(request, f"errors/{status}.html", context, status=status)
+    return redirect_or_fragment(request, QUEUE)

@@ -8,9 +8,9 @@ from incidents.errors import IncidentError
 from incidents.forms import CloseForm, LookBackForm, RetrospectiveForm
 from incidents.models import Retrospective
 from incidents.services import retrospective_close, retrospective_open, retrospective_write
-from incidents.views.shared import READ_WRITE, WRITE, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import HiddenError, allows, authorize
+from incidents.views.shared import new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
+from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
@@ -49,7 +49,10 @@ def retrospective_new(request: AuthorizedRequest) -> HttpResponse:
     """Open the first of a series; the next ones open by themselves."""
     at = now()
     initial = {"starts_on": (at - timedelta(days=14)).date()}
-    form, status = LookBackForm(request.POST or None, initial=initial, platform_ids=request.actor.platform_ids), 200
+    form, status = (
+        LookBackForm(request.POST or None, initial=initial, platform_ids=platforms_where(request.actor, EDIT)),
+        200,
+    )
     if request.method == "POST":
         status = 422
         if form.is_valid():
@@ -85,7 +88,7 @@ def retrospective_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def retrospective_save(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def retrospective_write_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Write it."""
     row, form = _load(request, pk, EDIT), RetrospectiveForm(request.POST)
     if not form.is_valid():
@@ -103,7 +106,7 @@ def retrospective_save(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(EDIT, methods=WRITE)
 @idempotent
-def retrospective_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def retrospective_close_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """It was held."""
     row, form = _load(request, pk, EDIT), CloseForm(request.POST)
     if not form.is_valid():

@@ -8,6 +8,7 @@ from django.urls import reverse
 from incidents import selectors
 from incidents.choices import ActionPriority, ReviewState
 from incidents.drafting import OPTIONAL
+from incidents.errors import IncidentError
 from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
 from incidents.selectors.learning import causes_of
@@ -21,8 +22,8 @@ from incidents.services import (
     review_send_back,
     review_submit,
 )
-from incidents.views.shared import READ_WRITE, REFUSALS, WRITE, load, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import load, new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -97,12 +98,12 @@ def review_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action("incidents.review_draft", methods=WRITE)
 @idempotent
-def review_new(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_draft_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Draft the review now, or go to the one there is."""
     incident = load(request, number, "incidents.review_draft")
     try:
         review = review_draft(by=request.actor, at=now(), incident=incident)
-    except REFUSALS as error:
+    except IncidentError as error:
         context = {"incident": incident, "heading": "No review yet", "text": str(error)}
         return render_page(request, "incidents/refused.html", context, status=422)
     return redirect_or_fragment(request, review.url)
@@ -127,7 +128,7 @@ def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpRespo
                 review_section_edit(
                     by=request.actor, at=now(), section=section, expected=data["version"], body=data["body"]
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, f"{review.url}#section-{section.key}")
@@ -143,14 +144,14 @@ def _answer(request: AuthorizedRequest, number: int, action: str, run: Any) -> H
         return _page(request, review, error="The form was incomplete: look again, then repeat it.", status=422)
     try:
         run(review, form.cleaned_data)
-    except REFUSALS as error:
+    except IncidentError as error:
         return _page(request, review, error=str(error), status=422)
     return redirect_or_fragment(request, review.url)
 
 
 @require_action("incidents.review_submit", methods=WRITE)
 @idempotent
-def review_hand_in(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_submit_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Ask for a second reader."""
     return _answer(
         request,
@@ -162,7 +163,7 @@ def review_hand_in(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action("incidents.review_publish", methods=WRITE)
 @idempotent
-def review_agree(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_publish_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Read, agree, publish."""
     return _answer(
         request,
@@ -176,7 +177,7 @@ def review_agree(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action("incidents.review_send_back", methods=WRITE)
 @idempotent
-def review_return(request: AuthorizedRequest, number: int) -> HttpResponse:
+def review_send_back_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Send it back with a reason."""
     return _answer(
         request,
@@ -210,7 +211,7 @@ def action_new(request: AuthorizedRequest, number: int) -> HttpResponse:
                     due_date=data["due_date"],
                     priority=data["priority"] or ActionPriority.NORMAL,
                 )
-            except REFUSALS as error:
+            except IncidentError as error:
                 form.add_error(None, str(error))
             else:
                 has_review = Review.objects.filter(incident=incident).exists()
@@ -281,7 +282,7 @@ def _item_page(
 
 @require_action("incidents.action_item_change", methods=WRITE)
 @idempotent
-def action_change(request: AuthorizedRequest, number: int) -> HttpResponse:
+def action_item_update_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Owner, date, state, and what shows that it is done."""
     item = action_item(request.actor, number)
     authorize(request.actor, "incidents.action_item_change", item)
@@ -300,7 +301,7 @@ def action_change(request: AuthorizedRequest, number: int) -> HttpResponse:
                 evidence=data["evidence"],
                 priority=data["priority"],
             )
-        except REFUSALS as error:
+        except IncidentError as error:
             form.add_error(None, str(error))
         else:
             return redirect_or_fragment(request, reverse("incidents:actions"))

@@ -6,10 +6,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
+from incidents.errors import IncidentError
+from incidents.services.acts import acts_offered
 from incidents.services.runbooks import runbook_start
 from incidents.views.pages import DETAIL, pane_context
-from incidents.views.shared import READ_WRITE, REFUSALS, load, now, rights
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import load, now
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.htmx import redirect_or_fragment, wants_fragment
 from opsportal.core.idempotency import idempotent
@@ -30,7 +32,7 @@ def incident_runbook(request: AuthorizedRequest, number: int) -> HttpResponse:
         runbook = get_object_or_404(rows, pk=bounded_int(request.POST.get("runbook", "")) or 0)
         try:
             runbook_start(by=request.actor, at=now(), incident=incident, runbook=runbook)
-        except REFUSALS as error:
+        except IncidentError as error:
             messages.error(request, str(error))
     elif not wants_fragment(request):
         return redirect_or_fragment(request, address)
@@ -38,6 +40,6 @@ def incident_runbook(request: AuthorizedRequest, number: int) -> HttpResponse:
         **pane_context(request, incident, TAB, now()),
         "now": now(),
         "incident": incident,
-        "may": rights(request, incident),
+        "can": acts_offered(request.actor, incident),
     }
     return redirect_or_fragment(request, address, template=DETAIL, fragment="pane", context=context)

@@ -9,19 +9,16 @@ from django.utils import timezone
 
 from incidents import selectors
 from incidents.choices import ReviewState, StageChoice, StateChoice
-from incidents.errors import IncidentError
-from incidents.lifecycle import ORDER, STEPS, Stage, TimeOrderError, TransitionError
+from incidents.lifecycle import ORDER, Stage
 from incidents.models import Incident
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.links import merged_into
+from incidents.services.acts import acts_offered
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest
 from opsportal.core.formats import hour
 from opsportal.core.gate import allows, authorize
 
-READ_WRITE: Final = ("GET", "HEAD", "POST")
-WRITE: Final = ("POST",)
-REFUSALS: Final = (IncidentError, TransitionError, TimeOrderError)
 PANES: Final = {
     "situation": "Situation",
     "triage": "Triage",
@@ -58,40 +55,10 @@ def steps(incident: Incident) -> list[dict[str, str]]:
         entered = incident.stage_times.get(stage.value)
         at = hour(datetime.fromisoformat(entered)) if entered else ""
         is_over = position < present or incident.state == StateChoice.CLOSED
-        state = "done" if is_over else "current" if position == present else "todo"
-        note = f"since {at}" if state == "current" and at else at if state == "done" else ""
-        shown.append({"label": StageChoice(stage).label, "state": state, "note": note})
+        state = "current" if position == present and not is_over else "done" if is_over and at else "todo"
+        notes = {"done": at, "current": f"since {at}" if at else "", "todo": "passed over" if is_over else ""}
+        shown.append({"label": StageChoice(stage).label, "state": state, "note": notes[state]})
     return shown
-
-
-def rights(request: AuthorizedRequest, incident: Incident) -> dict[str, bool]:
-    """What this person may do to the incident, by the act's name."""
-    return {
-        name: allows(request.actor, f"incidents.{name}", incident)
-        for name in (
-            "incident_acknowledge",
-            "incident_set_severity",
-            "role_assign",
-            "incident_mitigate",
-            "incident_resolve",
-            "incident_close",
-            "incident_reopen",
-            "incident_restrict",
-            "incident_describe",
-            "incident_triage",
-            "incident_advance",
-            "update_post",
-            "entry_log",
-            "entry_correct",
-            "review_draft",
-            "incident_merge",
-            "incident_link",
-            "incident_plan",
-            "problem_link",
-            "clock_pause",
-            "clock_done",
-        )
-    }
 
 
 def head_context(
@@ -104,8 +71,8 @@ def head_context(
         "steps": steps(incident),
         "clocks": selectors.clock_views(incident, now),
         "roles": selectors.role_holders(incident) if roles is None else roles,
-        "next_stages": [StageChoice(stage) for stage in ORDER if stage in STEPS[Stage(incident.stage)]],
-        "may": rights(request, incident),
+        "can": acts_offered(request.actor, incident),
+        "may_draft": allows(request.actor, "incidents.review_draft", incident),
         # `review` is joined by the selector: no query here.
         "has_review": hasattr(incident, "review"),
         "review_is_open": hasattr(incident, "review") and incident.review.state != ReviewState.PUBLISHED,

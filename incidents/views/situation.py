@@ -7,8 +7,8 @@ from django.http import HttpResponse
 
 from incidents.selectors.situation import situation_of
 from incidents.services.samples import log_sample_request
-from incidents.views.shared import WRITE, load, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import load, now
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import allows
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
@@ -29,7 +29,7 @@ def incident_situation(request: AuthorizedRequest, number: int) -> HttpResponse:
 
 @require_action(LOGS, methods=WRITE)
 @idempotent
-def incident_logs(request: AuthorizedRequest, number: int) -> HttpResponse:
+def incident_logs_action(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Have the worker read the newest error lines of the service."""
     incident = load(request, number, LOGS)
     if log_sample_request(by=request.actor, at=now(), incident=incident):

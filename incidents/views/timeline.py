@@ -10,16 +10,17 @@ from markupsafe import Markup
 
 from incidents import selectors, transcripts
 from incidents.choices import MarkKind
+from incidents.errors import IncidentError
 from incidents.line_forms import FilterForm, MarkForm
 from incidents.models import EntryMark, Incident, TimelineEntry
-from incidents.order import places
 from incidents.selectors.beside import ALL, Beside, marks_of, pinned, tags_of, words
-from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView
+from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView, unread_by
+from incidents.selectors.order import places
 from incidents.services.graphs import kept_points
 from incidents.services.marks import entry_pin, entry_star, entry_tag, look_note
-from incidents.views.shared import REFUSALS, WRITE, load, now
+from incidents.views.shared import load, now
 from opsportal.core import charts
-from opsportal.core.actions import ActionView, AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.formats import number as figure
 from opsportal.core.formats import stamp
 from opsportal.core.gate import HiddenError, allows, authorize
@@ -73,10 +74,13 @@ def _unread(
         look = look_note(user_id=user_id, at=at, incident=incident, look=look, number=last)
     if look is None or look.since_number is None or look.since_number >= look.last_number:
         return {"unread": None}
-    first = look.since_number + 1
+    new = unread_by(user_id, incident, after=look.since_number, upto=look.last_number)
+    if new is None:
+        return {"unread": None}
+    first, count = new
     is_here = is_whole and first > last - NEWEST
     address = "#unread" if is_here else f"?before={first + EARLIER // 2}#unread"
-    return {"unread": first, "unread_count": look.last_number - look.since_number, "unread_since": look.since_at,
+    return {"unread": first, "unread_count": count, "unread_since": look.since_at,
             "unread_address": address}  # fmt: skip
 
 
@@ -109,7 +113,7 @@ def entry_of(request: AuthorizedRequest, number: int, entry_number: int, action:
         raise HiddenError(action)
     entry.incident = incident
     authorize(request.actor, action, entry)
-    return entry  # type: ignore[no-any-return]
+    return entry
 
 
 def line_address(entry: TimelineEntry) -> str:
@@ -211,7 +215,7 @@ def _mark_view(name: str, action: str, set_mark: Any) -> ActionView:
             return _line_page(request, entry, error="Write one word of at most 40 letters.", status=422)
         try:
             set_mark(request, entry, form.cleaned_data)
-        except REFUSALS as error:
+        except IncidentError as error:
             return _line_page(request, entry, error=str(error), status=422)
         return redirect_or_fragment(request, line_address(entry))
 
@@ -220,17 +224,17 @@ def _mark_view(name: str, action: str, set_mark: Any) -> ActionView:
     return require_action(action, methods=WRITE)(view)
 
 
-entry_pin_set = _mark_view(
+entry_pin_action = _mark_view(
     "pin",
     "incidents.entry_mark",
     lambda request, entry, data: entry_pin(by=request.actor, at=now(), entry=entry, on=data["on"]),
 )
-entry_tag_set = _mark_view(
+entry_tag_action = _mark_view(
     "tag",
     "incidents.entry_mark",
     lambda request, entry, data: entry_tag(by=request.actor, at=now(), entry=entry, word=data["word"], on=data["on"]),
 )
-entry_star_set = _mark_view(
+entry_star_action = _mark_view(
     "star",
     "incidents.entry_star",
     lambda request, entry, data: entry_star(by=request.actor, at=now(), entry=entry, on=data["on"]),

@@ -8,13 +8,13 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, UserReport
 from incidents.models.problem import ReportChannel, ReportKind, ReportState
 from incidents.related_forms import ReportAnswerForm, ReportAttachForm, ReportForm
+from incidents.selectors.named import incident_named
 from incidents.selectors.queue import report_page
 from incidents.services.reports import report_add, report_answer, report_attach
-from incidents.views.links import named
-from incidents.views.shared import READ_WRITE, WRITE, new_key, now
-from opsportal.core.actions import AuthorizedRequest, require_action
+from incidents.views.shared import new_key, now
+from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.shell import selected_platform
@@ -54,7 +54,10 @@ def report_list(request: AuthorizedRequest) -> HttpResponse:
 def report_new(request: AuthorizedRequest) -> HttpResponse:
     """Record what somebody told us."""
     initial = {"kind": ReportKind.FAULT, "channel": ReportChannel.OTHER}
-    form, status = ReportForm(request.POST or None, initial=initial, platform_ids=request.actor.platform_ids), 200
+    form, status = (
+        ReportForm(request.POST or None, initial=initial, platform_ids=platforms_where(request.actor, ADD)),
+        200,
+    )
     if request.method == "POST":
         status = 422
         if form.is_valid():
@@ -106,14 +109,14 @@ def report_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(SETTLE, methods=WRITE)
 @idempotent
-def report_join(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def report_attach_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Make it part of an incident."""
     report, form = _load(request, pk, SETTLE), ReportAttachForm(request.POST)
     if not form.is_valid():
         return _page(request, report, form)
     data = form.cleaned_data
     try:
-        incident = named(request.actor, data["number"], "incidents.entry_log")
+        incident = incident_named(request.actor, data["number"], "incidents.entry_log", "number")
         report_attach(by=request.actor, at=now(), report=report, incident=incident, expected=data["version"])
     except IncidentError as error:
         form.add_error(None, str(error))
@@ -123,7 +126,7 @@ def report_join(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(SETTLE, methods=WRITE)
 @idempotent
-def report_reply(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def report_answer_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Settle it without an incident."""
     report, form = _load(request, pk, SETTLE), ReportAnswerForm(request.POST)
     if not form.is_valid():

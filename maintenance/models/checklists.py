@@ -104,7 +104,7 @@ class ItemState(models.TextChoices):
     NOT_APPLICABLE = "not_applicable", "Not applicable"
 
 
-class ChecklistItemQuerySet(PlatformQuerySet):
+class ChecklistItemQuerySet(PlatformQuerySet["ChecklistItem"]):
     platform_path = "run__platform_id"
 
 

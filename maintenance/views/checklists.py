@@ -76,6 +76,7 @@ def _context(
         "may_tick": allows(request.actor, "maintenance.item_answer", run),
         "may_declare": allows(request.actor, "incidents.incident_declare", run),
         "lost": lost,
+        "unsaved": "",
         "wrong": {},
         "sent": {},
     }
@@ -98,9 +99,11 @@ def _answered(request: AuthorizedRequest, item: ChecklistItem, toast: str = "") 
     )
 
 
-def _lost(request: AuthorizedRequest, error: ItemAnsweredError) -> HttpResponse:
+def _lost(request: AuthorizedRequest, error: ItemAnsweredError, unsaved: str = "") -> HttpResponse:
     run = get_object_or_404(checklist_runs(request.actor).select_related("template"), pk=error.item.run_id)
-    return render_page(request, RUN, _context(request, run, lost=error), fragment="items", status=409)
+    return render_page(
+        request, RUN, _context(request, run, lost=error) | {"unsaved": unsaved}, fragment="items", status=409
+    )
 
 
 @require_action("maintenance.item_answer", methods=("POST",))
@@ -131,7 +134,7 @@ def item_set_aside_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
             reason=form.cleaned_data["reason"],
         )
     except ItemAnsweredError as error:
-        return _lost(request, error)
+        return _lost(request, error, form.cleaned_data["reason"])
     return _answered(request, item)
 
 

@@ -13,7 +13,7 @@ from maintenance.services.operations_log import log_write
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
@@ -34,11 +34,12 @@ def _context(request: AuthorizedRequest, form: LogForm) -> dict[str, object]:
         vector = SearchVector("text", config="simple")
         entries = entries.annotate(words=vector).filter(words=SearchQuery(text, config="simple"))
     page = keyset_page(entries, order=("-at", "-id"), cursor=request.GET.get("cursor"), size=50)
+    writable = platforms_where(request.actor, "maintenance.log_write")
     return {
         "page": page,
         "text": text,
         "form": form,
-        "platforms": [(row.pk, row.name) for row in visible_platforms(request)],
+        "platforms": [(row.pk, row.name) for row in visible_platforms(request) if row.pk in writable],
         "chosen": platform.pk if platform else "",
         "may_write": allows(request.actor, "maintenance.log_write", platform),
         "key": uuid4().hex,

@@ -12,7 +12,7 @@ from monitoring.actions import databases, dns, ecs_services, sessions
 from monitoring.actions.base import Action, ActionForm, Wanted
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
-from opsportal.knowledge.step_kinds import Question, StepAnswer, register_plan
+from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, register_plan
 from opsportal.plans.models import Plan, PlanState
 from opsportal.plans.services import PlanDraft, PlanRefusedError, plan_create
 from opsportal.platforms.models import Platform

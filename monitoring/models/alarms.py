@@ -98,7 +98,7 @@ class AlarmState(models.TextChoices):
     UNKNOWN = "unknown", "unknown"
 
 
-class AlarmQuerySet(PlatformQuerySet):
+class AlarmQuerySet(PlatformQuerySet["Alarm"]):
     """Alarms, and those among them whose state still means something."""
 
     def judged(self) -> Self:

@@ -13,7 +13,7 @@ from opsportal.core.models import PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Platform, Service
 
 
-class SilenceQuerySet(PlatformQuerySet):
+class SilenceQuerySet(PlatformQuerySet["Silence"]):
     """Silences, and those that cover an alarm."""
 
     def over_alarm(self, at: datetime) -> Self:

@@ -1,7 +1,7 @@
 """Marks over the time line, written by upper apps and people: annotations, silences, exclusions, deployments."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.db import transaction
 
@@ -138,13 +138,13 @@ def exclusion_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         if changed:
             row.update_versioned(expected=row.version, **changed)
         if not is_new and not changed:
-            return cast("SloExclusion", row)
+            return row
     else:
         row = SloExclusion.objects.create(platform=platform, **made)
     _recount(row, start, end, at)
     digest = text_digest(row.reason, salt=f"exclusion-{row.pk}")
     _audit(by, at, "slo_exclusion.set", row, ref=ref, starts_at=starts_at, ends_at=ends_at, reason=digest)
-    return cast("SloExclusion", row)
+    return row
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.urls import reverse
 from monitoring.actions.base import NO_ACT_ROLE
 from monitoring.actions.requests import ACTIONS, action_request, request_url
 from monitoring.models import AwsAccount
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -25,7 +25,7 @@ TEMPLATE: Final = "monitoring/act.html"
 REQUEST: Final = "plans.plan_request"
 
 
-@require_action(REQUEST, methods=("GET", "HEAD", "POST"))
+@require_action(REQUEST, methods=READ_WRITE)
 @idempotent
 def act(request: AuthorizedRequest) -> HttpResponse:
     """Choose an action; with `action` its form; posted, the plan."""
@@ -79,7 +79,7 @@ def act(request: AuthorizedRequest) -> HttpResponse:
 def _platform(request: AuthorizedRequest, subject: Subject | None, key: str) -> Platform | None:
     rows = Platform.objects.filter(pk__in=request.actor.platform_ids)
     if subject is not None:
-        return rows.get(pk=subject.platform_id)
+        return Platform.objects.get(pk=subject.platform_id)
     chosen = selected_platform(request)
     found: Platform | None = rows.filter(key=key or (chosen.key if chosen else "")).first()
     return found

@@ -11,14 +11,12 @@ from django.urls import reverse
 from monitoring.forms import SHORT_SILENCE, ExclusionForm, SilenceForm, VoidForm
 from monitoring.models import Alarm, Silence, Slo, SloExclusion
 from monitoring.services.marks import exclusion_put, exclusion_void, silence_end, silence_put
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import DeniedError, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
-
-READ_WRITE = ("GET", "HEAD", "POST")
 
 
 @require_action("monitoring.silence_set", methods=READ_WRITE)
@@ -45,7 +43,7 @@ def silence(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action("monitoring.silence_end", methods=("POST",))
 @idempotent
-def silence_stop(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def silence_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """End a silence now."""
     found = get_object_or_404(Silence.objects.visible_to(request.actor), pk=pk)
     authorize(request.actor, "monitoring.silence_end", found)

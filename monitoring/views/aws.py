@@ -31,7 +31,6 @@ from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Platform
 
-READ_WRITE = ("GET", "HEAD", "POST")
 PORTAL_PRINCIPAL = "arn:aws:iam::<the portal's account>:role/<the portal's role>"
 
 
@@ -101,7 +100,7 @@ def aws_account(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
-def aws_connect(request: AuthorizedRequest) -> HttpResponse:
+def aws_connect_action(request: AuthorizedRequest) -> HttpResponse:
     """Take a new account and check it at once."""
     form = AwsAccountForm(request.POST)
     if not form.is_valid():
@@ -123,7 +122,7 @@ def aws_connect(request: AuthorizedRequest) -> HttpResponse:
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
 @idempotent
-def aws_change(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_change_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Change role, regions or cap."""
     account = get_object_or_404(AwsAccount, pk=pk)
     form = AwsAccountEditForm(request.POST)
@@ -144,7 +143,7 @@ def aws_change(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
-def aws_check(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_check_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Make every read call once and show what came of it."""
     account = get_object_or_404(AwsAccount, pk=pk)
     account_check(by=request.actor, at=now(), account=account)
@@ -153,7 +152,7 @@ def aws_check(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
 @idempotent
-def aws_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_source_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Say that a platform lives in this account, and fetch its history."""
     account = get_object_or_404(AwsAccount, pk=pk, enabled=True)
     form = AwsSourceForm(request.POST)
@@ -170,7 +169,7 @@ def aws_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action("monitoring.aws_account_edit", methods=("POST",))
 @idempotent
-def aws_disconnect(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def aws_disconnect_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Stop reading the account; what was read stays."""
     account = get_object_or_404(AwsAccount, pk=pk)
     form = VersionedForm(request.POST)

@@ -20,7 +20,7 @@ from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import head, keyset_page
 from opsportal.core.shell import selected_platform
-from opsportal.knowledge.runbook_selectors import matching_runbooks
+from opsportal.knowledge.selectors.runbooks import matching_runbooks
 from opsportal.platforms.models import Service
 
 # As many as fit into 40 kB.

@@ -41,6 +41,8 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
 
 
 PAGE_METHODS: Final = ("GET", "HEAD")
+READ_WRITE: Final = (*PAGE_METHODS, "POST")
+WRITE: Final = ("POST",)
 
 
 def require_action(

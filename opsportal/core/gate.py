@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 
@@ -18,6 +18,13 @@ from opsportal.core.clock import real_now
 
 ROLES: Final = ("viewer", "manager", "auditor", "operator", "commander", "admin")
 MFA_FRESH_FOR: Final = timedelta(minutes=15)
+
+
+class _OnPlatform(NamedTuple):
+    """Something of a platform that is still to be made."""
+
+    platform_id: int
+
 
 Predicate = Callable[[Actor, object], bool]
 _predicates: dict[str, Predicate] = {}
@@ -138,3 +145,8 @@ def allows(actor: Actor, action: str, obj: object | None = None) -> bool:
     """Whether `authorize` would pass; fresh MFA is asked for at the act, not in the menu."""
     refusal = _refusal(actor, action, obj)
     return refusal is None or isinstance(refusal, StaleMfaError)
+
+
+def platforms_where(actor: Actor, action: str) -> frozenset[int]:
+    """The ids of the platforms where `action` would pass: what a form may offer before the object exists."""
+    return frozenset(pk for pk in actor.platform_ids if allows(actor, action, _OnPlatform(pk)))

@@ -1,13 +1,14 @@
 """Base models: versioned rows, append-only rows, and rows owned by a platform."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
 from django.db.models import F
 
 from opsportal.core.actor import Actor
 
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 
 
@@ -65,7 +66,7 @@ class AppendOnlyModel(models.Model):
         abstract = True
 
 
-class PlatformQuerySet(models.QuerySet[Any]):
+class PlatformQuerySet(models.QuerySet[M_co]):
     """Rows that belong to a platform; `platform_path` is the lookup that leads to its id."""
 
     platform_path: ClassVar[str] = "platform_id"

@@ -6,6 +6,7 @@ once, for any signed-in person.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from django.db import connection
@@ -23,9 +24,8 @@ _LIST_SQL: Final = _LIST % {"expressions": "%s"}
 
 
 class Read(NamedTuple):
-    """A read that is made together with others: its name, its function, the values."""
+    """A read that is made together with others: its function, the values."""
 
-    name: str | tuple[Hashable, ...]
     build: Build
     values: Mapping[str, Any]
 
@@ -63,16 +63,24 @@ def _value(name: str, actor: Actor, values: dict[str, Any]) -> Any:
     return sorted(actor.platform_ids) if name == "platform_ids" else actor.user_id
 
 
-def statement(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **values: Any) -> Compiled:
-    """The SQL of `build(actor, **values)` and its parameters; `name` names the read and what else decides its form.
+def _form_of(build: Build) -> Hashable:
+    """What the SQL is known by: the function, and what a `partial` gave it."""
+    function, given = (build.func, (build.args, *build.keywords.items())) if isinstance(build, partial) else (build, ())
+    if "<locals>" in function.__qualname__ or function.__qualname__ == "<lambda>":
+        raise TypeError(f"{function.__qualname__}: a read is a function of a module, what decides its form is a value.")
+    return function, given
 
-    Which values are None is part of the form; a list of ids is a value for `__in`. Raises EmptyResultSet as Django
-    does. Whoever is no signed-in person has the SQL written anew.
+
+def statement(build: Build, actor: Actor, **values: Any) -> Compiled:
+    """The SQL of `build(actor, **values)` and its parameters, written once for each form.
+
+    The function, what a `partial` gave it and which values are None make the form; a list of ids is a value for `__in`.
+    Raises EmptyResultSet as Django does. Whoever is no signed-in person has the SQL written anew.
     """
     if actor.kind != "user":
         return build(actor, **values).query.sql_with_params()
     given = {key: value for key, value in values.items() if value is not None}
-    form = (name, frozenset(given))
+    form = (_form_of(build), frozenset(given))
     known = _known.get(form)
     if known is None:
         stand_ins = {key: _ids(key) if isinstance(value, list) else Placeholder(key) for key, value in given.items()}
@@ -83,16 +91,16 @@ def statement(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **va
     return sql, tuple(_value(one.name, actor, values) if isinstance(one, Placeholder) else one for one in parameters)
 
 
-def rows(name: str | tuple[Hashable, ...], build: Build, actor: Actor, **values: Any) -> list[Row]:
+def rows(build: Build, actor: Actor, **values: Any) -> list[Row]:
     """The rows of a `values_list()` as PostgreSQL gives them: JSON is text. See `statement`."""
-    return together(actor, Read(name, build, values))[0]
+    return together(actor, Read(build, values))[0]
 
 
 def together(actor: Actor, *reads: Read) -> list[list[Row]]:
     """The rows of each read; PostgreSQL is asked once for all of them."""
     if actor.kind != "user":
         return [list(read.build(actor, **read.values)) for read in reads]
-    statements = [statement(read.name, read.build, actor, **read.values) for read in reads]
+    statements = [statement(read.build, actor, **read.values) for read in reads]
     sql, parameters = "; ".join(sql for sql, _ in statements), [value for _, values in statements for value in values]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)

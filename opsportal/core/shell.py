@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet, Value
@@ -19,7 +19,6 @@ from opsportal.core.addresses import address
 from opsportal.core.freshness import SESSION_PLATFORM, kept
 from opsportal.core.gate import allows
 
-ALL_PLATFORMS: Final = "all"
 RowsOf = Callable[[Actor, datetime], QuerySet[Any]]  # what an actor may see at an instant
 
 
@@ -63,6 +62,7 @@ class Health:
 class Person:
     name: str
     email: str
+    pk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _figures(actor: Actor) -> list[prepared.Read]:
     names = tuple(name for name, entry in _nav.items() if entry.count is not None and allows(actor, entry.action))
     if not names and not _worst_source:
         return []
-    return [prepared.Read(("shell.figures", names), partial(_figure_rows, names), {"at": clock.now()})]
+    return [prepared.Read(partial(_figure_rows, names), {"at": clock.now()})]
 
 
 def _figure_rows(names: Sequence[str], actor: Actor, at: datetime) -> QuerySet[Any, Any]:
@@ -251,7 +251,7 @@ def _shell(request: HttpRequest) -> Shell:
     figures = _frame(request).figures
     nav = _nav_items(request, actor, figures)
     return Shell(
-        user=Person(user.name, user.email),
+        user=Person(user.name, user.email, user.pk),
         now=clock.now(),
         theme=user.theme,
         density=user.density,

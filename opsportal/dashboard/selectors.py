@@ -162,7 +162,7 @@ def now_column(actor: Actor, at: datetime, platform_id: int | None) -> Now:
     incidents, alarms = together(
         actor,
         open_read(platform_id),
-        Read("today.alarms", _alarms, {"at": at, "platform_id": platform_id}),
+        Read(_alarms, {"at": at, "platform_id": platform_id}),
     )
     lines = [AlarmLine(*row) for row in alarms]
     firing = [line for line in lines if line.state == AlarmState.ALARM]
@@ -197,8 +197,8 @@ def _alarms(actor: Actor, at: Any, platform_id: int | None) -> QuerySet[Any, Any
 def due_column(actor: Actor, at: datetime, platform_id: int | None) -> Due:
     runs, windows, plans, debts = together(
         actor,
-        Read("today.runs", _runs, {"since": at - MISSED_SHOWN, "platform_id": platform_id}),
-        Read("today.windows", _windows, {"start": at, "end": at + COMING, "platform_id": platform_id}),
+        Read(_runs, {"since": at - MISSED_SHOWN, "platform_id": platform_id}),
+        Read(_windows, {"start": at, "end": at + COMING, "platform_id": platform_id}),
         awaiting_read(actor, at, platform_id),
         owed_read(actor, at.date(), platform_id, ROWS),
     )
@@ -228,10 +228,10 @@ def changed_column(actor: Actor, at: datetime, platform_id: int | None) -> Chang
     here = {"platform_id": platform_id}
     notes, evidence, deployments, log = together(
         actor,
-        Read("today.note", _note, here),
-        Read("today.verified", _verified, {"since": at - VERIFIED_FOR, **here}),
-        Read("today.deployments", _deployments, here),
-        Read("today.log", _log, here),
+        Read(_note, here),
+        Read(_verified, {"since": at - VERIFIED_FOR, **here}),
+        Read(_deployments, here),
+        Read(_log, here),
     )
     verified = [Verified(*row) for row in evidence]
     return Changed(

@@ -10,5 +10,5 @@ urlpatterns = [
     path("healthz/deep", views.healthz_deep, name="deep"),
     path("metrics", views.metrics, name="metrics"),
     path("health/", views.detail, name="detail"),
-    path("health/messages/<int:pk>/release/", views.release_message, name="message-release"),
+    path("health/messages/<int:pk>/release/", views.message_release_action, name="message-release"),
 ]

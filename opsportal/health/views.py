@@ -76,7 +76,7 @@ def detail(request: AuthorizedRequest) -> HttpResponse:
 
 
 @require_action("health.message_release", methods=("POST",))
-def release_message(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def message_release_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Let a parked message go again."""
     message_release(by=request.actor, at=clock.now(), message_id=pk)
     return redirect_or_fragment(request, "/health/")

@@ -1,16 +1,54 @@
-"""What people write about a decision, parsed."""
+"""What people write about decisions, runbooks and their runs, parsed."""
 
 from typing import Any, Final
 
 from django import forms
+from django.utils.text import slugify
 
-from opsportal.core.forms import CleanForm
-from opsportal.knowledge.models import Decision, DecisionStatus
-from opsportal.knowledge.services import REPLACEABLE
+from opsportal.core.forms import CleanForm, VersionedForm
+from opsportal.knowledge.models import Decision, DecisionStatus, StepOutcome
+from opsportal.knowledge.models.runbooks import TRIGGERS
+from opsportal.knowledge.services.decisions import REPLACEABLE
+from opsportal.knowledge.services.runbooks import RunbookDraft
+from opsportal.knowledge.services.runs import MAX_OUTPUT
 from opsportal.platforms.models import Platform
 
 MAX_TEXT: Final = 20_000
+MAX_BODY: Final = 60_000
+MAX_TRIGGERS: Final = 30
 STATUSES: Final = (DecisionStatus.PROPOSED, DecisionStatus.ACCEPTED, DecisionStatus.REJECTED)
+TEMPLATE: Final = """\
+## Symptoms
+What one sees, and which alarm says so.
+
+## Steps
+### Look at the state of the service
+```check
+check: service.healthy
+```
+
+### What is it?
+```decision
+- A deployment within the last hour: roll-back
+- Something else: find-the-cause
+```
+
+### Roll back
+Name the exact command.
+```bash
+kubectl rollout undo deployment/NAME -n production
+```
+Then: verification
+
+### Find the cause
+Say where to look first.
+
+## Verification
+### The service answers as before
+```check
+check: service.healthy
+```
+"""
 
 
 def _section(label: str, hint: str = "", *, required: bool = False, rows: int = 4) -> forms.CharField:
@@ -36,3 +74,72 @@ class DecisionForm(CleanForm):
         super().__init__(*args, **kwargs)
         rows = Decision.objects.filter(platform=platform, status__in=REPLACEABLE).order_by("-number", "-pk")
         self.fields["supersedes"].queryset = rows.exclude(pk=present.pk) if present else rows  # type: ignore[attr-defined]
+
+
+class DecisionChangeForm(DecisionForm, VersionedForm):
+    """A change of one that is still proposed."""
+
+
+class WordsField(forms.CharField):
+    """A list of keys, separated by commas or spaces."""
+
+    def to_python(self, value: Any) -> Any:
+        words = (super().to_python(value) or "").replace(",", " ").split()
+        return list(dict.fromkeys(word[:80] for word in words))[:MAX_TRIGGERS]
+
+
+class RunbookForm(CleanForm):
+    """A runbook's text and what stands above it."""
+
+    title = forms.CharField(max_length=160)
+    summary = forms.CharField(max_length=300, required=False, help_text="One sentence: when to open it.")
+    owner = forms.CharField(max_length=120, required=False, help_text="A person or a team.")
+    review_due = forms.DateField(
+        required=False, label="Review due", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    alarms = WordsField(required=False, help_text="Keys of alarm rules, such as api-errors.", max_length=2000)
+    services = WordsField(required=False, help_text="Keys of services.", max_length=2000)
+    types = WordsField(required=False, help_text="Types of incident: outage, degradation, security …", max_length=500)
+    tags = WordsField(required=False, max_length=500)
+    body = forms.CharField(
+        max_length=MAX_BODY, label="Text", strip=False,
+        widget=forms.Textarea(attrs={"rows": 28, "spellcheck": "false", "class": "mono"}),
+        help_text="Markdown: “## Section”, “### Step”, commands in fences. The kinds of step stand beside it.",
+    )  # fmt: skip
+    note = forms.CharField(max_length=300, required=False, label="What changed, and why")
+
+    @property
+    def draft(self) -> RunbookDraft:
+        """What was written; only of a valid form."""
+        data = self.cleaned_data
+        triggers = {name: data[name] for name in TRIGGERS if data[name]}
+        return RunbookDraft(
+            title=data["title"],
+            body=data["body"].strip() + "\n",
+            summary=data["summary"],
+            owner=data["owner"],
+            review_due=data["review_due"],
+            triggers=triggers,
+            note=data["note"],
+        )
+
+    @property
+    def slug(self) -> str:
+        """The address of a new runbook."""
+        return slugify(self.cleaned_data["title"])[:80] or "runbook"
+
+
+class StepForm(VersionedForm):
+    """What became of the present step."""
+
+    step = forms.IntegerField(min_value=1, max_value=100)
+    outcome = forms.ChoiceField(choices=StepOutcome.choices)
+    choice = forms.CharField(max_length=80, required=False)
+    note = forms.CharField(max_length=MAX_OUTPUT, required=False)
+
+
+class EndForm(VersionedForm):
+    """The end of a run: does the runbook need a change?"""
+
+    needs_change = forms.ChoiceField(choices=[("no", "No"), ("yes", "Yes")])
+    wanted_change = forms.CharField(max_length=2000, required=False)

@@ -7,8 +7,8 @@ from opsportal.accounts.actors import user_actor
 from opsportal.core import clock
 from opsportal.core.actor import system_actor
 from opsportal.knowledge.models import RunbookStepRun
-from opsportal.knowledge.run_services import ASK_TASK, step_answered
-from opsportal.knowledge.step_kinds import Question, ask_step
+from opsportal.knowledge.runbooks.step_kinds import Question, ask_step
+from opsportal.knowledge.services.runs import ASK_TASK, step_answered
 from opsportal.schedule.services import RunClaim
 from opsportal.schedule.tasks import scheduled_task
 

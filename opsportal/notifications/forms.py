@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from opsportal.core.forms import CleanForm
+from opsportal.core.forms import CleanForm, VersionedForm
 from opsportal.notifications.webhooks import events
 
 
@@ -19,3 +19,7 @@ class WebhookForm(CleanForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["events"].choices = list(events().items())  # type: ignore[attr-defined]
+
+
+class WebhookChangeForm(WebhookForm, VersionedForm):
+    """A change of one that is there."""

@@ -28,7 +28,7 @@ def notice_list(request: AuthorizedRequest) -> HttpResponse:
 
 
 @require_action("notifications.notice_mark_read", methods=("POST",))
-def notice_open(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def notice_open_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Mark one notice as read and go where it points."""
     notice = get_object_or_404(notices_of(request.actor), pk=pk)
     notices_mark_read(by=request.actor, at=clock.now(), notice_id=notice.pk)
@@ -36,7 +36,7 @@ def notice_open(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("notifications.notice_mark_read", methods=("POST",))
-def notices_read(request: AuthorizedRequest) -> HttpResponse:
+def notices_read_action(request: AuthorizedRequest) -> HttpResponse:
     """Mark all of this person's notices as read."""
     notices_mark_read(by=request.actor, at=clock.now())
     return redirect_or_fragment(request, reverse("notifications:notices"))

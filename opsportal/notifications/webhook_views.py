@@ -8,12 +8,12 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
-from opsportal.notifications.forms import WebhookForm
+from opsportal.notifications.forms import WebhookChangeForm, WebhookForm
 from opsportal.notifications.models import Webhook
 from opsportal.notifications.selectors import last_deliveries
 from opsportal.notifications.webhooks import (
@@ -27,7 +27,6 @@ from opsportal.notifications.webhooks import (
 from opsportal.platforms.models import Platform
 
 VIEW, EDIT = "notifications.webhook_view", "notifications.webhook_edit"
-READ_WRITE = ("GET", "HEAD", "POST")
 
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
@@ -42,8 +41,7 @@ def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
 @require_action(VIEW)
 def webhook_list(request: AuthorizedRequest) -> HttpResponse:
     """Of the platforms this person administers."""
-    mine = Platform.objects.visible_to(request.actor).order_by("name", "pk")
-    platforms = [platform for platform in mine if allows(request.actor, VIEW, platform)]
+    platforms = Platform.objects.filter(pk__in=platforms_where(request.actor, VIEW)).order_by("name", "pk")
     rows = Webhook.objects.filter(platform__in=platforms).select_related("platform")
     webhooks = list(rows.order_by("platform__name", "name", "pk"))
     context = {"webhooks": webhooks, "deliveries": last_deliveries(webhooks), "platforms": platforms}
@@ -94,6 +92,11 @@ def _detail(
     return response
 
 
+def _incomplete(request: AuthorizedRequest, webhook: Webhook) -> HttpResponse:
+    messages.error(request, "The form was incomplete, nothing was done: look at the page again, then repeat it.")
+    return _detail(request, webhook, _form_of(webhook), status=422)
+
+
 @require_action(EDIT, methods=READ_WRITE)
 @idempotent
 def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
@@ -101,16 +104,12 @@ def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
     webhook = _load(request, pk, EDIT)
     if request.method != "POST":
         return _detail(request, webhook, _form_of(webhook))
-    form, versioned = WebhookForm(request.POST), VersionedForm(request.POST)
-    if form.is_valid() and versioned.is_valid():
+    form = WebhookChangeForm(request.POST)
+    if form.is_valid():
+        data = form.cleaned_data
+        expected = data.pop("version")
         try:
-            webhook_change(
-                by=request.actor,
-                at=clock.now(),
-                webhook=webhook,
-                expected=versioned.cleaned_data["version"],
-                **form.cleaned_data,
-            )
+            webhook_change(by=request.actor, at=clock.now(), webhook=webhook, expected=expected, **data)
         except WebhookError as error:
             form.add_error(None, str(error))
         else:
@@ -120,12 +119,12 @@ def webhook_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action(EDIT, methods=("POST",))
-def webhook_rotated(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def webhook_rotate_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A new secret, shown this once."""
     webhook = _load(request, pk, EDIT)
     form = VersionedForm(request.POST)
     if not form.is_valid():
-        return _detail(request, webhook, _form_of(webhook), status=422)
+        return _incomplete(request, webhook)
     secret = webhook_rotate(by=request.actor, at=clock.now(), webhook=webhook, expected=form.cleaned_data["version"])
     return _detail(request, webhook, _form_of(webhook), secret=secret)
 
@@ -134,7 +133,7 @@ def _act(request: AuthorizedRequest, pk: int, do: Callable[[Webhook, int], None]
     webhook = _load(request, pk, EDIT)
     form = VersionedForm(request.POST)
     if not form.is_valid():
-        return _detail(request, webhook, _form_of(webhook), status=422)
+        return _incomplete(request, webhook)
     do(webhook, form.cleaned_data["version"])
     messages.success(request, said)
     return redirect_or_fragment(request, back)
@@ -142,7 +141,7 @@ def _act(request: AuthorizedRequest, pk: int, do: Callable[[Webhook, int], None]
 
 @require_action(EDIT, methods=("POST",))
 @idempotent
-def webhook_tried(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def webhook_ping_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Send it a hello."""
     return _act(
         request,
@@ -154,7 +153,7 @@ def webhook_tried(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action(EDIT, methods=("POST",))
-def webhook_removed(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def webhook_remove_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Forget it."""
     return _act(
         request,

@@ -10,8 +10,8 @@ from zoneinfo import available_timezones
 from incidents.choices import IncidentType
 from maintenance.jobs.registry import PLANNERS
 from monitoring.evidence.registry import registered_checks
-from opsportal.knowledge.runbooks import parse
-from opsportal.knowledge.step_kinds import problems_of
+from opsportal.knowledge.runbooks.step_kinds import problems_of
+from opsportal.knowledge.runbooks.text import parse
 from opsportal.packs.documents import FieldPath, Problem
 from opsportal.packs.pack import Pack, PackItem
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot

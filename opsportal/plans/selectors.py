@@ -26,7 +26,7 @@ class WaitingPlan(NamedTuple):
 def awaiting_read(actor: Actor, at: datetime, platform_id: int | None) -> Read:
     """Plans this person may and could still decide on, of one platform or of all: rows of WaitingPlan."""
     decided = [pk for pk in actor.platform_ids if allows(actor, "plans.plan_decide", Plan(platform_id=pk))]
-    return Read("plans.awaiting", _awaiting, {"at": at, "decided": decided, "platform_id": platform_id})
+    return Read(_awaiting, {"at": at, "decided": decided, "platform_id": platform_id})
 
 
 def _awaiting(actor: Actor, at: Any, decided: Any, platform_id: int | None) -> Any:

@@ -21,7 +21,7 @@ def roles_by_platform(user_id: int) -> Mapping[int, str]:
 def choosable_platforms(actor: Actor) -> Read:
     """What the platform switcher offers."""
     every = actor.is_portal_admin
-    return Read(("platforms.choosable", every), partial(_choosable, every), {})
+    return Read(partial(_choosable, every), {})
 
 
 def _choosable(every: bool, actor: Actor) -> QuerySet[Any, Any]:

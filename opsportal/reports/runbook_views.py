@@ -10,7 +10,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.htmx import render_page
 from opsportal.core.shell import selected_platform
 from opsportal.knowledge.models import Runbook
-from opsportal.knowledge.runbook_selectors import never_run
+from opsportal.knowledge.selectors.runbooks import never_run
 
 MAX_RULES = 1000
 

@@ -13,8 +13,8 @@ from maintenance.selectors import checklist_runs, due_checklist_runs
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.shell import NavItem
-from opsportal.knowledge.runbook_selectors import found_runbooks
-from opsportal.knowledge.selectors import found_decisions
+from opsportal.knowledge.selectors.decisions import found_decisions
+from opsportal.knowledge.selectors.runbooks import found_runbooks
 from opsportal.plans.selectors import plans
 from opsportal.platforms.models import Service
 

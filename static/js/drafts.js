@@ -1,6 +1,7 @@
-// Keeps what is typed into <form data-draft="name"> in this browser until the server has it.
-const key = (form) => `draft:${form.dataset.draft}`;
-const sent = (form) => `sent:${form.dataset.draft}`;
+// Keeps what is typed into <form data-draft="name"> in this browser until the server has it, for the person who typed it.
+const name = (form) => `${document.body.dataset.person}:${form.dataset.draft}`;
+const key = (form) => `draft:${name(form)}`;
+const sent = (form) => `sent:${name(form)}`;
 const fields = (form) => [...form.elements].filter((field) => field.name && field.matches("textarea, input[type=text], input:not([type])"));
 const keep = (form) => {
   const values = Object.fromEntries(fields(form).filter((field) => field.value).map((field) => [field.name, field.value]));

@@ -1,6 +1,6 @@
-// Lines that were not sent yet: kept in this browser, shown in the composer.
+// Lines that were not sent yet: kept in this browser for the person who wrote them, shown in the composer.
 export const forms = () => [...document.querySelectorAll("form[data-composer]")];
-const store = (form) => `unsent:${form.dataset.draft}`;
+const store = (form) => `unsent:${document.body.dataset.person}:${form.dataset.draft}`;
 export const lines = (form) => {
   try {
     return JSON.parse(localStorage.getItem(store(form)) || "[]");

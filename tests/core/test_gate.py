@@ -10,7 +10,7 @@ import pytest
 from opsportal.core import gate
 from opsportal.core.actor import ANONYMOUS, Actor, system_actor
 from opsportal.core.clock import real_now
-from opsportal.core.gate import DeniedError, HiddenError, Rule, StaleMfaError, allows, authorize
+from opsportal.core.gate import DeniedError, HiddenError, Rule, StaleMfaError, allows, authorize, platforms_where
 
 ROLES = (*gate.ROLES, "portal_admin", "anonymous")
 
@@ -128,3 +128,10 @@ def test_dangerous_act_asks_for_a_fresh_second_factor() -> None:
 
 def test_portal_itself_is_bound_by_nothing() -> None:
     authorize(system_actor("test.loop"), "t.nothing_listed", Row(9))
+
+
+def test_a_form_offers_the_platforms_where_the_act_would_pass() -> None:
+    person = Actor(kind="user", name="Ann", user_id=1, roles={1: "viewer", 2: "operator", 3: "admin"})
+    assert platforms_where(person, "t.row_edit") == {2}
+    assert platforms_where(person, "t.row_erase") == {3}  # the second factor is asked for at the act
+    assert platforms_where(ANONYMOUS, "t.row_edit") == frozenset()

@@ -25,7 +25,7 @@ def _titles(actor: Actor, platform_id: Any, ids: Any) -> Any:
 
 
 def _read(actor: Actor, ids: list[int], platform_id: int | None = None) -> list[str]:
-    return [title for (title,) in prepared.rows("tests.titles", _titles, actor, platform_id=platform_id, ids=ids)]
+    return [title for (title,) in prepared.rows(_titles, actor, platform_id=platform_id, ids=ids)]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_django_writes_it_once(ids: list[int], operator: User, monkeypatch: pyte
 
 
 def test_several_reads_are_one_question(ids: list[int], operator: User) -> None:
-    reads = [prepared.Read("tests.titles", _titles, {"platform_id": None, "ids": some}) for some in (ids[:1], [], ids)]
+    reads = [prepared.Read(_titles, {"platform_id": None, "ids": some}) for some in (ids[:1], [], ids)]
     for actor, third in ((user_actor(operator), 1), (system_actor("tests"), 3)):
         found = prepared.together(actor, *reads)
         assert [len(rows) for rows in found] == [1, 0, third]
@@ -84,3 +84,13 @@ def test_several_reads_are_one_question(ids: list[int], operator: User) -> None:
         prepared.together(user_actor(operator), *reads)
     assert sum("incidents_incident" in query["sql"] for query in asked.captured_queries) == 1
     assert "unnest" not in asked.captured_queries[-1]["sql"]
+
+
+def test_a_read_of_its_own_closure_is_refused(operator: User) -> None:
+    limit = 3
+
+    def some(actor: Actor) -> Any:
+        return Incident.objects.visible_to(actor).values_list("title")[:limit]
+
+    with pytest.raises(TypeError, match="a function of a module"):
+        prepared.rows(some, user_actor(operator))

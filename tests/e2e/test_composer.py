@@ -69,11 +69,11 @@ def test_a_line_written_offline_waits_through_a_reload_and_is_sent_once(
     page.reload()
     expect(page.locator(".tl").get_by_text("restarted it")).to_be_visible()
     expect(page.locator(".unsent")).to_have_count(0)
-    lines = list(incident.entries.filter(kind="log").order_by("number"))
-    assert [line.body for line in lines] == ["pool is full", "restarted it"]
-    for line in lines:
-        assert line.data == {"sent_late": True}
-        assert line.occurred_at <= line.recorded_at
+    logged = list(incident.entries.filter(kind="log").order_by("number"))
+    assert [entry.body for entry in logged] == ["pool is full", "restarted it"]
+    for entry in logged:
+        assert entry.data == {"sent_late": True}
+        assert entry.occurred_at <= entry.recorded_at
     incident.refresh_from_db()
     assert incident.mitigated_at is None
 

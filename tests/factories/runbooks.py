@@ -5,7 +5,7 @@ from typing import Any
 
 from opsportal.core.actor import Actor, system_actor
 from opsportal.knowledge.models import Runbook
-from opsportal.knowledge.runbook_services import RunbookDraft, runbook_add
+from opsportal.knowledge.services.runbooks import RunbookDraft, runbook_add
 from opsportal.platforms.models import Platform
 
 TEXT = """\

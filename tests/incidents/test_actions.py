@@ -163,7 +163,7 @@ def test_a_time_typed_is_read_in_the_persons_zone(client_for: ClientFor, operato
     [
         ("severity", {"severity": 0}),
         ("role", {"role": "scribe"}),
-        ("status", {"stage": "respond"}),
+        ("stage", {"stage": "respond"}),
         ("update", {"state": "identified", "audience": "public", "body": "x"}),
         ("mitigate", {}),
         ("resolve", {"resolution": "x"}),
@@ -230,8 +230,8 @@ def test_every_act_has_a_page_that_works_without_script(
     client_for: ClientFor, commander: User, incident: Incident, platform: Platform
 ) -> None:
     client = client_for(commander)
-    for name in ("severity", "role", "status", "update", "triage", "mitigate", "resolve", "close", "reopen", "describe",
-                 "restrict", "acknowledge"):  # fmt: skip
+    for name in ("severity", "role", "stage", "update", "triage", "mitigate", "resolve", "close", "reopen", "describe",
+                 "restrict", "acknowledge", "decision"):  # fmt: skip
         response = client.get(f"{incident.url}{name}/")
         assert response.status_code == 200, name
         assert 'method="post"' in response.content.decode()

@@ -39,7 +39,7 @@ def act(client_for: ClientFor, commander: User, incident: Incident) -> Callable[
 
 def test_a_whole_incident_by_token(act: Callable[..., Any], incident: Incident, viewer: User) -> None:
     assert act("acknowledge").json()["stage"] == "assess"
-    assert act("severity", {"severity": "P0", "why": "all users"}).json()["rank"] == 1
+    assert act("severity", {"severity": "p0", "why": "all users"}).json()["rank"] == 1
     assert act("triage", {"users": {"answer": "yes", "note": "all"}}).status_code == 200
     assert act("stage", {"stage": "respond"}).json()["stage"] == "respond"
     assert act("role", {"role": "scribe", "person": viewer.email}).status_code == 200

@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from incidents import ical
 from incidents.loops import fire_clocks
-from incidents.models import IncidentClock
-from incidents.services import clock_pause, incident_acknowledge, incident_resolve
+from incidents.models import Incident, IncidentClock
+from incidents.selectors import clock_views
+from incidents.services import clock_pause, incident_acknowledge, incident_resolve, update_post
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
@@ -49,7 +50,7 @@ def test_each_list_shows_its_clocks_and_hides_what_is_restricted(
     record: None, client_for: ClientFor, manager: User, stranger: User
 ) -> None:
     client = client_for(manager)
-    assert "Waiting" in listed(client)
+    assert listed(client).index("Forgotten &lt;i&gt;") < listed(client).index("Waiting")  # late ones still run
     assert "vendor works on it" in listed(client, list="paused")
     assert "within SLA timeframes" in listed(client, list="unnumbered")
     missed = listed(client, list="missed")
@@ -59,6 +60,21 @@ def test_each_list_shows_its_clocks_and_hides_what_is_restricted(
     for name in ("running", "paused", "unnumbered", "missed", "met", "x"):
         assert "Secret" not in listed(client, list=name)
         assert "No clock here" in listed(client_for(stranger), list=name)
+
+
+def test_what_is_late_and_open_leads_and_rounds_missed_before_are_counted(platform: Platform) -> None:
+    at = now()
+    incident = declare(platform, by=SYSTEM, at=at)
+    for late in (20, 60, 61):
+        fire_clocks(at + late * MINUTE)
+        views = clock_views(incident, at + late * MINUTE)
+        assert [(view.kind, view.state) for view in views][:1] == [("acknowledge", "missed")]
+    update_post(
+        by=SYSTEM, at=at + 62 * MINUTE, incident=incident, state="identified", audience="public", body="Known",
+        expected=Incident.objects.get().version,
+    )  # fmt: skip
+    update = next(view for view in clock_views(incident, at + 63 * MINUTE) if view.kind == "update")
+    assert (update.state, update.rule.replace("\xa0", " ").split(" · ")[-1]) == ("run", "1 round missed before")
 
 
 def test_the_share_kept_opens_the_clocks_it_counts(record: None, client_for: ClientFor, manager: User) -> None:

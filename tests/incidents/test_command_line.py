@@ -63,9 +63,9 @@ def test_rights_are_the_persons(platform: Platform, viewer: User, stranger: User
 @pytest.mark.parametrize(
     "words, said",
     [
-        (("declare", "x", "--platform", "nowhere"), "no such platform"),
-        (("declare", "x", "--platform", "shop", "--severity", "P9"), "no such severity"),
-        (("declare", "x", "--platform", "shop", "--type", "fire"), "not a valid choice"),
+        (("declare", "x", "--platform", "nowhere"), "no platform nowhere"),
+        (("declare", "x", "--platform", "shop", "--severity", "P9"), "P9 is no severity here. Known: P0"),
+        (("declare", "x", "--platform", "shop", "--type", "fire"), "invalid choice"),
         (("list", "--platform", "nowhere"), "no platform nowhere"),
         (("status", "7"), "no such incident"),
     ],

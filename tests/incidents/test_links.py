@@ -11,6 +11,7 @@ from incidents.lifecycle import TransitionError
 from incidents.models import AlarmClaim, Incident, IncidentClock, IncidentLink, TimelineEntry
 from incidents.services import (
     claim_transition,
+    clocks,
     incident_link,
     incident_merge,
     incident_reopen,
@@ -105,6 +106,35 @@ def test_a_breach_that_is_merged_keeps_its_72_hours(platform: Platform, at: date
     merged(breach, target, at + MINUTE)
     clock = IncidentClock.objects.get(incident=target, kind="breach")
     assert (clock.started_at, clock.stopped_at) == (at, None)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_of_two_breaches_that_are_merged_the_first_one_s_72_hours_run(
+    platform: Platform, at: datetime, days: int
+) -> None:
+    found_at = at + timedelta(days=days)
+    breach = declare(platform, by=SYSTEM, at=at, type="data_breach", label="P0")
+    target = declare(platform, by=SYSTEM, at=found_at, type="data_breach", label="P0")
+    merged(breach, target, at + timedelta(days=2))
+    clock = IncidentClock.objects.get(incident=target, kind="breach", stopped_at=None)
+    assert (clock.started_at, clock.due_at) == (min(at, found_at), min(at, found_at) + timedelta(hours=72))
+    assert IncidentClock.objects.filter(incident=target, kind="breach").count() == (2 if days > 0 else 1)
+
+
+def test_a_duty_that_was_done_does_not_begin_again_by_a_merge(platform: Platform, at: datetime) -> None:
+    breach = declare(platform, by=SYSTEM, at=at, type="data_breach", label="P0")
+    target = declare(platform, by=SYSTEM, at=at + MINUTE, type="data_breach", label="P0")
+    clocks.done(target, "breach", at + 2 * MINUTE)
+    merged(breach, target, at + 3 * MINUTE)
+    assert not IncidentClock.objects.filter(kind="breach", stopped_at=None).exists()
+
+
+def test_the_graver_one_is_not_merged_into_the_milder(platform: Platform, at: datetime) -> None:
+    grave, mild = (declare(platform, by=SYSTEM, at=at, label=label) for label in ("P1", "P3"))
+    with pytest.raises(IncidentError, match=f"{mild.reference} is P3, milder than P1.*Raise that one first"):
+        merged(grave, mild, at)
+    assert IncidentClock.objects.filter(incident=grave, stopped_at=None).exists()
+    merged(mild, grave, at)
 
 
 def test_a_link_shows_at_both_ends_and_only_to_those_who_may_know_the_other(

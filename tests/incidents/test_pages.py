@@ -21,6 +21,7 @@ from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, declare, transition
 from tests.factories.monitoring import metric_of, rule_of, term
+from tests.factories.platforms import MembershipFactory
 
 ClientFor = Callable[..., Client]
 ActorFor = Callable[..., Actor]
@@ -272,6 +273,15 @@ def test_the_declare_page_needs_two_fields(client_for: ClientFor, operator: User
     assert (response.status_code, response["Location"]) == (303, incident.url)
     assert incident.commander == operator
     assert incident.rank == 2
+
+
+def test_declaring_offers_what_the_person_may_declare_on(
+    client_for: ClientFor, operator: User, platform: Platform, other_platform: Platform
+) -> None:
+    MembershipFactory.create(platform=other_platform, user=operator, role="viewer")
+    form = text(client_for(operator), "/incidents/declare/").split("<main", 1)[1]
+    assert f"{platform.name}: " in form
+    assert f"{other_platform.name}: " not in form
 
 
 def test_the_review_page_shows_text_and_evidence(

@@ -202,7 +202,7 @@ def test_what_is_worked_on_now_is_not_planned(platform: Platform, at: datetime) 
 
 
 def test_somebody_looks_after_a_firing_alarm_that_pages_nobody(
-    platform: Platform, at: datetime, operator: User, viewer: User, client_for: ClientFor
+    platform: Platform, at: datetime, operator: User, commander: User, viewer: User, client_for: ClientFor
 ) -> None:
     quiet = alarm(
         platform, key="disk", signal="disk", state=AlarmState.ALARM, severity=severity(platform, "P2", "alert")
@@ -217,7 +217,19 @@ def test_somebody_looks_after_a_firing_alarm_that_pages_nobody(
     assert AlarmOwner.objects.get().owner == operator
     assert quiet.name in text(client, "/incidents/queue/?view=mine")
     assert client_for(viewer).post(url).status_code == 403
-    assert client.post(url, {"give_back": "1"}).status_code == 303
+    other = client_for(commander)
+    refused = other.post(url)
+    assert refused.status_code == 409
+    assert f"{operator.name} looks after it since" in refused.content.decode()
+    assert other.post(url, {"give_back": "1"}).status_code == 303
+    assert AlarmOwner.objects.get().owner == operator  # only its owner gives it back
+    page = text(other, "/incidents/queue/")
+    assert "Give back" not in page
+    assert f'name="instead_of" value="{operator.pk}"' in page
+    assert other.post(url, {"instead_of": operator.pk}).status_code == 303
+    assert AlarmOwner.objects.get().owner == commander
+    assert client.post(url, {"instead_of": operator.pk}).status_code == 409
+    assert other.post(url, {"give_back": "1"}).status_code == 303
     assert not AlarmOwner.objects.exists()
 
 

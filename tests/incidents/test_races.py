@@ -33,13 +33,16 @@ from incidents.services import (
 )
 from incidents.services.attachments import MOST_FILES, attachment_add
 from incidents.services.marks import entry_pin, entry_tag
+from incidents.services.runbooks import runbook_start
 from incidents.services.tasks import task_add, task_take
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
+from opsportal.knowledge.models import RunbookRun
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
+from tests.factories.runbooks import runbook
 
 ActorFor = Callable[..., Actor]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -260,3 +263,15 @@ def test_of_many_files_at_the_limit_one_is_kept(
     assert Attachment.objects.filter(incident=incident).count() == MOST_FILES
     numbers = list(incident.entries.order_by("number").values_list("number", flat=True))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_of_two_who_begin_one_runbook_the_second_goes_on_with_the_first_ones_run(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor
+) -> None:
+    written = runbook(platform, at=at)
+    for _ in range(4):
+        incident = declare(platform, by=SYSTEM, at=at)
+        begin = partial(runbook_start, at=at, incident=incident, runbook=written)
+        runs = at_once(*(partial(begin, by=actor_for(who)) for who in (operator, commander)))
+        assert runs[0] == runs[1]
+        assert RunbookRun.objects.filter(incident_link__incident=incident).count() == 1

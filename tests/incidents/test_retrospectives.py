@@ -10,7 +10,13 @@ from incidents.choices import LookBack
 from incidents.errors import IncidentError
 from incidents.loops import open_retrospectives
 from incidents.models import Retrospective
-from incidents.services import incident_restrict, retrospective_close, retrospective_open, retrospective_write
+from incidents.services import (
+    incident_restrict,
+    retrospective_close,
+    retrospective_open,
+    retrospective_write,
+    retrospectives,
+)
 from incidents.services.retrospectives import days_after
 from opsportal.accounts.models import User
 from opsportal.platforms.models import Platform
@@ -47,6 +53,18 @@ def test_it_opens_with_the_record_of_its_days_and_hides_what_is_restricted(platf
     assert "1\N{NO-BREAK SPACE}incident declared" in found
     assert seen.reference in found
     assert "Breach" not in found
+
+
+def test_the_record_names_the_first_ones_and_counts_all(
+    platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrospectives, "MOST_NAMED", 1)
+    first, second = (declare(platform, by=SYSTEM, at=at - timedelta(days=4)) for _ in range(2))
+    found = retrospective_open(by=SYSTEM, at=at, platform=platform, kind=LookBack.BIWEEKLY, starts_on=FIRST).facts
+    assert "2\N{NO-BREAK SPACE}incidents declared" in found
+    assert f"[{first.reference}]" in found
+    assert f"[{second.reference}]" not in found
+    assert "and 1 more" in found
 
 
 def test_days_that_still_run_are_refused_and_one_opens_once(

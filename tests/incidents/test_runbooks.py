@@ -12,14 +12,15 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentRunbookRun
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import incident_restrict
+from incidents.services.acts import acts_offered
 from incidents.services.claims import claim_transition
-from incidents.services.runbooks import runbook_start, runbook_start_named
+from incidents.services.runbooks import runbook_meant, runbook_start
 from monitoring.models import AlarmRule
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import RunbookRun, StepOutcome
-from opsportal.knowledge.run_services import run_finish, step_answered, step_ask, step_finish
-from opsportal.knowledge.step_kinds import StepAnswer
+from opsportal.knowledge.runbooks.step_kinds import StepAnswer
+from opsportal.knowledge.services.runs import run_finish, step_answered, step_ask, step_finish
 from opsportal.live.topics import allowed_topics
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform, Service
@@ -122,6 +123,23 @@ def test_the_composer_begins_the_runbook_it_is_told(
     assert "No written runbook" in none.content.decode()
 
 
+def test_a_closed_incident_is_offered_no_runbook(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    incident, by, client = declare(platform, by=SYSTEM, at=at), actor_for(operator), client_for(operator)
+    fits = runbook(platform, at=at, triggers={"services": ["web"]})
+    begin = f'action="{incident.url}runbook/"'
+    assert begin in client.get(incident.url, {"tab": "runbook"}).content.decode()
+    Incident.objects.filter(pk=incident.pk).update(state="closed", resolved_at=at, closed_at=at)
+    incident.refresh_from_db()
+    assert "runbook" not in acts_offered(by, incident)
+    page = client.get(incident.url, {"tab": "runbook"}).content.decode()
+    assert fits.title in page
+    assert begin not in page
+    with pytest.raises(IncidentError, match="is closed: reopen it"):
+        runbook_start(by=by, at=at, incident=incident, runbook=fits)
+
+
 def test_a_runbook_of_another_platform_is_refused(
     platform: Platform, other_platform: Platform, at: datetime, operator: User, actor_for: ActorFor
 ) -> None:
@@ -130,7 +148,7 @@ def test_a_runbook_of_another_platform_is_refused(
     with pytest.raises(IncidentError, match="another platform"):
         runbook_start(by=actor_for(operator), at=at, incident=incident, runbook=foreign)
     with pytest.raises(IncidentError, match="No written runbook"):
-        runbook_start_named(by=actor_for(operator), at=at, incident=incident, name="slow")
+        runbook_meant(incident, "slow")
 
 
 def test_the_run_of_a_restricted_incident_is_as_hidden_as_it(

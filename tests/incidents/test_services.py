@@ -127,7 +127,12 @@ def test_a_calendar_that_never_opens_stops_no_incident(platform: Platform, by: A
         platform=platform, key="none", name="No hours", zone="UTC", weekdays=[], opens_at="09:00", closes_at="17:00"
     )
     clock_policy(platform, "resolve", 240, calendar=calendar)
-    endless = clock(declare(platform, by=by, at=at), "resolve")
+    due_on = at.date() + timedelta(days=9)
+    clock_policy(platform, "stakeholder", None, calendar=calendar, due_rule="next_sprint", due_on=due_on)
+    incident = declare(platform, by=by, at=at)
+    dated, endless = clock(incident, "stakeholder"), clock(incident, "resolve")
+    assert dated.due_at is not None
+    assert dated.warn_at is None
     assert endless.due_at is None
     assert endless.rule_text == "4 h in no hours, never due: its calendar opens too rarely"
 
@@ -313,6 +318,24 @@ def test_a_role_of_one_person_passes_on(
         role_assign(by=by, at=at, incident=incident, expected=passed.version, role="scribe", user_id=stranger.pk)
 
 
+def test_command_given_to_another_acknowledges(platform: Platform, by: Actor, at: datetime, commander: User) -> None:
+    incident = declare(platform, by=SYSTEM, at=at, take_command=False)
+    given = role_assign(
+        by=by, at=at + MINUTE, incident=incident, expected=incident.version, role="commander", user_id=commander.pk
+    )
+    assert given.acknowledged_at == at + MINUTE
+    assert not incident.clocks.filter(kind=ClockKind.ACKNOWLEDGE, stopped_at=None).exists()
+    said = incident.entries.filter(kind="role").latest("number").body
+    assert said.startswith("acknowledged after")
+    assert said.endswith(f"gave Commander to {commander.name}")
+
+
+def test_command_goes_only_to_who_can_use_it(platform: Platform, by: Actor, at: datetime, viewer: User) -> None:
+    incident = declare(platform, by=by, at=at)
+    with pytest.raises(IncidentError, match="A viewer may not command"):
+        role_assign(by=by, at=at, incident=incident, expected=incident.version, role="commander", user_id=viewer.pk)
+
+
 def test_a_line_sent_twice_is_stored_once_and_leaves_no_gap(platform: Platform, by: Actor, at: datetime) -> None:
     incident = declare(platform, by=by, at=at)
     first = entry_log(by=by, at=at, incident=incident, body="Errors", client_key="k1")
@@ -373,7 +396,8 @@ def test_nobody_learns_of_a_restricted_incident_by_being_given_work(
     assert Notice.objects.filter(user=admin).count() == 2
     Membership.objects.filter(user__in=[admin, operator]).delete()
     tell_clock(clock(incident, "update"), at)
-    assert not Notice.objects.filter(kind="incident.clock").exists()
+    told = Notice.objects.filter(kind="incident.clock").values_list("user_id", flat=True)
+    assert list(told) == [commander.pk]  # the commander has left: who is left of those who may know of it
 
 
 def test_who_passes_command_of_a_restricted_incident_on_goes_on_knowing_of_it(

@@ -1,4 +1,4 @@
-"""Lines of a timeline: pinned, tagged, filtered, new to a reader; tasks, kept graphs, files, lines that come late."""
+"""Lines of a timeline: pinned, tagged, filtered; tasks, kept graphs, files, lines that come late."""
 
 import csv
 import hashlib
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from incidents.commands import CommandError, parse
 from incidents.errors import IncidentError
 from incidents.loops import remind_tasks
-from incidents.models import Attachment, EntryMark, Incident, LastLook, ResponseTask
+from incidents.models import Attachment, EntryMark, Incident, ResponseTask
 from incidents.selectors.reviews import key_entries
 from incidents.services import entry_correct, entry_log
 from incidents.services.attachments import MOST_BYTES, MOST_FILES, attachment_add, file_name, media_type
@@ -148,14 +148,15 @@ def test_pinned_lines_stand_above_and_come_live(
     fresh = text(client, f"{incident.url}entries/?after={line.number}", **HTMX)
     assert f'id="incident-{incident.pk}-pins" hx-swap-oob="true"' in fresh
     assert "555" in fresh
-    entry_correct(by=by, at=at, entry=line, body="The vendor's number is 556")
-    assert "556 <a" in text(client, incident.url).split(strip)[1].split("</ol>")[0]
-    assert client.post(pin, {}).status_code == 303
+    second = entry_correct(by=by, at=at, entry=line, body="The vendor's number is 556")
+    last = entry_correct(by=by, at=at, entry=second, body="The vendor's number is 557")
+    assert "557 <a" in text(client, incident.url).split(strip)[1].split("</ol>")[0]
+    assert client.post(f"{incident.url}log/{last.number}/pin/", {}).status_code == 303
     assert strip not in text(client, incident.url)
     verbs = (
         AuditEntry.objects.filter(verb__startswith="incidents.entry.").order_by("seq").values_list("verb", flat=True)
     )
-    assert [verb.rsplit(".", 1)[1] for verb in verbs] == ["logged", "pinned", "corrected", "unpinned"]
+    assert [verb.rsplit(".", 1)[1] for verb in verbs] == ["logged", "pinned", "corrected", "corrected", "unpinned"]
 
 
 def test_pins_tags_and_words_have_limits(incident: Incident, by: Actor, at: datetime) -> None:
@@ -241,36 +242,6 @@ def test_earlier_lines_of_a_filter_are_reached(
     assert seen == {str(n) for n in range(1, 80, 2)}
 
 
-def test_the_first_line_since_the_last_visit_is_marked(
-    client_for: ClientFor, viewer: User, incident: Incident, by: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = client_for(viewer)
-    now = clock.now()
-
-    def look(minutes: int) -> str:
-        monkeypatch.setattr("incidents.views.pages.now", lambda: now + timedelta(minutes=minutes))
-        return text(client, incident.url)
-
-    entry_log(by=by, at=now, incident=incident, body="seen")
-    assert 'id="unread"' not in look(0)
-    first = entry_log(by=by, at=now, incident=incident, body="came after")
-    assert 'id="unread"' not in look(5)
-    second = entry_log(by=by, at=now, incident=incident, body="came last")
-    body = look(30)
-    assert body.index("came after") < body.index('id="unread">New since') < body.index("came last")
-    assert ">1 new</a>" in body
-    assert 'id="unread"' in look(35)  # the visit goes on: the mark stays
-    assert 'id="unread"' not in look(50)
-    mark = LastLook.objects.get(user=viewer)
-    assert (mark.last_number, mark.since_number) == (second.number, second.number)
-    for n in range(60):
-        entry_log(by=by, at=now, incident=incident, body=f"line {n}.")
-    address = re.search(r'href="([^"]*#unread)"', look(80))
-    assert address
-    assert 'id="unread"' in text(client, f"{incident.url}{address[1].split('#')[0]}")
-    assert first.number < second.number
-
-
 def test_a_task_is_asked_taken_done_and_taken_back(
     client_for: ClientFor, operator: User, commander: User, incident: Incident, actor_for: ActorFor
 ) -> None:
@@ -330,6 +301,7 @@ def test_a_kept_graph_outlives_its_points(
     assert metric.series is not None
     write(metric.series, [0.5] * 20, end=at, column="sum")
     entry = metric_keep(by=by, at=at, incident=incident, metric=metric)
+    assert re.search(r"\d{1,2}:\d{2}|\dZ", entry.body) is None  # the line has its time, in the reader's zone
     kept = entry.data["points"]
     assert {value for _, value in kept} == {2.5}  # five minutes each
     client = client_for(operator)

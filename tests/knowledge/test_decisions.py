@@ -10,7 +10,7 @@ from django.urls import reverse
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Decision
-from opsportal.knowledge.selectors import consequences_of, found_decisions
+from opsportal.knowledge.selectors.decisions import consequences_of, found_decisions
 from opsportal.platforms.models import Platform
 
 pytestmark = pytest.mark.django_db

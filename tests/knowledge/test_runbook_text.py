@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsportal.knowledge.runbook_lint import lint, sql_problem
-from opsportal.knowledge.runbooks import StepKind, compare, parse
+from opsportal.knowledge.runbooks.lint import lint, sql_problem
+from opsportal.knowledge.runbooks.text import StepKind, compare, parse
 from tests.factories.runbooks import TEXT
 
 

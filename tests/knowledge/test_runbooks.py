@@ -12,9 +12,13 @@ from django.urls import reverse
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
-from opsportal.knowledge import runbook_services
+from opsportal.knowledge.forms import TEMPLATE
 from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepRun, StepOutcome
-from opsportal.knowledge.run_services import (
+from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, ask_step, problems_of
+from opsportal.knowledge.selectors.runbooks import matching_runbooks, never_run, runbook_rows
+from opsportal.knowledge.services import runbooks
+from opsportal.knowledge.services.runbooks import RunbookDraft, RunbookError
+from opsportal.knowledge.services.runs import (
     ASK_TASK,
     run_finish,
     run_start,
@@ -23,10 +27,6 @@ from opsportal.knowledge.run_services import (
     step_ask,
     step_finish,
 )
-from opsportal.knowledge.runbook_forms import TEMPLATE
-from opsportal.knowledge.runbook_selectors import matching_runbooks, never_run, runbook_rows
-from opsportal.knowledge.runbook_services import RunbookDraft, RunbookError
-from opsportal.knowledge.step_kinds import Question, StepAnswer, ask_step, problems_of
 from opsportal.knowledge.tasks import answer_step
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run
@@ -100,6 +100,14 @@ def test_a_text_with_errors_is_kept_and_not_published(
     assert not Runbook.objects.exists()
 
 
+def test_it_is_never_written_under_another_platform_than_was_meant(
+    client_for: ClientFor, commander: User, platform: Platform
+) -> None:
+    sent = {"platform": "elsewhere", "title": "Queue grows", "body": TEMPLATE}
+    assert client_for(commander).post(NEW, sent).status_code == 404
+    assert not Runbook.objects.exists()
+
+
 def test_an_operator_carries_out_and_does_not_write(client_for: ClientFor, operator: User, platform: Platform) -> None:
     assert client_for(operator).get(NEW).status_code == 403
 
@@ -161,10 +169,13 @@ def test_a_practice_run_is_walked_step_by_step(
     assert step(1, "done", note="3 pods running") == 303
     assert step(2, "skipped") == 422  # a skip needs its reason
     assert step(2, "skipped", note="monitoring is away") == 303
+    assert (run.step_runs.get(step=2).reason, run.step_runs.get(step=2).output) == ("monitoring is away", "")
     assert step(3, "done") == 422  # a decision is chosen
     assert step(3, "chosen", choice="roll-back") == 303
     assert step(4, "done") == 303
-    assert step(6, "done") == 303
+    assert step(6, "failed", note="trace " * 100) == 303
+    kept = run.step_runs.get(step=6)
+    assert (kept.reason, kept.output.strip()) == ("", ("trace " * 100).strip())  # too long for a reason, and whole
     page = text_of(client, run.get_absolute_url())
     assert "3 pods running" in page
     assert "monitoring is away" in page
@@ -180,7 +191,7 @@ def test_a_practice_run_is_walked_step_by_step(
     body = TEXT.replace("Read the log.", "Read both.")
     draft = RunbookDraft(title="Slow answers", body=body)
     written.refresh_from_db()
-    runbook_services.runbook_edit(
+    runbooks.runbook_edit(
         by=Actor(kind="system", name="tests"), at=at, runbook=written, expected=written.version, draft=draft
     )
     assert "Name the second log." not in text_of(client, written.get_absolute_url())
@@ -207,7 +218,7 @@ def test_a_run_keeps_the_version_it_began_with(
     written, by = runbook(platform, at=at), actor_for(operator)
     run = run_start(by=by, at=at, runbook=written)
     draft = RunbookDraft(title="Slow answers", body=TEXT.replace("### Look\n", "### Look twice\n"))
-    runbook_services.runbook_edit(by=by, at=at, runbook=written, expected=written.version, draft=draft)
+    runbooks.runbook_edit(by=by, at=at, runbook=written, expected=written.version, draft=draft)
     run.refresh_from_db()
     assert run.text.parsed.steps[0].title == "Look"
 
@@ -232,6 +243,25 @@ def test_a_step_that_asks_is_answered_by_the_worker(
     assert run.position == 3
     last = RunbookStepRun.objects.order_by("-pk")[0]
     assert (last.attempt, last.at - last.started_at) == (2, timedelta(minutes=2))
+
+
+def test_a_step_says_what_it_asks_and_an_answer_without_a_verdict_looks_like_none(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    check = "check: metric.within\nparams: {service: web, metric: cpu, stat: Average, minutes: 15, maximum: 70}"
+    body = f"## Verification\n### Is it calm?\n```check\n{check}\n```\n### Again\n```query\n"
+    body += "metric: {service: web, metric: cpu}\n```\n"
+    by, client = actor_for(operator), client_for(operator)
+    run = run_start(by=by, at=at, runbook=runbook(platform, at=at, body=body))
+    page = text_of(client, run.get_absolute_url())
+    assert "Run the check</" in page
+    assert "</code>: service web, metric cpu, stat Average, over 15 min, at most 70" in page
+    run = step_finish(by=by, at=at, run=run, expected=1, step=1, outcome=StepOutcome.DONE)
+    asked = step_ask(by=by, at=at, run=run, expected=2)
+    step_answered(by=by, at=at, asked=asked, answer=StepAnswer("", "4 rows from Shop", at))
+    page = text_of(client, run.get_absolute_url())
+    assert "<p>4 rows from Shop <small" in page
+    assert "Run the query again</" in page
 
 
 def test_what_cannot_be_asked_is_could_not_check(platform: Platform, at: datetime) -> None:

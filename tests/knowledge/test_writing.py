@@ -13,7 +13,7 @@ from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Decision
-from opsportal.knowledge.services import DecisionError, decision_add
+from opsportal.knowledge.services.decisions import DecisionError, decision_add
 from opsportal.platforms.models import Platform
 from tests.bad_input import BAD_TEXTS, post_form
 from tests.factories.platforms import PlatformFactory

@@ -21,8 +21,8 @@ from opsportal.aws import acting, ecs, rds, route53
 from opsportal.aws.errors import AwsUnreachableError
 from opsportal.aws.session import forget_clients
 from opsportal.core.actor import Actor, system_actor
-from opsportal.knowledge.runbooks import StepKind
-from opsportal.knowledge.step_kinds import Question
+from opsportal.knowledge.runbooks.step_kinds import Question
+from opsportal.knowledge.runbooks.text import StepKind
 from opsportal.local.aws.catalogue import ACCOUNT, ACT_ROLE_NAME, EXTERNAL_IDS, REGION, ROLE_NAME
 from opsportal.plans import execution
 from opsportal.plans.execution import plan_run

@@ -280,6 +280,7 @@ def test_an_empty_portal_says_what_would_be_here(viewer: User, platform: Platfor
 
 def test_what_fails_stands_first_however_long_the_list(shop: Platform, viewer: User, client_for: ClientFor) -> None:
     at, alarm = now(), Alarm.objects.select_related("rule", "severity").get()
+    assert alarm.service is not None
     for n in range(250):
         Service.objects.create(platform=shop, environment=alarm.service.environment, key=f"a{n:03}", name=f"Quiet {n}")
     Service.objects.filter(pk=alarm.service_id).update(key="zz", name="In the tail")

@@ -7,8 +7,8 @@ import pytest
 
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Runbook
-from opsportal.knowledge.runbooks import parse
-from opsportal.knowledge.step_kinds import problems_of
+from opsportal.knowledge.runbooks.step_kinds import problems_of
+from opsportal.knowledge.runbooks.text import parse
 from opsportal.packs.documents import PackError
 from opsportal.packs.exporting import pack_export
 from opsportal.packs.pack import pack_names, read_pack

@@ -44,9 +44,9 @@ def _action_item(case: Case) -> dict[str, Any]:
 
 
 for _name in (
-    "detail", "entries", "timeline-export", "log", "acknowledge", "severity", "role", "status", "update", "triage",
+    "detail", "entries", "timeline-export", "log", "acknowledge", "severity", "role", "stage", "update", "triage",
     "mitigate", "resolve", "close", "reopen", "describe", "restrict", "action-new", "review-draft",
-    "timeline-forms", "timeline-csv", "timeline-json", "completions", "attach", "pin", "task", "metric",
+    "timeline-forms", "timeline-csv", "timeline-json", "completions", "attach", "decision", "pin", "task", "metric",
 ):  # fmt: skip
     route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1"})
 

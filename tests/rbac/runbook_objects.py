@@ -5,7 +5,7 @@ from typing import Any
 from opsportal.accounts.actors import user_actor
 from opsportal.core.clock import now
 from opsportal.knowledge.models import RunbookRun
-from opsportal.knowledge.run_services import run_start
+from opsportal.knowledge.services.runs import run_start
 from tests.factories.runbooks import SYSTEM, TEXT, runbook
 from tests.rbac.incidents_objects import _incident
 from tests.rbac.objects import Case, route

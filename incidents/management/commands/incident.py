@@ -8,22 +8,24 @@ from typing import Any, Final
 
 from django.core.exceptions import BadRequest
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rest_framework.exceptions import APIException
 
 from incidents import selectors
-from incidents.api.base import REFUSALS, declaration_of
-from incidents.api.serializers import EntrySerializer, IncidentDeclareSerializer, IncidentSerializer
+from incidents.api.serializers import EntrySerializer, IncidentSerializer
+from incidents.choices import DetectionSource, IncidentType
 from incidents.commands import CommandError as LineError
 from incidents.commands import parse
+from incidents.errors import IncidentError
 from incidents.models import Incident
 from incidents.selectors import IncidentFilter
 from incidents.services import incident_declare
-from incidents.services.composer import authorize_line, composer_run
+from incidents.services.composer import composer_run
+from incidents.services.declare import declaration_of
 from opsportal.accounts.actors import user_actor
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, HiddenError, authorize
+from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform
@@ -51,7 +53,7 @@ class Command(BaseCommand):
         declare.add_argument("--platform", required=True, help="key of the platform")
         declare.add_argument("--service", help="key of the service")
         declare.add_argument("--severity", help="the platform's own label, e.g. P1")
-        declare.add_argument("--type")
+        declare.add_argument("--type", choices=IncidentType.values)
         declare.add_argument("--summary")
         declare.add_argument("--key", help="the same key again returns the incident that exists")
         declare.add_argument("--no-command", action="store_true", help="leave command to someone else")
@@ -88,9 +90,7 @@ class Command(BaseCommand):
             raise CommandError("There is no such incident, or it is not for this person.") from error
         except VersionConflictError as error:
             raise CommandError("Someone changed it in this moment; nothing was done. Try again.") from error
-        except APIException as error:
-            raise CommandError(json.dumps(error.detail)) from error
-        except (DeniedError, BadRequest, LineError, *REFUSALS) as error:
+        except (DeniedError, BadRequest, LineError, IncidentError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
 
@@ -110,10 +110,14 @@ class Command(BaseCommand):
 
     def _declare(self, actor: Actor, options: dict[str, Any]) -> Any:
         names = ("title", "platform", "service", "severity", "type", "summary")
-        asked = {name: options[name] for name in names if options[name]}
-        form = IncidentDeclareSerializer(data=asked | {"take_command": not options["no_command"]})
-        form.is_valid(raise_exception=True)
-        declaration = declaration_of(actor, form.validated_data, key=options["key"])
+        asked = {name: clean_text(options[name]) for name in names if options[name]}
+        declaration = declaration_of(
+            actor,
+            **asked,
+            detection_source=DetectionSource.EXTERNAL_MONITOR,
+            take_command=not options["no_command"],
+            declare_key=options["key"],
+        )
         return _shown(incident_declare(by=actor, at=clock.now(), declaration=declaration))
 
     def _log(self, actor: Actor, options: dict[str, Any]) -> Any:
@@ -131,7 +135,6 @@ class Command(BaseCommand):
         """What the composer does with one line."""
         incident, now = self._incident(actor, number, "incidents.entry_log"), clock.now()
         command = parse(line, now=now, zone=self.zone)
-        authorize_line(actor, incident, command)
         composer_run(by=actor, at=now, incident=incident, expected=incident.version, command=command, client_key=key)
         return _shown(selectors.incident_by_number(actor, number))
 

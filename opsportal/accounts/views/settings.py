@@ -13,7 +13,7 @@ from opsportal.accounts.models import User, UserSession
 from opsportal.accounts.services.people import settings_save
 from opsportal.accounts.services.sessions import sessions_close
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
 from opsportal.core.shell import setting_links
 
@@ -35,7 +35,7 @@ def settings_index(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "accounts/settings_index.html", context)
 
 
-@require_action("accounts.settings_edit", methods=("GET", "HEAD", "POST"))
+@require_action("accounts.settings_edit", methods=READ_WRITE)
 def settings_person(request: AuthorizedRequest) -> HttpResponse:
     person = own_person(request)
     form, status = PersonSettingsForm.of(person), 200
@@ -60,7 +60,7 @@ def session_list(request: AuthorizedRequest) -> HttpResponse:
 
 
 @require_action("accounts.session_end", methods=("POST",))
-def session_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def session_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     session = get_object_or_404(UserSession, pk=pk, user_id=request.actor.user_id)
     sessions_close(user_id=session.user_id, pk=session.pk)
     messages.success(request, "That session has ended.")
@@ -68,7 +68,7 @@ def session_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("accounts.session_end", methods=("POST",))
-def session_end_others(request: AuthorizedRequest) -> HttpResponse:
+def session_end_others_action(request: AuthorizedRequest) -> HttpResponse:
     person = own_person(request)
     count = sessions_close(user_id=person.pk, keep_key=request.session.session_key)
     messages.success(request, f"{count} other sessions have ended." if count else "There was no other session.")

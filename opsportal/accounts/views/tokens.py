@@ -41,7 +41,7 @@ def token_list(request: AuthorizedRequest) -> HttpResponse:
 
 
 @require_action("accounts.token_create", methods=("POST",))
-def token_add(request: AuthorizedRequest) -> HttpResponse:
+def token_add_action(request: AuthorizedRequest) -> HttpResponse:
     """Answers 200 with the secret instead of redirecting: it is shown this once and kept nowhere."""
     form = TokenForm(request.POST, scopes=scopes_of(request.actor))
     if not form.is_valid():
@@ -64,7 +64,7 @@ def token_add(request: AuthorizedRequest) -> HttpResponse:
 
 
 @require_action("accounts.token_revoke", methods=("POST",))
-def token_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def token_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=pk, user_id=request.actor.user_id)
     form = VersionedForm(request.POST)
     if not form.is_valid():

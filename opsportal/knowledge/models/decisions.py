@@ -17,7 +17,7 @@ class DecisionStatus(models.TextChoices):
     UNKNOWN = "unknown", "not in guide"
 
 
-class DecisionQuerySet(PlatformQuerySet):
+class DecisionQuerySet(PlatformQuerySet["Decision"]):
     """Decisions, narrowed as the list's filter row does."""
 
     def matching(self, *, status: str = "", text: str = "") -> "DecisionQuerySet":

@@ -9,13 +9,13 @@ from django.db.models import Q
 from django.urls import reverse
 
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
-from opsportal.knowledge.runbooks import Parsed, parse
+from opsportal.knowledge.runbooks.text import Parsed, parse
 from opsportal.platforms.models import Platform, PolicySource
 
 TRIGGERS = ("alarms", "services", "types", "tags")
 
 
-class RunbookQuerySet(PlatformQuerySet):
+class RunbookQuerySet(PlatformQuerySet["Runbook"]):
     """Runbooks, narrowed as the index does."""
 
     def matching(self, text: str) -> Self:

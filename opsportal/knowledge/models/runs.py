@@ -30,7 +30,7 @@ class StepOutcome(models.TextChoices):
     CHOSEN = "chosen", "chosen"
 
 
-class RunbookRunQuerySet(PlatformQuerySet):
+class RunbookRunQuerySet(PlatformQuerySet["RunbookRun"]):
     """Runs; one that belongs to something hidden is as hidden."""
 
     def visible_to(self, actor: Actor) -> Self:

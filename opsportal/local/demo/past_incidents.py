@@ -17,10 +17,11 @@ from incidents.choices import (
 )
 from incidents.lifecycle import Stage
 from incidents.models import ActionItem, Incident, ResponseTask, Review
+from incidents.selectors.named import severity_of_rank
 from incidents.services.actions import action_item_add, action_item_update
 from incidents.services.causes import cause_add
 from incidents.services.command import incident_acknowledge, role_assign
-from incidents.services.declare import Declaration, incident_declare, severity_of_rank
+from incidents.services.declare import Declaration, incident_declare
 from incidents.services.marks import entry_pin, entry_tag
 from incidents.services.progress import incident_advance, incident_close, incident_mitigate, incident_resolve
 from incidents.services.record import incident_describe

@@ -10,7 +10,7 @@ from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.runbooks import runbook_start
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Runbook, RunbookRun, StepOutcome
-from opsportal.knowledge.run_services import run_finish, run_start, step_finish
+from opsportal.knowledge.services.runs import run_finish, run_start, step_finish
 from opsportal.local.demo.steps import Step
 
 PACE: Final = timedelta(minutes=3)

@@ -8,7 +8,8 @@ from django.db.models import Count
 from incidents.choices import DetectionSource, StateChoice
 from incidents.models import Incident
 from incidents.models.problem import ProblemState, ReportChannel, ReportKind
-from incidents.services.declare import Declaration, incident_declare, severity_of_rank
+from incidents.selectors.named import severity_of_rank
+from incidents.services.declare import Declaration, incident_declare
 from incidents.services.problems import problem_change, problem_link, problem_open
 from incidents.services.reports import report_add
 from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceState, RunState, WindowOccurrence

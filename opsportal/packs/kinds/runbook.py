@@ -5,7 +5,7 @@ from datetime import date, datetime
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Runbook
 from opsportal.knowledge.models.runbooks import TRIGGERS
-from opsportal.knowledge.runbook_services import RunbookDraft, version_add
+from opsportal.knowledge.services.runbooks import RunbookDraft, version_add
 from opsportal.packs.kinds.base import Context, Data, Kind, pick, provenance, row_provenance, save, source_columns
 from opsportal.platforms.models import Platform
 

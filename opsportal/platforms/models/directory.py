@@ -1,10 +1,22 @@
 """Contacts and links of a platform."""
 
+from typing import Final, Self
+
 from django.db import models
 
 from opsportal.core.models import PlatformQuerySet, VersionedModel
 from opsportal.platforms.models.platform import Platform
 from opsportal.platforms.models.policy import PolicySource
+
+# A vendor or a channel has a place in the list of contacts, not in the chain.
+OUTSIDE_THE_CHAIN: Final = ("vendor", "channel")
+
+
+class ContactQuerySet(PlatformQuerySet["Contact"]):
+    def chain_of(self, platform_id: int) -> Self:
+        """Whom to call, first contact first. Until there is an on-call plan, on call is the first of them."""
+        chain = self.of_platform(platform_id).filter(level__gt=0).exclude(duty__in=OUTSIDE_THE_CHAIN)
+        return chain.order_by("level", "pk")
 
 
 class Contact(VersionedModel):
@@ -21,7 +33,7 @@ class Contact(VersionedModel):
     source = models.CharField(max_length=16, choices=PolicySource, default=PolicySource.GUIDE)
     source_text = models.CharField(max_length=160, blank=True)
 
-    objects = PlatformQuerySet.as_manager()
+    objects = ContactQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "key"], name="contact_key_unique")]

@@ -7,7 +7,7 @@ from django.urls import reverse
 from opsportal.core.models import PlatformQuerySet, VersionedModel
 
 
-class PlatformOwnQuerySet(PlatformQuerySet):
+class PlatformOwnQuerySet(PlatformQuerySet["Platform"]):
     platform_path = "id"
 
 

@@ -1,5 +1,7 @@
 """Severity schemes, aliases and business calendars: policy is data (C1–C3)."""
 
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -37,8 +39,16 @@ class SeverityScheme(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["platform", "kind"], name="scheme_kind_unique")]
 
 
-class SeverityQuerySet(PlatformQuerySet):
+class SeverityQuerySet(PlatformQuerySet["Severity"]):
     platform_path = "scheme__platform_id"
+
+    def of_incidents(self) -> Self:
+        """What incidents are rated by, worst first: the incident scheme; the alert levels where there is no other."""
+        own = Severity.objects.filter(
+            scheme__kind=SchemeKind.INCIDENT, scheme__platform=models.OuterRef("scheme__platform")
+        )
+        rated = self.filter(models.Q(scheme__kind=SchemeKind.INCIDENT) | ~models.Exists(own))
+        return rated.select_related("scheme").order_by("rank", "pk")
 
 
 class Severity(VersionedModel):

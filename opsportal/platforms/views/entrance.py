@@ -9,7 +9,7 @@ from django.urls import reverse
 from opsportal.accounts.forms import FirstRunForm, NewPersonForm
 from opsportal.accounts.models import User
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.platforms.services.invitations import (
     InvitationError,
@@ -17,7 +17,6 @@ from opsportal.platforms.services.invitations import (
     invitation_accept,
     invitation_find,
 )
-from opsportal.platforms.views.pages import READ_WRITE
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 

@@ -45,7 +45,7 @@ def member_list(request: AuthorizedRequest, key: str) -> HttpResponse:
 
 
 @require_action(EDIT, methods=("POST",))
-def member_add(request: AuthorizedRequest, key: str) -> HttpResponse:
+def member_add_action(request: AuthorizedRequest, key: str) -> HttpResponse:
     platform = load_platform(request, key, EDIT)
     form = NewMemberForm(request.POST)
     if form.is_valid():
@@ -61,7 +61,7 @@ def member_add(request: AuthorizedRequest, key: str) -> HttpResponse:
 
 
 @require_action(EDIT, methods=("POST",))
-def member_change(request: AuthorizedRequest, key: str, pk: int) -> HttpResponse:
+def member_change_action(request: AuthorizedRequest, key: str, pk: int) -> HttpResponse:
     platform = load_platform(request, key, EDIT)
     membership = get_object_or_404(Membership.objects.select_related("user"), pk=pk, platform=platform)
     form, expected = MemberForm(request.POST), posted_version(request)
@@ -78,7 +78,7 @@ def member_change(request: AuthorizedRequest, key: str, pk: int) -> HttpResponse
 
 
 @require_action(EDIT, methods=("POST",))
-def member_end(request: AuthorizedRequest, key: str, pk: int) -> HttpResponse:
+def member_end_action(request: AuthorizedRequest, key: str, pk: int) -> HttpResponse:
     platform = load_platform(request, key, EDIT)
     membership = get_object_or_404(Membership.objects.select_related("user"), pk=pk, platform=platform)
     expected = posted_version(request)

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
@@ -26,7 +26,6 @@ from opsportal.platforms.services.platforms import (
 )
 
 VIEW, EDIT = "platforms.platform_view", "platforms.platform_edit"
-READ_WRITE = ("GET", "HEAD", "POST")
 
 
 def load_platform(request: AuthorizedRequest, key: str, action: str) -> Platform:
@@ -172,7 +171,7 @@ def row_edit(request: AuthorizedRequest, key: str, slug: str, pk: int) -> HttpRe
 
 
 @require_action(EDIT, methods=("POST",))
-def row_remove(request: AuthorizedRequest, key: str, slug: str, pk: int) -> HttpResponse:
+def row_remove_action(request: AuthorizedRequest, key: str, slug: str, pk: int) -> HttpResponse:
     platform, kind = load_platform(request, key, EDIT), _kind(slug)
     row, expected = load_row(platform, kind, pk), posted_version(request)
     error = "The form is incomplete: load the page again."

@@ -17,7 +17,7 @@ from opsportal.accounts.services.people import (
     person_set_portal_admin,
 )
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import HiddenError, allows
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
@@ -25,7 +25,7 @@ from opsportal.platforms.forms import InvitationForm
 from opsportal.platforms.models import Membership, Platform
 from opsportal.platforms.selectors import open_invitations, readable_people, readable_platforms
 from opsportal.platforms.services.invitations import InvitationError, invitation_create, invitation_revoke
-from opsportal.platforms.views.pages import READ_WRITE, posted_version
+from opsportal.platforms.views.pages import posted_version
 
 VIEW = "accounts.person_view"
 
@@ -88,12 +88,12 @@ def _change(request: AuthorizedRequest, pk: int, service: Callable[..., Any], te
 
 
 @require_action("accounts.person_deactivate", methods=("POST",))
-def person_off(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def person_deactivate_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return _change(request, pk, person_deactivate, "Deactivated; every session has ended.")
 
 
 @require_action("accounts.person_reactivate", methods=("POST",))
-def person_on(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def person_reactivate_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return _change(request, pk, person_reactivate, "Active again.")
 
 
@@ -109,7 +109,7 @@ def person_portal_admin(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action("accounts.person_reset_mfa", methods=("POST",))
-def person_mfa_reset(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def person_mfa_reset_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     person = _load(request, pk)
     person_reset_mfa(by=request.actor, at=clock.now(), person=person)
     messages.success(request, "The second factor is gone; every session has ended.")
@@ -151,7 +151,7 @@ def person_invite(request: AuthorizedRequest) -> HttpResponse:
 
 
 @require_action("accounts.invitation_revoke", methods=("POST",))
-def invitation_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def invitation_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     visible = {row.pk for row in open_invitations(request.actor, clock.now())}
     invitation = get_object_or_404(Invitation, pk=pk if pk in visible else 0)
     expected = posted_version(request)

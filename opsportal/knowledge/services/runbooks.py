@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Runbook, RunbookVersion
-from opsportal.knowledge.runbooks import Problem
-from opsportal.knowledge.step_kinds import problems_of
+from opsportal.knowledge.runbooks.step_kinds import problems_of
+from opsportal.knowledge.runbooks.text import Problem
 from opsportal.platforms.models import Platform, PolicySource
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from opsportal.knowledge.models import RunbookRun, RunbookStepAnswer, RunbookStepRun, StepOutcome
-from opsportal.knowledge.runbooks import Step
-from opsportal.knowledge.step_kinds import can_ask
+from opsportal.knowledge.runbooks.step_kinds import can_ask
+from opsportal.knowledge.runbooks.text import Step
 
 _GLYPHS = {
     "done": "circle-check",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from opsportal.core.markdown import is_safe_url
-from opsportal.knowledge.step_kinds import Question, StepAnswer
+from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.http import TargetError, fetch
 

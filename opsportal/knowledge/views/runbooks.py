@@ -8,19 +8,19 @@ from django.http import Http404, HttpResponse
 from django.utils.timezone import localdate
 
 from opsportal.core import clock, shell
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import BIGGEST, bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
-from opsportal.knowledge import runbook_services
+from opsportal.knowledge.forms import TEMPLATE, RunbookForm
 from opsportal.knowledge.models import Runbook
 from opsportal.knowledge.models.runbooks import TRIGGERS
-from opsportal.knowledge.runbook_forms import TEMPLATE, RunbookForm
-from opsportal.knowledge.runbook_selectors import (
+from opsportal.knowledge.runbooks.text import compare, parse
+from opsportal.knowledge.selectors.runbooks import (
     problems,
     runbook_rows,
     runs_of,
@@ -28,12 +28,11 @@ from opsportal.knowledge.runbook_selectors import (
     versions_of,
     wanted_changes,
 )
-from opsportal.knowledge.runbook_services import RunbookError, runbook_add
-from opsportal.knowledge.runbooks import compare, parse
+from opsportal.knowledge.services import runbooks
+from opsportal.knowledge.services.runbooks import RunbookError, runbook_add
 from opsportal.platforms.models import Platform
 
 VIEW, WRITE, RUN = "knowledge.runbook_view", "knowledge.runbook_write", "knowledge.runbook_run"
-READ_WRITE: Final = ("GET", "HEAD", "POST")
 FORM: Final = "knowledge/runbook_edit.html"
 VIEWS: Final = (("", "All"), ("review-due", "Review due"), ("never-run", "Never run"), ("not-written", "Not written"))
 
@@ -102,11 +101,14 @@ def runbook_detail(request: AuthorizedRequest, platform: str, slug: str) -> Http
 @idempotent
 def runbook_new(request: AuthorizedRequest) -> HttpResponse:
     """Write a runbook from the template; `preview` shows it without publishing."""
-    may = Platform.objects.visible_to(request.actor).order_by("name", "pk")
-    platforms = [row for row in may if allows(request.actor, WRITE, row)]
+    platforms = list(Platform.objects.filter(pk__in=platforms_where(request.actor, WRITE)).order_by("name", "pk"))
     chosen = shell.selected_platform(request)
     asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
-    platform = next((row for row in platforms if row.key == asked), platforms[0])
+    platform = next((row for row in platforms if row.key == asked), None)
+    if platform is None:
+        if request.POST.get("platform"):  # never written down under another one than was meant
+            raise HiddenError(WRITE)
+        platform = platforms[0]
     alarm = clean_text(request.GET.get("alarm", ""))[:80]
     form = RunbookForm(request.POST or None, initial={"body": TEMPLATE, "alarms": alarm})
     extra: dict[str, Any] = {}
@@ -153,7 +155,7 @@ def runbook_edit(request: AuthorizedRequest, platform: str, slug: str) -> HttpRe
             status, extra = 200, _preview(form)
         elif form.is_valid():
             try:
-                runbook_services.runbook_edit(
+                runbooks.runbook_edit(
                     by=request.actor, at=clock.now(), runbook=runbook, expected=min(version, BIGGEST), draft=form.draft
                 )
             except RunbookError as error:

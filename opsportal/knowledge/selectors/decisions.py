@@ -15,6 +15,9 @@ _CONSEQUENCE: Final = re.compile(
 )
 
 
+DECISION_ORDER: Final = ("platform_id", "-number", "-pk")
+
+
 @dataclass(frozen=True, slots=True)
 class Consequences:
     """MADR's lists: good and bad, and whatever the section says beside them."""
@@ -49,11 +52,7 @@ def visible_decisions(actor: Actor, *, platform_id: int | None, status: str = ""
     """Those the actor may know, newest number first within a platform."""
     rows: DecisionQuerySet = Decision.objects.visible_to(actor)
     rows = rows.of_platform(platform_id)
-    return (
-        rows.matching(status=status, text=text)
-        .select_related("platform", "supersedes")
-        .order_by("platform_id", "-number", "-pk")
-    )
+    return rows.matching(status=status, text=text).select_related("platform", "supersedes").order_by(*DECISION_ORDER)
 
 
 def successors_of(decision: Decision) -> list[Decision]:

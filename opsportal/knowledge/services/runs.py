@@ -19,13 +19,14 @@ from opsportal.knowledge.models import (
     RunState,
     StepOutcome,
 )
-from opsportal.knowledge.runbook_services import RunbookError
-from opsportal.knowledge.runbooks import Step, StepKind
-from opsportal.knowledge.step_kinds import MAX_CELL, MAX_ROWS, StepAnswer, can_ask
+from opsportal.knowledge.runbooks.step_kinds import MAX_CELL, MAX_ROWS, StepAnswer, can_ask
+from opsportal.knowledge.runbooks.text import Step, StepKind
+from opsportal.knowledge.services.runbooks import RunbookError
 from opsportal.knowledge.subjects import tell
 from opsportal.schedule.services import run_request
 
 MAX_OUTPUT: Final = 20_000
+MAX_REASON: Final = 300  # what is longer is output: nothing is cut
 _DID: Final = {StepOutcome.DONE: "did", StepOutcome.SKIPPED: "skipped", StepOutcome.FAILED: "failed at"}
 ASK_TASK: Final = "knowledge.ask_step"
 
@@ -232,7 +233,7 @@ def _chosen(step: Step, outcome: StepOutcome, anchor: str) -> str:
 def _step_run(
     run: RunbookRun, step: Step, outcome: StepOutcome, *, by: Actor, at: datetime, note: str = "", choice: str = ""
 ) -> RunbookStepRun:
-    is_reason = outcome in (StepOutcome.SKIPPED, StepOutcome.FAILED)
+    is_reason = outcome in (StepOutcome.SKIPPED, StepOutcome.FAILED) and len(note.strip()) <= MAX_REASON
     last = run.step_runs.filter(step=step.number).order_by("-attempt").values_list("attempt", flat=True).first()
     return RunbookStepRun.objects.create(
         run=run,
@@ -240,7 +241,7 @@ def _step_run(
         attempt=(last or 0) + 1,
         outcome=outcome,
         output="" if is_reason else note,
-        reason=note.strip()[:300] if is_reason else "",
+        reason=note.strip() if is_reason else "",
         choice=choice[:200],
         by_user_id=by.user_id,
         started_at=run.step_since,

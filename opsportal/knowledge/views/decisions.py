@@ -9,22 +9,28 @@ from django.shortcuts import get_object_or_404
 from django.utils.timezone import localdate
 
 from opsportal.core import clock, shell
-from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.forms import VersionedForm, bounded_int
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
+from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
-from opsportal.knowledge import services
-from opsportal.knowledge.forms import DecisionForm
+from opsportal.core.pagination import Page, keyset_page
+from opsportal.knowledge.forms import DecisionChangeForm, DecisionForm
 from opsportal.knowledge.models import Decision, DecisionStatus
-from opsportal.knowledge.selectors import consequences_of, status_counts, successors_of, visible_decisions
-from opsportal.knowledge.services import SECTIONS, DecisionError, decision_add
+from opsportal.knowledge.selectors.decisions import (
+    DECISION_ORDER,
+    consequences_of,
+    status_counts,
+    successors_of,
+    visible_decisions,
+)
+from opsportal.knowledge.services import decisions
+from opsportal.knowledge.services.decisions import SECTIONS, DecisionError, decision_add
 from opsportal.platforms.models import Platform
 
 VIEW, WRITE = "knowledge.decision_view", "knowledge.decision_write"
-READ_WRITE: Final = ("GET", "HEAD", "POST")
 FORM: Final = "knowledge/decision_edit.html"
 
 
@@ -48,8 +54,7 @@ def decision_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def decision_new(request: AuthorizedRequest) -> HttpResponse:
     """Write down a decision of the chosen platform; `?supersedes=` names the one it takes the place of."""
-    may = Platform.objects.visible_to(request.actor).order_by("name", "pk")
-    platforms = [platform for platform in may if allows(request.actor, WRITE, platform)]
+    platforms = list(Platform.objects.filter(pk__in=platforms_where(request.actor, WRITE)).order_by("name", "pk"))
     chosen = shell.selected_platform(request)
     asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
     platform = next((row for row in platforms if row.key == asked), None)
@@ -97,7 +102,7 @@ def decision_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
         messages.warning(request, f"{decision.label} stands as it was decided; a new decision may supersede it.")
         return redirect_or_fragment(request, decision.get_absolute_url())
     names = ("title", "status", "supersedes", *SECTIONS)
-    form = DecisionForm(
+    form = DecisionChangeForm(
         request.POST or None,
         platform=decision.platform,
         present=decision,
@@ -105,13 +110,13 @@ def decision_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
     )
     status = 200
     if request.method == "POST":
-        status, sent = 422, VersionedForm(request.POST)
-        if form.is_valid() and sent.is_valid():
-            at, expected = clock.now(), sent.cleaned_data["version"]
+        status = 422
+        if form.is_valid():
+            at, values = clock.now(), form.cleaned_data
+            expected = values.pop("version")
             try:
-                services.decision_edit(
-                    by=request.actor, at=at, day=localdate(at), decision=decision, expected=expected,
-                    values=form.cleaned_data,
+                decisions.decision_edit(
+                    by=request.actor, at=at, day=localdate(at), decision=decision, expected=expected, values=values
                 )  # fmt: skip
             except DecisionError as error:
                 form.add_error(None, str(error))
@@ -135,10 +140,15 @@ def _page(request: AuthorizedRequest, decision: Decision | None) -> HttpResponse
     status = request.GET.get("status", "")
     status = status if status in DecisionStatus.values else ""
     text = clean_text(request.GET.get("q", ""))[:80].strip()
-    rows = list(visible_decisions(request.actor, platform_id=platform_id, status=status, text=text)[:200])
-    shown = decision or (rows[0] if rows else None)
+    page: Page[Decision] = keyset_page(
+        visible_decisions(request.actor, platform_id=platform_id, status=status, text=text),
+        order=DECISION_ORDER,
+        cursor=request.GET.get("cursor"),
+        size=100,
+    )
+    shown = decision or next(iter(page.rows), None)
     context = {
-        "rows": rows,
+        "page": page,
         "decision": shown,
         "is_detail": decision is not None,
         "superseded_by": successors_of(shown) if shown else [],

@@ -7,21 +7,20 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 
 from opsportal.core import clock
-from opsportal.core.actions import AuthorizedRequest, require_action
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.models import VersionConflictError
+from opsportal.knowledge.forms import EndForm, StepForm
 from opsportal.knowledge.models import RunbookRun, StepOutcome
-from opsportal.knowledge.run_selectors import run_view
-from opsportal.knowledge.run_services import run_finish, run_start, run_take_over, step_ask, step_finish
-from opsportal.knowledge.runbook_forms import EndForm, StepForm
-from opsportal.knowledge.runbook_services import RunbookError
-from opsportal.knowledge.runbook_views import RUN, VIEW, load
+from opsportal.knowledge.selectors.runs import run_view
+from opsportal.knowledge.services.runbooks import RunbookError
+from opsportal.knowledge.services.runs import run_finish, run_start, run_take_over, step_ask, step_finish
+from opsportal.knowledge.views.runbooks import RUN, VIEW, load
 
 TEMPLATE: Final = "knowledge/runbook_run.html"
-WRITE: Final = ("POST",)
 FASTER: Final = "Someone went on with this run a moment ago. It stands as shown; look, then send again."
 
 
@@ -58,7 +57,7 @@ def runbook_run(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def practice_start(request: AuthorizedRequest, platform: str, slug: str) -> HttpResponse:
+def practice_start_action(request: AuthorizedRequest, platform: str, slug: str) -> HttpResponse:
     """Begin a run in practice, outside any incident."""
     runbook = load(request, platform, slug, RUN)
     try:
@@ -91,7 +90,7 @@ def _act(
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def step_act(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def step_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Close the present step, or have the portal carry it out."""
     form = StepForm(request.POST)
 
@@ -118,7 +117,7 @@ def step_act(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def run_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def run_take_over_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Hold the run from now on."""
     form = VersionedForm(request.POST)
 
@@ -132,7 +131,7 @@ def run_take(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 @require_action(RUN, methods=WRITE)
 @idempotent
-def run_end(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def run_finish_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """End the run: does the runbook need a change?"""
     form = EndForm(request.POST)
 

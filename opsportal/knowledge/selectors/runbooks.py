@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
-from django.db.models import Max, OuterRef, Q, Subquery
+from django.db.models import Count, Max, OuterRef, Q, Subquery
 
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import Runbook, RunbookRun, RunbookVersion
-from opsportal.knowledge.runbooks import Problem
-from opsportal.knowledge.step_kinds import problems_of
+from opsportal.knowledge.runbooks.step_kinds import problems_of
+from opsportal.knowledge.runbooks.text import Problem
 
 MAX_LISTED = 300
 
@@ -78,10 +78,7 @@ def _wanted(actor: Actor, runbooks: Sequence[Runbook]) -> dict[int, int]:
     """How many ended runs of the present version asked for a change."""
     current = [runbook.current_id for runbook in runbooks if runbook.current_id]
     rows = RunbookRun.objects.visible_to(actor).filter(text__in=current, needs_change=True)
-    counted: dict[int, int] = {}
-    for pk in rows.values_list("runbook_id", flat=True):
-        counted[pk] = counted.get(pk, 0) + 1
-    return counted
+    return dict(rows.order_by().values_list("runbook_id").annotate(Count("pk")))
 
 
 def versions_of(runbook: Runbook) -> list[RunbookVersion]:

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Final
 
-from opsportal.knowledge.runbooks import Command, Parsed, Problem, StepKind, parse
+from opsportal.knowledge.runbooks.text import Command, Parsed, Problem, StepKind, parse
 
 SHELL: Final = frozenset({"", "bash", "sh", "shell", "console"})
 SQL: Final = frozenset({"sql", "psql"})

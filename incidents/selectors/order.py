@@ -1,4 +1,4 @@
-"""Where lines belong that were logged after others that happened later. Pure."""
+"""Where lines belong that were logged after others that happened later."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -8,8 +8,8 @@ from typing import Any, Final
 import structlog
 
 from opsportal.core.actor import Actor
-from opsportal.knowledge.runbook_lint import lint
-from opsportal.knowledge.runbooks import Problem, Step, StepKind, parse
+from opsportal.knowledge.runbooks.lint import lint
+from opsportal.knowledge.runbooks.text import Problem, Step, StepKind, parse
 from opsportal.platforms.models import Platform
 
 logger = structlog.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""Decisions, runbooks and their runs as pages show them."""

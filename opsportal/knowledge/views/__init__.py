@@ -1,0 +1,1 @@
+"""HTTP of the knowledge room: gate, parse, one domain call, render."""
