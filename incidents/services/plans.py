@@ -111,7 +111,7 @@ def _known(plan: Plan) -> Incident:
 def _reviewer(incident: Incident, not_user: int | None) -> int | None:
     """An administrator of the platform other than who broke the glass; of a restricted one, who may know of it."""
     rows = Membership.objects.filter(platform_id=incident.platform_id, role=Role.ADMIN, user__is_active=True)
-    rows = rows.exclude(user_id=not_user)
+    rows = rows.exclude(user_id=not_user or 0)
     if incident.is_restricted:
         rows = rows.filter(user_id__in=known_to(incident))
     found: int | None = rows.order_by("user_id").values_list("user_id", flat=True).first()

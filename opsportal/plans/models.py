@@ -44,7 +44,7 @@ class RiskClass(models.TextChoices):
     ONE_SHOT = "one_shot", "At most once"
 
 
-class PlanQuerySet(PlatformQuerySet):
+class PlanQuerySet(PlatformQuerySet["Plan"]):
     """Plans; one made for something that is hidden is as hidden as it."""
 
     def visible_to(self, actor: Actor) -> Self:
