@@ -5,12 +5,14 @@ from incidents.events import EVENTS
 from incidents.evidence import day
 from incidents.origins import register_origin
 from incidents.selectors.reviews import review_marks
+from incidents.services.plans import find, glass_broken, glass_refusal, hidden_subjects, plan_asked, plan_told
 from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
 from opsportal.core.shell import register_nav, register_setting, register_worst_rank
 from opsportal.knowledge.subjects import register_subjects
 from opsportal.notifications.webhooks import register_events
+from opsportal.plans.subjects import SubjectRoom, register_plan_subjects
 from opsportal.schedule.invariants import invariant
 
 # Imported for what they register.
@@ -41,4 +43,14 @@ def register() -> None:
     register_origin("alarm", found.of_alarm)
     register_origin("report", found.of_report)
     register_subjects(hidden=hidden_runs, listener=runbook_told)
+    register_plan_subjects(
+        SubjectRoom(
+            hidden=hidden_subjects,
+            find=find,
+            asked=plan_asked,
+            told=plan_told,
+            refusal=glass_refusal,
+            broken=glass_broken,
+        )
+    )
     invariant(name="incidents.record_is_whole")(loops.broken_invariants)

@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/tasks/<int:pk>/", lines.task_change_action, name="task-change"),
     *(path(f"incidents/<int:number>/{page.name}/", acts.act_view(page), name=page.name) for page in acts.PAGES),
     path("incidents/<int:number>/situation/", situation.incident_situation, name="situation"),
+    path("incidents/<int:number>/logs/", situation.incident_logs_action, name="log-sample"),
     path("incidents/<int:number>/links/<int:pk>/remove/", links.link_remove_action, name="link-remove"),
     path("incidents/<int:number>/problem/remove/", links.problem_remove_action, name="problem-remove"),
     path("problems/", problems.problem_list, name="problems"),

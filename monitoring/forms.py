@@ -21,6 +21,13 @@ class SilenceForm(CleanForm):
     reason = forms.CharField(max_length=240, label="Why")
 
 
+def _role_arn(value: str) -> str:
+    text = str(value).strip()
+    if ROLE_ARN.fullmatch(text) is None:
+        raise forms.ValidationError("This is not the ARN of a role: arn:aws:iam::123456789012:role/name.")
+    return text
+
+
 class AwsAccountForm(CleanForm):
     """A role to assume. There is no field for a key, on purpose."""
 
@@ -37,12 +44,18 @@ class AwsAccountForm(CleanForm):
     cost_cap_usd = forms.DecimalField(
         min_value=0, max_value=100_000, max_digits=8, decimal_places=2, initial=150, label="Cost cap, USD a month"
     )
+    act_role_arn = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Act role ARN",
+        help_text="What approved plans act as. Empty: nothing that changes this account can be requested.",
+    )
 
     def clean_role_arn(self) -> str:
-        text = str(self.cleaned_data["role_arn"]).strip()
-        if ROLE_ARN.fullmatch(text) is None:
-            raise forms.ValidationError("This is not the ARN of a role: arn:aws:iam::123456789012:role/name.")
-        return text
+        return _role_arn(self.cleaned_data["role_arn"])
+
+    def clean_act_role_arn(self) -> str:
+        return _role_arn(self.cleaned_data["act_role_arn"]) if self.cleaned_data["act_role_arn"] else ""
 
     def clean_regions(self) -> list[str]:
         names = str(self.cleaned_data["regions"]).replace(",", " ").split()
@@ -56,6 +69,11 @@ class AwsAccountForm(CleanForm):
         found = ROLE_ARN.fullmatch(str(cleaned.get("role_arn", "")))
         if found:
             cleaned["account_id"] = found.group(1)
+        acting = ROLE_ARN.fullmatch(str(cleaned.get("act_role_arn", "")))
+        if found and acting and acting.group(1) != found.group(1):
+            self.add_error("act_role_arn", f"The act role belongs to another account than {found.group(1)}.")
+        if found and acting and acting.group(0) == found.group(0):
+            self.add_error("act_role_arn", "The act role is another role than the one that reads.")
         return cleaned
 
 

@@ -1,7 +1,8 @@
 """What monitoring hangs into the shell and the health page."""
 
 from monitoring import loops, runbook_steps, store
-from monitoring.evidence import alarms, backups, health
+from monitoring.actions import requests
+from monitoring.evidence import alarms, backups, health, logs
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.clock import now
@@ -12,7 +13,7 @@ from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
 # Imported for what they register.
-REGISTERED = (loops, alarms, backups, health)
+REGISTERED = (loops, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:
@@ -41,6 +42,7 @@ def _stray_points() -> list[str]:
 def register() -> None:
     """Called once at start."""
     runbook_steps.register()
+    requests.register()
     register_nav(
         30,
         "monitoring",

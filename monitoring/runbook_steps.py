@@ -1,4 +1,4 @@
-"""Steps of a runbook that monitoring carries out: evidence checks, metrics, and SQL that only reads."""
+"""Steps of a runbook that monitoring carries out: evidence checks, metrics, log lines, SQL that only reads."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -7,6 +7,7 @@ from typing import Any, Final
 from monitoring.evidence.registry import registered_checks
 from monitoring.evidence.runner import run_check
 from monitoring.evidence.sources import SERIES_STALE
+from monitoring.logs import LogsError, ask_logs, log_problem
 from monitoring.models import ServiceMetric, TargetDatabase
 from monitoring.selectors.points import stat_values
 from opsportal.core.formats import number, plural
@@ -47,6 +48,8 @@ def query_problem(params: Mapping[str, Any]) -> str:
     """Why this query cannot be asked, or ""."""
     if "sql" in params:
         return sql_problem(str(params["sql"]))
+    if "logs" in params:
+        return log_problem(params["logs"])
     metric = params.get("metric", {})
     missing = [name for name in ("service", "metric") if not isinstance(metric.get(name), str)]
     if missing:
@@ -60,8 +63,28 @@ def query_problem(params: Mapping[str, Any]) -> str:
 
 
 def query_ask(question: Question) -> StepAnswer:
-    """A metric's stored figures, or the rows of a SELECT."""
+    """A metric's stored figures, the rows of a SELECT, or lines of a service's log."""
+    if "logs" in question.params:
+        return _lines(question)
     return _rows(question) if "sql" in question.params else _figures(question)
+
+
+def _lines(question: Question) -> StepAnswer:
+    asked = question.params["logs"]
+    try:
+        found = ask_logs(
+            platform_id=question.platform.pk,
+            service=asked["service"],
+            text=asked["query"],
+            minutes=asked.get("minutes", 30),
+            at=question.at,
+            limit=MAX_ROWS,
+        )
+    except LogsError as error:
+        return StepAnswer("unknown", str(error)[:300], question.at)
+    columns = list(dict.fromkeys(name for row in found.rows for name in row))
+    shown = [[row.get(name, "") for name in columns] for row in found.rows]
+    return StepAnswer("", f"{len(found.rows)} lines of {', '.join(found.groups)}"[:300], question.at, columns, shown)
 
 
 def _figures(question: Question) -> StepAnswer:

@@ -7,8 +7,12 @@ from monitoring.collector.history import fill_history as fill
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
 from monitoring.collector.resources import poll_resources as read_resources
+from monitoring.evidence.runner import run_check
 from monitoring.models import AwsAccount
+from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
+from opsportal.core.live import touch
+from opsportal.platforms.models import Platform
 from opsportal.schedule.services import RunClaim
 from opsportal.schedule.tasks import PermanentTaskError, scheduled_task
 
@@ -39,3 +43,16 @@ def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
 def fill_history(claim: RunClaim) -> Mapping[str, Any]:
     """The next slices of history."""
     return {"slices": fill(account=_account(claim), region=claim.args["region"], at=now())}
+
+
+@scheduled_task(name="monitoring.run_check", queue="checks", time_limit=60)
+def run_one_check(claim: RunClaim) -> Mapping[str, Any]:
+    """Run one check of a platform now, and wake the page that asked for it."""
+    args = claim.args
+    assert claim.platform_id is not None
+    platform = Platform.objects.get(pk=claim.platform_id)
+    by = system_actor("monitoring.checks")
+    result = run_check(platform=platform, name=args["check"], params=args["params"], at=now(), by=by)
+    if args.get("topic"):
+        touch(args["topic"], result.pk)
+    return {"evidence": result.pk, "verdict": result.verdict}

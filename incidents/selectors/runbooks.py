@@ -1,12 +1,14 @@
 """Runbooks beside an incident: those that match, and those being carried out."""
 
 from incidents.models import AlarmClaim, Incident
+from monitoring.actions.requests import request_url
 from monitoring.models import AlarmRule
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.knowledge.models import RunbookRun
 from opsportal.knowledge.selectors.runbooks import Match, matching_runbooks
 from opsportal.knowledge.selectors.runs import RunView, run_view
+from opsportal.plans.selectors import plans
 
 
 def runbooks_matching(incident: Incident) -> list[Match]:
@@ -35,4 +37,8 @@ def runbook_pane(actor: Actor, incident: Incident) -> dict[str, object]:
         "run_views": runbook_runs_of(incident),
         "may_run": allows(actor, "knowledge.runbook_run", incident),
         "my_id": actor.user_id,
+        "plans": list(plans(actor).filter(subject=incident.reference).order_by("-requested_at", "-pk")[:10]),
+        "act_url": request_url(platform="", subject=incident.reference)
+        if incident.state != "closed" and allows(actor, "plans.plan_request", incident)
+        else "",
     }

@@ -14,7 +14,8 @@ from incidents.models.incident import INCIDENT_WORDS
 from incidents.selectors.lists import ROW, IncidentRow
 from incidents.selectors.related import Change, alarms_nearby, changes_nearby, metrics_of
 from incidents.types import Choice, Suggestion, suggested
-from monitoring.models import Alarm, ServiceMetric
+from monitoring.evidence.logs import CHECK
+from monitoring.models import Alarm, EvidenceResult, ServiceMetric
 from monitoring.selectors.services import newest_values
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Contact, Severity
@@ -52,6 +53,7 @@ class Situation:
     changes: Sequence[Change]
     similar: Sequence[Similar]
     on_call: Contact | None
+    errors: EvidenceResult | None
 
     @property
     def state(self) -> str:
@@ -70,6 +72,7 @@ def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situatio
         changes=changes_nearby(incident)[:8],
         similar=similar_incidents(actor, incident),
         on_call=Contact.objects.chain_of(incident.platform_id).first(),
+        errors=error_sample(incident),
     )
 
 
@@ -84,6 +87,17 @@ def _readings(incident: Incident, now: datetime) -> list[Reading]:
             continue
         per = f"in {newest.period // 60} min" if metric.stats[0] in COUNTED else ""
         found.append(Reading(metric, newest.value, per, newest.ended_at, is_stale=now - newest.ended_at > FRESH))
+    return found
+
+
+def error_sample(incident: Incident) -> EvidenceResult | None:
+    """The newest error lines that were read of the service's log, by whomever."""
+    if incident.service is None:
+        return None
+    rows = EvidenceResult.objects.filter(
+        platform_id=incident.platform_id, check_name=CHECK, params__service=incident.service.key
+    )
+    found: EvidenceResult | None = rows.order_by("-created_at", "-pk").first()
     return found
 
 

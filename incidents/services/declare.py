@@ -17,6 +17,7 @@ from incidents.selectors.named import place_named, severity_named, severity_of_r
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
+from incidents.services.samples import log_sample_run
 from incidents.services.situations import situation_keep
 from incidents.services.timeline import append, start_timeline
 from incidents.types import defaults
@@ -135,6 +136,7 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str, orig
     situation_keep(incident, by=by, at=at)
     notices.tell_opened(incident, at)
     page_first(incident, at)
+    log_sample_run(incident, at)
     if origin is not None:
         _settle(origin, incident, by=by, at=at)
     mark_charts(incident, by=by, at=at)

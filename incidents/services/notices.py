@@ -1,15 +1,19 @@
 """Who is told what: the only place of this room that writes outbox rows."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+from django.urls import reverse
 
 from incidents.choices import ClockKind
 from incidents.models import ActionItem, ContactPage, Incident, IncidentClock, ResponseTask, Review, StatusUpdate
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import known_to
+from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.notifications.services import Audience, Recipient, members, notify, people
+from opsportal.plans.models import Plan
 from opsportal.platforms.models import Role
 
 RESPONDERS: Final = (Role.OPERATOR, Role.COMMANDER, Role.ADMIN)
@@ -254,6 +258,34 @@ def remind_action_item(item: ActionItem, at: datetime) -> None:
         body=f"From {item.incident.reference}, due {item.due_date:%d %b %Y}.",
         at=at,
         url=item.url,
+    )
+
+
+def tell_plan(incident: Incident, plan: Plan, *, by: Actor, at: datetime) -> None:
+    """Who may decide on a plan, but for who asked for it."""
+    _send(
+        incident,
+        key=f"plan:{plan.pk}:asked",
+        kind="incident.plan",
+        to=[one for one in _members(incident, DECIDERS) if one.user_id != by.user_id],
+        subject=f"{incident.reference}: {plan.title} waits for your approval",
+        body=f"{by.name} asked for it. {plan.effect} It lapses {stamp(plan.expires_at)}.",
+        at=at,
+        url=reverse("plans:plan", args=[plan.pk]),
+    )
+
+
+def tell_glass(incident: Incident, plan: Plan, reason: str, item: ActionItem, *, by: Actor, at: datetime) -> None:
+    """The platform's administrators (of a restricted incident, who may know of it): someone approved alone."""
+    _send(
+        incident,
+        key=f"plan:{plan.pk}:break-glass",
+        kind="incident.break_glass",
+        to=_members(incident, (Role.ADMIN,)),
+        subject=f"Break-glass in {incident.reference}: {by.name} approved their own plan alone",
+        body=f"{plan.title}. {reason} {item.reference} asks for its review until {stamp(at + timedelta(hours=72))}.",
+        at=at,
+        url=reverse("plans:plan", args=[plan.pk]),
     )
 
 

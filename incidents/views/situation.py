@@ -1,11 +1,19 @@
 """The panel a commander looks at first."""
 
+from typing import Final
+
+from django.contrib import messages
 from django.http import HttpResponse
 
 from incidents.selectors.situation import situation_of
+from incidents.services.samples import log_sample_request
 from incidents.views.shared import load, now
-from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.htmx import render_page
+from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
+from opsportal.core.gate import allows
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent
+
+LOGS: Final = "incidents.log_sample"
 
 
 @require_action("incidents.incident_view")
@@ -13,5 +21,19 @@ def incident_situation(request: AuthorizedRequest, number: int) -> HttpResponse:
     """Service, changes, alarms, metrics, on call, earlier incidents; a part of the incident's page, or a page."""
     incident = load(request, number, "incidents.incident_view")
     at = now()
-    context = {"incident": incident, "situation": situation_of(request.actor, incident, now=at), "now": at}
+    may = allows(request.actor, LOGS, incident) and incident.service_id is not None
+    situation = situation_of(request.actor, incident, now=at)
+    context = {"incident": incident, "situation": situation, "now": at, "may_read_logs": may}
     return render_page(request, "incidents/incident_situation.html", context, fragment="situation")
+
+
+@require_action(LOGS, methods=WRITE)
+@idempotent
+def incident_logs_action(request: AuthorizedRequest, number: int) -> HttpResponse:
+    """Have the worker read the newest error lines of the service."""
+    incident = load(request, number, LOGS)
+    if log_sample_request(by=request.actor, at=now(), incident=incident):
+        messages.success(request, "The log is being read; the lines stand in the situation in a moment.")
+    else:
+        messages.error(request, "No service is named, so no log is known. Name it in the record first.")
+    return redirect_or_fragment(request, f"{incident.url}?tab=situation")

@@ -19,6 +19,9 @@ class AwsAccount(VersionedModel):
     name = models.CharField(max_length=80)
     role_arn = models.CharField(max_length=200, blank=True)
     external_id = models.CharField(max_length=120, blank=True)
+    act_role_arn = models.CharField(
+        max_length=200, blank=True, help_text="for approved plans; empty: nothing is changed there"
+    )
     regions = ArrayField(models.CharField(max_length=24))
     cost_cap_usd = models.DecimalField(
         max_digits=8, decimal_places=2, default=150, help_text="a month; polling of common series stops there"

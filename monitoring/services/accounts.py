@@ -15,6 +15,7 @@ from monitoring.services.alarms import alarms_release, mirrored_forget
 from monitoring.services.binding import series_bind
 from opsportal.audit.services import record
 from opsportal.aws import policy, sts
+from opsportal.aws.acting import acting_account
 from opsportal.aws.errors import AwsError
 from opsportal.aws.session import AwsAccount as AwsSession
 from opsportal.aws.session import forget_clients
@@ -45,6 +46,11 @@ def aws_session(account: AwsAccount) -> AwsSession:
     )
 
 
+def act_session(account: AwsAccount, *, plan: int) -> AwsSession:
+    """The account as the act role sees it for one approved plan; only `opsportal.aws.acting` takes it."""
+    return acting_account(aws_session(account), role_arn=account.act_role_arn, plan=plan)
+
+
 def new_external_id() -> str:
     """An external id nobody can guess, for the role's trust policy."""
     return f"ops-{secrets.token_hex(8)}"
@@ -61,13 +67,14 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     external_id: str,
     regions: Sequence[str],
     cost_cap_usd: Decimal | None = None,
+    act_role_arn: str | None = None,
     expected: int | None = None,
 ) -> AwsAccount:
     """Connect an account, or with `expected` change it; its polls are scheduled per region.
 
     Connecting one that is here already changes nothing of it: AwsAccountError, unless it says the same.
     Regions left out are not read any more. At `cost_cap_usd` a month polling of common series stops.
-    Raises VersionConflictError.
+    `act_role_arn` is what approved plans act as; "" allows no change of this account. Raises VersionConflictError.
     """
     values: dict[str, Any] = {
         "name": name,
@@ -76,8 +83,8 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "regions": list(regions),
         "enabled": True,
     }
-    if cost_cap_usd is not None:
-        values["cost_cap_usd"] = cost_cap_usd
+    asked = {"cost_cap_usd": cost_cap_usd, "act_role_arn": act_role_arn}
+    values |= {name: value for name, value in asked.items() if value is not None}
     account, is_new = AwsAccount.objects.select_for_update().get_or_create(
         account_id=account_id, defaults=values | {"created_at": at}
     )
@@ -97,10 +104,15 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
             at=at,
             account=account,
             verb="monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed",
-            data={"account": account_id, "changed": changed, "regions": list(regions)}
-            | {"cost_cap_usd": float(account.cost_cap_usd)},
+            data={"changed": changed, **_said(account)},
         )
     return account
+
+
+def _said(account: AwsAccount) -> dict[str, Any]:
+    """What the audit keeps of an account."""
+    cap, role = float(account.cost_cap_usd), account.act_role_arn
+    return {"account": account.account_id, "regions": list(account.regions), "cost_cap_usd": cap, "act_role": role}
 
 
 def _record(*, by: Actor, at: datetime, account: AwsAccount, verb: str, data: dict[str, Any]) -> None:
@@ -114,7 +126,7 @@ def _regions_forget(account: AwsAccount, gone: Collection[str], at: datetime) ->
         alarms_release(account=account, at=at, reason=REGION_GONE)
 
 
-def account_connect(
+def account_connect(  # noqa: PLR0913 - keyword-only, each a field of the row
     *,
     by: Actor,
     at: datetime,
@@ -124,6 +136,7 @@ def account_connect(
     external_id: str,
     regions: Sequence[str],
     cost_cap_usd: Decimal,
+    act_role_arn: str = "",
 ) -> AwsAccount:
     """Connect an account that is not here yet. Raises AwsAccountError."""
     known = AwsAccount.objects.filter(account_id=account_id).first()
@@ -138,6 +151,7 @@ def account_connect(
         external_id=external_id,
         regions=regions,
         cost_cap_usd=cost_cap_usd,
+        act_role_arn=act_role_arn,
     )
 
 

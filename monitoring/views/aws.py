@@ -22,6 +22,7 @@ from monitoring.services.accounts import (
     new_external_id,
     source_put,
 )
+from opsportal.aws.acting import act_policy_json
 from opsportal.aws.policy import OPERATIONS, policy_json, trust_policy_json
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
@@ -43,6 +44,7 @@ def _context(form: AwsAccountForm, account: AwsAccount | None) -> dict[str, Any]
         "account": account,
         "accounts": accounts,
         "policy": policy_json(),
+        "act_policy": act_policy_json(account_id=account.account_id if account else "<the account>"),
         "trust": trust_policy_json(portal_principal=PORTAL_PRINCIPAL, external_id=external_id),
         "operations": [(operation, permissions.get(operation.action)) for operation in OPERATIONS],
         "verdicts": {word: verdicts.count(word) for word in ("allowed", "denied", "could_not_check")},
@@ -83,6 +85,7 @@ def aws_page(
     initial = {
         "role_arn": account.role_arn, "external_id": account.external_id, "name": account.name,
         "regions": " ".join(account.regions), "cost_cap_usd": account.cost_cap_usd, "version": account.version,
+        "act_role_arn": account.act_role_arn,
     }  # fmt: skip
     shown = form or AwsAccountEditForm(initial=initial)
     context = _context(shown, account) | {"source_form": source_form or AwsSourceForm()}
@@ -107,6 +110,7 @@ def aws_connect_action(request: AuthorizedRequest) -> HttpResponse:
         account = account_connect(
             by=request.actor, at=at, account_id=data["account_id"], name=data["name"], role_arn=data["role_arn"],
             external_id=data["external_id"], regions=data["regions"], cost_cap_usd=data["cost_cap_usd"],
+            act_role_arn=data["act_role_arn"],
         )  # fmt: skip
     except AwsAccountError as error:
         form.add_error("role_arn", str(error))
@@ -132,7 +136,7 @@ def aws_change_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     account = account_put(
         by=request.actor, at=at, account_id=account.account_id, name=data["name"], role_arn=data["role_arn"],
         external_id=data["external_id"], regions=data["regions"], cost_cap_usd=data["cost_cap_usd"],
-        expected=data["version"],
+        act_role_arn=data["act_role_arn"], expected=data["version"],
     )  # fmt: skip
     messages.success(request, "Saved.")
     return redirect_or_fragment(request, reverse("monitoring:aws-account", args=[account.pk]))

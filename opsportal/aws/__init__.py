@@ -1,1 +1,1 @@
-"""The only package that talks to AWS. Every function returns frozen dataclasses and makes read calls only."""
+"""The only package that talks to AWS. Its functions return frozen dataclasses and read; `acting` alone changes AWS."""

@@ -75,6 +75,24 @@ def services(account: AwsAccount, region: str) -> list[EcsService]:
     return sorted(found, key=lambda service: (service.cluster, service.name))
 
 
+def service(account: AwsAccount, region: str, *, cluster: str, name: str) -> EcsService | None:
+    """Return one service; None when the cluster has none of that name."""
+    with guard(account, region, "ecs:DescribeServices"):
+        answer = client(account, "ecs", region).describe_services(cluster=cluster, services=[name])
+    return next((_service(item) for item in answer["services"]), None)
+
+
+def log_groups(account: AwsAccount, region: str, task_definition: str) -> list[str]:
+    """Return the CloudWatch log groups that the containers of a task definition write to."""
+    with guard(account, region, "ecs:DescribeTaskDefinition"):
+        answer = client(account, "ecs", region).describe_task_definition(taskDefinition=task_definition)
+    found = [
+        container.get("logConfiguration", {}).get("options", {}).get("awslogs-group", "")
+        for container in answer["taskDefinition"].get("containerDefinitions", [])
+    ]
+    return sorted({name for name in found if name})
+
+
 def _service(item: ServiceTypeDef) -> EcsService:
     return EcsService(
         cluster=item.get("clusterArn", "").rpartition("/")[2],

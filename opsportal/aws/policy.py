@@ -40,6 +40,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("cloudwatch", "DescribeAlarms", "cloudwatch:DescribeAlarms", "the alarms that CloudWatch keeps"),
     Operation("cloudwatch", "GetMetricData", "cloudwatch:GetMetricData", "the datapoints behind every figure"),
     Operation("ecs", "DescribeServices", "ecs:DescribeServices", "wanted and running tasks, deployments"),
+    Operation("ecs", "DescribeTaskDefinition", "ecs:DescribeTaskDefinition", "where a service's containers log to"),
     Operation("ecs", "ListClusters", "ecs:ListClusters", "which clusters there are"),
     Operation("ecs", "ListServices", "ecs:ListServices", "which services there are"),
     Operation(
@@ -60,11 +61,16 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         "elasticloadbalancing:DescribeTargetHealth",
         "which targets are healthy",
     ),
+    Operation("logs", "GetQueryResults", "logs:GetQueryResults", "the lines a question to the logs found"),
+    Operation("logs", "StartQuery", "logs:StartQuery", "error lines beside an incident, queries of runbooks"),
     Operation("rds", "DescribeDBClusterSnapshots", "rds:DescribeDBClusterSnapshots", "the age of cluster snapshots"),
     Operation("rds", "DescribeDBClusters", "rds:DescribeDBClusters", "clusters and their restorable time"),
     Operation("rds", "DescribeDBInstances", "rds:DescribeDBInstances", "database instances and their state"),
     Operation("rds", "DescribeDBSnapshots", "rds:DescribeDBSnapshots", "the age of instance snapshots"),
     Operation("rds", "DescribeEvents", "rds:DescribeEvents", "failovers, backups and restarts of databases"),
+    Operation("route53", "GetChange", "route53:GetChange", "whether a changed record is served everywhere"),
+    Operation("route53", "ListHostedZones", "route53:ListHostedZones", "which zone holds a record"),
+    Operation("route53", "ListResourceRecordSets", "route53:ListResourceRecordSets", "what a record says now"),
     Operation("sts", "GetCallerIdentity", "sts:GetCallerIdentity", "proof of the role and its account"),
 )
 CHECK_SECONDS: Final = 10.0
@@ -175,6 +181,7 @@ _QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
         EndTime=end,
     ),
     "ecs:DescribeServices": lambda a, r, _: client(a, "ecs", r).describe_services(cluster=_NOBODY, services=[_NOBODY]),
+    "ecs:DescribeTaskDefinition": lambda a, r, _: client(a, "ecs", r).describe_task_definition(taskDefinition=_NOBODY),
     "ecs:ListClusters": lambda a, r, _: client(a, "ecs", r).list_clusters(maxResults=1),
     "ecs:ListServices": lambda a, r, _: client(a, "ecs", r).list_services(cluster=_NOBODY, maxResults=1),
     "elasticloadbalancing:DescribeLoadBalancers": lambda a, r, _: client(a, "elbv2", r).describe_load_balancers(
@@ -186,10 +193,24 @@ _QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
     "elasticloadbalancing:DescribeTargetHealth": lambda a, r, _: client(a, "elbv2", r).describe_target_health(
         TargetGroupArn=_arn(a, "elasticloadbalancing", r, f"targetgroup/{_NOBODY}/0000000000000000")
     ),
+    "logs:GetQueryResults": lambda a, r, _: client(a, "logs", r).get_query_results(
+        queryId="00000000-0000-0000-0000-000000000000"
+    ),
+    "logs:StartQuery": lambda a, r, end: client(a, "logs", r).start_query(
+        logGroupNames=[_NOBODY],
+        startTime=int(end.timestamp()) - 60,
+        endTime=int(end.timestamp()),
+        queryString="fields @message | limit 1",
+    ),
     "rds:DescribeDBClusterSnapshots": lambda a, r, _: client(a, "rds", r).describe_db_cluster_snapshots(MaxRecords=20),
     "rds:DescribeDBClusters": lambda a, r, _: client(a, "rds", r).describe_db_clusters(MaxRecords=20),
     "rds:DescribeDBInstances": lambda a, r, _: client(a, "rds", r).describe_db_instances(MaxRecords=20),
     "rds:DescribeDBSnapshots": lambda a, r, _: client(a, "rds", r).describe_db_snapshots(MaxRecords=20),
     "rds:DescribeEvents": lambda a, r, _: client(a, "rds", r).describe_events(MaxRecords=20),
+    "route53:GetChange": lambda a, r, _: client(a, "route53", r).get_change(Id="C00000000000000000000"),
+    "route53:ListHostedZones": lambda a, r, _: client(a, "route53", r).list_hosted_zones(MaxItems="1"),
+    "route53:ListResourceRecordSets": lambda a, r, _: client(a, "route53", r).list_resource_record_sets(
+        HostedZoneId="Z00000000000000000000", MaxItems="1"
+    ),
     "sts:GetCallerIdentity": lambda a, r, _: client(a, "sts", r).get_caller_identity(),
 }

@@ -87,11 +87,12 @@ class RdsEvent:
     at: datetime
 
 
-def clusters(account: AwsAccount, region: str) -> list[DbCluster]:
-    """Return every cluster of the region, by identifier."""
+def clusters(account: AwsAccount, region: str, *, identifier: str | None = None) -> list[DbCluster]:
+    """Return every cluster of the region, or that one, by identifier."""
+    options: dict[str, Any] = {"DBClusterIdentifier": identifier} if identifier else {}
     found: list[DbCluster] = []
     with guard(account, region, "rds:DescribeDBClusters"):
-        for page in client(account, "rds", region).get_paginator("describe_db_clusters").paginate():
+        for page in client(account, "rds", region).get_paginator("describe_db_clusters").paginate(**options):
             found.extend(
                 DbCluster(
                     identifier=item["DBClusterIdentifier"],
@@ -118,11 +119,12 @@ def clusters(account: AwsAccount, region: str) -> list[DbCluster]:
     return sorted(found, key=lambda cluster: cluster.identifier)
 
 
-def instances(account: AwsAccount, region: str) -> list[DbInstance]:
-    """Return every instance of the region, by identifier."""
+def instances(account: AwsAccount, region: str, *, identifier: str | None = None) -> list[DbInstance]:
+    """Return every instance of the region, or that one, by identifier."""
+    options: dict[str, Any] = {"DBInstanceIdentifier": identifier} if identifier else {}
     found: list[DbInstance] = []
     with guard(account, region, "rds:DescribeDBInstances"):
-        for page in client(account, "rds", region).get_paginator("describe_db_instances").paginate():
+        for page in client(account, "rds", region).get_paginator("describe_db_instances").paginate(**options):
             found.extend(
                 DbInstance(
                     identifier=item["DBInstanceIdentifier"],

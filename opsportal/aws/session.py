@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_sts import STSClient
 
-_SESSION_NAME: Final = "opsportal"
 _CONNECT_SECONDS: Final = 2
 # A simulated AWS gets these words instead of keys, so that a real key never leaves for it.
 _SIMULATED_KEY: Final = "simulated"
@@ -36,7 +35,8 @@ class AwsAccount:
     """Where to ask and as whom. No secret key is ever part of it.
 
     `endpoint_url` is set for the simulated AWS only. `attempts` counts every try of one request,
-    the first included; `read_seconds` is how long one try waits for its answer.
+    the first included; `read_seconds` is how long one try waits for its answer. `session_name` is what
+    CloudTrail shows beside the role, `session_seconds` how long one assumed session lasts.
     """
 
     account_id: str
@@ -46,6 +46,8 @@ class AwsAccount:
     endpoint_url: str | None = None
     attempts: int = 3
     read_seconds: int = 20
+    session_name: str = "opsportal"
+    session_seconds: int = 3600
 
 
 _clients: dict[tuple[int, AwsAccount, str, str], Any] = {}
@@ -74,15 +76,26 @@ def client(account: AwsAccount, service: Literal["elbv2"], region: str) -> Elast
 def client(account: AwsAccount, service: Literal["rds"], region: str) -> RDSClient: ...
 @overload
 def client(account: AwsAccount, service: Literal["sts"], region: str) -> STSClient: ...
+@overload
+def client(account: AwsAccount, service: Literal["logs", "route53"], region: str) -> Any: ...
 def client(account: AwsAccount, service: str, region: str) -> Any:
     """Return the cached client. Assuming the role happens at its first call, inside that call's guard."""
     key = (os.getpid(), account, service, region)
     with _lock:
         found = _clients.get(key)
         if found is None:
-            make: Any = boto3.Session(botocore_session=_session(account), region_name=region).client
-            found = _clients[key] = make(service, endpoint_url=account.endpoint_url, config=_config(account))
+            found = _clients[key] = _client(_session(account), account, service, region)
     return found
+
+
+def passing_client(account: AwsAccount, service: str, region: str) -> Any:
+    """Return a client that nothing keeps, for a session that lasts as long as one piece of work."""
+    return _client(_assumed(account), account, service, region)
+
+
+def _client(session: BotocoreSession, account: AwsAccount, service: str, region: str) -> Any:
+    make: Any = boto3.Session(botocore_session=session, region_name=region).client
+    return make(service, endpoint_url=account.endpoint_url, config=_config(account))
 
 
 def _config(account: AwsAccount) -> Config:
@@ -100,8 +113,12 @@ def _config(account: AwsAccount) -> Config:
 
 def _session(account: AwsAccount) -> BotocoreSession:
     key = (os.getpid(), account)
-    if key in _sessions:
-        return _sessions[key]
+    if key not in _sessions:
+        _sessions[key] = _assumed(account)
+    return _sessions[key]
+
+
+def _assumed(account: AwsAccount) -> BotocoreSession:
     session = _new_session()
     if account.endpoint_url is not None:
         session.set_credentials(_SIMULATED_KEY, _SIMULATED_KEY)
@@ -112,7 +129,6 @@ def _session(account: AwsAccount) -> BotocoreSession:
             method="assume-role", refresh_using=_assume(session, account, account.role_arn)
         )
         session = assumed
-    _sessions[key] = session
     return session
 
 
@@ -125,7 +141,7 @@ def _new_session() -> BotocoreSession:
 
 def _assume(session: BotocoreSession, account: AwsAccount, role_arn: str) -> Callable[[], dict[str, Any]]:
     """Return what fetches the role's credentials; nothing is asked before the first call needs them."""
-    extra: dict[str, Any] = {"RoleSessionName": _SESSION_NAME, "DurationSeconds": 3600}
+    extra: dict[str, Any] = {"RoleSessionName": account.session_name, "DurationSeconds": account.session_seconds}
     if account.external_id:
         extra["ExternalId"] = account.external_id
 

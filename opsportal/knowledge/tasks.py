@@ -22,7 +22,10 @@ def answer_step(claim: RunClaim) -> Mapping[str, Any]:
     by = system_actor("knowledge.runbooks")
     # A plan is requested by the person, so that another one must approve it.
     who = user_actor(asked.by_user) if asked.by_user else by
-    answer = ask_step(Question(platform=asked.run.platform, kind=step.kind, params=step.params, at=clock.now(), by=who))
+    run = asked.run
+    answer = ask_step(
+        Question(platform=run.platform, kind=step.kind, params=step.params, at=clock.now(), by=who, subject=run.subject)
+    )
     step_answered(by=by, at=clock.now(), asked=asked, answer=answer)
     return {"verdict": answer.verdict}
 

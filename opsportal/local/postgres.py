@@ -50,6 +50,7 @@ SELECT 'CREATE DATABASE shop OWNER shop_owner'
 REVOKE ALL ON DATABASE shop FROM PUBLIC;
 GRANT CONNECT ON DATABASE shop TO shop_reader, shop_maintainer;
 GRANT pg_monitor TO shop_reader, shop_maintainer;
+GRANT pg_signal_backend TO shop_maintainer;
 """
 
 

@@ -8,11 +8,17 @@ from opsportal.core.forms import CleanCharField
 from opsportal.plans.models import Approval
 
 
-class DecisionForm(forms.Form):
-    """The verdict, bound to the version and the hash that were on the screen."""
+class SeenForm(forms.Form):
+    """What was on the screen, by version and hash, and why."""
 
     version = forms.IntegerField(min_value=1, max_value=2_147_483_647)
     content_hash = forms.RegexField(r"^[0-9a-f]{64}$")
+    reason = CleanCharField(max_length=400)
+
+
+class DecisionForm(SeenForm):
+    """The verdict, bound to the version and the hash that were on the screen."""
+
     verdict = forms.ChoiceField(choices=Approval.Verdict.choices)
     reason = CleanCharField(max_length=400, required=False)
 

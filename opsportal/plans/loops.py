@@ -1,4 +1,4 @@
-"""Plans nobody decided on in time lapse."""
+"""Plans nobody decided on in time lapse; a plan that nobody goes on with is unknown."""
 
 from datetime import datetime
 from functools import partial
@@ -6,10 +6,12 @@ from typing import Final
 
 from opsportal.core.actor import system_actor
 from opsportal.plans.models import Plan, PlanState
-from opsportal.plans.services import plan_expire
+from opsportal.plans.services import plan_expire, plan_give_up, run_key
 from opsportal.schedule.loops import loop, settle
+from opsportal.schedule.models import Run
 
 EXPIRY: Final = system_actor("plans.expiry")
+LOST: Final = "The worker was lost, and its tries are used up."
 
 
 @loop(name="plans.expiry", every=10)
@@ -18,3 +20,14 @@ def expiry(now: datetime) -> int:
     late = Plan.objects.filter(state__in=[PlanState.AWAITING, PlanState.APPROVED], expires_at__lte=now)
     rows = late.order_by("expires_at", "pk")[:50]
     return sum(settle(partial(plan_expire, by=EXPIRY, at=now, plan=plan)) for plan in rows)
+
+
+@loop(name="plans.lost", every=10)
+def lost(now: datetime) -> int:
+    """Give up plans that run without a window and without anybody who goes on with them."""
+    running = Plan.objects.filter(state=PlanState.RUNNING, starts_after__isnull=True).order_by("started_at", "pk")[:50]
+    done = 0
+    for plan in running:
+        if not Run.objects.filter(key=run_key(plan)).exclude(state__in=Run.ENDED).exists():
+            done += settle(partial(plan_give_up, by=EXPIRY, at=now, plan=plan, error=LOST))
+    return done

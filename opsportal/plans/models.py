@@ -3,11 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 
+from opsportal.core.actor import Actor
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
+from opsportal.plans.subjects import hidden_subjects
 from opsportal.platforms.models import Platform
 
 
@@ -32,9 +35,25 @@ class CallState(models.TextChoices):
 
 
 class RiskClass(models.TextChoices):
+    """What a lost worker costs: all but a one-shot call may be made again."""
+
     READ = "read", "Reads only"
     REPEATABLE = "repeatable", "May be repeated"
+    ABSOLUTE = "absolute", "Sets a state, may be repeated"
+    NAMED = "named", "Makes one named thing, found again instead of made twice"
     ONE_SHOT = "one_shot", "At most once"
+
+
+class PlanQuerySet(PlatformQuerySet["Plan"]):
+    """Plans; one made for something that is hidden is as hidden as it."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.sees_all:
+            return self
+        mine = super().visible_to(actor)
+        for hidden in hidden_subjects(actor):
+            mine = mine.exclude(subject__in=hidden)
+        return mine
 
 
 class Plan(VersionedModel):
@@ -43,6 +62,7 @@ class Plan(VersionedModel):
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="plans")
     kind = models.SlugField(max_length=40)
     title = models.CharField(max_length=160)
+    subject = models.CharField(max_length=60, blank=True, help_text="what it was asked for, such as INC-12")
     effect = models.TextField()
     content_hash = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=PlanState, default=PlanState.AWAITING)
@@ -54,20 +74,25 @@ class Plan(VersionedModel):
     finished_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
 
-    objects = PlatformQuerySet.as_manager()
+    objects = PlanQuerySet.as_manager()
 
     class Meta:
         indexes = [
+            models.Index(fields=["subject"], condition=~models.Q(subject=""), name="plan_by_subject"),
             models.Index(
                 fields=["platform", "expires_at"],
                 condition=models.Q(state__in=["awaiting", "approved", "running"]),
                 name="plan_open",
-            )
+            ),
         ]
 
     @property
     def short_hash(self) -> str:
         return self.content_hash[:8]
+
+    def is_visible_to(self, actor: Actor) -> bool:
+        """The gate's question about this one row."""
+        return not self.subject or type(self).objects.visible_to(actor).filter(pk=self.pk).exists()
 
 
 class PlanCall(VersionedModel):
@@ -103,6 +128,7 @@ class Approval(AppendOnlyModel):
     by_user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     mfa_at = models.DateTimeField()
+    is_break_glass = models.BooleanField(default=False, help_text="of one's own plan, alone, in an emergency")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "by_user"], name="approval_once_per_person")]

@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
 from opsportal.core.live import touch
 from opsportal.core.models import JSON
 from opsportal.plans.models import Approval, Plan, PlanCall, PlanState, RiskClass, content_hash
+from opsportal.plans.subjects import alone_refusal, tell, tell_asked, tell_broken
 from opsportal.platforms.models import Platform
+from opsportal.schedule.services import run_request
+
+RUN_TASK: Final = "plans.carry_out"
 
 
 class PlanRefusedError(Exception):
@@ -31,7 +37,10 @@ class PlannedCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanDraft:
-    """What an approver will read. `starts_after` and `expires_at` are aware UTC."""
+    """What an approver will read. `starts_after` and `expires_at` are aware UTC.
+
+    Without `starts_after` it waits for no window: the worker begins as soon as it is approved.
+    """
 
     kind: str
     title: str
@@ -39,6 +48,7 @@ class PlanDraft:
     calls: Sequence[PlannedCall]
     starts_after: datetime | None
     expires_at: datetime
+    subject: str = ""
 
 
 @transaction.atomic
@@ -51,6 +61,7 @@ def plan_create(*, by: Actor, at: datetime, platform: Platform, draft: PlanDraft
         platform=platform,
         kind=draft.kind,
         title=draft.title,
+        subject=draft.subject,
         effect=draft.effect,
         content_hash=content_hash(asdict(draft) | {"platform": platform.key, "calls": calls}),
         requested_by_id=by.user_id,
@@ -60,6 +71,9 @@ def plan_create(*, by: Actor, at: datetime, platform: Platform, draft: PlanDraft
     )
     PlanCall.objects.bulk_create(PlanCall(plan=plan, position=n, **call) for n, call in enumerate(calls, start=1))
     touch("today", plan.pk)
+    waits = f"another person must approve it until {stamp(plan.expires_at)}"
+    tell(plan, f"requested {_said(plan)}; {waits}. {plan.effect}", by=by, at=at)
+    tell_asked(plan, by=by, at=at)
     record(
         by=by,
         at=at,
@@ -72,6 +86,10 @@ def plan_create(*, by: Actor, at: datetime, platform: Platform, draft: PlanDraft
     return plan
 
 
+def _said(plan: Plan) -> str:
+    return f"plan {plan.short_hash}, {plan.title}"
+
+
 @transaction.atomic
 def plan_decide(
     *, by: Actor, at: datetime, plan: Plan, verdict: Approval.Verdict, seen_hash: str, expected: int, reason: str = ""
@@ -81,10 +99,61 @@ def plan_decide(
     Raises PlanRefusedError when the person asked for it themselves, showed no second factor, the plan lapsed or
     its content is not what was seen; VersionConflictError when someone decided first.
     """
+    user_id = _person(by)
+    if user_id == plan.requested_by_id:
+        raise PlanRefusedError("Another person must decide on your plan; nothing was changed.")
+    approval = _decide(plan, user_id, by, at, seen_hash=seen_hash, expected=expected, verdict=verdict, reason=reason)
+    word = f"{verdict} {_said(plan)}" + (f": {reason}" if reason else "")
+    tell(plan, word, by=by, at=at)
+    _decided(plan, by=by, at=at, done=str(verdict))
+    return approval
+
+
+@transaction.atomic
+def plan_break_glass(*, by: Actor, at: datetime, plan: Plan, seen_hash: str, expected: int, reason: str) -> Approval:
+    """Approve one's own plan alone, because nobody else is there and waiting does harm; reviewed within 72 h.
+
+    Raises PlanRefusedError unless the person commands an open incident of the highest severity, says why, and asked
+    for the plan; VersionConflictError when someone decided first.
+    """
+    user_id = _person(by)
+    if user_id != plan.requested_by_id:
+        raise PlanRefusedError("This plan is another person's: approve it as usual. Nothing was changed.")
+    if not reason.strip():
+        raise PlanRefusedError("Say why nobody else can approve it in time; nothing was changed.")
+    refusal = alone_refusal(by, plan)
+    if refusal:
+        raise PlanRefusedError(f"{refusal} Nothing was changed.")
+    approved = Approval.Verdict.APPROVED
+    approval = _decide(
+        plan, user_id, by, at, seen_hash=seen_hash, expected=expected, verdict=approved, reason=reason, alone=True
+    )
+    tell_broken(plan, reason.strip(), by=by, at=at)
+    _decided(plan, by=by, at=at, done="broke_glass", approval=approval.pk)
+    return approval
+
+
+def _person(by: Actor) -> int:
+    """Who decides. Raises PlanRefusedError."""
     if by.kind != "user" or by.user_id is None or by.mfa_at is None:
         raise PlanRefusedError("Only a person who has shown a second factor decides on plans; nothing was changed.")
-    if by.user_id == plan.requested_by_id:
-        raise PlanRefusedError("Another person must decide on your plan; nothing was changed.")
+    return by.user_id
+
+
+def _decide(  # noqa: PLR0913 - one row, its fields by name
+    plan: Plan,
+    user_id: int,
+    by: Actor,
+    at: datetime,
+    *,
+    seen_hash: str,
+    expected: int,
+    verdict: Approval.Verdict,
+    reason: str,
+    alone: bool = False,
+) -> Approval:
+    """Store the word on the plan; one that waits for no window is handed to the worker in the same transaction."""
+    assert by.mfa_at is not None
     if plan.state != PlanState.AWAITING:
         raise PlanRefusedError(f"This plan is already {plan.get_state_display().lower()}; nothing was changed.")
     if at >= plan.expires_at:
@@ -98,22 +167,35 @@ def plan_decide(
         content_hash=plan.content_hash,
         verdict=verdict,
         reason=reason,
-        by_user_id=by.user_id,
+        by_user_id=user_id,
         at=at,
         mfa_at=by.mfa_at,
+        is_break_glass=alone,
     )
-    touch(f"plan:{plan.pk}", approval.pk)
+    if state == PlanState.APPROVED and plan.starts_after is None:
+        run_request(
+            key=run_key(plan), task=RUN_TASK, queue="jobs", at=at, args={"plan": plan.pk}, platform_id=plan.platform_id
+        )
+    return approval
+
+
+def run_key(plan: Plan) -> str:
+    """The plan's entry in the run ledger."""
+    return f"plan-run:{plan.pk}"
+
+
+def _decided(plan: Plan, *, by: Actor, at: datetime, done: str, **data: JSON) -> None:
+    touch(f"plan:{plan.pk}", plan.pk)
     touch("today", plan.pk)
     record(
         by=by,
         at=at,
-        verb=f"plans.plan.{verdict}",
+        verb=f"plans.plan.{done}",
         obj_kind="plan",
         obj_id=plan.pk,
         platform_id=plan.platform_id,
-        data={"hash": plan.content_hash},
+        data={"hash": plan.content_hash, **data},
     )
-    return approval
 
 
 @transaction.atomic
@@ -121,6 +203,7 @@ def plan_expire(*, by: Actor, at: datetime, plan: Plan) -> None:
     """Let a plan lapse whose time has passed without its run."""
     plan.update_versioned(expected=plan.version, state=PlanState.EXPIRED, finished_at=at)
     touch(f"plan:{plan.pk}", plan.pk)
+    tell(plan, f"let {_said(plan)} expire: nobody approved it and began it in time. Nothing was done", by=by, at=at)
     record(
         by=by, at=at, verb="plans.plan.expired", obj_kind="plan", obj_id=plan.pk, platform_id=plan.platform_id, data={}
     )
@@ -132,6 +215,7 @@ def plan_give_up(*, by: Actor, at: datetime, plan: Plan, error: str) -> None:
     plan.update_versioned(expected=plan.version, state=PlanState.UNKNOWN, finished_at=at, error=error)
     touch(f"plan:{plan.pk}", plan.pk)
     touch("today", plan.pk)
+    tell(plan, f"could not tell what became of {_said(plan)}: {error} Look before you act again", by=by, at=at)
     record(
         by=by, at=at, verb="plans.plan.unknown", obj_kind="plan", obj_id=plan.pk, platform_id=plan.platform_id, data={}
     )

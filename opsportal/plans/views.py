@@ -12,10 +12,11 @@ from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
-from opsportal.plans.forms import DecisionForm
+from opsportal.plans.forms import DecisionForm, SeenForm
 from opsportal.plans.models import Approval, Plan
 from opsportal.plans.selectors import plans
-from opsportal.plans.services import PlanRefusedError, plan_decide
+from opsportal.plans.services import PlanRefusedError, plan_break_glass, plan_decide
+from opsportal.plans.subjects import find_subject
 
 LIST = "plans/plan_list.html"
 PAGE = "plans/plan_detail.html"
@@ -45,7 +46,11 @@ def _context(request: AuthorizedRequest, plan: Plan) -> dict[str, object]:
         "plan": plan,
         "calls": list(plan.calls.order_by("position")),
         "approvals": list(plan.approvals.select_related("by_user").order_by("pk")),
+        "subject": find_subject(request.actor, plan.subject),
+        "is_mine": plan.requested_by_id is not None and plan.requested_by_id == request.actor.user_id,
         "may_decide": allows(request.actor, "plans.plan_decide", plan),
+        "may_break_glass": plan.requested_by_id == request.actor.user_id
+        and allows(request.actor, "plans.plan_break_glass", plan),
         "now": clock.now(),
     }
 
@@ -73,4 +78,29 @@ def plan_decide_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
             refused = str(error)
     plan.refresh_from_db()
     said = {"refused": refused, "reason": clean_text(request.POST.get("reason", ""))}
+    return render_page(request, PAGE, _context(request, plan) | said, status=422)
+
+
+@require_action("plans.plan_break_glass", methods=("POST",))
+def plan_break_glass_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Approve one's own plan alone, in an open incident of the highest severity that one commands."""
+    plan = get_object_or_404(plans(request.actor), pk=pk)
+    authorize(request.actor, "plans.plan_break_glass", plan)
+    form = SeenForm(request.POST)
+    refused = "Say why nobody else can decide in time. Nothing was changed."
+    if form.is_valid():
+        try:
+            plan_break_glass(
+                by=request.actor,
+                at=clock.now(),
+                plan=plan,
+                seen_hash=form.cleaned_data["content_hash"],
+                expected=form.cleaned_data["version"],
+                reason=form.cleaned_data["reason"],
+            )
+            return redirect_or_fragment(request, reverse("plans:plan", args=[pk]))
+        except PlanRefusedError as error:
+            refused = str(error)
+    plan.refresh_from_db()
+    said = {"refused": refused, "glass_reason": clean_text(request.POST.get("reason", ""))}
     return render_page(request, PAGE, _context(request, plan) | said, status=422)

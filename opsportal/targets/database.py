@@ -1,7 +1,8 @@
 """SQL on a platform's own database, by two connections.
 
 `read_rows` opens a read-only transaction and cannot write. `maintain` runs one statement of a known shape with quoted
-identifiers, and only inside `plan_execution()`, which the execution of an approved plan enters and nobody else.
+identifiers, `signal_session` ends one named session or its statement; both only inside `plan_execution()`, which the
+execution of an approved plan enters and nobody else.
 """
 
 import os
@@ -30,6 +31,14 @@ MAX_ROWS: Final = 10_000
 _STATEMENTS: Final = re.compile(
     r"(ANALYZE|VACUUM( \((ANALYZE|VERBOSE|SKIP_LOCKED|, )+\))?|REINDEX (INDEX|TABLE) CONCURRENTLY) \{\}(\.\{\})?"
 )
+# The session is named by more than its number, in the very statement that signals it.
+_SIGNALS: Final = {
+    "cancel": "SELECT pg_cancel_backend(pid) AS sent FROM pg_stat_activity"
+    " WHERE pid = %(pid)s AND backend_start = %(began)s::timestamptz AND backend_type = 'client backend'"
+    " AND query_start = %(statement_began)s::timestamptz",
+    "terminate": "SELECT pg_terminate_backend(pid, 3000) AS sent FROM pg_stat_activity"
+    " WHERE pid = %(pid)s AND backend_start = %(began)s::timestamptz AND backend_type = 'client backend'",
+}
 _in_plan: ContextVar[bool] = ContextVar("targets_in_plan", default=False)
 
 
@@ -138,3 +147,17 @@ def maintain(target: DatabaseTarget, statement: str, identifiers: Sequence[str])
     composed = sql.SQL(statement).format(*(sql.Identifier(name) for name in identifiers))
     with _connect(target, is_reading=False) as opened:
         opened.execute(composed)
+
+
+def signal_session(target: DatabaseTarget, signal: str, pid: int, *, began: str, statement_began: str = "") -> bool:
+    """Cancel the statement of one session, or end the session; `signal` is cancel or terminate.
+
+    False when PostgreSQL sent nothing: no such session, or (terminate) it was not gone after 3 s.
+    Raises MaintainRefusedError, BlockedAddressError, DatabaseTargetError.
+    """
+    if not _in_plan.get():
+        raise MaintainRefusedError("Only the execution of an approved plan ends sessions.")
+    named = {"pid": pid, "began": began, "statement_began": statement_began or None}
+    with _connect(target, is_reading=False) as opened:
+        row = opened.execute(_SIGNALS[signal], named).fetchone()
+    return row is not None and bool(row["sent"])

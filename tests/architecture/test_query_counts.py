@@ -26,7 +26,7 @@ from incidents.services.reports import report_add
 from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
-from monitoring.models import AlarmState
+from monitoring.models import AlarmState, Resource
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
@@ -34,9 +34,12 @@ from opsportal.health import selectors as health
 from opsportal.knowledge.services.decisions import decision_add
 from opsportal.notifications.models import Notice
 from opsportal.notifications.webhooks import webhook_add
+from opsportal.plans.models import Plan
+from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, clock_policy, declare
 from tests.factories.maintenance import checklist_run
+from tests.factories.monitoring import account_of
 from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
@@ -204,6 +207,39 @@ def _clock_rules(platform: Platform, by: Actor, at: datetime, count: int) -> str
     return "/settings/clock-rules/"
 
 
+def _plans(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        _plan(platform, by, at, f"Thing {number}", calls=1)
+    return "/plans/"
+
+
+def _plan_page(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    return f"/plans/{_plan(platform, by, at, 'Things', calls=count).pk}/"
+
+
+def _plan(platform: Platform, by: Actor, at: datetime, title: str, *, calls: int) -> Plan:
+    planned = [PlannedCall(operation="test.touch", target=f"thing {number}") for number in range(calls)]
+    lasts = at + timedelta(hours=1)
+    draft = PlanDraft(kind="test", title=title, effect="", calls=planned, starts_after=None, expires_at=lasts)
+    return plan_create(by=by, at=at, platform=platform, draft=draft)
+
+
+def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    account = account_of(platform, at=at, account_id=f"{platform.pk:012}")
+    Resource.objects.bulk_create(
+        Resource(
+            platform=platform,
+            account=account,
+            region="us-east-1",
+            kind="ecs_service",
+            identifier=f"cluster/service-{number}",
+            fetched_at=at,
+        )
+        for number in range(count)
+    )
+    return f"/act/?platform={platform.key}&action=scale-service"
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
@@ -229,6 +265,9 @@ PAGES: dict[str, Fill] = {
     "decisions": _decisions,
     "webhooks": _webhooks,
     "clock rules": _clock_rules,
+    "plans": _plans,
+    "plan": _plan_page,
+    "ask for an action": _act,
 }
 
 

@@ -10,11 +10,12 @@ import botocore.client
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from opsportal.aws import acm, backup, cloudwatch, ecs, elb, policy, rds, sts
+from opsportal.aws import acm, backup, cloudwatch, ecs, elb, logs, policy, rds, route53, sts
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount, client, forget_clients
 from opsportal.local.aws.calls import Call, MetricAnswer
-from opsportal.local.aws.catalogue import ACCOUNT, REGION
+from opsportal.local.aws.catalogue import ACCOUNT, REGION, platform
+from opsportal.local.aws.names import zone_id
 from opsportal.local.aws.operations import operations
 from opsportal.local.aws.world import World
 from tests.local.aws.simulator import Simulator, aws_simulator
@@ -82,6 +83,7 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
         60,
     )
     groups = elb.target_groups(account, REGION)
+    record = route53.record(account, REGION, name="www.bookstore.example.com", kind="CNAME")
     return {
         "identity": len([sts.caller_identity(account)]),
         "clusters": len(rds.clusters(account, REGION)),
@@ -91,6 +93,19 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
         "events": len(rds.events(account, REGION, start=week, end=now)),
         "jobs": len(backup.jobs(account, REGION, created_after=week)),
         "services": len(ecs.services(account, REGION)),
+        "log groups": len(ecs.log_groups(account, REGION, "bookstore-api:41")),
+        "log lines": len(
+            logs.query(
+                account,
+                REGION,
+                groups=["/ecs/bookstore-api"],
+                text=logs.ERRORS,
+                start=now - timedelta(hours=6),
+                end=now,
+            ).rows
+        ),
+        "record": len(record.values) if record else 0,
+        "change": len(route53.change_status(account, REGION, f"C{int(now.timestamp()):020}")),
         "balancers": len(elb.load_balancers(account, REGION)),
         "targets": len(elb.target_health(account, REGION, groups[0].arn)),
         "certificates": len(acm.certificates(account, REGION)),
@@ -115,11 +130,18 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
     now = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
     world = World(today=now.date())
     world.start_fault("service-down", at=now - timedelta(minutes=2))
+    asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": ""}
+    world.remember_query("q", asked_of_logs)
     table = operations(world)
     asked: dict[str, dict[str, Any]] = {
         "ListServices": {"cluster": "bookstore-cluster"},
         "DescribeServices": {"cluster": "production-cluster", "services": ["solemate-backend", "nothing"]},
         "GetCallerIdentity": {},
+        "DescribeTaskDefinition": {"taskDefinition": "bookstore-api:41"},
+        "GetQueryResults": {"queryId": "q"},
+        "StartQuery": asked_of_logs,
+        "GetChange": {"Id": "C00000000001773230400"},
+        "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
     }
     account = AwsAccount(ACCOUNT, (REGION,), endpoint_url="http://127.0.0.1:1")
@@ -142,7 +164,8 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
 
 def test_no_operation_of_the_policy_changes_anything() -> None:
     verbs = ("Describe", "Get", "List")
-    assert [o.name for o in policy.OPERATIONS if not o.name.startswith(verbs)] == []
+    # A question to the logs is started, and reads like the others.
+    assert [o.name for o in policy.OPERATIONS if not o.name.startswith(verbs)] == ["StartQuery"]
     document = policy.policy_document()
     actions = document["Statement"][0]["Action"]
     assert actions == sorted(set(actions))

@@ -265,7 +265,7 @@ def test_the_situation_shows_what_a_commander_looks_at_first(
     incident, client = declare(platform, by=SYSTEM, at=at, title="Checkout fails, pool empty"), client_for(operator)
     assert f'hx-get="{incident.url}situation/"' in text(client, incident.url)
     page = text(client, f"{incident.url}situation/")
-    for words in ("1\N{NO-BREAK SPACE}alarm firing", "Senior Engineer", old.title, "Pool doubled", "not connected"):
+    for words in ("1\N{NO-BREAK SPACE}alarm firing", "Senior Engineer", old.title, "Pool doubled", "not read yet"):
         assert words in page
     for words in (secret.title, "Backup late", "AWS Support"):
         assert words not in page

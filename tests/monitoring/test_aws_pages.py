@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from monitoring.models import AwsAccount
 from opsportal.accounts.models import User
+from opsportal.aws.policy import OPERATIONS
 from opsportal.platforms.models import Platform
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,7 @@ def test_only_a_portal_administrator_connects_aws(admin: User, portal_admin: Use
     assert client_for(admin).post(reverse("monitoring:aws-connect"), AWS).status_code == 403
     page = client_for(portal_admin).get(url + "?new=1").content.decode()
     assert "cloudwatch:GetMetricData" in page
-    assert "secret" not in page.lower().replace("no secret key", "")
+    assert "secret" not in page.lower().replace("no secret key", "").replace("secretsmanager:getsecretvalue", "")
 
 
 def test_connecting_needs_a_fresh_second_factor(portal_admin: User, client_for: ClientFor) -> None:
@@ -34,8 +35,13 @@ def test_connecting_needs_a_fresh_second_factor(portal_admin: User, client_for: 
 
 
 @pytest.mark.parametrize(
-    "change", [{"role_arn": "AKIAIOSFODNN7EXAMPLE"}, {"regions": "mars"}, {"regions": ""}, {"cost_cap_usd": "-1"}]
-)
+    "change",
+    [
+        {"role_arn": "AKIAIOSFODNN7EXAMPLE"}, {"regions": "mars"}, {"regions": ""}, {"cost_cap_usd": "-1"},
+        {"act_role_arn": "AKIAIOSFODNN7EXAMPLE"}, {"act_role_arn": "arn:aws:iam::444444444444:role/act"},
+        {"act_role_arn": AWS["role_arn"]},
+    ],
+)  # fmt: skip
 def test_what_is_no_role_or_region_is_refused(
     portal_admin: User, client_for: ClientFor, change: dict[str, str]
 ) -> None:
@@ -54,8 +60,13 @@ def test_connect_check_give_a_platform_and_disconnect(
     assert client.post(reverse("monitoring:aws-connect"), data).status_code == 303
     account = AwsAccount.objects.get()
     page = client.get(reverse("monitoring:aws-account", args=[account.pk])).content.decode()
-    assert "18 allowed" in page
+    assert f"{len(OPERATIONS)} allowed" in page
     assert client.post(reverse("monitoring:aws-check", args=[account.pk])).status_code == 303
+    assert "none, so nothing can be changed there" in page
+    acting = data | {"version": account.version, "act_role_arn": "arn:aws:iam::123456789012:role/opsportal-act"}
+    assert client.post(reverse("monitoring:aws-change", args=[account.pk]), acting).status_code == 303
+    account.refresh_from_db()
+    assert account.act_role_arn.endswith(":role/opsportal-act")
     again = client.post(reverse("monitoring:aws-connect"), data | {"external_id": "another", "cost_cap_usd": "1"})
     assert (again.status_code, "is here already" in again.content.decode()) == (422, True)
     assert AwsAccount.objects.get().external_id == "opsportal-demo"

@@ -20,13 +20,14 @@ MAX_CELL: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a step asks, about which platform, at which (business) time, and who wants to know."""
+    """What a step asks, about which platform, at which (business) time, who wants to know, and what the run is for."""
 
     platform: Platform
     kind: StepKind
     params: Mapping[str, Any]
     at: datetime
     by: Actor
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ _EXAMPLE: Final = {
 }
 _FIELDS: Final[Mapping[StepKind, Mapping[str, type]]] = {
     StepKind.CHECK: {"check": str, "params": dict},
-    StepKind.QUERY: {"metric": dict, "sql": str, "database": str},
+    StepKind.QUERY: {"metric": dict, "sql": str, "database": str, "logs": dict},
     StepKind.HTTP: {"url": str, "expect": int},
     StepKind.WAIT: {"check": str, "params": dict, "minutes": int},
     StepKind.ACTION: {"plan": str, "params": dict},
@@ -286,8 +286,8 @@ def _unfit(kind: StepKind, params: Mapping[str, Any]) -> str:
     if missing:
         return f"The {kind} needs {missing[0]}: “{_EXAMPLE[kind]}”."
     if kind == StepKind.QUERY:
-        if ("metric" in params) == ("sql" in params):
-            return "A query asks for a metric or by sql, one of them."
+        if sum(name in params for name in ("metric", "sql", "logs")) != 1:
+            return "A query asks for a metric, by sql or the logs, one of them."
         if "sql" in params:
             return "" if "database" in params else "A query by sql names its database."
     return ""

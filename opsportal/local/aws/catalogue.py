@@ -22,6 +22,7 @@ SECOND_ACCOUNT: Final = "222222222222"
 REGION: Final = "us-east-1"
 ZONES: Final = ("us-east-1a", "us-east-1b", "us-east-1c")
 ROLE_NAME: Final = "opsportal-read"
+ACT_ROLE_NAME: Final = "opsportal-act"
 EXTERNAL_IDS: Final = {ACCOUNT: "opsportal-demo", SECOND_ACCOUNT: "opsportal-second"}
 
 Dimensions = tuple[tuple[str, str], ...]

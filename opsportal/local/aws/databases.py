@@ -9,12 +9,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from opsportal.local.aws import nights
+from opsportal.local.aws.acts import FAILOVER_TAKES, REBOOT_TAKES, Act
 from opsportal.local.aws.calls import AnswerError, Call, page, seconds_of
 from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION, ZONES, Platform
 
 _SUNDAY: Final = 6
 _GIB: Final = 1024**3
 _MANUAL_WEEKS: Final = 5
+_FRESH_WRITER_RELIEVES: Final = ("db-connections",)
 
 
 def database_arn(owner: Platform) -> str:
@@ -42,14 +44,26 @@ def describe_db_clusters(call: Call) -> dict[str, Any]:
     return _answer(call, "DBClusters", rows)
 
 
+def _writer(call: Call, owner: Platform) -> tuple[str, bool]:
+    """Return the instance that writes, and whether the cluster is still failing over to it."""
+    first = owner.database.instances[0]
+    done = [act for act in call.world.acts("failover", owner.database.identifier) if act.at <= call.now]
+    if not done:
+        return first, False
+    is_moving = call.now < done[-1].at + FAILOVER_TAKES
+    writers = [first, *(str(act.value["writer"]) for act in done)]
+    return (writers[-2], True) if is_moving else (writers[-1], False)
+
+
 def _cluster(call: Call, owner: Platform) -> dict[str, Any]:
     database = owner.database
+    writer, is_moving = _writer(call, owner)
     return {
         "DBClusterIdentifier": database.identifier,
         "DBClusterArn": database_arn(owner),
         "Engine": "aurora-postgresql",
         "EngineVersion": database.version,
-        "Status": "available",
+        "Status": "failing-over" if is_moving else "available",
         "Endpoint": f"{database.identifier}.cluster-x.{REGION}.rds.amazonaws.com",
         "ReaderEndpoint": f"{database.identifier}.cluster-ro-x.{REGION}.rds.amazonaws.com",
         "Port": 5432,
@@ -67,7 +81,7 @@ def _cluster(call: Call, owner: Platform) -> dict[str, Any]:
         "DBClusterMembers": [
             {
                 "DBInstanceIdentifier": name,
-                "IsClusterWriter": number == 0,
+                "IsClusterWriter": name == writer,
                 "PromotionTier": number,
                 "DBClusterParameterGroupStatus": "in-sync",
             }
@@ -93,14 +107,17 @@ def describe_db_instances(call: Call) -> dict[str, Any]:
 def _instance(call: Call, owner: Platform, number: int) -> dict[str, Any]:
     database = owner.database
     name = database.instances[number]
+    rebooted = [act for act in call.world.acts("reboot", name) if act.at <= call.now]
+    is_down = bool(rebooted) and call.now < rebooted[-1].at + REBOOT_TAKES
+    moves = sum(bool(act.value["forced"]) for act in rebooted)
     row: dict[str, Any] = {
         "DBInstanceIdentifier": name,
         "DBInstanceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{name}",
         "DBInstanceClass": database.instance_class,
-        "DBInstanceStatus": "available",
+        "DBInstanceStatus": "rebooting" if is_down else "available",
         "Engine": "aurora-postgresql" if database.aurora else "postgres",
         "EngineVersion": database.version,
-        "AvailabilityZone": ZONES[number],
+        "AvailabilityZone": ZONES[(number + moves) % len(ZONES)],
         "AllocatedStorage": database.allocated_gib,
         "MultiAZ": not database.aurora and number == 0,
         "StorageEncrypted": True,
@@ -148,7 +165,71 @@ def _snapshots(call: Call, owner: Platform) -> list[dict[str, Any]]:
         at = sunday - timedelta(weeks=week)
         if at <= call.now:
             rows.append(_snapshot(call, owner, f"manual-backup-{name}-{at:%Y%m%d}", "manual", at))
+    taken = [act for act in call.world.acts("snapshot", name) if act.at <= call.now]
+    rows += [_snapshot(call, owner, str(act.value["name"]), "manual", act.at) for act in taken]
     return rows
+
+
+def create_db_cluster_snapshot(call: Call) -> dict[str, Any]:
+    source = str(call.params["DBClusterIdentifier"])
+    owner = _owner_of(call, source, "DBClusterNotFoundFault", aurora=True)
+    name, fault = str(call.params["DBClusterSnapshotIdentifier"]), "DBClusterSnapshotAlreadyExistsFault"
+    return {"DBClusterSnapshot": _take(call, owner, name, "DBClusterSnapshotIdentifier", fault)}
+
+
+def create_db_snapshot(call: Call) -> dict[str, Any]:
+    source = str(call.params["DBInstanceIdentifier"])
+    owner = _owner_of(call, source, "DBInstanceNotFound", aurora=False)
+    name = str(call.params["DBSnapshotIdentifier"])
+    return {"DBSnapshot": _take(call, owner, name, "DBSnapshotIdentifier", "DBSnapshotAlreadyExists")}
+
+
+def _owner_of(call: Call, identifier: str, code: str, *, aurora: bool) -> Platform:
+    for owner in _owners(call, aurora=aurora):
+        if owner.database.identifier == identifier:
+            return owner
+    raise AnswerError(code, f"{identifier} not found.")
+
+
+def _take(call: Call, owner: Platform, name: str, key: str, code: str) -> dict[str, Any]:
+    if any(row[key] == name for row in _snapshots(call, owner)):
+        raise AnswerError(code, f"Cannot create the snapshot because one with the identifier {name} already exists.")
+    act = Act("snapshot", owner.database.identifier, call.now, {"name": name})
+    call.world.act(act, after=nights.SNAPSHOT_TAKES)
+    return _snapshot(call, owner, name, "manual", call.now)
+
+
+def failover_db_cluster(call: Call) -> dict[str, Any]:
+    owner = _owner_of(call, str(call.params["DBClusterIdentifier"]), "DBClusterNotFoundFault", aurora=True)
+    writer, is_moving = _writer(call, owner)
+    target = call.params.get("TargetDBInstanceIdentifier")
+    target = target or next(name for name in owner.database.instances if name != writer)
+    if is_moving:
+        raise AnswerError("InvalidDBClusterStateFault", "The cluster is failing over already.")
+    if target == writer or target not in owner.database.instances:
+        raise AnswerError("InvalidDBInstanceState", f"{target} is no reader of this cluster.")
+    act = Act("failover", owner.database.identifier, call.now, {"writer": target})
+    call.world.act(act, relieves=_FRESH_WRITER_RELIEVES, platform=owner.key, after=FAILOVER_TAKES)
+    return {"DBCluster": _cluster(call, owner)}
+
+
+def reboot_db_instance(call: Call) -> dict[str, Any]:
+    wanted = str(call.params["DBInstanceIdentifier"])
+    for owner in _owners(call):
+        for number, name in enumerate(owner.database.instances):
+            if name != wanted:
+                continue
+            before = _instance(call, owner, number)
+            if before["DBInstanceStatus"] != "available":
+                raise AnswerError("InvalidDBInstanceState", f"Database instance {name} is not in available state.")
+            forced = bool(call.params.get("ForceFailover"))
+            if forced and not before["MultiAZ"]:
+                raise AnswerError("InvalidParameterCombination", f"{name} is not a Multi-AZ instance.")
+            ends = _FRESH_WRITER_RELIEVES if number == 0 else ()
+            act = Act("reboot", name, call.now, {"forced": forced})
+            call.world.act(act, relieves=ends, platform=owner.key, after=REBOOT_TAKES)
+            return {"DBInstance": _instance(call, owner, number)}
+    raise AnswerError("DBInstanceNotFound", f"DBInstance {wanted} not found.")
 
 
 def _snapshot(call: Call, owner: Platform, name: str, kind: str, at: datetime) -> dict[str, Any]:
@@ -211,6 +292,28 @@ def _events(call: Call, owner: Platform) -> list[dict[str, Any]]:
             found.append(_event(owner, drill.at, "Started failover to the replica", "failover"))
             done = drill.at + timedelta(minutes=drill.recovery_minutes)
             found.append(_event(owner, done, "Completed failover to the replica", "failover"))
+    found += _acted(call, owner)
+    return [row for row in found if row["Date"] <= call.now]
+
+
+def _acted(call: Call, owner: Platform) -> list[dict[str, Any]]:
+    """What RDS says of the changes that plans made."""
+    found = []
+    for act in call.world.acts("failover", owner.database.identifier):
+        found.append(_event(owner, act.at, f"Started failover to DB instance: {act.value['writer']}", "failover"))
+        said = f"Completed failover to DB instance: {act.value['writer']}"
+        found.append(_event(owner, act.at + FAILOVER_TAKES, said, "failover"))
+    for name in owner.database.instances:
+        source = {
+            "SourceIdentifier": name,
+            "SourceType": "db-instance",
+            "SourceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{name}",
+        }
+        for act in call.world.acts("reboot", name):
+            if act.value["forced"]:
+                found.append(_event(owner, act.at, "Multi-AZ instance failover started", "failover") | source)
+            up_at = act.at + REBOOT_TAKES
+            found.append(_event(owner, up_at, "DB instance restarted", "availability") | source)
     return found
 
 

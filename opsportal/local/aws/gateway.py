@@ -38,8 +38,10 @@ _SERVICES: Final = {
     "backup": "backup",
     "ecs": "ecs",
     "elasticloadbalancing": "elbv2",
+    "logs": "logs",
     "monitoring": "cloudwatch",
     "rds": "rds",
+    "route53": "route53",
     "sts": "sts",
 }
 
@@ -68,9 +70,7 @@ class Gateway:
         if name is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._pass_on(environ, start_response)
-        account = identity.account_of(scope[1])
-        operation = model.operation_model(name)
-        status, headers, answer = self._answer(request, operation, labels, account, scope[2])
+        status, headers, answer = self._answer(request, model.operation_model(name), labels, scope[1], scope[2])
         if answer is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._pass_on(environ, start_response)
@@ -79,15 +79,16 @@ class Gateway:
         return [answer]
 
     def _answer(
-        self, request: Request, operation: OperationModel, labels: dict[str, Any], account: str, region: str
+        self, request: Request, operation: OperationModel, labels: dict[str, Any], access_key: str, region: str
     ) -> tuple[int, Mapping[str, str], bytes | None]:
         """Return status, headers and body; no body for an operation that is moto's."""
         service = operation.service_model.service_name
         try:
-            identity.check_allowed(account, service, operation.name)
+            identity.check_allowed(access_key, service, operation.name)
             handler = self._table.get((service, operation.name))
             if handler is None:
                 return 0, {}, None
+            account = identity.account_of(access_key)
             found: Any = handler(make_call(self._world, account, region, _parameters(request, operation, labels)))
         except AnswerError as error:
             found = _exception(service, error.code, error.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opsportal.local.aws import databases, identity, metricdata, puts, services
+from opsportal.local.aws import databases, identity, logs, metricdata, names, puts, services
 from opsportal.local.aws.alarm_answers import handlers
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Handler
@@ -23,16 +23,28 @@ def operations(world: World) -> dict[tuple[str, str], Handler]:
         ("acm", "ListCertificates"): services.list_certificates,
         ("backup", "ListBackupJobs"): databases.list_backup_jobs,
         ("ecs", "DescribeServices"): services.describe_services,
+        ("ecs", "DescribeTaskDefinition"): services.describe_task_definition,
         ("ecs", "ListClusters"): services.list_clusters,
         ("ecs", "ListServices"): services.list_services,
+        ("ecs", "UpdateService"): services.update_service,
         ("elbv2", "DescribeLoadBalancers"): services.describe_load_balancers,
         ("elbv2", "DescribeTargetGroups"): services.describe_target_groups,
         ("elbv2", "DescribeTargetHealth"): services.describe_target_health,
+        ("logs", "GetQueryResults"): logs.get_query_results,
+        ("logs", "StartQuery"): logs.start_query,
+        ("rds", "CreateDBClusterSnapshot"): databases.create_db_cluster_snapshot,
+        ("rds", "CreateDBSnapshot"): databases.create_db_snapshot,
         ("rds", "DescribeDBClusterSnapshots"): databases.describe_db_cluster_snapshots,
         ("rds", "DescribeDBClusters"): databases.describe_db_clusters,
         ("rds", "DescribeDBInstances"): databases.describe_db_instances,
         ("rds", "DescribeDBSnapshots"): databases.describe_db_snapshots,
         ("rds", "DescribeEvents"): databases.describe_events,
+        ("rds", "FailoverDBCluster"): databases.failover_db_cluster,
+        ("rds", "RebootDBInstance"): databases.reboot_db_instance,
+        ("route53", "ChangeResourceRecordSets"): names.change_resource_record_sets,
+        ("route53", "GetChange"): names.get_change,
+        ("route53", "ListHostedZones"): names.list_hosted_zones,
+        ("route53", "ListResourceRecordSets"): names.list_resource_record_sets,
         ("sts", "AssumeRole"): identity.assume_role,
         ("sts", "GetCallerIdentity"): identity.get_caller_identity,
         **{("cloudwatch", name): handler for name, handler in cloudwatch.items()},

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from opsportal.local.aws.acts import ROLLOUT_TAKES, TASKS_START, Act
 from opsportal.local.aws.calls import AnswerError, Call, page
 from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION, ZONES, Platform, Service, resource_id
 from opsportal.local.aws.faults import CERTIFICATE_DAYS_LEFT
@@ -15,6 +16,7 @@ from opsportal.local.aws.faults import CERTIFICATE_DAYS_LEFT
 _PORT: Final = 8080
 _RENEWS_BEFORE: Final = 60
 _VALID_DAYS: Final = 395
+_RESTART_RELIEVES: Final = ("error-rate", "latency")
 
 
 def _owners(call: Call) -> Sequence[Platform]:
@@ -81,12 +83,26 @@ def task_revision(nth: int) -> int:
     return nth + 40
 
 
+def _tasks(call: Call, service: Service) -> tuple[int, int]:
+    """Return how many tasks are wanted, and how many of them run when nothing is wrong."""
+    scaled = [act for act in call.world.acts("scale", service.name) if act.at <= call.now]
+    counts = [service.tasks, *(int(act.value["tasks"]) for act in scaled)]
+    is_starting = bool(scaled) and call.now < scaled[-1].at + TASKS_START
+    return counts[-1], counts[-2] if is_starting else counts[-1]
+
+
 def _service(call: Call, owner: Platform, service: Service) -> dict[str, Any]:
     down = _down(call, owner, service)
-    running = 0 if down else service.tasks
+    wanted, up = _tasks(call, service)
+    running = 0 if down else up
     deployed = [d for d in call.world.past.deployments if d.service == service.name and d.at <= call.now]
     at = deployed[-1].at if deployed else call.now - timedelta(days=90)
     definition = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{service.name}:{task_revision(len(deployed))}"
+    forced = [act for act in call.world.acts("restart", service.name) if at < act.at <= call.now]
+    said = f"ECS deployment of {deployed[-1].version} completed." if deployed else ""
+    if forced:
+        at, said = forced[-1].at, "A new deployment was forced."
+    is_rolling = bool(forced) and call.now < at + ROLLOUT_TAKES
     steady = f"(service {service.name}) has reached a steady state."
     events = [{"id": resource_id(service.name + str(at)), "createdAt": at + timedelta(minutes=4), "message": steady}]
     if down:
@@ -102,27 +118,69 @@ def _service(call: Call, owner: Platform, service: Service) -> dict[str, Any]:
         "status": "ACTIVE",
         "launchType": "FARGATE",
         "taskDefinition": definition,
-        "desiredCount": service.tasks,
+        "desiredCount": wanted,
         "runningCount": running,
-        "pendingCount": service.tasks if down else 0,
+        "pendingCount": max(0, wanted - running),
         "createdAt": at - timedelta(days=400),
         "deployments": [
             {
                 "id": deployment_id(service.name, at),
                 "status": "PRIMARY",
-                "rolloutState": "COMPLETED",
-                "rolloutStateReason": f"ECS deployment of {deployed[-1].version} completed." if deployed else "",
+                "rolloutState": "IN_PROGRESS" if is_rolling else "COMPLETED",
+                "rolloutStateReason": said,
                 "taskDefinition": definition,
-                "desiredCount": service.tasks,
+                "desiredCount": wanted,
                 "runningCount": running,
-                "pendingCount": service.tasks - running,
-                "failedTasks": service.tasks - running,
+                "pendingCount": max(0, wanted - running),
+                "failedTasks": wanted if down else 0,
                 "createdAt": at,
-                "updatedAt": at + timedelta(minutes=4),
+                "updatedAt": call.now if is_rolling else at + (ROLLOUT_TAKES if forced else timedelta(minutes=4)),
             }
         ],
         "events": events,
     }
+
+
+def update_service(call: Call) -> dict[str, Any]:
+    """Scale, or begin a rolling restart; a restart of the front ends what a fresh process is free of."""
+    owner = _cluster(call)
+    name = str(call.params["service"]).rpartition("/")[2]
+    service = next((row for row in owner.services if row.name == name), None)
+    if service is None:
+        raise AnswerError("ServiceNotFoundException", "Service not found.")
+    if call.params.get("desiredCount") is not None:
+        tasks = int(call.params["desiredCount"])
+        call.world.act(Act("scale", name, call.now, {"tasks": tasks}), after=TASKS_START)
+    if call.params.get("forceNewDeployment"):
+        ends = _RESTART_RELIEVES if service == owner.services[0] else ()
+        act = Act("restart", name, call.now, {})
+        call.world.act(act, relieves=ends, platform=owner.key, after=ROLLOUT_TAKES)
+    return {"service": _service(call, owner, service)}
+
+
+def describe_task_definition(call: Call) -> dict[str, Any]:
+    asked = str(call.params["taskDefinition"]).rpartition("/")[2]
+    name, _, revision = asked.partition(":")
+    known = {service.name for owner in _owners(call) for service in owner.services}
+    if name not in known:
+        raise AnswerError("ClientException", "Unable to describe task definition.")
+    options = {"awslogs-group": log_group(name), "awslogs-region": REGION, "awslogs-stream-prefix": "ecs"}
+    return {
+        "taskDefinition": {
+            "taskDefinitionArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{asked}",
+            "family": name,
+            "revision": int(revision or 1),
+            "status": "ACTIVE",
+            "containerDefinitions": [
+                {"name": name, "logConfiguration": {"logDriver": "awslogs", "options": options}},
+            ],
+        }
+    }
+
+
+def log_group(service: str) -> str:
+    """The log group that the service's containers write to."""
+    return f"/ecs/{service}"
 
 
 def balancer_arn(owner: Platform) -> str:
@@ -178,7 +236,7 @@ def describe_target_health(call: Call) -> dict[str, Any]:
         for place, service in enumerate(owner.services):
             if target_group_arn(owner, service) == wanted:
                 down = _down(call, owner, service)
-                rows = [_target(number, place, task, down=down) for task in range(service.tasks)]
+                rows = [_target(number, place, task, down=down) for task in range(_tasks(call, service)[1])]
                 return {"TargetHealthDescriptions": rows}
     raise AnswerError("TargetGroupNotFound", "One or more target groups not found")
 

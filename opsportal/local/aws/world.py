@@ -12,12 +12,15 @@ from typing import Any, Final
 
 from opsportal.core import clock
 from opsportal.local.aws import catalogue, metrics, script
-from opsportal.local.aws.faults import FAULTS, Fault, effect
+from opsportal.local.aws.acts import TASKS_START, Act, Kind, act_from_row
+from opsportal.local.aws.faults import FAULTS, Effect, Fault, effect
 from opsportal.local.aws.series import Generator, Spell
 from opsportal.local.aws.store import SeriesStore
 
 DEFAULT_MINUTES: Final = 20
 MAX_MINUTES: Final = 7 * 24 * 60
+QUERIES_KEPT: Final = 200
+_FOR_EVER: Final = 2**40
 
 
 class UnknownFaultError(ValueError):
@@ -25,7 +28,7 @@ class UnknownFaultError(ValueError):
 
 
 class World:
-    """The state of one simulator. The file holds the first day and every fault; all else is computed."""
+    """The state of one simulator. The file holds the first day, every fault and every act; all else is computed."""
 
     def __init__(self, state_file: Path | None = None, *, seed: int = script.SEED, today: date | None = None) -> None:
         self._file = state_file
@@ -33,6 +36,8 @@ class World:
         self.seed = seed
         self.today: date = today or clock.now().date()
         self._faults: list[Fault] = []
+        self._acts: list[Act] = []
+        self._queries: dict[str, dict[str, Any]] = {}
         self.revision = 0
         self.store = SeriesStore()
         if state_file is not None and state_file.exists():
@@ -76,7 +81,41 @@ class World:
             if change is not None:
                 first = int(fault.starts_at.timestamp()) // 60
                 found.append(Spell(first, max(first + 1, int(fault.ends_at.timestamp()) // 60), change))
+        if generator.metric.name == "HealthyHostCount" and not found:
+            for act in self.acts("scale", generator.metric.service):
+                first = int((act.at + TASKS_START).timestamp()) // 60
+                found.append(Spell(first, _FOR_EVER, Effect("set", float(act.value["tasks"]))))
         return found
+
+    def acts(self, kind: Kind, target: str) -> list[Act]:
+        """Return what was done to that target, oldest first."""
+        with self._lock:
+            return [act for act in self._acts if act.kind == kind and act.target == target]
+
+    def act(self, act: Act, *, relieves: tuple[str, ...] = (), platform: str = "", after: timedelta) -> None:
+        """Keep a change; it ends these faults of the platform once it has taken hold."""
+        ends_at = act.at + after
+        with self._lock:
+            self._acts.append(act)
+            self._faults = [
+                Fault(f.name, f.platform, f.starts_at, ends_at)
+                if f.name in relieves and f.platform == platform and f.covers(act.at) and f.ends_at > ends_at
+                else f
+                for f in self._faults
+            ]
+            self.revision += 1
+            self._save()
+
+    def remember_query(self, identity: str, asked: dict[str, Any]) -> None:
+        """Keep what a question to the logs asked, of the newest few."""
+        with self._lock:
+            self._queries[identity] = asked
+            for old in list(self._queries)[:-QUERIES_KEPT]:
+                del self._queries[old]
+
+    def query(self, identity: str) -> dict[str, Any] | None:
+        with self._lock:
+            return self._queries.get(identity)
 
     def start_fault(
         self, name: str, *, at: datetime, minutes: int = DEFAULT_MINUTES, platform: str | None = None
@@ -124,11 +163,17 @@ class World:
         self.seed = int(state["seed"])
         self.today = date.fromisoformat(state["today"])
         self._faults = [fault_from_row(row) for row in state["faults"]]
+        self._acts = [act_from_row(row) for row in state.get("acts", ())]
 
     def _save(self) -> None:
         if self._file is None:
             return
-        rows = {"seed": self.seed, "today": self.today.isoformat(), "faults": [_fault_row(f) for f in self._faults]}
+        rows = {
+            "seed": self.seed,
+            "today": self.today.isoformat(),
+            "faults": [_fault_row(f) for f in self._faults],
+            "acts": [act.row() for act in self._acts],
+        }
         fresh = self._file.with_suffix(".new")
         fresh.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         os.replace(fresh, self._file)  # noqa: PTH105  the atomic rename is the point

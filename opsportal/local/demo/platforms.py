@@ -8,7 +8,7 @@ from monitoring.models import AwsAccount
 from monitoring.services.accounts import account_put, backfill_start, source_put
 from monitoring.services.policy import target_database_put
 from opsportal.core.actor import Actor
-from opsportal.local.aws.catalogue import ACCOUNT, EXTERNAL_IDS, REGION, ROLE_NAME, SECOND_ACCOUNT
+from opsportal.local.aws.catalogue import ACCOUNT, ACT_ROLE_NAME, EXTERNAL_IDS, REGION, ROLE_NAME, SECOND_ACCOUNT
 from opsportal.packs.pack import pack_names
 from opsportal.packs.services import pack_apply
 from opsportal.platforms.models import Platform
@@ -36,6 +36,8 @@ def accounts_put(*, by: Actor, at: datetime) -> None:
             role_arn=f"arn:aws:iam::{number}:role/{ROLE_NAME}",
             external_id=EXTERNAL_IDS[number],
             regions=[REGION],
+            # The second account stays as a real one is at first: nothing that changes it can be requested.
+            act_role_arn=f"arn:aws:iam::{number}:role/{ACT_ROLE_NAME}" if number == ACCOUNT else "",
         )
         for number, name in ((ACCOUNT, "Shops"), (SECOND_ACCOUNT, "Second, partly denied"))
     )

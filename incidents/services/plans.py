@@ -1,0 +1,118 @@
+"""Plans asked for in an incident: each stage lands on its timeline; breaking the glass is said, told and reviewed."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+
+from incidents.choices import ActionKind, ActionPriority, EntryKind, StateChoice
+from incidents.models import Incident
+from incidents.services import notices
+from incidents.services.access import known_to
+from incidents.services.actions import action_item_add
+from incidents.services.timeline import append
+from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
+from opsportal.plans.models import Plan
+from opsportal.plans.subjects import ALONE, Subject
+from opsportal.platforms.models import Membership, Role, Severity
+
+REVIEW_WITHIN: Final = timedelta(hours=72)
+
+
+def incident_of(subject: str, actor: Actor | None = None) -> Incident | None:
+    """INC-12, as this actor (or the portal) may know it."""
+    prefix, _, number = subject.partition("-")
+    if prefix != "INC" or not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    rows = Incident.objects.all() if actor is None else Incident.objects.visible_to(actor)
+    found: Incident | None = rows.select_related("severity").filter(number=int(number)).first()
+    return found
+
+
+def find(actor: Actor, subject: str) -> Subject | None:
+    """The incident as what a plan is for."""
+    incident = incident_of(subject, actor)
+    if incident is None:
+        return None
+    is_open = incident.state != StateChoice.CLOSED
+    return Subject(incident.reference, incident.url, incident.platform_id, is_open)
+
+
+def hidden_subjects(actor: Actor) -> QuerySet[Any, Any]:
+    """The references of incidents that this actor may not know to exist."""
+    hidden = Incident.objects.all().hidden_from(actor)
+    reference = Concat(Value("INC-"), Cast("number", CharField()), output_field=CharField())
+    subjects: QuerySet[Any, Any] = hidden.annotate(subject=reference).values("subject")
+    return subjects
+
+
+def plan_asked(plan: Plan, by: Actor, at: datetime) -> None:
+    """Those who may decide are told that a plan waits, but for who asked."""
+    incident = incident_of(plan.subject)
+    if incident is not None:
+        notices.tell_plan(incident, plan, by=by, at=at)
+
+
+def plan_told(plan: Plan, text: str, by: Actor, at: datetime) -> None:
+    """What became of a plan, on the timeline of its incident."""
+    incident = incident_of(plan.subject)
+    if incident is not None:
+        append(incident, kind=EntryKind.RUNBOOK, body=text, by=by, at=at, data={"plan": plan.pk})
+
+
+def glass_refusal(actor: Actor, plan: Plan) -> str:
+    """Only who commands the incident, while it is open and of its scheme's highest severity."""
+    incident = incident_of(plan.subject)
+    if incident is None or actor.user_id is None or incident.commander_id != actor.user_id:
+        return ALONE
+    if incident.state != StateChoice.OPEN:
+        return f"{incident.reference} is {incident.state}. {ALONE}"
+    worst = Severity.objects.filter(scheme_id=incident.severity.scheme_id).order_by("rank").first()
+    if worst is None or incident.rank != worst.rank:
+        return f"{incident.reference} is {incident.severity.label}. {ALONE}"
+    return ""
+
+
+def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
+    """Say it in plain words, tell the administrators, and have it reviewed within 72 hours by another person."""
+    incident = Incident.objects.select_related("severity", "platform").get(pk=_known(plan).pk)
+    due = at + REVIEW_WITHIN
+    owner = _reviewer(incident, by.user_id)
+    item = action_item_add(
+        by=by,
+        at=at,
+        incident=incident,
+        title=f"Break-glass review of plan {plan.short_hash}: {plan.title}"[:200],
+        kind=ActionKind.PROCESS,
+        priority=ActionPriority.HIGH,
+        owner_id=owner,
+        due_date=due.date(),
+    )
+    append(
+        incident,
+        kind=EntryKind.STATE,
+        body=f"approved their own plan {plan.short_hash}, {plan.title}, alone, without a second person (break-glass): "
+        f"{reason}. {item.reference} asks for its review until {stamp(due)}",
+        by=by,
+        at=at,
+        data={"plan": plan.pk, "break_glass": True, "action_item": item.pk},
+    )
+    notices.tell_glass(incident, plan, reason, item, by=by, at=at)
+
+
+def _known(plan: Plan) -> Incident:
+    incident = incident_of(plan.subject)
+    assert incident is not None
+    return incident
+
+
+def _reviewer(incident: Incident, not_user: int | None) -> int | None:
+    """An administrator of the platform other than who broke the glass; of a restricted one, who may know of it."""
+    rows = Membership.objects.filter(platform_id=incident.platform_id, role=Role.ADMIN, user__is_active=True)
+    rows = rows.exclude(user_id=not_user or 0)
+    if incident.is_restricted:
+        rows = rows.filter(user_id__in=known_to(incident))
+    found: int | None = rows.order_by("user_id").values_list("user_id", flat=True).first()
+    return found

@@ -1,0 +1,198 @@
+"""Cancel statements or end sessions of a platform's PostgreSQL, one by one from a list that a person has read.
+
+A session is its process id and when it began, a statement also when it began: a number that another session has got
+meanwhile is not hit.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django import forms
+
+from monitoring.actions.base import Action, ActionForm, Drafted, Wanted
+from monitoring.models import TargetDatabase
+from opsportal.core.formats import plural
+from opsportal.core.models import JSON
+from opsportal.plans.execution import CallFailedError, register_executor
+from opsportal.plans.models import PlanCall, RiskClass
+from opsportal.plans.services import PlannedCall, PlanRefusedError
+from opsportal.targets.addresses import BlockedAddressError
+from opsportal.targets.database import DatabaseTargetError, read_rows, signal_session
+
+MOST_SESSIONS: Final = 10
+MOST_SHOWN: Final = 100
+CANCEL, TERMINATE = "sql.cancel", "sql.terminate"
+# Ours, replication and the server's own are never offered.
+LIST_SQL: Final = """
+SELECT pid, usename AS role, application_name AS app, coalesce(host(client_addr), 'socket') AS host, state,
+       backend_start::text AS began, coalesce(query_start::text, '') AS asked_at,
+       extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start))::int AS seconds,
+       left(query, 400) AS statement
+FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()
+  AND application_name <> 'opsportal'
+ORDER BY (state = 'active') DESC, seconds DESC NULLS LAST, pid LIMIT %s
+"""
+_ONE_SQL: Final = """
+SELECT state, coalesce(query_start::text, '') AS asked_at FROM pg_stat_activity
+WHERE pid = %s AND backend_start = %s::timestamptz
+"""
+
+
+def sessions_of(database: TargetDatabase) -> list[dict[str, Any]]:
+    """The sessions of its clients, the busiest first. Raises DatabaseTargetError, BlockedAddressError."""
+    return read_rows(database.reader, LIST_SQL, [MOST_SHOWN])
+
+
+class SessionsForm(ActionForm):
+    """Which database, then which of its sessions."""
+
+    target = forms.ChoiceField(label="Database")
+    sessions = forms.MultipleChoiceField(
+        label="Sessions",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "What was ticked has ended meanwhile. This is the list as it is now."},
+    )
+
+    @staticmethod
+    def key(row: Mapping[str, Any]) -> str:
+        """What names one row: a busy session is the same one whatever it does."""
+        return f"{row['pid']} {row['began']}"
+
+    def prepare(self) -> None:
+        rows = TargetDatabase.objects.filter(platform=self.platform).order_by("name", "pk")
+        self.databases = {row.key: row for row in rows}
+        asked = self.data.get("target") or self.initial.get("target")
+        self.chosen = str(asked or next(iter(self.databases), ""))
+        names = [(key, row.name) for key, row in self.databases.items()]
+        self.listed = _listed(self, self.databases[self.chosen]) if self.chosen in self.databases else []
+        for name, choices in (("target", names), ("sessions", [(self.key(row), _said(row)) for row in self.listed])):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = choices
+
+    def clean_sessions(self) -> list[dict[str, Any]]:
+        """The rows as they were listed."""
+        keys = set(self.cleaned_data["sessions"])
+        if len(keys) > MOST_SESSIONS:
+            raise forms.ValidationError(f"At most {MOST_SESSIONS} in one plan.")
+        return [row for row in self.listed if self.key(row) in keys]
+
+
+class StatementsForm(SessionsForm):
+    """Which database, then which of the statements that run in it."""
+
+    @staticmethod
+    def key(row: Mapping[str, Any]) -> str:
+        """The next statement of the same session is another one."""
+        return f"{row['pid']} {row['began']} {row['asked_at']}"
+
+
+def _listed(form: SessionsForm, database: TargetDatabase) -> list[dict[str, Any]]:
+    try:
+        return sessions_of(database)
+    except (DatabaseTargetError, BlockedAddressError) as error:
+        form.trouble = f"{database.name} could not be asked: {error}"
+        return []
+
+
+def bare(statement: str) -> str:
+    """A statement without its values: they may be a person's, and a plan is kept for years."""
+    text = re.sub(r"'(?:[^']|'')*(?:'|$)|\b\d[\w.]*", "?", " ".join(statement.split()))
+    return text[:120]
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    who = f"{row['pid']} {row['role']} ({row['app'] or 'no name'}, {row['host']})"
+    does = bare(row["statement"] or "") or "nothing yet"
+    return f"{who}: {row['state'] or 'state hidden'} for {row['seconds']} s: {does}"
+
+
+def _draft(operation: str, wanted: Wanted) -> tuple[TargetDatabase, Sequence[PlannedCall]]:
+    database = TargetDatabase.objects.filter(platform=wanted.platform, key=wanted.values["target"]).first()
+    if database is None:
+        raise PlanRefusedError("This database is not connected any more. Nothing was stored.")
+    if not database.maintainer_role and not database.dsn_env:
+        raise PlanRefusedError(f"{database.name} has no role that may end sessions. Nothing was stored.")
+    calls = [
+        PlannedCall(
+            operation=operation,
+            target=f"{database.key}: pid {row['pid']} of {row['role']}, since {row['began']}"[:200],
+            params={
+                "database": database.pk,
+                "role": database.maintainer_role,
+                "pid": int(row["pid"]),
+                "began": str(row["began"]),
+                "asked_at": str(row["asked_at"]) if operation == CANCEL else "",
+            },
+            effect=_said(row)[:240],
+            risk=RiskClass.ABSOLUTE,  # names one session: once it is gone, a second call finds nothing
+        )
+        for row in wanted.values["sessions"]
+    ]
+    return database, calls
+
+
+def _cancel(wanted: Wanted) -> Drafted:
+    database, calls = _draft(CANCEL, wanted)
+    return Drafted(
+        f"Cancel {plural(len(calls), 'statement')} in {database.name}",
+        f"Ends {plural(len(calls), 'statement')} of {database.name} with an error and a roll-back; the sessions go on. "
+        "One that has ended meanwhile is left alone. No charge.",
+        calls,
+    )
+
+
+def _terminate(wanted: Wanted) -> Drafted:
+    database, calls = _draft(TERMINATE, wanted)
+    return Drafted(
+        f"End {plural(len(calls), 'session')} of {database.name}",
+        f"Closes {plural(len(calls), 'session')} of {database.name}: what was not committed rolls back, the programs "
+        "see a lost connection. One that is gone meanwhile is left alone. No charge.",
+        calls,
+    )
+
+
+def _execute(call: PlanCall) -> Mapping[str, JSON]:
+    """Signal the very session that was listed, then look whether it is gone."""
+    database = TargetDatabase.objects.filter(pk=call.params["database"]).first()
+    if database is None or database.maintainer_role != call.params["role"]:
+        raise CallFailedError(f"{call.target}: the role approved is not the one set now. Nothing was done.")
+    one = [call.params["pid"], call.params["began"]]
+    statement = call.params["asked_at"]
+    try:
+        before = read_rows(database.reader, _ONE_SQL, one)
+        if not before or (statement and before[0]["asked_at"] != statement):
+            return {"before": before, "after": [], "note": "It had ended by itself; nothing was sent."}
+        sent = signal_session(
+            database.maintainer, "terminate" if call.operation == TERMINATE else "cancel", call.params["pid"],
+            began=call.params["began"], statement_began=statement,
+        )  # fmt: skip
+        after = read_rows(database.reader, _ONE_SQL, one)
+    except (DatabaseTargetError, BlockedAddressError) as error:
+        raise CallFailedError(f"{call.target}: {error}") from error
+    return {"before": before[0], "after": after[0] if after else None, "signal sent": sent}
+
+
+for _operation in (CANCEL, TERMINATE):
+    register_executor(_operation, _execute)
+
+ACTIONS: Final = (
+    Action(
+        key="cancel-statements",
+        label="Cancel statements",
+        does="Ends the running statements that are ticked; their sessions stay.",
+        form=StatementsForm,
+        draft=_cancel,
+        needs_aws=False,
+    ),
+    Action(
+        key="end-sessions",
+        label="End sessions",
+        does="Closes the database sessions that are ticked; what they had not committed rolls back.",
+        form=SessionsForm,
+        draft=_terminate,
+        needs_aws=False,
+    ),
+)

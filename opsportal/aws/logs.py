@@ -1,0 +1,65 @@
+"""CloudWatch Logs Insights: one question, asked and waited for. It reads and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from opsportal.aws.errors import AwsUnreachableError, guard
+from opsportal.aws.session import AwsAccount, client
+
+PAUSE_SECONDS: Final = 0.5
+ERRORS: Final = (
+    "fields @timestamp, @message | filter @message like /(?i)(error|exception|fatal)/ | sort @timestamp desc"
+)
+_ENDED: Final = frozenset({"Complete", "Failed", "Cancelled", "Timeout", "Unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogAnswer:
+    """What a question found: one mapping of field to text per line, and how much was read for it."""
+
+    rows: tuple[dict[str, str], ...]
+    bytes_scanned: float
+
+
+def query(
+    account: AwsAccount,
+    region: str,
+    *,
+    groups: Sequence[str],
+    text: str,
+    start: datetime,
+    end: datetime,
+    limit: int = 50,
+    seconds: float = 20.0,
+) -> LogAnswer:
+    """Ask the log groups and wait up to `seconds` for the whole answer. Raises AwsError, also when it takes longer."""
+    made = client(account, "logs", region)
+    with guard(account, region, "logs:StartQuery"):
+        begun = made.start_query(
+            logGroupNames=list(groups),
+            startTime=int(start.timestamp()),
+            endTime=int(end.timestamp()),
+            queryString=text,
+            limit=limit,
+        )
+    until = time.monotonic() + seconds
+    while True:
+        with guard(account, region, "logs:GetQueryResults"):
+            answer = made.get_query_results(queryId=begun["queryId"])
+        if answer["status"] in _ENDED or time.monotonic() > until:
+            break
+        time.sleep(PAUSE_SECONDS)
+    if answer["status"] != "Complete":
+        raise AwsUnreachableError(
+            what=f"logs:GetQueryResults in {region} of account {account.account_id}",
+            permission="logs:GetQueryResults",
+            code=str(answer["status"]),
+            detail=f"The question is {str(answer['status']).lower()} after {seconds:g} s: ask about less time.",
+        )
+    rows = tuple({cell["field"]: cell["value"] for cell in row if cell["field"] != "@ptr"} for row in answer["results"])
+    return LogAnswer(rows, float(answer.get("statistics", {}).get("bytesScanned", 0.0)))
