@@ -80,6 +80,16 @@ def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
     incident = Incident.objects.select_related("severity", "platform").get(pk=_known(plan).pk)
     due = at + REVIEW_WITHIN
     owner = _reviewer(incident, by.user_id)
+    # The line before the item: whoever logs holds the timeline and waits for the audit's chain.
+    append(
+        incident,
+        kind=EntryKind.STATE,
+        body=f"approved their own plan {plan.short_hash}, {plan.title}, alone, without a second person (break-glass): "
+        f"{reason}. An action item asks for its review until {stamp(due)}",
+        by=by,
+        at=at,
+        data={"plan": plan.pk, "break_glass": True},
+    )
     item = action_item_add(
         by=by,
         at=at,
@@ -89,15 +99,6 @@ def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
         priority=ActionPriority.HIGH,
         owner_id=owner,
         due_date=due.date(),
-    )
-    append(
-        incident,
-        kind=EntryKind.STATE,
-        body=f"approved their own plan {plan.short_hash}, {plan.title}, alone, without a second person (break-glass): "
-        f"{reason}. {item.reference} asks for its review until {stamp(due)}",
-        by=by,
-        at=at,
-        data={"plan": plan.pk, "break_glass": True, "action_item": item.pk},
     )
     notices.tell_glass(incident, plan, reason, item, by=by, at=at)
 
