@@ -1,7 +1,7 @@
 """A platform's clock rules, edited here: how long a clock of a severity runs, in which hours, when it warns."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -15,10 +15,12 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
+from opsportal.platforms.days import today_of
 from opsportal.platforms.models import PolicySource, Severity
 
 FIELDS: Final = ("minutes", "calendar", "due_rule", "due_on", "warn_share", "may_pause", "text", "note")
-LONGEST: Final = 366 * 24 * 60
+LONGEST: Final = 366 * 24 * 60  # minutes
+FARTHEST: Final = timedelta(days=366)
 
 
 @transaction.atomic
@@ -100,6 +102,9 @@ def _check(platform_id: int, kind: str, said: Mapping[str, Any], at: datetime) -
         raise IncidentError("The time is 1 minute to a year.")
     if said["warn_share"] is not None and not 0 < said["warn_share"] < 1:
         raise IncidentError("It warns after a share of the time, between 0 and 1.")
+    today = today_of(platform_id, at)
+    if said["due_on"] is not None and not today <= said["due_on"] <= today + FARTHEST:
+        raise IncidentError("The sprint ends between today and a year from now.")
     if calendar is not None and calendar.platform_id != platform_id:
         raise IncidentError("This calendar belongs to another platform.")
     if rule == DueRuleChoice.NEXT_BUSINESS_DAY and calendar is None:

@@ -95,7 +95,7 @@ def _due_and_rule(policy: ClockPolicy, at: datetime) -> tuple[datetime | None, s
         if policy.minutes is None:
             return None, policy.words
         return clocks.due_at(at, policy.minutes, calendar), policy.words
-    except clocks.CalendarError:
+    except (clocks.CalendarError, OverflowError):
         return None, f"{policy.words}, {clocks.NEVER_DUE}"
 
 

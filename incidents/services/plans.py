@@ -16,6 +16,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.plans.models import Plan
 from opsportal.plans.subjects import ALONE, Subject
+from opsportal.platforms.days import today_of
 from opsportal.platforms.models import Membership, Role, Severity
 
 REVIEW_WITHIN: Final = timedelta(hours=72)
@@ -98,7 +99,7 @@ def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
         kind=ActionKind.PROCESS,
         priority=ActionPriority.HIGH,
         owner_id=owner,
-        due_date=due.date(),
+        due_date=today_of(incident.platform_id, due),
     )
     notices.tell_glass(incident, plan, reason, item, by=by, at=at)
 

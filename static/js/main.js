@@ -8,6 +8,7 @@ import "./live.js";
 import "./focus.js";
 import "./drafts.js";
 import "./composer.js";
+import "./nextline.js";
 import "./files.js";
 import "./charts.js";
 import "./copy.js";

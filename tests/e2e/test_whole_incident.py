@@ -173,7 +173,9 @@ class Keys:
             self.press("t")
         expect(self.box).to_be_focused()
         self.type(line)
-        self.press("Enter")
+        with self.page.expect_response(lambda answer: answer.url.endswith("/log/")) as answer:
+            self.press("Enter")
+        assert answer.value.ok, line
         expect(self.box).to_have_value("")
 
     def declare(self, title: str) -> None:

@@ -187,7 +187,7 @@ def _open_one(platform: Platform, by: Actor, person: User) -> Incident:
     texts = {"analysis": LONG, "workaround": LONG, "title": SHORT, "state": "open", "priority": 2, "impact": LONG}
     problem = problem_change(by=by, at=at, problem=problem, expected=problem.version, values=texts)
     problem_link(**now(problem=problem))
-    other = declare(platform, by=by, at=at, title=SHORT)
+    other = declare(platform, by=by, at=at, title=SHORT, label="P3")
     incident_link(**now(other=other, kind="related", note=SHORT))
     incident_merge(by=by, at=at, incident=other, expected=other.version, target=incident, note=SHORT)
     return incident

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -117,10 +117,17 @@ def test_a_rule_is_made_where_there_is_none_and_nonsense_is_refused(platform: Pl
     never = hours(platform, key="never", weekdays=[])
     for wrong in (
         {"note": " "}, {"minutes": 0}, {"warn_share": 1.0}, {"due_rule": "next_business_day"}, {"calendar": never},
+        {"due_rule": "next_sprint", "due_on": date.max}, {"due_rule": "next_sprint", "due_on": date(2020, 1, 1)},
     ):  # fmt: skip
         with pytest.raises(IncidentError):
             clock_rule_set(by=SYSTEM, at=at, severity=p1, kind="resolve", expected=0, values=NEW | wrong)
     assert ClockPolicy.objects.count() == 1
+
+
+def test_a_date_beyond_all_calendars_stops_no_incident(platform: Platform, at: datetime) -> None:
+    clock_policy(platform, "resolve", None, due_rule="next_sprint", due_on=date.max)
+    incident = declare(platform, by=SYSTEM, at=at)
+    assert incident.clocks.get(kind="resolve").due_at is None
 
 
 def test_the_page_says_what_the_pack_says_and_what_applying_it_would_do(

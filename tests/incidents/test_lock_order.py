@@ -1,13 +1,11 @@
 """The audit's chain is the last row that a service locks; whoever holds it waits for nobody, and its fault is told."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from incidents.models import Incident, IncidentLink
 from incidents.origins import origin_of
@@ -17,30 +15,10 @@ from incidents.services.declare import Declaration, incident_declare_from
 from incidents.services.problems import problem_name, problem_unlink
 from incidents.services.tasks import task_add
 from opsportal.platforms.models import Platform
+from tests.chain import chain_last
 from tests.factories.incidents import SYSTEM, declare
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def chain_last(*new: str) -> Iterator[None]:
-    """Fails when a row is locked after the chain's head; rows of the tables `new` are this transaction's own."""
-    late: list[str] = []
-    is_held = False
-
-    def look(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal is_held
-        begins = sql.lstrip().upper()
-        locks = begins.startswith(("UPDATE", "DELETE", "WITH HEAD")) or "FOR UPDATE" in sql or "FOR NO KEY" in sql
-        if is_held and locks and not any(name in sql for name in new):
-            late.append(sql)
-        is_held = is_held or "audit_append" in sql
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(look):
-        yield
-    assert is_held
-    assert not late
 
 
 def _ready(platform: Platform, at: datetime) -> tuple[Incident, Incident]:
@@ -93,17 +71,17 @@ def test_an_incident_declared_from_a_report_records_last(platform: Platform, at:
 def test_a_fault_of_a_line_without_key_is_no_resend(
     platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise IntegrityError
 
     incident = declare(platform, by=SYSTEM, at=at)
-    for module, write_again in (
-        ("timeline", partial(entry_log, body="x")),
-        ("attachments", partial(attachment_add, name="a.txt", content=b"x")),
-        ("tasks", partial(task_add, title="x")),
+    for step, write_again in (
+        ("timeline.append", partial(entry_log, body="x")),
+        ("attachments.record", partial(attachment_add, name="a.txt", content=b"x")),
+        ("tasks.record", partial(task_add, title="x")),
     ):
         write_again(by=SYSTEM, at=at, incident=incident)
         with monkeypatch.context() as patch:
-            patch.setattr(f"incidents.services.{module}.record", fail)
+            patch.setattr(f"incidents.services.{step}", fail)
             with pytest.raises(IntegrityError):
                 write_again(by=SYSTEM, at=at, incident=incident)

@@ -270,7 +270,7 @@ def test_the_declare_page_needs_two_fields(client_for: ClientFor, operator: User
     service = platform.services.get()
     response = client.post("/incidents/declare/", {"title": "Down", "service": service.pk, "take_command": "on"})
     incident = Incident.objects.get()
-    assert (response.status_code, response["Location"]) == (303, incident.url)
+    assert (response.status_code, response["Location"]) == (303, f"{incident.url}?log")
     assert incident.commander == operator
     assert incident.rank == 2
 
