@@ -366,11 +366,9 @@ def test_in_practice_no_plan_is_asked_for(
 
     monkeypatch.setitem(step_kinds._plans, "test-plan", make)
     by = actor_for(operator)
-    written = runbook(
-        platform,
-        at=at,
-        body="## Symptoms\nSlow.\n\n## Steps\n### Act\n```action\nplan: test-plan\n```\n\n## Verification\n### It answers\nLook.\n",
-    )
+    act = "## Steps\n### Act\n```action\nplan: test-plan\n```\n"
+    text = f"## Symptoms\nSlow.\n\n{act}\n## Verification\n### It answers\nLook.\n"
+    written = runbook(platform, at=at, body=text)
     for is_practice, said in ((True, "In practice no plan is made"), (False, "made")):
         run = run_start(by=by, at=at, runbook=written, is_practice=is_practice)
         asked = step_ask(by=by, at=at, run=run, expected=1)
