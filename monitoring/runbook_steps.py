@@ -84,7 +84,10 @@ def _lines(question: Question) -> StepAnswer:
         return StepAnswer("unknown", str(error)[:300], question.at)
     columns = list(dict.fromkeys(name for row in found.rows for name in row))
     shown = [[row.get(name, "") for name in columns] for row in found.rows]
-    return StepAnswer("", f"{len(found.rows)} lines of {', '.join(found.groups)}"[:300], question.at, columns, shown)
+    said = f"{len(found.rows)} lines of {', '.join(found.groups)}"
+    if found.missed:
+        said = f"Not all answered ({' '.join(found.missed)}). {said}"
+    return StepAnswer("unknown" if found.missed else "", said[:300], question.at, columns, shown)
 
 
 def _figures(question: Question) -> StepAnswer:

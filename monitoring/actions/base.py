@@ -26,6 +26,9 @@ PAUSE_SECONDS: Final = 2.0
 NO_ACT_ROLE: Final = (
     "{account} has no act role, so nothing that changes it can be requested. Settings, AWS says how one is set."
 )
+MAYBE_EARLIER: Final = (
+    "The call was begun before and the worker was lost: that try may have done it. It is so now; nothing more was sent."
+)
 State = Mapping[str, JSON]
 
 
@@ -181,7 +184,8 @@ class AwsCall:
         place, params = _place(call), call.params
         before = self._seen(place, params, call)
         if self.reached(before, params) and self.risk != RiskClass.ONE_SHOT:
-            return {"before": params["expects"], "after": before, "note": "It was so already; nothing was sent."}
+            note = MAYBE_EARLIER if call.was_begun else "It was so already; nothing was sent."
+            return {"before": params["expects"], "after": before, "note": note}
         changed = sorted(name for name, value in params["expects"].items() if before.get(name) != value)
         if changed:
             now = ", ".join(f"{name} was {params['expects'][name]}, is {before.get(name)}" for name in changed)
@@ -192,7 +196,10 @@ class AwsCall:
             return self._after_silence(call, before, error)
         except (AwsError, ActingRefusedError) as error:
             raise CallFailedError(f"AWS refused: {error}. Nothing was done.") from error
-        after = self._wait(place, params)
+        try:
+            after = self._wait(place, params)
+        except AwsError as error:
+            raise CallUnknownError(f"AWS took {self.action}, but what is there now cannot be read: {error}") from error
         if not self.reached(after, params):
             raise CallUnknownError(
                 f"AWS took {self.action}, but after {self.seconds:g} s it still says {_said(after)}."

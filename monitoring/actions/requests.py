@@ -15,6 +15,7 @@ from opsportal.core.formats import stamp
 from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, register_plan
 from opsportal.plans.models import Plan, PlanState
 from opsportal.plans.services import PlanDraft, PlanRefusedError, plan_create
+from opsportal.plans.subjects import find_subject
 from opsportal.platforms.models import Platform
 
 # A plan describes the state it was written in: an hour later it would be another plan.
@@ -31,8 +32,13 @@ def action_request(
     """Write the plan of a valid form; asked again while it waits, the same plan is returned.
 
     Reads AWS or the database first, hurriedly. Raises PlanRefusedError when a precondition does not hold or cannot be
-    checked.
+    checked, or what it is for is closed or not for this person to know.
     """
+    if subject:
+        known = find_subject(by, subject)
+        if known is None or not known.is_open:
+            why = f"{subject} is closed: reopen it first." if known else f"{subject} is not to be found."
+            raise PlanRefusedError(f"{why} Nothing was stored.")
     drafted = action.draft(Wanted(platform, form.cleaned_data, at))
     draft = PlanDraft(
         kind=action.key,

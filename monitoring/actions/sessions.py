@@ -5,16 +5,17 @@ meanwhile is not hit.
 """
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
 
-from monitoring.actions.base import Action, ActionForm, Drafted, Wanted
+from monitoring.actions.base import MAYBE_EARLIER, PAUSE_SECONDS, Action, ActionForm, Drafted, Wanted
 from monitoring.models import TargetDatabase
 from opsportal.core.formats import plural
 from opsportal.core.models import JSON
-from opsportal.plans.execution import CallFailedError, register_executor
+from opsportal.plans.execution import CallFailedError, CallUnknownError, register_executor
 from opsportal.plans.models import PlanCall, RiskClass
 from opsportal.plans.services import PlannedCall, PlanRefusedError
 from opsportal.targets.addresses import BlockedAddressError
@@ -22,17 +23,33 @@ from opsportal.targets.database import DatabaseTargetError, read_rows, signal_se
 
 MOST_SESSIONS: Final = 10
 MOST_SHOWN: Final = 100
+GONE_SECONDS: Final = 4.0
+HIDDEN: Final = (
+    "{name}: the sessions of other roles are hidden from its reader, so they cannot be listed. "
+    "It needs the role pg_monitor (GRANT pg_monitor TO the reader)."
+)
 CANCEL, TERMINATE = "sql.cancel", "sql.terminate"
-# Ours, replication and the server's own are never offered.
+# What a statement is made of. Kept are names; what is not closed, or not to be read for sure, is a value to the end.
+_PARTS: Final = re.compile(
+    r"""(?P<value>[eE]'(?:[^'\\]|''|\\.)*(?:'|\Z))
+      |(?P<name>[^\W\d][\w$]*|"(?:[^"]|"")*")
+      |(?P<comment>--[^\n]*|/\*(?:(?!/\*|\*/).)*\*/)
+      |\$(?P<tag>[^\W\d]\w*|)\$.*?(?:\$(?P=tag)\$|\Z)
+      |'(?:[^'\\]|'')*'(?!')
+      |(?:'|"|/\*).*
+      |\d[\w.]*""",
+    re.DOTALL | re.VERBOSE,
+)
+# Ours, replication and the server's own are never offered. Of a session that is hidden even the kind is NULL.
 LIST_SQL: Final = """
 SELECT pid, usename AS role, application_name AS app, coalesce(host(client_addr), 'socket') AS host, state,
        backend_start::text AS began, coalesce(query_start::text, '') AS asked_at,
        extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start))::int AS seconds,
-       left(query, 400) AS statement
+       left(query, 400) AS statement, backend_type IS NULL AS is_hidden
 FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()
-  AND application_name <> 'opsportal'
-ORDER BY (state = 'active') DESC, seconds DESC NULLS LAST, pid LIMIT %s
+WHERE coalesce(backend_type, 'client backend') = 'client backend' AND datname = current_database()
+  AND pid <> pg_backend_pid() AND application_name <> 'opsportal'
+ORDER BY is_hidden, (state = 'active') DESC, seconds DESC NULLS LAST, pid LIMIT %s
 """
 _ONE_SQL: Final = """
 SELECT state, coalesce(query_start::text, '') AS asked_at FROM pg_stat_activity
@@ -91,16 +108,23 @@ class StatementsForm(SessionsForm):
 
 def _listed(form: SessionsForm, database: TargetDatabase) -> list[dict[str, Any]]:
     try:
-        return sessions_of(database)
+        rows = sessions_of(database)
     except (DatabaseTargetError, BlockedAddressError) as error:
         form.trouble = f"{database.name} could not be asked: {error}"
         return []
+    seen = [row for row in rows if not row["is_hidden"]]
+    if len(seen) < len(rows):
+        form.trouble = HIDDEN.format(name=database.name)
+    return seen
 
 
 def bare(statement: str) -> str:
     """A statement without its values: they may be a person's, and a plan is kept for years."""
-    text = re.sub(r"'(?:[^']|'')*(?:'|$)|\b\d[\w.]*", "?", " ".join(statement.split()))
-    return text[:120]
+    return " ".join(_PARTS.sub(_blank, statement).split())[:120]
+
+
+def _blank(part: re.Match[str]) -> str:
+    return part[0] if part["name"] else " " if part["comment"] else "?"
 
 
 def _said(row: Mapping[str, Any]) -> str:
@@ -164,15 +188,36 @@ def _execute(call: PlanCall) -> Mapping[str, JSON]:
     try:
         before = read_rows(database.reader, _ONE_SQL, one)
         if not before or (statement and before[0]["asked_at"] != statement):
-            return {"before": before, "after": [], "note": "It had ended by itself; nothing was sent."}
+            note = MAYBE_EARLIER if call.was_begun else "It had ended by itself; nothing was sent."
+            return {"before": before, "after": [], "note": note}
         sent = signal_session(
             database.maintainer, "terminate" if call.operation == TERMINATE else "cancel", call.params["pid"],
             began=call.params["began"], statement_began=statement,
         )  # fmt: skip
-        after = read_rows(database.reader, _ONE_SQL, one)
     except (DatabaseTargetError, BlockedAddressError) as error:
         raise CallFailedError(f"{call.target}: {error}") from error
+    try:
+        after = _left(database, one, statement)
+    except (DatabaseTargetError, BlockedAddressError) as error:
+        raise CallUnknownError(f"{call.target} was signalled; whether it is gone cannot be read: {error}") from error
+    if after and (not statement or _still_runs(after[0], statement)):
+        raise CallUnknownError(f"{call.target} was signalled; {GONE_SECONDS:g} s later it is still there.")
     return {"before": before[0], "after": after[0] if after else None, "signal sent": sent}
+
+
+def _left(database: TargetDatabase, one: Sequence[Any], statement: str) -> list[dict[str, Any]]:
+    """What is there once the session or its statement has ended, or when the wait is over."""
+    until = time.monotonic() + GONE_SECONDS
+    while True:
+        rows = read_rows(database.reader, _ONE_SQL, one)
+        is_there = bool(rows) and (not statement or _still_runs(rows[0], statement))
+        if not is_there or time.monotonic() >= until:
+            return rows
+        time.sleep(PAUSE_SECONDS / 4)
+
+
+def _still_runs(row: Mapping[str, Any], statement: str) -> bool:
+    return (row["asked_at"], row["state"]) == (statement, "active")
 
 
 for _operation in (CANCEL, TERMINATE):

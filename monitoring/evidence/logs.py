@@ -36,10 +36,13 @@ def errors_in_logs(context: CheckContext) -> Finding:
     ]
     count = f"{MOST_COUNTED} or more" if len(found.rows) >= MOST_COUNTED else str(len(found.rows))
     said = f"{count} error lines in {minutes} min" if found.rows else f"no error line in {plural(minutes, 'minute')}"
+    if found.missed:
+        said = f"{said}; not all answered: {' '.join(found.missed)}"
     return Finding(
-        verdict=Verdict.WARN if found.rows else Verdict.OK,
+        # Of what did not answer nothing is known: no line in the rest is no "ok".
+        verdict=Verdict.WARN if found.rows else Verdict.UNKNOWN if found.missed else Verdict.OK,
         summary=said,
         fetched_at=context.at,
-        asked=asked | {"groups": list(found.groups)},
+        asked=asked | {"groups": list(found.groups), "missed": list(found.missed)},
         got={"lines": lines},
     )

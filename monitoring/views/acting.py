@@ -58,9 +58,7 @@ def act(request: AuthorizedRequest) -> HttpResponse:
         return render_page(request, TEMPLATE, context | {"form": form}, fragment="ask")
     form = action.form(request.POST, platform=platform)
     refused = ""
-    if subject is not None and not subject.is_open:
-        refused = f"{subject.name} is closed: reopen it first. Nothing was stored."
-    elif form.is_valid():
+    if form.is_valid():
         try:
             plan = action_request(
                 by=request.actor,

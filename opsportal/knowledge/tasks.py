@@ -24,7 +24,15 @@ def answer_step(claim: RunClaim) -> Mapping[str, Any]:
     who = user_actor(asked.by_user) if asked.by_user else by
     run = asked.run
     answer = ask_step(
-        Question(platform=run.platform, kind=step.kind, params=step.params, at=clock.now(), by=who, subject=run.subject)
+        Question(
+            platform=run.platform,
+            kind=step.kind,
+            params=step.params,
+            at=clock.now(),
+            by=who,
+            subject=run.subject,
+            is_practice=run.is_practice,
+        )
     )
     step_answered(by=by, at=clock.now(), asked=asked, answer=answer)
     return {"verdict": answer.verdict}

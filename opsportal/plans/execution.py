@@ -117,6 +117,8 @@ def _run_call(call: PlanCall, *, clock: Callable[[], datetime]) -> None:
     if call.state == CallState.PENDING:
         call.update_versioned(expected=call.version, state=CallState.RUNNING, started_at=clock())
         touch(f"plan:{call.plan_id}", call.pk)
+    else:
+        call.was_begun = True
     failpoint("plans.before_call")
     with plan_execution(), plan_acting():
         result = dict(executor(call))

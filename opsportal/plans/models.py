@@ -110,6 +110,9 @@ class PlanCall(VersionedModel):
     finished_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict, help_text="before and after values, answer digest")
 
+    # Not stored: the executor is told that a worker began this call and was lost.
+    was_begun = False
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_call_position_unique")]
 

@@ -12,6 +12,8 @@ from incidents.choices import EntryKind
 from incidents.models import ActionItem, Incident
 from incidents.services import incident_acknowledge
 from incidents.services.access import incident_restrict
+from monitoring.actions.base import Action, ActionForm, Drafted
+from monitoring.actions.requests import action_request
 from monitoring.models import EvidenceResult
 from opsportal.accounts.models import User
 from opsportal.core import clock
@@ -302,3 +304,28 @@ def test_the_log_is_asked_for_when_an_incident_opens_and_its_lines_stand_in_the_
     assert "could not check: The role lacks logs:StartQuery" in client_for(operator).get(url).content.decode()
     assert client_for(operator).post(f"{incident.url}logs/").status_code in (302, 303)
     assert Run.objects.filter(key=f"log-sample:{incident.pk}").count() == 2
+
+
+def test_a_closed_incident_gets_no_plan_by_a_runbook_that_goes_on(
+    platform: Platform, at: datetime, operator: User, stranger: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    touch = PlannedCall(operation="test.touch", target="thing", risk=RiskClass.ONE_SHOT)
+    action = Action(
+        key="touch",
+        label="Touch",
+        does="",
+        form=ActionForm,
+        draft=lambda _wanted: Drafted("Touch", "Touched.", [touch]),
+    )
+    form = ActionForm({}, platform=platform)
+    assert form.is_valid()
+    ask = partial(action_request, at=at, platform=platform, action=action, form=form, subject=incident.reference)
+    with pytest.raises(PlanRefusedError, match="not to be found"):
+        ask(by=actor_for(stranger))
+    assert ask(by=actor_for(operator)).subject == incident.reference
+    Plan.objects.all().update(state=PlanState.EXPIRED)
+    Incident.objects.filter(pk=incident.pk).update(state="closed", resolved_at=at, closed_at=at)
+    with pytest.raises(PlanRefusedError, match="is closed: reopen it"):
+        ask(by=actor_for(operator))
+    assert Plan.objects.count() == 1

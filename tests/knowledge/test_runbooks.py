@@ -13,6 +13,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import TEMPLATE
 from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepRun, StepOutcome
+from opsportal.knowledge.runbooks import step_kinds
 from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, ask_step, problems_of
 from opsportal.knowledge.selectors.runbooks import matching_runbooks, never_run, runbook_rows
 from opsportal.knowledge.services import runbooks
@@ -352,3 +353,25 @@ def test_of_two_who_take_over_one_wins(
     run.refresh_from_db()
     assert run.holder_id in {by.user_id for by in both}
     assert run.version == 2
+
+
+def test_in_practice_no_plan_is_asked_for(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Question] = []
+
+    def make(question: Question) -> StepAnswer:
+        made.append(question)
+        return StepAnswer("ok", "made", question.at)
+
+    monkeypatch.setitem(step_kinds._plans, "test-plan", make)
+    by = actor_for(operator)
+    act = "## Steps\n### Act\n```action\nplan: test-plan\n```\n"
+    text = f"## Symptoms\nSlow.\n\n{act}\n## Verification\n### It answers\nLook.\n"
+    written = runbook(platform, at=at, body=text)
+    for is_practice, said in ((True, "In practice no plan is made"), (False, "made")):
+        run = run_start(by=by, at=at, runbook=written, is_practice=is_practice)
+        asked = step_ask(by=by, at=at, run=run, expected=1)
+        run_once(ASK_TASK, answer_step, Run.objects.get(key=f"runbook-step:{asked.pk}").pk)
+        assert RunbookStepRun.objects.get(pk=asked.pk).answer.summary.startswith(said)
+    assert [question.is_practice for question in made] == [False]

@@ -160,7 +160,7 @@ def test_a_snapshot_is_found_again_and_not_made_twice(
     plan.calls.update(state=CallState.RUNNING, result={})
     again = carry_out(Plan.objects.get(pk=plan.pk), at)
     assert again.state == PlanState.DONE
-    assert "nothing was sent" in result(again)["note"]
+    assert "may have done it" in result(again)["note"]
     found = [*rds.cluster_snapshots(fast.account, REGION), *rds.instance_snapshots(fast.account, REGION)]
     assert sum(row.identifier == plan.calls.get().params["wants"]["snapshot"] for row in found) == 1
 
@@ -369,3 +369,15 @@ def test_the_log_of_a_service_is_read_and_what_is_missing_is_named(shop: Platfor
     assert "The role lacks ecs:DescribeTaskDefinition" in denied.summary
     Resource.objects.all().delete()
     assert "was read" in query_ask(question).summary
+
+
+def test_what_was_sent_and_cannot_be_read_back_is_unknown(
+    shop: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = approve(
+        ask(shop, actor_for(operator), at, "scale-service", target="/".join(SERVICE), tasks=9), actor_for(commander), at
+    )
+    monkeypatch.setattr(base.AwsCall, "_wait", _silent)
+    unknown = carry_out(plan, at)
+    assert unknown.state == PlanState.UNKNOWN
+    assert "AWS took ecs:UpdateService, but what is there now cannot be read" in unknown.error

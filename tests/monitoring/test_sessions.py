@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from monitoring.actions import sessions
 from monitoring.actions.requests import ACTIONS, action_request
 from monitoring.actions.sessions import bare
 from monitoring.models import TargetDatabase
@@ -164,3 +165,61 @@ def test_a_busy_session_stays_the_one_that_was_ticked_and_another_statement_does
         )
         assert ending.is_valid(), ending.errors
         assert "ended meanwhile" in cancelling.errors["sessions"][0]
+
+
+@pytest.mark.parametrize(
+    "statement, said",
+    [
+        (r"SELECT E'it\'s Ada', 'b'", "SELECT ?, ?"),
+        ("SELECT $$Ada$$, $x$Ada $$ Ada$x$, $1", "SELECT ?, ?, $?"),
+        ("/* Ada */ SELECT 1 -- Ada's\nFROM t", "SELECT ? FROM t"),
+        ("SELECT /* a /* Ada */ Ada */ 1", "SELECT ?"),
+        (r"SELECT 'C:\' , 'Ada'", "SELECT ?"),
+        ("SELECT \"o'clock\", 'Ada', '-- ', 'Ada'", 'SELECT "o\'clock", ?, ?, ?'),
+        ("SELECT * FROM t2 WHERE a$1 = $$Ada", "SELECT * FROM t2 WHERE a$1 = ?"),
+    ],
+)
+def test_no_way_to_write_a_value_gets_through(statement: str, said: str) -> None:
+    assert bare(statement) == said
+
+
+@pytest.mark.parametrize("key", ["cancel-statements", "end-sessions"])
+def test_what_is_still_there_after_the_signal_is_not_done(
+    platform: Platform,
+    at: datetime,
+    operator: User,
+    commander: User,
+    actor_for: ActorFor,
+    busy: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    key: str,
+) -> None:
+    plan = planned(platform, actor_for(operator), at, key, listed(platform, key))
+    plan_decide(
+        by=actor_for(commander),
+        at=at,
+        plan=plan,
+        verdict=Approval.Verdict.APPROVED,
+        seen_hash=plan.content_hash,
+        expected=plan.version,
+    )
+    monkeypatch.setattr(sessions, "signal_session", lambda *_args, **_more: False)
+    monkeypatch.setattr(sessions, "GONE_SECONDS", 0.1)
+    assert plan_run(by=system_actor("tests"), clock=lambda: at, plan=plan) == PlanState.UNKNOWN
+    assert "is still there" in Plan.objects.get(pk=plan.pk).error
+    assert busy == []
+    _end(plan.calls.get().params["pid"])
+
+
+def test_a_reader_that_may_not_look_is_said_to_be_blind(
+    platform: Platform, database: TargetDatabase, busy: list[str]
+) -> None:
+    assert listed(platform, "end-sessions")
+    database.reader_role = "ops_app"
+    database.save()
+    form = ACTIONS["end-sessions"].form({"target": "shop"}, platform=platform)
+    assert "pg_monitor" in form.trouble
+    database.reader_role = "ops_owner"
+    database.save()
+    _end(int(listed(platform, "end-sessions").split()[0]))

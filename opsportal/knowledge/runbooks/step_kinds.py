@@ -16,11 +16,17 @@ logger = structlog.get_logger(__name__)
 
 MAX_ROWS: Final = 50
 MAX_CELL: Final = 300
+NO_PLAN_IN_PRACTICE: Final = (
+    "In practice no plan is made; in earnest one would wait here for another person's approval."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a step asks, about which platform, at which (business) time, who wants to know, and what the run is for."""
+    """What a step asks, about which platform, at which (business) time, who wants to know, and what the run is for.
+
+    In practice nothing is asked for that would change anything.
+    """
 
     platform: Platform
     kind: StepKind
@@ -28,6 +34,7 @@ class Question:
     at: datetime
     by: Actor
     subject: str = ""
+    is_practice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ def can_ask(step: Step) -> bool:
 
 def ask_step(question: Question) -> StepAnswer:
     """Carry out a step that asks. Whatever goes wrong is *could not check*."""
+    if question.is_practice and question.kind == StepKind.ACTION:
+        return StepAnswer("", NO_PLAN_IN_PRACTICE, question.at)
     executor = _executors.get(_executor_name(question.kind))
     ask = _plans.get(question.params.get("plan", "")) if question.kind == StepKind.ACTION else None
     if executor is not None:
