@@ -1,4 +1,7 @@
-"""What a service's containers log, asked of CloudWatch Logs Insights; only the worker asks, nothing is kept here."""
+"""What a service's containers log, asked of CloudWatch Logs Insights; only the worker asks.
+
+Nothing is kept here: the check `logs.errors` keeps a few masked lines, a step of a runbook its answer as it came.
+"""
 
 import time
 from collections.abc import Sequence

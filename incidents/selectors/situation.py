@@ -20,6 +20,8 @@ from monitoring.selectors.services import newest_values
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Contact, Severity
 
+BEFORE: Final = timedelta(minutes=30)
+AFTER: Final = timedelta(hours=1)
 FRESH: Final = timedelta(minutes=12)
 COUNTED: Final = ("Sum", "SampleCount")
 CANDIDATES: Final = 300  # the newest that share a word are ranked; older ones hardly help
@@ -91,14 +93,23 @@ def _readings(incident: Incident, now: datetime) -> list[Reading]:
 
 
 def error_sample(incident: Incident) -> EvidenceResult | None:
-    """The newest error lines that were read of the service's log, by whomever."""
+    """The newest error lines that were read of the service's log while this incident lasted, by whomever."""
     if incident.service is None:
         return None
     rows = EvidenceResult.objects.filter(
         platform_id=incident.platform_id, check_name=CHECK, params__service=incident.service.key
     )
+    rows = rows.filter(created_at__gte=incident.declared_at - BEFORE)
+    if (end := sample_end(incident)) is not None:
+        rows = rows.filter(created_at__lte=end)
     found: EvidenceResult | None = rows.order_by("-created_at", "-pk").first()
     return found
+
+
+def sample_end(incident: Incident) -> datetime | None:
+    """From when on the log says nothing about this incident any more."""
+    ended = incident.closed_at or incident.resolved_at
+    return ended + AFTER if ended is not None else None
 
 
 def similar_incidents(actor: Actor, incident: Incident) -> list[Similar]:

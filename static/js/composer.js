@@ -1,11 +1,9 @@
 // The composer: a line that could not be sent waits in this browser and is tried again under the same key, so that it is
 // neither lost nor doubled.
+import { ACTS, settle, tab, TIMEOUT } from "./lost.js";
 import { change, drop, fill, forms, keep, lines, refresh, refusal, show } from "./unsent.js";
 
 const AGAIN = 5_000;
-const TIMEOUT = 15_000;
-// A command that changes the incident is not carried out behind its writer's back: it comes back into the field.
-const ACTS = /^\s*\/(?!(at|decision|pin|metric|task)\b)/i;
 // What passes without the line being changed, and what it waits for.
 const WAITS = { 401: "Sign in or load the page again, then it is sent:", 408: "", 425: "", 429: "" };
 
@@ -27,6 +25,7 @@ let trying = false;
 const again = async () => {
   if (trying) return;
   trying = true;
+  settle();
   try {
     // One form only: all of a page's composers share their lines.
     for (const form of forms().slice(0, 1)) for (const line of lines(form)) if (!line.sending && !line.refused) await send(form, line);
@@ -39,15 +38,16 @@ const again = async () => {
 
 const composer = (config) => (config?.elt?.matches?.("form[data-composer]") ? config.elt : null);
 const keyOf = (config) => config.formData.get("client_key");
-// Its answer replaces the composer.
+// Its answer replaces the composer; once an incident is closed there is none.
 const present = (form) => document.getElementById(form.id);
 // A line that was not taken is its writer's again; what stands in the field by now stays there.
 const giveBack = (form, key, why) => {
   const line = lines(form).find((one) => one.key === key);
   if (!line) return;
-  if (present(form).elements.text.value) return change(form, key, { sending: false, refused: why });
+  const at = present(form);
+  if (!at || at.elements.text.value) return change(form, key, { sending: false, refused: why });
   drop(form, key);
-  fill(present(form), line.text);
+  fill(at, line.text);
 };
 
 // The field is free for the next line from the moment this one is on its way.
@@ -55,7 +55,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail }) => {
   const form = composer(detail.requestConfig);
   if (!form) return;
   const { text, client_key: key, contact } = form.elements;
-  const line = { key: key.value, text: text.value, contact: contact?.value || "", since: Date.now(), sending: true };
+  const line = { key: key.value, text: text.value, contact: contact?.value || "", since: Date.now(), sending: tab };
   keep(form, [...lines(form), line]);
   fill(form, "");
 });
@@ -63,7 +63,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const form = composer(detail.requestConfig);
   if (!form || detail.xhr.status < 400 || !detail.shouldSwap) return;
   // The refusal comes with the line in its field, unless the next one is being written there.
-  detail.shouldSwap = !present(form).elements.text.value;
+  detail.shouldSwap = !present(form)?.elements.text.value;
   if (detail.shouldSwap) drop(form, keyOf(detail.requestConfig));
   else giveBack(form, keyOf(detail.requestConfig), refusal(detail.xhr.responseText) || `Not taken (${detail.xhr.status}):`);
 });
@@ -74,25 +74,26 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const form = composer(detail.requestConfig);
   const line = form && lines(form).find((one) => one.key === keyOf(detail.requestConfig));
-  if (!line?.sending) return;
+  if (!line) return;
   const { status } = detail.xhr;
   if (status && status < 400) {
     drop(form, line.key);
     // One's own line is seen: the composer comes to rest right below it.
     const end = (element) => element.getBoundingClientRect().bottom;
-    const panel = present(form).closest(".panel");
-    if (end(panel) > end(present(form)) + 2) panel.scrollIntoView({ block: "end" });
+    const at = present(form);
+    const panel = at?.closest(".panel");
+    if (panel && end(panel) > end(at) + 2) panel.scrollIntoView({ block: "end" });
+  } else if (!line.sending) {
+    // Told already, by what it was refused with.
   } else if (ACTS.test(line.text) || (status && status < 500 && !(status in WAITS))) giveBack(form, line.key, `Not taken (${status || "no answer"}):`);
   else change(form, line.key, { sending: false, waits: WAITS[status] });
 });
 document.addEventListener("htmx:afterSettle", () => forms().forEach((form) => form.querySelector(".unsent") || show(form)));
 addEventListener("online", again);
 setInterval(again, AGAIN);
-
-// What was on its way when the page went: it is tried again, a command is left to its writer; neither stands in the field.
+settle();
 for (const form of forms()) {
-  const left = lines(form).map((line) => ({ ...line, ...(line.sending && ACTS.test(line.text) && { refused: "Perhaps not carried out:" }), sending: false }));
-  if (!left.length) continue;
-  keep(form, left);
-  if (left.some((line) => line.text === form.elements.text.value)) fill(form, "");
+  show(form);
+  // Nor does it stand in the field.
+  if (lines(form).some((line) => line.text === form.elements.text.value)) fill(form, "");
 }

@@ -1,6 +1,7 @@
 // Live parts: elements with data-live="topic" fetch themselves again when their topic is touched.
 // One tab of the browser holds the event stream (a Web Lock says which), the others hear it over a BroadcastChannel:
 // eight tabs must not use up HTTP/1.1's six connections. Without a stream every part asks by itself, every 15 s.
+import { isActedOn, onLanded } from "./acts.js";
 import { mark } from "./livemark.js";
 
 const POLL = 15_000;
@@ -20,6 +21,7 @@ const topics = () => [...new Set(parts().map((part) => part.dataset.live))];
 
 // What is being typed or read by selection is never pulled away: the part waits until the focus leaves it.
 const busy = (part) =>
+  isActedOn(part) ||
   part.querySelector("dialog[open], details.menu[open]") ||
   (part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")) ||
   (!getSelection().isCollapsed && part.contains(getSelection().anchorNode));
@@ -53,9 +55,7 @@ const subscribe = () => {
     hear(t);
   };
 };
-
 const announce = () => channel?.postMessage({ want: topics(), tab });
-
 channel?.addEventListener("message", ({ data }) => {
   if (data.hear) hear(data.hear);
   if (data.alive) lastSign = performance.now();
@@ -88,11 +88,7 @@ document.addEventListener("htmx:afterSettle", () => {
   announce();
   subscribe();
 });
-// A refresh gives way to an act on its part: what others did meanwhile is fetched behind its answer.
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  const part = detail.requestConfig?.verb === "post" ? document.getElementById(detail.target?.id) : null;
-  if (part?.dataset.live) refresh(part);
-});
+onLanded((part) => part.dataset.live && refresh(part));
 if (channel && navigator.locks) {
   navigator.locks.request("ops-live", () => {
     leading = true;

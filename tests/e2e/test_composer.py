@@ -176,3 +176,34 @@ def test_commands_complete_with_what_there_is(
     page.locator(".composer [name=text]").fill(f"/task Restart the pool @{operator.name} 15m")
     page.keyboard.press("Enter")
     expect(page.locator(".tl").get_by_text("Restart the pool")).to_be_visible()
+
+
+def test_a_command_that_another_tab_is_sending_is_left_to_it(
+    open_page: Open, operator: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now())
+    page = open_page(operator, incident.url)
+    held: list[Route] = []
+    page.route("**/log/", lambda route: held.insert(0, route))
+
+    def send() -> None:
+        page.locator(".composer [name=text]").fill("/status mitigated")
+        with page.expect_request("**/log/"):
+            page.locator(".composer [name=text]").press("Enter")
+        expect(page.locator(".composer [name=text]")).to_have_value("")
+
+    send()
+    other = page.context.new_page()
+    other.goto(incident.url)
+    expect(other.locator(".composer [name=text]")).to_be_visible()
+    other.wait_for_timeout(6_000)
+    expect(other.locator(".unsent")).to_have_count(0)
+    held.pop().continue_()
+    expect(page.locator(f"#incident-{incident.pk}-head .steps [aria-current]")).to_contain_text("Resolve")
+    other.reload()
+    for tab in (page, other):
+        expect(tab.locator(".unsent")).to_have_count(0)
+    # Of a page that went, nobody else knows how it ended.
+    send()
+    page.reload()
+    expect(page.locator(".unsent")).to_contain_text("Perhaps not carried out:/status mitigated")

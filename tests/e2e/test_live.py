@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from maintenance.models import ChecklistRun
 from opsportal.accounts.models import User
@@ -95,3 +95,25 @@ def test_a_race_without_script_ends_the_same(
         page.get_by_role("checkbox", name="Tick: Check thing 1").click()
     expect(first.get_by_text("1 of 3").first).to_be_visible()
     expect(second.get_by_role("alert").filter(has_text=f"{operator.name} was first")).to_be_visible()
+
+
+def test_a_second_tick_does_not_cut_the_first(open_page: Open, operator: User, platform: Platform) -> None:
+    run: ChecklistRun = checklist_run(platform, at=clock.now() - timedelta(minutes=5))
+    page = open_page(operator, f"/checklists/{run.pk}/")
+    held: list[Route] = []
+    page.route("**/tick/", lambda route: held.insert(len(held), route))
+    cut: list[str] = []
+    page.on("requestfailed", lambda request: cut.append(request.method))
+    for number in (1, 2):
+        with page.expect_request("**/tick/"):
+            page.get_by_role("checkbox", name=f"Tick: Check thing {number}").click()
+    page.wait_for_timeout(300)
+    assert len(held) == 2
+    for route in held:
+        with page.expect_response("**/tick/"):
+            route.continue_()
+    # The answer of the second finds its place although the first took that place anew.
+    expect(page.get_by_text("2 of 3").first).to_be_visible(timeout=LIVE_MS)
+    assert "POST" not in cut
+    run.refresh_from_db()
+    assert run.items.filter(state="done").count() == 2

@@ -10,6 +10,7 @@ from django.test import Client
 
 from incidents.choices import EntryKind
 from incidents.models import ActionItem, Incident
+from incidents.selectors.situation import error_sample
 from incidents.services import incident_acknowledge
 from incidents.services.access import incident_restrict
 from monitoring.actions.base import Action, ActionForm, Drafted
@@ -292,8 +293,12 @@ def test_the_log_is_asked_for_when_an_incident_opens_and_its_lines_stand_in_the_
     )
     page = client_for(operator).get(url).content.decode()
     assert "ERROR &lt;b&gt;no&lt;/b&gt;" in page
+    assert "2026-03-10 08:59:00 UTC" in page
     assert "Read again" in page
-    assert "Read again" not in client_for(viewer).get(url).content.decode()
+    page = client_for(viewer).get(url).content.decode()
+    assert "Read again" not in page
+    assert "ERROR" not in page
+    assert "1 error lines in 30 min" in page
     EvidenceResult.objects.create(
         platform=platform,
         check_name="logs.errors",
@@ -329,3 +334,28 @@ def test_a_closed_incident_gets_no_plan_by_a_runbook_that_goes_on(
     with pytest.raises(PlanRefusedError, match="is closed: reopen it"):
         ask(by=actor_for(operator))
     assert Plan.objects.count() == 1
+
+
+def test_the_errors_beside_an_incident_are_of_its_own_time(
+    platform: Platform, at: datetime, operator: User, client_for: ClientFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    Incident.objects.filter(pk=incident.pk).update(state="resolved", resolved_at=at + timedelta(hours=1))
+    incident.refresh_from_db()
+    for minutes in (-31, 121, -29, 119):
+        EvidenceResult.objects.create(
+            platform=platform,
+            check_name="logs.errors",
+            params={"service": "web", "minutes": 30},
+            verdict="warn",
+            summary=f"read at {minutes}",
+            fetched_at=at,
+            created_at=at + timedelta(minutes=minutes),
+            digest="0",
+        )
+        found = error_sample(incident)
+        assert (found.summary if found else "") == ("" if minutes in (-31, 121) else f"read at {minutes}")
+    # It is over: the log of now is not asked for its sake.
+    assert "Read again" not in client_for(operator).get(f"{incident.url}situation/").content.decode()
+    client_for(operator).post(f"{incident.url}logs/")
+    assert Run.objects.filter(key=f"log-sample:{incident.pk}").count() == 1
