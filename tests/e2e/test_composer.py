@@ -32,10 +32,14 @@ def test_signed_out_meanwhile_keeps_the_line_and_sends_it_after_signing_in(
     expect(page.get_by_text("You are signed out. What you typed is kept.")).to_be_visible()
     expect(page.locator(".unsent")).to_contain_text("Sign in or load the page again, then it is sent:pool is full")
     assert page.url.endswith(incident.url)
-    # Signing in, in whatever tab, also draws a new secret for forms.
+    # Signing in, in whatever tab, also draws a new secret for forms; an answer on its way would bring the old one back.
+    page.context.set_offline(True)
+    page.wait_for_timeout(500)
     page.context.clear_cookies(name="csrftoken")
     page.context.add_cookies([{"name": one["name"], "value": one["value"], "url": page.url} for one in session])
-    page.wait_for_timeout(6_000)
+    with page.expect_response(lambda answer: answer.url.endswith("/log/")) as answer:
+        page.context.set_offline(False)
+    assert answer.value.status == 401
     expect(page.locator(".unsent")).to_contain_text("load the page again")
     page.reload()
     expect(page.locator(".tl").get_by_text("pool is full")).to_be_visible()
