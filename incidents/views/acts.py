@@ -36,10 +36,10 @@ from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
 from incidents.services.acts import ACTS, Act
 from incidents.services.progress import CLOSING_TEXTS
-from incidents.views.shared import load, new_key, now
+from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 
 TEMPLATE: Final = "incidents/incident_act.html"
 Initial = Callable[[Incident], dict[str, Any]]

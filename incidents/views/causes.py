@@ -8,12 +8,12 @@ from incidents.errors import IncidentError
 from incidents.forms import CauseChangeForm, CauseForm
 from incidents.models import Cause, Review
 from incidents.services import cause_add, cause_change, cause_remove
-from incidents.views.shared import new_key, now
+from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm, bounded_int
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 
 EDIT = "incidents.review_edit"
 

@@ -13,12 +13,12 @@ from incidents.errors import IncidentError
 from incidents.rule_forms import ClockRuleForm
 from incidents.selectors.clock_rules import RuleRow, clock_rule_of, clock_rules_of
 from incidents.services.clock_rules import changes_of, clock_rule_set, said_of
-from incidents.views.shared import new_key, now
+from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.formats import day
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 from opsportal.platforms.models import Platform, SchemeKind, Severity
 

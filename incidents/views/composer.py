@@ -14,11 +14,12 @@ from incidents.models import Incident
 from incidents.services.acts import acts_offered
 from incidents.services.composer import act_of, composer_run
 from incidents.services.timeline import device_time
-from incidents.views.shared import load, local_zone, new_key, now
+from incidents.views.shared import load, local_zone, now
 from incidents.views.timeline import fresh_context
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
+from opsportal.core.idempotency import new_key
 from opsportal.core.models import VersionConflictError
 
 LINES: Final = ("log", "decision")  # what changes nothing but the timeline

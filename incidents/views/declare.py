@@ -11,12 +11,12 @@ from incidents.models import Incident
 from incidents.origins import Origin, origin_of
 from incidents.services.declare import Declaration, incident_declare, incident_declare_from
 from incidents.types import TYPES, Type
-from incidents.views.shared import new_key, now
+from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.gate import authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Service
 

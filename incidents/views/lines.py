@@ -18,12 +18,12 @@ from incidents.services.attachments import MOST_BYTES, attachment_add
 from incidents.services.graphs import metrics_read
 from incidents.services.tasks import task_take, task_tick
 from incidents.views.acts import tell_readings
-from incidents.views.shared import load, new_key, now
+from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 
 ATTACH: Final = "incidents/incident_attach.html"
 TASKS: Final = "incidents/_tasks.html"

@@ -9,11 +9,11 @@ from incidents.models import Problem
 from incidents.related_forms import ProblemChangeForm, ProblemForm
 from incidents.selectors.problems import VIEWS, incidents_of_problem, problem_by_number, problem_page
 from incidents.services.problems import problem_change, problem_open
-from incidents.views.shared import new_key, now
+from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 
 VIEW, EDIT = "incidents.problem_view", "incidents.problem_write"

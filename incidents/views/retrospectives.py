@@ -8,11 +8,11 @@ from incidents.errors import IncidentError
 from incidents.forms import CloseForm, LookBackForm, RetrospectiveForm
 from incidents.models import Retrospective
 from incidents.services import retrospective_close, retrospective_open, retrospective_write
-from incidents.views.shared import new_key, now
+from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.shell import selected_platform
 

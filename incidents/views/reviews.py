@@ -23,12 +23,12 @@ from incidents.services import (
     review_send_back,
     review_submit,
 )
-from incidents.views.shared import load, new_key, now
+from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import HiddenError, allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 
 STATES = (ReviewState.DRAFT, ReviewState.IN_REVIEW, ReviewState.PUBLISHED)

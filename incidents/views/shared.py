@@ -1,6 +1,5 @@
 """What the views of this room share."""
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -35,11 +34,6 @@ def load(request: AuthorizedRequest, number: int, action: str) -> Incident:
     incident = selectors.incident_by_number(request.actor, number)
     authorize(request.actor, action, incident)
     return incident
-
-
-def new_key() -> str:
-    """Names one sending of a form, so that a resend is stored once."""
-    return uuid.uuid4().hex
 
 
 def local_zone() -> str:

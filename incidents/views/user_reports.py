@@ -11,12 +11,12 @@ from incidents.related_forms import ReportAnswerForm, ReportAttachForm, ReportFo
 from incidents.selectors.named import incident_named
 from incidents.selectors.queue import report_page
 from incidents.services.reports import report_add, report_answer, report_attach
-from incidents.views.shared import new_key, now
+from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 
 VIEW, ADD, SETTLE = "incidents.report_view", "incidents.report_add", "incidents.report_settle"

@@ -1,7 +1,5 @@
 """The journal: read, search, add a line."""
 
-from uuid import uuid4
-
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -15,7 +13,7 @@ from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform, visible_platforms
@@ -42,7 +40,7 @@ def _context(request: AuthorizedRequest, form: LogForm) -> dict[str, object]:
         "platforms": [(row.pk, row.name) for row in visible_platforms(request) if row.pk in writable],
         "chosen": platform.pk if platform else "",
         "may_write": allows(request.actor, "maintenance.log_write", platform),
-        "key": uuid4().hex,
+        "key": new_key(),
     }
 
 

@@ -1,6 +1,5 @@
 """Asking for an action: choose one, say on what, read what will happen; the answer is a plan for another person."""
 
-import uuid
 from functools import partial
 from typing import Final
 
@@ -14,7 +13,7 @@ from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanRefusedError
@@ -42,7 +41,7 @@ def act(request: AuthorizedRequest) -> HttpResponse:
         "no_role": "",
         "action": None,
     }
-    context["key"] = uuid.uuid4().hex
+    context["key"] = new_key()
     if platform is None:
         return render_page(request, TEMPLATE, context)
     authorize(request.actor, REQUEST, Plan(platform_id=platform.pk))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
+from uuid import uuid4
 
 from django.core.exceptions import BadRequest
 from django.db import transaction
@@ -30,6 +31,11 @@ _TRANSPORT_FIELDS: Final = frozenset({"csrfmiddlewaretoken"})
 
 class KeyReusedError(Exception):
     """The same key came with another body (422)."""
+
+
+def new_key() -> str:
+    """Names one sending of a form, so that a resend is stored once."""
+    return uuid4().hex
 
 
 def _request_of(args: tuple[object, ...]) -> Any:

@@ -1,7 +1,6 @@
 """Webhooks of a platform: list, add, change, a new secret, a try, remove."""
 
 from collections.abc import Callable
-from uuid import uuid4
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -12,7 +11,7 @@ from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import HiddenError, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.notifications.forms import WebhookChangeForm, WebhookForm
 from opsportal.notifications.models import Webhook
 from opsportal.notifications.selectors import last_deliveries
@@ -67,7 +66,7 @@ def webhook_new(request: AuthorizedRequest, key: str) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 return _detail(request, webhook, _form_of(webhook), secret=secret)
-    context = {"form": form, "platform": platform, "key": uuid4().hex}
+    context = {"form": form, "platform": platform, "key": new_key()}
     return render_page(request, "notifications/webhook_new.html", context, status=status)
 
 
@@ -84,7 +83,7 @@ def _detail(
         "secret": secret,
         "version": request.POST.get("version") if status == 422 else webhook.version,
         "last": last_deliveries([webhook]).get(webhook.pk),
-        "key": uuid4().hex,
+        "key": new_key(),
     }
     response = render_page(request, "notifications/webhook_detail.html", context, status=status)
     if secret:

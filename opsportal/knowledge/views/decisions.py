@@ -1,6 +1,5 @@
 """The list of decisions with one of them beside it, and the forms that write one."""
 
-import uuid
 from typing import Final
 
 from django.contrib import messages
@@ -14,7 +13,7 @@ from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.knowledge.forms import DecisionChangeForm, DecisionForm
@@ -87,7 +86,7 @@ def decision_new(request: AuthorizedRequest) -> HttpResponse:
         "platform": platform,
         "platforms": [(row.key, row.name) for row in platforms],
         "decision": None,
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
     }
     return render_page(request, FORM, context, status=status)
 
@@ -129,7 +128,7 @@ def decision_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "platforms": [],
         "decision": decision,
         "version": request.POST.get("version", decision.version),
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
     }
     return render_page(request, FORM, context, status=status)
 

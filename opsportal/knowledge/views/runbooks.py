@@ -1,6 +1,5 @@
 """The index of runbooks, one runbook with its versions, and the form that writes one."""
 
-import uuid
 from typing import Any, Final
 
 from django.contrib import messages
@@ -13,7 +12,7 @@ from opsportal.core.forms import BIGGEST, bounded_int
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
-from opsportal.core.idempotency import idempotent
+from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import TEMPLATE, RunbookForm
@@ -92,7 +91,7 @@ def runbook_detail(request: AuthorizedRequest, platform: str, slug: str) -> Http
         "today": localdate(clock.now()),
         "may_write": allows(request.actor, WRITE, runbook),
         "may_run": allows(request.actor, RUN, runbook),
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
     }
     return render_page(request, "knowledge/runbook_detail.html", context)
 
@@ -133,7 +132,7 @@ def runbook_new(request: AuthorizedRequest) -> HttpResponse:
         "platform": platform,
         "platforms": [(row.key, row.name) for row in platforms],
         "runbook": None,
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
         **_NO_PREVIEW,
         **extra,
     }
@@ -176,7 +175,7 @@ def runbook_edit(request: AuthorizedRequest, platform: str, slug: str) -> HttpRe
         "platforms": [],
         "runbook": runbook,
         "version": version,
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
         **_NO_PREVIEW,
         **extra,
     }
