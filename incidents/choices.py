@@ -71,6 +71,7 @@ class EntryKind(models.TextChoices):
     ACCESS = "access", "Access"
     REVIEW = "review", "Review"
     RUNBOOK = "runbook", "Runbook"
+    PLAN = "plan", "Plan"
     TASK = "task", "Task"
     GRAPH = "graph", "Graph"
     FILE = "file", "File"

@@ -5,7 +5,7 @@ from incidents.events import EVENTS
 from incidents.evidence import day
 from incidents.origins import register_origin
 from incidents.selectors.reviews import review_marks
-from incidents.services.plans import find, glass_broken, glass_refusal, hidden_subjects, plan_asked, plan_told
+from incidents.services.plans import PREFIX, find, glass_broken, glass_refusal, hidden_subjects, plan_asked, plan_told
 from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.selectors.slo_detail import register_reviews
 from opsportal.core.gate import register_predicate
@@ -45,6 +45,7 @@ def register() -> None:
     register_subjects(hidden=hidden_runs, listener=runbook_told)
     register_plan_subjects(
         SubjectRoom(
+            prefix=PREFIX,
             hidden=hidden_subjects,
             find=find,
             asked=plan_asked,

@@ -39,6 +39,7 @@ LOOK: Final = {
     EntryKind.ACCESS: ("lock", ""),
     EntryKind.REVIEW: ("file-text", ""),
     EntryKind.RUNBOOK: ("book-open", ""),
+    EntryKind.PLAN: ("wrench", ""),
     EntryKind.TASK: ("list-checks", ""),
     EntryKind.GRAPH: ("activity", ""),
     EntryKind.FILE: ("download", ""),

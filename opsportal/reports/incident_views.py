@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.exceptions import BadRequest
+from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 
@@ -21,6 +22,7 @@ from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
 from opsportal.reports.incident_selectors import (
     CAUSES,
+    FAILED,
     GROUPS,
     MEANS,
     NAMES,
@@ -168,12 +170,12 @@ def change_rows(request: AuthorizedRequest) -> HttpResponse:
     if only_rolled_back:
         rows = rows.filter(state__in=ROLLED_BACK)
     elif only_failed:
-        rows = rows.filter(pk__in=blamed) | rows.filter(state__in=ROLLED_BACK)
+        rows = rows.filter(Q(pk__in=blamed) | Q(state__in=[*ROLLED_BACK, FAILED]))
     page = keyset_page(rows, order=("-started_at", "-id"), cursor=request.GET.get("cursor"), size=PAGE)
     context = {
         "page": page,
         "blamed": blamed,
-        "rolled_back": ROLLED_BACK,
+        "ended_badly": {**dict.fromkeys(ROLLED_BACK, "rolled back"), FAILED: "failed"},
         "word": "Changes rolled back" if only_rolled_back else "Changes that failed" if only_failed else "Changes",
         "period": asked,
     }

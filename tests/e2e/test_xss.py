@@ -217,7 +217,9 @@ def _runbook(platform: Platform, by: Actor, incident: Incident) -> list[str]:
     step_finish(by=by, at=at, run=first, expected=first.version, step=1, outcome=StepOutcome.DONE, note=LONG)
     past = run_start(by=by, at=at, runbook=book, is_practice=True)
     past = step_finish(by=by, at=at, run=past, expected=past.version, step=1, outcome=StepOutcome.FAILED, note=SHORT)
-    past = run_finish(by=by, at=at, run=past, expected=past.version, needs_change=True, wanted_change=LONG[:2000])
+    past = run_finish(
+        by=by, at=at, run=past, expected=past.version, needs_change=True, wanted_change=LONG[:2000], reason=SHORT
+    )
     url = book.get_absolute_url()
     return ["/runbooks/", url, f"{url}edit/", first.get_absolute_url(), past.get_absolute_url(), "/reports/runbooks/"]
 

@@ -46,7 +46,9 @@ def incident(platform: Platform, at: datetime, operator: User, actor_for: ActorF
     run = step_finish(
         by=by, at=at + 3 * MINUTE, run=run, expected=2, step=2, outcome=StepOutcome.SKIPPED, note="No such check"
     )
-    run_finish(by=by, at=at + 5 * MINUTE, run=run, expected=3, needs_change=True, wanted_change="Name the check")
+    run_finish(
+        by=by, at=at + 5 * MINUTE, run=run, expected=3, needs_change=True, wanted_change="Name it", reason="Over"
+    )
     row.refresh_from_db()
     return incident_resolve(by=by, at=at + 20 * MINUTE, incident=row, expected=row.version)
 
@@ -60,7 +62,7 @@ def test_the_draft_says_what_ran_what_changed_and_what_it_cost(review: Review) -
     texts = dict(ReviewSection.objects.filter(review=review).values_list("key", "body"))
     tools = texts["tools"].replace("\xa0", " ")
     assert "Slow answers, version 1, stopped before its end: 1 of 6 steps done, 1 skipped, in 4 min" in tools
-    assert "it needs a change: Name the check" in tools
+    assert "by Operator: Over; it needs a change: Name it" in tools
     assert "What changed within two hours of its beginning" in texts["cause"]
     assert "web:9" in texts["cause"]
     assert "unknown: no objective is about this service" in texts["impact"]

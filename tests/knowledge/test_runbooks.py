@@ -307,10 +307,35 @@ def test_ended_early_says_so_and_ends_once(
 ) -> None:
     by = actor_for(operator)
     run = run_start(by=by, at=at, runbook=runbook(platform, at=at))
-    run = run_finish(by=by, at=at, run=run, expected=1, needs_change=False)
-    assert run.state == "stopped"
+    with pytest.raises(RunbookError, match="Say why"):
+        run_finish(by=by, at=at, run=run, expected=1, needs_change=False)
+    run = run_finish(by=by, at=at, run=run, expected=1, reason="It is  another fault")
+    assert (run.state, run.end_reason, run.needs_change) == ("stopped", "It is another fault", None)
     with pytest.raises(RunbookError, match="has ended"):
         run_take_over(by=by, at=at, run=run, expected=2)
+
+
+def test_a_run_whose_holder_is_gone_is_left_by_another(
+    client_for: ClientFor, operator: User, commander: User, viewer: User, platform: Platform, at: datetime,
+    actor_for: ActorFor,
+) -> None:  # fmt: skip
+    run = run_start(by=actor_for(operator), at=at, runbook=runbook(platform, at=at))
+    client, end = client_for(commander), reverse("knowledge:runbook-run-end", args=[run.pk])
+    assert "Leave the run before its end" in text_of(client, run.get_absolute_url())
+    assert "Leave the run" not in text_of(client_for(viewer), run.get_absolute_url())
+    refused = client.post(end, {"version": 1, "needs_change": "yes", "reason": "Ada <went> home"})
+    assert refused.status_code == 422
+    assert 'value="Ada &lt;went&gt; home"' in refused.content.decode()
+    assert client.post(end, {"version": 1, "reason": "Ada went home"}).status_code == 303
+    run.refresh_from_db()
+    assert (run.state, run.end_reason, run.holder_id) == ("stopped", "Ada went home", operator.pk)
+    assert "Left at step 1: Ada went home" in text_of(client_for(viewer), run.get_absolute_url())
+    through = run_start(by=actor_for(operator), at=at, runbook=run.runbook)
+    RunbookRun.objects.filter(pk=through.pk).update(position=7)
+    with pytest.raises(RunbookError, match="holds this run"):  # its last word is the holder's
+        run_finish(by=actor_for(commander), at=at, run=through, expected=1, needs_change=False, reason="x")
+    with pytest.raises(RunbookError, match="needs a change"):
+        run_finish(by=actor_for(operator), at=at, run=through, expected=1)
 
 
 def test_one_that_is_only_named_cannot_be_carried_out(

@@ -74,11 +74,6 @@ class RunView:
     def closed(self) -> int:
         return sum(view.last is not None for view in self.steps)
 
-    @property
-    def is_through(self) -> bool:
-        """Whether the last step is behind it."""
-        return self.run.position > len(self.steps)
-
 
 def run_view(run: RunbookRun) -> RunView:
     """Every step of the version the run keeps, and its results; one query."""
