@@ -1,6 +1,6 @@
 """What monitoring hangs into the shell and the health page."""
 
-from monitoring import loops, runbook_steps, store
+from monitoring import loops, probe_loops, runbook_steps, store
 from monitoring.actions import requests
 from monitoring.evidence import alarms, backups, health, logs
 from monitoring.models import AwsAccount, Series
@@ -13,7 +13,7 @@ from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
 # Imported for what they register.
-REGISTERED = (loops, alarms, backups, health, logs)
+REGISTERED = (loops, probe_loops, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:

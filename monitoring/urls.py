@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import acting, actions, aws, charts, pages, runbooks, slos
+from monitoring.views import acting, actions, aws, charts, pages, probes, runbooks, slos
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
@@ -14,6 +14,10 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/alarms/<int:pk>/silence/", actions.silence, name="silence"),
     path("monitoring/silences/<int:pk>/end/", actions.silence_end_action, name="silence-end"),
     path("monitoring/resources/", pages.resources, name="resources"),
+    path("monitoring/probes/", probes.probes, name="probes"),
+    path("monitoring/probes/new/<slug:key>/", probes.probe_new, name="probe-new"),
+    path("monitoring/probes/<int:pk>/", probes.probe, name="probe"),
+    path("monitoring/probes/<int:pk>/edit/", probes.probe_edit, name="probe-edit"),
     path("act/", acting.act, name="act"),
     path("monitoring/polls/", pages.polls, name="polls"),
     path("monitoring/metrics/<int:pk>/chart/", charts.metric_chart, name="metric-chart"),

@@ -14,11 +14,13 @@ from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDataba
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun
+from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKind, ProbeResult
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
 from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, Series, ServiceMetric
 
 __all__ = [
+    "PROBE_NAMESPACE",
     "WORST_FIRST",
     "Alarm",
     "AlarmOrigin",
@@ -41,6 +43,10 @@ __all__ = [
     "Point5m",
     "PollCoverage",
     "PollRun",
+    "Probe",
+    "ProbeEvery",
+    "ProbeKind",
+    "ProbeResult",
     "Resource",
     "ResourceKind",
     "ResourcePoll",

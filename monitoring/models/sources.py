@@ -62,7 +62,7 @@ class MetricSource(VersionedModel):
 
 
 class Series(VersionedModel):
-    """One metric of one account and region, with the statistics fetched for it.
+    """One metric of one account and region, or of the portal's own probes, with the statistics fetched for it.
 
     `stats` holds CloudWatch's names: Sum, SampleCount, Minimum, Maximum, p50, p95, p99, and TC for the number of
     samples below `count_below`. `watermark` is up to where CloudWatch was last asked with a complete answer.
@@ -71,8 +71,10 @@ class Series(VersionedModel):
     id = models.AutoField(primary_key=True)
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="series")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="series")
-    account = models.ForeignKey(AwsAccount, on_delete=models.PROTECT, related_name="series")
-    region = models.CharField(max_length=24)
+    account = models.ForeignKey(
+        AwsAccount, on_delete=models.PROTECT, null=True, related_name="series", help_text="null: the portal measures it"
+    )
+    region = models.CharField(max_length=24, blank=True)
     namespace = models.CharField(max_length=120)
     name = models.CharField(max_length=120)
     dimensions = models.JSONField(default=dict)

@@ -14,6 +14,7 @@ from opsportal.core.formats import number
 from opsportal.core.pagination import Head, head, rank_of
 
 STALE_GRACE = timedelta(minutes=2)
+PROBE_EVERY = 30
 SHOWN = 200
 
 
@@ -44,7 +45,13 @@ class AlarmRow:
 
 def shown_state(alarm: Alarm, at: datetime) -> str:
     """A state older than two periods is stale, whatever it says."""
-    every = max(alarm.rule.period, alarm.rule.poll_every) if alarm.rule else 300
+    every = (
+        max(alarm.rule.period, alarm.rule.poll_every)
+        if alarm.rule
+        else PROBE_EVERY
+        if alarm.origin == AlarmOrigin.PROBE
+        else 300
+    )
     limit = timedelta(seconds=2 * every) + STALE_GRACE
     if alarm.fetched_at is None:
         return AlarmState.UNKNOWN

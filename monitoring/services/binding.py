@@ -1,14 +1,24 @@
-"""Bind policy to series: every metric, rule and objective of a platform finds (or makes) the series it reads."""
+"""Bind policy to series: every metric, rule, objective and probe of a platform finds (or makes) its series."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
 from django.db import transaction
 
-from monitoring.models import AlarmRule, MetricSource, RuleTerm, Series, ServiceMetric, Slo, SloTerm
+from monitoring.models import (
+    PROBE_NAMESPACE,
+    AlarmRule,
+    MetricSource,
+    Probe,
+    RuleTerm,
+    Series,
+    ServiceMetric,
+    Slo,
+    SloTerm,
+)
 from monitoring.models.sources import COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS
 from monitoring.slo.indicator import Term, rule_terms, slo_terms
 from opsportal.audit.services import record
@@ -17,6 +27,8 @@ from opsportal.platforms.models import Platform
 
 # What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
 FETCHED = {"Average": ("Sum", "SampleCount")}
+# What a probe measures: success of each answer as 1 or 0, how long it took, how long its certificate lasts.
+PROBE_METRICS = {"Success": "Count", "Latency": "Milliseconds", "CertificateDays": "Days"}
 
 
 @dataclass(slots=True)
@@ -38,12 +50,13 @@ def dimensions_hash(dimensions: Iterable[tuple[str, str]]) -> str:
 class _Binder:
     """Collects what all readers want, then writes each series once."""
 
-    def __init__(self, source: MetricSource) -> None:
+    def __init__(self, platform: Platform, source: MetricSource | None) -> None:
+        self.platform = platform
         self.source = source
         self.wanted: dict[tuple[str, str, str, tuple[tuple[str, str], ...], float | None], _Wanted] = {}
 
     def want(self, term: Term, *, service_id: int | None, poll_every: int, unit: str = "") -> _Wanted:
-        region = term.region or self.source.region
+        _, region = self._place(term)
         key = (region, term.namespace, term.metric, term.dimensions, term.below)
         found = self.wanted.setdefault(key, _Wanted(term, service_id))
         found.stats.update(FETCHED.get(term.stat, (term.stat,)))
@@ -52,12 +65,19 @@ class _Binder:
         found.unit = found.unit or unit
         return found
 
+    def _place(self, term: Term) -> tuple[int | None, str]:
+        """The account and region in which a term is looked for; none where the portal measures."""
+        if term.namespace == PROBE_NAMESPACE or self.source is None:
+            return None, ""
+        return self.source.account_id, term.region or self.source.region
+
     def series_of(self, wanted: _Wanted) -> Series:
-        term, source = wanted.term, self.source
+        term = wanted.term
+        account_id, region = self._place(term)
         series, is_new = Series.objects.get_or_create(
-            platform_id=source.platform_id,
-            account_id=source.account_id,
-            region=term.region or source.region,
+            platform_id=self.platform.pk,
+            account_id=account_id,
+            region=region,
             namespace=term.namespace,
             name=term.metric,
             dimensions_hash=dimensions_hash(term.dimensions),
@@ -84,17 +104,25 @@ class _Binder:
 
 @transaction.atomic
 def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
-    """Bind every metric, rule and objective of the platform; returns its number of series. No-op without a source.
+    """Bind every metric, rule, objective and probe of the platform; returns its number of series.
 
-    Series that nobody reads any more are switched off; their points stay.
+    Without a source only what the portal's own probes measure is bound. Series that nobody reads any more are switched
+    off; their points stay.
     """
     source = MetricSource.objects.filter(platform=platform, account__enabled=True).order_by("pk").first()
-    if source is None:
+    probes = list(Probe.objects.filter(platform=platform).order_by("pk"))
+    if source is None and not probes:
         return 0
-    binder = _Binder(source)
+    binder = _Binder(platform, source)
     metrics = list(ServiceMetric.objects.filter(platform=platform).order_by("pk"))
     rules = list(AlarmRule.objects.filter(platform=platform, enabled=True).order_by("pk"))
     slos = list(Slo.objects.filter(platform=platform, enabled=True).order_by("pk"))
+    if source is None:
+        metrics = [metric for metric in metrics if metric.namespace == PROBE_NAMESPACE]
+        rules = [rule for rule in rules if _is_probed(rule_terms(rule.indicator, stat=rule.stat))]
+        slos = [slo for slo in slos if _is_probed(_promised_terms(slo))]
+    for probe in probes:
+        _want_probe(binder, probe)
     of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
     of_slo = {slo.pk: _want_slo(binder, slo) for slo in slos}
@@ -114,6 +142,8 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
             [SloTerm(slo=slo, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_slo[slo.pk]]
         )
     unread = Series.objects.filter(platform=platform, enabled=True).exclude(pk__in=[s.pk for s in series.values()])
+    if source is None:
+        unread = unread.filter(account=None)
     unread.update(enabled=False)
     record(
         by=by,
@@ -125,6 +155,18 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         data={"series": len(series), "rules": len(rules), "slos": len(slos)},
     )
     return len(series)
+
+
+def _is_probed(terms: Sequence[Term]) -> bool:
+    return all(term.namespace == PROBE_NAMESPACE for term in terms)
+
+
+def _want_probe(binder: _Binder, probe: Probe) -> None:
+    """The series of a probe; a paused one keeps them, since what was measured may still be asked about."""
+    for metric, unit in PROBE_METRICS.items():
+        for stat in ("Sum", "SampleCount", "Minimum", "Maximum"):
+            term = Term("value", PROBE_NAMESPACE, metric, (("Probe", probe.key),), stat)
+            binder.want(term, service_id=probe.service_id, poll_every=CRITICAL_POLL_SECONDS, unit=unit)
 
 
 def _want_metric(binder: _Binder, metric: ServiceMetric) -> _Wanted:
@@ -146,6 +188,12 @@ def _want_rule(binder: _Binder, rule: AlarmRule) -> list[tuple[Term, _Wanted]]:
 
 
 def _want_slo(binder: _Binder, slo: Slo) -> list[tuple[Term, _Wanted]]:
+    return [
+        (term, binder.want(term, service_id=slo.service_id, poll_every=CRITICAL_POLL_SECONDS))
+        for term in _promised_terms(slo)
+    ]
+
+
+def _promised_terms(slo: Slo) -> list[Term]:
     version = slo.versions.order_by("-number").first()
-    terms = slo_terms(version.indicator) if version else []
-    return [(term, binder.want(term, service_id=slo.service_id, poll_every=CRITICAL_POLL_SECONDS)) for term in terms]
+    return slo_terms(version.indicator) if version else []

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.models import Alarm, ResourceKind, Series
+from monitoring.models import Alarm, AlarmOrigin, Probe, ResourceKind, Series
 from monitoring.ranges import SPANS, range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import polls as poll_reads
@@ -109,6 +109,7 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "alarm": found,
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
+        "probe": Probe.objects.filter(alarm=found).first() if found.origin == AlarmOrigin.PROBE else None,
         "events": alarm_reads.transitions_of(found),
         "silences": [
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
