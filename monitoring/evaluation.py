@@ -46,7 +46,7 @@ def threshold_of(rule: AlarmRule) -> Threshold:
 
 
 def evaluate_account(*, account: AwsAccount | None, region: str, at: datetime) -> int:
-    """Judge every rule whose series live in this account and region (None: the portal's own); how many changed state."""
+    """Judge every rule whose series live in this account and region (None: the portal's own); how many changed."""
     rules: dict[int, AlarmRule] = {}
     terms: dict[int, list[_Term]] = defaultdict(list)
     read_to: dict[int, datetime] = {}

@@ -8,7 +8,8 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from monitoring.probing.asking import Outcome, Question, ask
-from monitoring.services.probes import Claim, probes_claim, result_keep, results_fold, results_forget
+from monitoring.services.probe_minutes import results_fold, results_forget
+from monitoring.services.probes import Claim, probes_claim, result_keep
 from opsportal.core.clock import now as business_now
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint

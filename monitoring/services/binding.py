@@ -122,7 +122,8 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         rules = [rule for rule in rules if _is_probed(rule_terms(rule.indicator, stat=rule.stat))]
         slos = [slo for slo in slos if _is_probed(_promised_terms(slo))]
     for probe in probes:
-        _want_probe(binder, probe)
+        if probe.enabled:
+            _want_probe(binder, probe)
     of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
     of_slo = {slo.pk: _want_slo(binder, slo) for slo in slos}
@@ -162,7 +163,7 @@ def _is_probed(terms: Sequence[Term]) -> bool:
 
 
 def _want_probe(binder: _Binder, probe: Probe) -> None:
-    """The series of a probe; a paused one keeps them, since what was measured may still be asked about."""
+    """The series of a probe: each statistic that a chart, a rule or an objective may read."""
     for metric, unit in PROBE_METRICS.items():
         for stat in ("Sum", "SampleCount", "Minimum", "Maximum"):
             term = Term("value", PROBE_NAMESPACE, metric, (("Probe", probe.key),), stat)

@@ -84,7 +84,16 @@ def probe_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 def _editor(request: AuthorizedRequest, platform: Platform, found: Probe | None) -> HttpResponse:
-    initial = {name: getattr(found, name) for name in (*MAY_CHANGE, "version")} if found else {"version": 0}
+    # The addresses a pack names; none of them is asked before somebody says so.
+    declared = (
+        [] if found else list(platform.links.filter(key__contains="health", url__startswith="http").order_by("key"))
+    )
+    like = next((link for link in declared if link.key == request.GET.get("link")), None)
+    initial: dict[str, Any] = {"version": 0}
+    if found:
+        initial = {name: getattr(found, name) for name in (*MAY_CHANGE, "version")}
+    elif like:
+        initial |= {"key": like.key, "name": like.name, "kind": "http", "address": like.url}
     form = ProbeForm(request.POST or None, platform=platform, is_new=found is None, initial=initial)
     outcome: Outcome | None = None
     status = 200
@@ -103,6 +112,7 @@ def _editor(request: AuthorizedRequest, platform: Platform, found: Probe | None)
         "platform": platform,
         "probe": found,
         "outcome": outcome,
+        "declared": declared,
         "action": request.path,
         "key": new_key(),
     }

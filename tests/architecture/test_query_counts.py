@@ -39,7 +39,8 @@ from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, clock_policy, declare
 from tests.factories.maintenance import checklist_run
-from tests.factories.monitoring import account_of
+from tests.factories.monitoring import account_of, service_of
+from tests.factories.probes import FINE, answered_for, probe_of
 from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
@@ -240,6 +241,18 @@ def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/act/?platform={platform.key}&action=scale-service"
 
 
+def _probes(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        probe_of(platform, at=at, key=f"p{number}", service=service_of(platform))
+    return "/monitoring/probes/"
+
+
+def _probe(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    probe = probe_of(platform, at=at)
+    answered_for(probe, [FINE] * count, end=at)
+    return f"/monitoring/probes/{probe.pk}/"
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
@@ -268,6 +281,8 @@ PAGES: dict[str, Fill] = {
     "plans": _plans,
     "plan": _plan_page,
     "ask for an action": _act,
+    "probes": _probes,
+    "probe": _probe,
 }
 
 

@@ -32,7 +32,8 @@ class _Handler(WSGIRequestHandler):
 class Application:
     """Answers `/opsportal-sim/…` itself and gives everything else to the gateway.
 
-    GET state · GET health/<platform> (503 while its service is down) · POST fault {name, minutes?, platform?} · POST heal · POST overlays [{name, platform,
+    GET state · GET health/<platform>: 503 while its service is down ·
+    POST fault {name, minutes?, platform?} · POST heal · POST overlays [{name, platform,
     starts_at, ends_at}]. Only `manage.py demo` and the demo panel call these; the portal's own probes ask for health,
     as they would ask the shop itself.
     """
