@@ -10,13 +10,6 @@ from opsportal.core.forms import BIGGEST, CleanForm
 from opsportal.platforms.models import Platform, Service, Severity
 
 
-class LevelField(forms.ModelChoiceField):
-    """Levels of two schemes may share a label."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.label} ({obj.scheme.name})"
-
-
 class ProbeForm(CleanForm):
     """A probe of one platform. `version` is 0 where it is still to be made, and only then `key` is asked."""
 
@@ -46,7 +39,7 @@ class ProbeForm(CleanForm):
     )
     datapoints = forms.IntegerField(min_value=1, max_value=20, initial=2, label="Failures that mean down")
     window = forms.IntegerField(min_value=1, max_value=20, initial=3, label="Of the last answers")
-    severity = LevelField(queryset=Severity.objects.none(), required=False, label="Level")
+    severity = forms.ModelChoiceField(queryset=Severity.objects.none(), required=False, label="Level")
     opens_incident = forms.BooleanField(required=False, label="Opens an incident")
     enabled = forms.BooleanField(required=False, initial=True, label="Is asked")
 
@@ -55,9 +48,7 @@ class ProbeForm(CleanForm):
         choices: dict[str, Any] = {
             "service": Service.objects.filter(platform=platform).order_by("name", "pk"),
             "database": TargetDatabase.objects.filter(platform=platform).order_by("name", "pk"),
-            "severity": Severity.objects.filter(scheme__platform=platform, scheme__kind="alert")
-            .select_related("scheme")
-            .order_by("rank", "pk"),
+            "severity": Severity.objects.filter(scheme__platform=platform, scheme__kind="alert").order_by("rank", "pk"),
         }
         for name, rows in choices.items():
             field = self.fields[name]

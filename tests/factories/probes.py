@@ -1,5 +1,6 @@
 """Probes and their answers."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def answered(probe: Probe, outcome: Outcome, *, at: datetime) -> str | None:
     return result_keep(claim=claim, outcome=outcome, at=at)
 
 
-def answered_for(probe: Probe, outcomes: list[Outcome | None], *, end: datetime) -> None:
+def answered_for(probe: Probe, outcomes: Sequence[Outcome | None], *, end: datetime) -> None:
     """One answer each slot, the last one just before `end`; None for a slot that did not run."""
     step = timedelta(seconds=probe.every)
     for number, outcome in enumerate(outcomes):

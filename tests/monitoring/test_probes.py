@@ -35,7 +35,7 @@ from monitoring.services.probes import (
 )
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
-from opsportal.core.clock import now
+from opsportal.core.clock import now, real_now
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Link, Platform, Severity
 from tests.bad_input import post_form
@@ -63,7 +63,7 @@ def test_a_due_probe_is_claimed_once_until_its_lease_is_over(
     probe = probe_of(platform, at=AT)
     assert [claim.probe.pk for claim in probes_claim(at=AT, size=5)] == [probe.pk]
     assert probes_claim(at=AT + STEP, size=5) == []
-    later = services.real_now() + services.LEASE + STEP
+    later = real_now() + services.LEASE + STEP
     monkeypatch.setattr(services, "real_now", lambda: later)
     (again,) = probes_claim(at=AT + STEP, size=5)
     assert (again.fence, again.slot_at) == (2, AT + STEP)
@@ -72,7 +72,7 @@ def test_a_due_probe_is_claimed_once_until_its_lease_is_over(
 def test_an_answer_of_a_lost_claim_does_not_count(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     probe_of(platform, at=AT)
     (lost,) = probes_claim(at=AT, size=5)
-    later = services.real_now() + services.LEASE + STEP
+    later = real_now() + services.LEASE + STEP
     monkeypatch.setattr(services, "real_now", lambda: later)
     (held,) = probes_claim(at=AT, size=5)
     assert result_keep(claim=lost, outcome=DOWN, at=AT) is None
@@ -238,7 +238,7 @@ def test_a_pass_that_is_killed_leaves_its_probe_to_the_next_one(platform: Platfo
     probe.refresh_from_db()
     assert (probe.fence, probe.ran_at, probe.lease_until is not None) == (1, None, True)
     assert probes_claim(at=AT, size=5) == []
-    Probe.objects.update(lease_until=services.real_now() - STEP)
+    Probe.objects.update(lease_until=real_now() - STEP)
     (claim,) = probes_claim(at=AT, size=5)
     assert result_keep(claim=claim, outcome=FINE, at=AT) == "unknown"
     assert ProbeResult.objects.get().ok is True
