@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, start, growth, collector, on stacks of their own.
+"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, start, growth, collector on their own stacks.
 
 Each prints its figures beside limits of the same run and its targets; exit 1 when one is missed.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.collecting fill DAYS | measure`: the collector on the database of the benchmark; prints JSON."""
+"""`python -m benchmarks.collecting fill DAYS | measure`: the collector on the benchmark's database; prints JSON."""
 
 import json
 import os
