@@ -9,7 +9,6 @@ from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.functions import Greatest
 
 from monitoring import counting, evaluation, store
 from monitoring.collector.costs import pace_settle
@@ -27,6 +26,10 @@ DEEP: Final = timedelta(hours=3)  # those that come later still, once an hour
 DEEP_EVERY: Final = timedelta(hours=1)
 LONGEST: Final = {60: RECENT, 300: timedelta(hours=24)}  # after a longer pause the backfill fetches the rest
 COARSE_BACK: Final = {3600: DEEP, 86400: timedelta(days=2)}
+# Of a series, what asking needs: reading the rest of a thousand rows costs more than the request.
+ASKED: Final = (
+    "namespace", "name", "dimensions", "count_below", "stats", "poll_every", "watermark", "last_status",
+)  # fmt: skip
 ASKING_SECONDS: Final = 40.0  # of one pass; what was not asked by then is asked by the next
 
 
@@ -95,7 +98,7 @@ def _fetch_due(this: _Pass) -> tuple[Fetched, dict[int, datetime]]:
     if period < 300:
         series = series.filter(poll_every=period)
     groups: dict[datetime, list[Wanted]] = defaultdict(list)
-    for one in series.order_by("pk"):
+    for one in series.only(*ASKED).order_by("pk"):
         stats = stats_for(one, period)
         if stats and _is_due(one, this):
             groups[_start_of(one, this)].append((one, stats))
@@ -163,12 +166,11 @@ def _store(this: _Pass, found: Fetched, starts: dict[int, datetime], coarse: dic
         holes = [mark for pk in mine if (mark := own_pace[pk]) is not None and mark < start]
         if holes:
             gap_request(account=run.account, region=run.region, start=min(holes), end=start, at=run.started_at)
-    own.update(watermark=Greatest(F("watermark"), end), last_status="Complete")
     _note_statuses({pk: word for pk, word in found.status.items() if word != "Complete"})
     newest: dict[int, int] = {}
     for block in found.blocks:
         newest[block.series_id] = max(newest.get(block.series_id, 0), *block.times)
-    _note_newest(newest)
+    _note_read(list(own_pace), newest, end)
     counting.recount(series_ids=sorted(starts), start=first, end=end)
     run.requests, run.metrics_billed, run.series = this.pace.requests, found.metrics_billed, len(starts)
     run.points, run.changed, run.late_revisions = found.points, written.changed, written.revised
@@ -188,13 +190,17 @@ def _note_statuses(words: dict[int, str]) -> None:
         Series.objects.filter(pk__in=ids).update(last_status=word)
 
 
-def _note_newest(newest: dict[int, int]) -> None:
+def _note_read(complete: list[int], newest: dict[int, int], end: datetime) -> None:
+    """Each series once: its newest point, and its watermark where the answer was complete."""
+    ids = sorted({*complete, *newest})
+    whole = set(complete)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE monitoring_series s SET newest_point_at = greatest(s.newest_point_at, n.ts)"
-            " FROM (SELECT id, to_timestamp(stamp) AS ts FROM unnest(%s::int[], %s::bigint[]) AS u (id, stamp)) n"
-            " WHERE s.id = n.id AND s.newest_point_at IS DISTINCT FROM greatest(s.newest_point_at, n.ts)",
-            [list(newest), list(newest.values())],
+            "UPDATE monitoring_series s SET newest_point_at = greatest(s.newest_point_at, to_timestamp(n.stamp)),"
+            " watermark = CASE WHEN n.whole THEN greatest(s.watermark, %s) ELSE s.watermark END,"
+            " last_status = CASE WHEN n.whole THEN 'Complete' ELSE s.last_status END"
+            " FROM unnest(%s::int[], %s::bigint[], %s::bool[]) AS n (id, stamp, whole) WHERE s.id = n.id",
+            [end, ids, [newest.get(pk) for pk in ids], [pk in whole for pk in ids]],
         )
 
 

@@ -94,7 +94,7 @@ def account_polls(actor: Actor, *, at: datetime) -> list[AccountPolls]:
 def _regions(account: AwsAccount, since: datetime) -> list[RegionRow]:
     runs = PollRun.objects.filter(account=account, kind="poll", started_at__gte=since)
     sums: dict[str, dict[str, Any]] = {
-        row["region"]: row
+        row["region"]: dict(row)
         for row in runs.values("region").annotate(
             requests_=Sum("requests"),
             metrics=Sum("metrics_billed"),

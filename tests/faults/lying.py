@@ -14,7 +14,7 @@ from tests.faults.outage import Report as PagesReport
 from tests.faults.replay import cloudwatch
 from tests.faults.trial import Trial, TrialError
 
-RATE: Final = 4.0
+RATE: Final = 2.0
 INTERVAL: Final = timedelta(seconds=60)  # of the series that objectives and alarms read
 # What takes the whole view away; the others only slow it down or thin it out.
 BLINDING: Final = frozenset({"throttled", "denied", "hole", "half-paged", "clock"})

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -72,7 +71,7 @@ def truth(aws: Simulator, metrics: tuple[str, ...], start: datetime, end: dateti
 
 
 @pytest.mark.parametrize("trouble, is_blinding, patience", TROUBLES)
-def test_trouble_is_said_once_nothing_flaps_and_the_objective_becomes_true(  # noqa: PLR0913 - three of them are the case
+def test_trouble_is_said_once_nothing_flaps_and_the_objective_becomes_true(
     account: AwsAccount, platform: Platform, simulated_aws: Simulator, monkeypatch: pytest.MonkeyPatch,
     trouble: str, is_blinding: bool, patience: int,
 ) -> None:  # fmt: skip

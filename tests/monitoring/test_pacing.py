@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from monitoring.collector import pace as pacing
 from monitoring.collector import poll as polling
 from monitoring.collector.gate import asking
 from monitoring.collector.pace import LEAST_SHARE, Pace
@@ -50,7 +49,7 @@ def first(platform: Platform, simulated_aws: Any) -> Iterator[AwsAccount]:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waited: list[float] = []
-    monkeypatch.setattr(pacing.time, "sleep", waited.append)
+    monkeypatch.setattr("monitoring.collector.pace.time.sleep", waited.append)
     return waited
 
 
