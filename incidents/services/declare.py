@@ -12,7 +12,7 @@ from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, Inci
 from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
-from incidents.origins import Origin
+from incidents.registries.origins import Origin
 from incidents.selectors.named import place_named, severity_named, severity_of_rank
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from incidents.choices import EntryKind
 from incidents.errors import AlarmTakenError, IncidentError
+from incidents.lifecycle import QUEUE_RANK
 from incidents.models import AlarmOwner, Incident
-from incidents.queue import QUEUE_RANK
 from incidents.services.base import change, finish, lock
 from incidents.services.timeline import append
 from monitoring.models import Alarm

@@ -11,15 +11,13 @@ from django.http import HttpResponse
 
 from incidents.choices import DONE_BY_HAND, UNPAUSABLE, Audience, UpdateState
 from incidents.errors import CommandTakenError, IncidentError, UnknownNameError
-from incidents.forms import (
-    ActForm,
+from incidents.forms.acts import (
     ClockDoneForm,
     ClockPauseForm,
     ClockResumeForm,
     DescribeForm,
-    IncidentForm,
+    EndForm,
     MitigateForm,
-    MomentField,
     ReopenForm,
     ResolveForm,
     RestrictForm,
@@ -29,9 +27,10 @@ from incidents.forms import (
     TriageForm,
     UpdateForm,
 )
-from incidents.line_forms import DecisionForm, MetricForm, PinForm, TaskForm
+from incidents.forms.base import ActForm, IncidentForm, MomentField
+from incidents.forms.lines import DecisionForm, MetricForm, PinForm, TaskForm
+from incidents.forms.links import LinkForm, MergeForm, PlanForm, ProblemLinkForm
 from incidents.models import Incident
-from incidents.related_forms import EndForm, LinkForm, MergeForm, PlanForm, ProblemLinkForm
 from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
 from incidents.services.acts import ACTS, Act

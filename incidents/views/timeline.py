@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 from django.http import HttpResponse, StreamingHttpResponse
 from markupsafe import Markup
 
-from incidents import selectors, transcripts
+from incidents import selectors
 from incidents.choices import MarkKind
 from incidents.errors import IncidentError
-from incidents.line_forms import FilterForm, MarkForm
+from incidents.exports import timeline as transcripts
+from incidents.forms.lines import FilterForm, MarkForm
 from incidents.models import EntryMark, Incident, TimelineEntry
 from incidents.selectors.beside import ALL, Beside, marks_of, pinned, tags_of, words
 from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView, unread_by

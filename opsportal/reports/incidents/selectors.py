@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.timezone import get_current_timezone
 
 from incidents.choices import DetectionSource, IncidentType
-from incidents.figures import (
+from incidents.figures.measures import (
     SPANS,
     Case,
     Change,
@@ -25,7 +25,7 @@ from incidents.figures import (
     quantile,
     rollbacks,
 )
-from incidents.periods import Period
+from incidents.figures.periods import Period
 from incidents.selectors.figures import MOST, cases, clock_shares, documented, incidents_in, targets_of
 from monitoring.models import Deployment
 from opsportal.core.actor import Actor

@@ -9,9 +9,9 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 
-from incidents.documented import is_documented
+from incidents.figures.periods import Period, PeriodError, choices, period
 from incidents.models import Incident
-from incidents.periods import Period, PeriodError, choices, period
+from incidents.selectors.documented import is_documented
 from incidents.selectors.figures import cases, incidents_in
 from monitoring.models import Deployment
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -20,7 +20,7 @@ from opsportal.core.htmx import render_page
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
-from opsportal.reports.incident_selectors import (
+from opsportal.reports.incidents.selectors import (
     CAUSES,
     FAILED,
     GROUPS,
