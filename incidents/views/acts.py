@@ -296,6 +296,12 @@ def _refusal(request: AuthorizedRequest, page: Page, incident: Incident, form: I
     return 0
 
 
+def _asked(request: AuthorizedRequest, page: Page) -> dict[str, str]:
+    """The one of several that a link is about, such as a clock: `?kind=update`."""
+    kind = request.GET.get("kind", "")
+    return {"kind": kind} if kind and "kind" in page.form.base_fields else {}
+
+
 def act_view(page: Page) -> ActionView:
     """The page of one act: its form, and the post that does it."""
 
@@ -304,7 +310,7 @@ def act_view(page: Page) -> ActionView:
         incident = load(request, number, page.act.action)
         form = page.form(
             request.POST if request.method == "POST" else None,
-            initial=page.initial(incident) | {"version": incident.version},
+            initial=page.initial(incident) | _asked(request, page) | {"version": incident.version},
             incident=incident,
         )
         status = _refusal(request, page, incident, form) if request.method == "POST" else 200

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from csp.decorators import csp_update
 from django.http import HttpResponse, StreamingHttpResponse
 from markupsafe import Markup
 
@@ -195,6 +196,7 @@ def _drawn(entry: TimelineEntry) -> Markup:
     )
 
 
+@csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("incidents.incident_view")
 def entry_graph(request: AuthorizedRequest, number: int, entry_number: int) -> HttpResponse:
     """A kept graph as a file: drawn from what the line holds, so it never changes."""
@@ -220,7 +222,7 @@ def _mark_view(name: str, action: str, set_mark: Any) -> ActionView:
             return _line_page(request, entry, error=str(error), status=422)
         return redirect_or_fragment(request, line_address(entry))
 
-    view.__name__ = f"entry_{name}"
+    view.__name__ = f"entry_{name}_action"
     view.__doc__ = f"Mark a line: {name}."
     return require_action(action, methods=WRITE)(view)
 
