@@ -194,8 +194,9 @@ def _read(periods: range, batch: Sequence[Wanted], results: Sequence[MetricResul
         found.status[series.pk] = status[:40]
         if status == "Complete":
             found.complete.append(series.pk)
-        else:
-            found.error = found.error or status
+    incomplete = {pk: word for pk, word in found.status.items() if word != "Complete"}
+    if incomplete:
+        found.error = f"{len(incomplete)} metrics were not answered completely: {next(iter(incomplete.values()))}."
     if 2 * strayed > answered:
         found.blocks, found.complete, found.error = [], [], STRAY
         found.status = dict.fromkeys(found.status, "wrong time")

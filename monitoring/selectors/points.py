@@ -19,7 +19,7 @@ TABLE_OF: Final = {
 MAX_POINTS: Final = 2_100
 
 
-STALE_GRACE: Final = timedelta(minutes=2)  # how long a reading itself may take, and the clocks differ
+STALE_GRACE: Final = timedelta(minutes=1)  # how long a reading itself may take
 LATE: Final = timedelta(minutes=3)  # an empty period younger than this may still get its datapoint
 
 

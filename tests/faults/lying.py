@@ -162,8 +162,10 @@ class Watcher:
         return (self.trial.business_now() - began) / INTERVAL
 
     def _shown(self) -> str:
-        """The words of the services on the overview."""
-        text = self.person.ask("GET", "/monitoring/", "overview").text
+        """The words of the services on the overview, one interval later: a reading may take its time."""
+        self.trial.run_for(INTERVAL.total_seconds() / RATE)
+        page = self.person.ask("GET", "/monitoring/", "overview").text
+        text = page.partition('aria-label="Services"')[2].partition("</table>")[0]
         words = [f"{text.count(mark)} {name}" for name, mark in SHOWN.items() if mark in text]
         return ", ".join(words) or "nothing"
 

@@ -152,7 +152,7 @@ def test_a_series_is_stale_after_two_of_its_own_intervals(platform: Platform, at
     series = series_named("DatabaseConnections")
     assert unread_for(series, at) is None
     series.watermark = at
-    assert unread_for(series, at + 4 * MINUTE) is None
-    assert unread_for(series, at + 5 * MINUTE) == 5 * MINUTE
+    assert unread_for(series, at + 3 * MINUTE) is None
+    assert unread_for(series, at + 4 * MINUTE) == 4 * MINUTE
     series.account.pace = 4
     assert unread_for(series, at + 30 * MINUTE) is None
