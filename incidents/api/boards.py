@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from incidents.api.base import VIEW, IncidentApiView
 from incidents.choices import ClockKind
-from incidents.periods import PeriodError, period
+from incidents.figures.periods import PeriodError, period
 from incidents.selectors.clocks import LISTS, ClockFilter, clock_page
 from incidents.selectors.evidence import results_of, runbook_results
 from incidents.selectors.queue import OWNERS, queue_page, queued_alarms

@@ -9,10 +9,10 @@ from django.db import IntegrityError, transaction
 
 from incidents import events, lifecycle
 from incidents.choices import ClockKind, EntryKind, ReviewState, StageChoice
-from incidents.documented import missing_texts
 from incidents.errors import IncidentError
 from incidents.lifecycle import Stage
 from incidents.models import Incident, IncidentClock, Review
+from incidents.selectors.documented import missing_texts
 from incidents.services import clocks, notices
 from incidents.services.access import check_member
 from incidents.services.base import change, finish, lock, mark_charts, moved

@@ -1,8 +1,9 @@
 """Reads of monitoring for other programs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
+from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -18,10 +19,11 @@ from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
 
+Rows = TypeVar("Rows", bound=Model)
 PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
 
 
-def _narrowed(rows: Any, request: Request) -> Any:
+def _narrowed(rows: QuerySet[Rows], request: Request) -> QuerySet[Rows]:
     key = request.query_params.get("platform", "")
     return rows.filter(platform__key=key) if key else rows
 
@@ -93,10 +95,10 @@ class SeriesPointsView(ApiView):
         parameters=[OpenApiParameter(name, str) for name in ("from", "to", "range", "period")],
     )
     def get(self, request: Request, pk: int) -> Response:
-        series = get_object_or_404(Series.objects.visible_to(self.actor), pk=pk)
+        series = get_object_or_404(Series.objects.visible_to(self.actor).select_related("account"), pk=pk)
         span = range_of(plain_request(request), now())
         asked = request.query_params.get("period", "")
-        fits = fitting_period(series, span.start, span.end, stat="Sum")
+        fits = fitting_period(series, span.start, span.end)
         period = int(asked) if asked in {str(one) for one in TABLE_OF} else fits
         points = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end)
         body = {"period": period, "points": points, "gaps": gaps(series, span.start, span.end)}

@@ -13,11 +13,11 @@ from monitoring.models.alarms import (
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
-from monitoring.models.polls import Backfill, PollCoverage, PollRun
+from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
 from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKind, ProbeResult
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
 from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
-from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, Series, ServiceMetric
+from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
 
 __all__ = [
     "PROBE_NAMESPACE",
@@ -37,6 +37,7 @@ __all__ = [
     "EvidenceResult",
     "MetricSource",
     "Missing",
+    "MissingPoint",
     "Point1d",
     "Point1h",
     "Point1m",
@@ -47,6 +48,7 @@ __all__ = [
     "ProbeEvery",
     "ProbeKind",
     "ProbeResult",
+    "RegionPoll",
     "Resource",
     "ResourceKind",
     "ResourcePoll",

@@ -3,9 +3,9 @@
 One pass over all probes, going on from where the series stand: a pass that was killed is made again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -17,6 +17,8 @@ FOLD_AFTER: Final = timedelta(seconds=20)  # a minute is counted once its last s
 FOLD_AGAIN: Final = timedelta(minutes=3)  # answers later than that were thrown away by their lease
 FOLD_REACH: Final = timedelta(hours=6)
 KEPT_FOR: Final = timedelta(days=7)
+FIGURES: Final = ("n", "sum", "min", "max", "below")
+Minute = tuple[Any, ...]  # series, start, FIGURES
 # Each series of a probe, minute by minute: what was answered, and that it was asked at all.
 _MINUTES: Final = """
 SELECT v.id, v.ts, count(v.value)::float8, sum(v.value), min(v.value), max(v.value),
@@ -58,6 +60,7 @@ def results_fold(*, at: datetime) -> int:
 
 def _is_only_one() -> bool:
     with connection.cursor() as cursor:
+        # Apart from `store.lock_writer`: who comes second has nothing to wait for.
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('monitoring:probes'))")
         return bool(cursor.fetchone()[0])
 
@@ -69,10 +72,7 @@ def _write_minutes(start: datetime, end: datetime) -> int:
     if not found:
         return 0
     store.ensure_partitions(start, end)
-    store.write_points(
-        60,
-        [store.PointRow(pk, ts, n, total, low, high, below=below) for pk, ts, n, total, low, high, below in found if n],
-    )
+    store.write_points(60, _blocks(found))
     asked: dict[datetime, list[int]] = {}
     marks: dict[int, datetime] = {}
     for pk, ts, *_ in found:
@@ -83,6 +83,18 @@ def _write_minutes(start: datetime, end: datetime) -> int:
     _note(marks, {pk for pk, _, n, *_ in found if n})
     counting.recount(series_ids=sorted(marks), start=start, end=end)
     return len(asked)
+
+
+def _blocks(rows: Sequence[Minute]) -> Iterator[store.PointBlock]:
+    """The minutes that have a figure, by series; `below` stands only where the series counts it."""
+    by_series: dict[int, list[Minute]] = {}
+    for row in rows:
+        if row[2]:
+            by_series.setdefault(row[0], []).append(row)
+    for pk, own in sorted(by_series.items()):
+        columns = {name: [row[place] for row in own] for place, name in enumerate(FIGURES, start=2)}
+        counted = {name: figures for name, figures in columns.items() if None not in figures}
+        yield store.PointBlock(pk, [int(row[1].timestamp()) for row in own], counted)
 
 
 def _note(marks: Mapping[int, datetime], answered: set[int]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents.figures import (
+from incidents.figures.measures import (
     CHANGE_WINDOW,
     MERGED,
     SPANS,
@@ -21,8 +21,8 @@ from incidents.figures import (
     rollbacks,
     targets,
 )
-from incidents.periods import Period, PeriodError, choices, period
-from incidents.periods import between as spanning
+from incidents.figures.periods import Period, PeriodError, choices, period
+from incidents.figures.periods import between as spanning
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

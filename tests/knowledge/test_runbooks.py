@@ -12,7 +12,7 @@ from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import TEMPLATE
-from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepRun, StepOutcome
+from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepAnswer, RunbookStepRun, StepOutcome
 from opsportal.knowledge.runbooks import step_kinds
 from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, ask_step, problems_of
 from opsportal.knowledge.selectors.runbooks import matching_runbooks, never_run, runbook_rows
@@ -46,6 +46,32 @@ def text_of(client: Client, url: str, **query: str) -> str:
     answer = client.get(url, query)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def test_lines_of_a_log_are_for_those_who_may_carry_it_out(
+    platform: Platform, operator: User, viewer: User, at: datetime, client_for: ClientFor, actor_for: ActorFor
+) -> None:
+    body = TEXT.replace("check: alarms.pending", "logs:\n  service: web\n  query: fields @message").replace(
+        "```check", "```query"
+    )
+    book = runbook(platform, at=at, body=body)
+    by = actor_for(operator)
+    run = run_start(by=by, at=at, runbook=book, is_practice=True)
+    run = step_finish(by=by, at=at, run=run, expected=run.version, step=1, outcome=StepOutcome.DONE)
+    asked = RunbookStepRun.objects.create(run=run, step=2, attempt=1, outcome=StepOutcome.ASKED, started_at=at, at=at)
+    RunbookStepAnswer.objects.create(
+        step_run=asked,
+        summary="1 line of web",
+        columns=["@message"],
+        rows=[["card 4111 refused"]],
+        fetched_at=at,
+        at=at,
+    )
+    for person, reads in ((operator, True), (viewer, False)):
+        page = client_for(person).get(run.get_absolute_url()).content.decode()
+        assert "1 line of web" in page
+        assert ("card 4111 refused" in page) == reads
+        assert ("The lines are shown to operators and commanders." in page) != reads
 
 
 def test_the_index_says_what_was_run_and_what_is_only_named(

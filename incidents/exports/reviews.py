@@ -1,0 +1,215 @@
+"""Reviews outside the portal: as Markdown, as data, as the public may read one, and what the last ones teach."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+
+from incidents.choices import ActionKind, CauseKind
+from incidents.exports.redaction import redact
+from incidents.models import ActionItem, Incident, Review, ReviewSection
+from incidents.selectors.beside import RoleHolder
+from incidents.selectors.detail import ClockView, EntryView
+from incidents.selectors.evidence import Evidence, Graph, change_words
+from incidents.selectors.learning import CauseLine, LessonPage
+from opsportal.accounts.models import User
+from opsportal.core.formats import duration, stamp
+
+# What a public text may hold: who did what when stays inside.
+PUBLIC_SECTIONS: Final = ("impact", "cause", "resolution", "prevention", "lessons")
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewParts:
+    """Everything that a review is made of, read once."""
+
+    review: Review
+    sections: Sequence[ReviewSection]
+    causes: Sequence[CauseLine]
+    clocks: Sequence[ClockView]
+    entries: Sequence[EntryView]
+    items: Sequence[ActionItem]
+    evidence: Evidence
+
+
+def as_markdown(parts: ReviewParts) -> str:
+    """The review with clock results and key moments; the whole timeline is a file of its own."""
+    return "\n".join(_markdown(parts)) + "\n"
+
+
+def _markdown(parts: ReviewParts) -> Iterator[str]:
+    incident = parts.review.incident
+    yield f"# Review of {incident.reference}: {incident.title}\n"
+    yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
+    yield f"- Severity: {incident.severity.label}"
+    yield f"- Impact: {stamp(incident.impact_started_at)} to {stamp(incident.resolved_at)}"
+    if incident.resolved_at:
+        yield f"- Duration: {duration(incident.resolved_at - incident.impact_started_at)}"
+    yield f"- Commander: {incident.commander.name if incident.commander else 'nobody'}"
+    yield f"- Author: {parts.review.author.name if parts.review.author else 'the record'}\n"
+    for section in parts.sections:
+        yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
+        if section.key == "cause" and parts.causes:
+            yield from _cause_lines(parts.causes)
+    yield from _evidence_lines(incident, parts.evidence)
+    yield "## Clocks\n"
+    yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
+    yield "\n## Key moments\n"
+    for entry in parts.entries:
+        yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
+    yield "\n## Actions\n"
+    for item in parts.items:
+        owner = item.owner.name if item.owner else "no owner"
+        due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
+        yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
+
+
+def _graph_address(incident: Incident, graph: Graph) -> str:
+    return f"{settings.PUBLIC_URL}{incident.url}log/{graph.number}/graph.svg"
+
+
+def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
+    yield from _list("Roles", [_role(row) for row in evidence.roles], "Nobody had a role.")
+    runbooks = [f"{row.title}, version {row.version}, {row.words}" for row in evidence.runbooks]
+    yield from _list("Runbooks", runbooks, "None was carried out.")
+    yield from _list("Error budget", [f"{name}: {words}" for name, words in evidence.budget], "")
+    changes = [change_words(row) for row in evidence.changes]
+    yield from _list("Changed within two hours", changes, "No deployment, no window, no other mark.")
+    graphs = [f"{row.name}, {stamp(row.at)}: {_graph_address(incident, row)}" for row in evidence.graphs]
+    yield from _list("Graphs kept", graphs, "None was kept.")
+    then = evidence.then
+    known = [f"{title}: {'; '.join(lines)}" for title, lines in then.groups] if then else []
+    heading = f"Known when it was declared, {stamp(then.at)}" if then else "Known when it was declared"
+    yield from _list(heading, known, "Unknown: it was not kept then.")
+    similar = [f"{row.incident.reference} {row.incident.title}: {row.remedy or 'no remedy written'}"
+               for row in evidence.similar]  # fmt: skip
+    yield from _list("Similar incidents", similar, "No earlier incident reads like this one.")
+
+
+def _list(title: str, lines: Sequence[str], nothing: str) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield from ([f"- {' '.join(line.split())}" for line in lines] or [nothing])
+    yield ""
+
+
+def _role(row: RoleHolder) -> str:
+    until = f" to {stamp(row.renounced_at)}" if row.renounced_at else ""
+    return f"{row.label}: {row.name}, from {stamp(row.assumed_at)}{until}" + (f", {row.note}" if row.note else "")
+
+
+def _cause_lines(causes: Sequence[CauseLine]) -> Iterator[str]:
+    for line in causes:
+        yield f"{'  ' * line.depth}- {line.cause.text} ({CauseKind(line.cause.kind).label.lower()})"
+    yield ""
+
+
+def as_data(parts: ReviewParts) -> dict[str, Any]:
+    """The same for programs."""
+    review, incident = parts.review, parts.review.incident
+    return {
+        "incident": incident.reference,
+        "title": incident.title,
+        "severity": incident.severity.label,
+        "state": review.state,
+        "version": review.version,
+        "author": review.author.name if review.author else None,
+        "published_by": review.published_by.name if review.published_by else None,
+        "published_at": review.published_at,
+        "impact_started_at": incident.impact_started_at,
+        "resolved_at": incident.resolved_at,
+        "sections": [{"key": row.key, "title": row.title, "body": row.body} for row in parts.sections],
+        "causes": [
+            {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
+            for line in parts.causes
+        ],
+        **_evidence_data(incident, parts.evidence),
+        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
+        "key_moments": [
+            {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
+            for row in parts.entries
+        ],
+        "actions": [
+            {
+                "reference": item.reference,
+                "title": item.title,
+                "kind": item.kind,
+                "owner": item.owner.name if item.owner else None,
+                "due_date": item.due_date,
+                "state": item.state,
+            }
+            for item in parts.items
+        ],
+    }
+
+
+def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
+    """What is unknown is null."""
+    then = evidence.then
+    return {
+        "roles": [
+            {"role": row.role, "person": row.name, "assumed_at": row.assumed_at, "renounced_at": row.renounced_at}
+            for row in evidence.roles
+        ],
+        "runbooks": [
+            {
+                "title": row.title, "version": row.version, "state": row.state, "steps": row.steps, "done": row.done,
+                "skipped": row.skipped, "failed": row.failed, "holder": row.holder, "started_at": row.started_at,
+                "seconds": row.lasted.total_seconds() if row.lasted is not None else None,
+                "needs_change": row.needs_change, "wanted_change": row.wanted_change,
+            }
+            for row in evidence.runbooks
+        ],
+        "error_budget": [
+            {"objective": row.name, "share_of_30_days": row.share, "minutes": row.minutes} for row in evidence.burnt
+        ] or None,
+        "changes": [{"kind": row.kind, "title": row.title, "at": row.at} for row in evidence.changes],
+        "known_when_declared": {"at": then.at, **then.data} if then is not None else None,
+        "similar": [row.incident.reference for row in evidence.similar],
+        "graphs": [
+            {"name": row.name, "at": row.at, "url": _graph_address(incident, row)} for row in evidence.graphs
+        ],
+    }  # fmt: skip
+
+
+def digest_markdown(page: LessonPage, since: datetime, until: datetime) -> str:
+    """What the reviews published in a span of days teach, for the retrospective or a mail."""
+    lines = [f"# Incident learnings, {since:%d %b} to {until:%d %b %Y}\n"]
+    for lesson in page.lessons:
+        lines.append(f"## {lesson.reference} {lesson.title} ({lesson.platform_key}, {lesson.label})\n")
+        lines += [f"**{title}**\n\n{text.strip()}\n" for title, text in lesson.texts]
+    if not page.lessons:
+        lines.append("No review was published in these days.\n")
+    if page.next_cursor:
+        lines.append(f"Older ones than these {len(page.lessons)} stand on the learnings page.\n")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicText:
+    """What the public would read, and how much of what kind was left out."""
+
+    markdown: str
+    removed: Mapping[str, int]
+
+
+def for_the_public(review: Review, sections: Sequence[ReviewSection], chosen: Collection[str]) -> PublicText:
+    """The chosen sections of those that may leave, without people, addresses, accounts and hosts."""
+    incident = review.incident
+    people = list(User.objects.values_list("name", flat=True))  # also of those who left since
+    removed: Counter[str] = Counter()
+
+    def clean(text: str) -> str:
+        found = redact(text, people)
+        removed.update(found.removed)
+        return found.text
+
+    lines = [f"# {clean(incident.title)}\n", f"{stamp(incident.impact_started_at)}"]
+    if incident.resolved_at:
+        lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
+    lines[1] += "\n"
+    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen and row.body.strip()]
+    lines += [f"## {section.title}\n\n{clean(section.body.strip())}\n" for section in leaving]
+    return PublicText("\n".join(lines), dict(removed))
