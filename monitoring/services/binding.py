@@ -124,12 +124,8 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
     rules = list(AlarmRule.objects.filter(platform=platform, enabled=True).order_by("pk"))
     slos = list(Slo.objects.filter(platform=platform, enabled=True).order_by("pk"))
     if source is None:
-        metrics = [metric for metric in metrics if metric.namespace == PROBE_NAMESPACE]
-        rules = [rule for rule in rules if _is_probed(rule_terms(rule.indicator, stat=rule.stat))]
-        slos = [slo for slo in slos if _is_probed(_promised_terms(slo))]
-    for probe in probes:
-        if probe.enabled:
-            _want_probe(binder, probe)
+        metrics, rules, slos = _probed(metrics, rules, slos)
+    _want_probes(binder, probes)
     of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
     of_slo = {slo.pk: _want_slo(binder, slo) for slo in slos}
@@ -168,9 +164,21 @@ def _is_probed(terms: Sequence[Term]) -> bool:
     return all(term.namespace == PROBE_NAMESPACE for term in terms)
 
 
-def _want_probe(binder: _Binder, probe: Probe) -> None:
-    """The series of a probe: each statistic that a chart, a rule or an objective may read."""
-    for metric, unit in PROBE_METRICS.items():
+def _probed(
+    metrics: Iterable[ServiceMetric], rules: Iterable[AlarmRule], slos: Iterable[Slo]
+) -> tuple[list[ServiceMetric], list[AlarmRule], list[Slo]]:
+    """What reads nothing but probes: it needs no account."""
+    return (
+        [metric for metric in metrics if metric.namespace == PROBE_NAMESPACE],
+        [rule for rule in rules if _is_probed(rule_terms(rule.indicator, stat=rule.stat))],
+        [slo for slo in slos if _is_probed(_promised_terms(slo))],
+    )
+
+
+def _want_probes(binder: _Binder, probes: Iterable[Probe]) -> None:
+    """The series of each probe that is asked: every statistic that a chart, a rule or an objective may read."""
+    wanted = ((probe, metric, unit) for probe in probes if probe.enabled for metric, unit in PROBE_METRICS.items())
+    for probe, metric, unit in wanted:
         for stat in ("Sum", "SampleCount", "Minimum", "Maximum"):
             term = Term("value", PROBE_NAMESPACE, metric, (("Probe", probe.key),), stat)
             binder.want(term, service_id=probe.service_id, poll_every=CRITICAL_POLL_SECONDS, unit=unit)
