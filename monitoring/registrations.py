@@ -1,6 +1,6 @@
 """What monitoring hangs into the shell and the health page."""
 
-from monitoring import loops, runbook_steps, store
+from monitoring import intake_loops, loops, runbook_steps, store
 from monitoring.actions import requests
 from monitoring.evidence import alarms, backups, health, logs
 from monitoring.models import AwsAccount, Series
@@ -13,7 +13,7 @@ from opsportal.schedule.invariants import invariant
 from opsportal.schedule.probes import Probe, register_probe
 
 # Imported for what they register.
-REGISTERED = (loops, alarms, backups, health, logs)
+REGISTERED = (loops, intake_loops, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:
@@ -57,6 +57,10 @@ def register() -> None:
         60, "AWS", "Accounts the portal reads, their roles and permissions", "cloud", "monitoring:connect-aws",
         "monitoring.aws_account_view",
     )  # fmt: skip
+    register_setting(
+        62, "Alert sources", "Links that outside monitoring sends to, and what its alerts mean", "inbox",
+        "monitoring:alert-sources", "monitoring.alert_source_view",
+    )  # fmt: skip
     for signature in (
         "monitoring_ensure_partitions(timestamptz, timestamptz)",
         "monitoring_drop_partitions(timestamptz)",
@@ -66,3 +70,4 @@ def register() -> None:
     register_version("monitoring_alarm", "platform_id", "version")  # an alarm's move is no audited act
     register_probe("aws", _aws_probe)
     invariant(name="monitoring.points_have_partitions")(_stray_points)
+    invariant(name="monitoring.inbound_is_judged")(intake_loops.left_waiting)
