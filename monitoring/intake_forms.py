@@ -22,13 +22,20 @@ class MappingField(forms.CharField):
     """JSON as text; what it may hold the service decides."""
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value).strip()
+        text = (super().to_python(value) or "").strip()
         if not text:
             return {}
         try:
             return json_of(text.encode())
         except ParseError as error:
             raise forms.ValidationError(str(error)) from error
+
+
+class LevelField(forms.ModelChoiceField):
+    """Levels of two schemes may share a label."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.label} ({obj.scheme.name})"
 
 
 def _mapping_field() -> MappingField:
@@ -48,7 +55,7 @@ class SourceForm(CleanForm):
     service = forms.ModelChoiceField(
         queryset=Service.objects.none(), required=False, help_text="Of alerts that name none."
     )
-    severity = forms.ModelChoiceField(
+    severity = LevelField(
         queryset=Severity.objects.none(), required=False, label="Level", help_text="Of alerts whose word nobody knows."
     )
     opens_incident = forms.BooleanField(
@@ -66,7 +73,6 @@ class SourceForm(CleanForm):
         services.queryset = Service.objects.filter(platform=platform).order_by("name", "pk")
         levels = Severity.objects.filter(scheme__platform=platform).select_related("scheme")
         severity.queryset = levels.order_by("scheme__kind", "rank", "pk")
-        severity.label_from_instance = lambda level: f"{level.label} ({level.scheme.name})"  # type: ignore[method-assign]
         if kind and kind != SourceKind.SNS:
             del self.fields["takes_raw"]
 

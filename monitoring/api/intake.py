@@ -70,13 +70,13 @@ class InboundMessageSerializer(serializers.ModelSerializer[InboundMessage]):
     """A message and its verdict, without its body."""
 
     platform = serializers.CharField(source="platform.key", read_only=True)
-    source = serializers.CharField(source="source.name", read_only=True)
+    source_name = serializers.CharField(source="source.name", read_only=True)
     replay_of = serializers.IntegerField(source="replay_of_id", read_only=True, allow_null=True)
 
     class Meta:
         model = InboundMessage
         fields = (
-            "id", "platform", "source", "received_at", "verdict", "reason", "alerts", "repeats", "topic", "judged_at",
+            "id", "platform", "source_name", "received_at", "verdict", "reason", "alerts", "repeats", "topic", "judged_at",
             "replay_of",
         )  # fmt: skip
         read_only_fields = fields
@@ -97,12 +97,12 @@ class InboundDetailSerializer(InboundMessageSerializer):
 class AlertGroupSerializer(AlarmSerializer):
     """A group of outside alerts: an alarm, with how many subjects it has; `value` of them fire."""
 
-    source = serializers.CharField(source="alert_source.name", read_only=True, allow_null=True, default=None)
+    source_name = serializers.CharField(source="alert_source.name", read_only=True, allow_null=True, default=None)
     subjects = serializers.IntegerField(source="subjects_count", read_only=True, allow_null=True)
     alerts = serializers.IntegerField(source="alerts_count", read_only=True, allow_null=True)
 
     class Meta(AlarmSerializer.Meta):
-        fields = (*AlarmSerializer.Meta.fields, "source", "subjects", "alerts")  # type: ignore[assignment]
+        fields = (*AlarmSerializer.Meta.fields, "source_name", "subjects", "alerts")  # type: ignore[assignment]
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):

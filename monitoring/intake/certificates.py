@@ -28,10 +28,8 @@ KEPT_SECONDS: Final = 86_400.0
 RETRY_SECONDS: Final = 30.0  # an SNS that is away is not asked for every message of a storm
 MOST_KEPT: Final = 64
 SMALLEST_KEY: Final = 2048  # bits
-# How the file of roots names them; Starfield's services root is Amazon's since 2015.
-_AMAZONS: Final = re.compile(
-    r"^# Subject: CN=(Amazon Root CA|Starfield Services Root Certificate Authority)", re.MULTILINE
-)
+# How the file of roots names them.
+_AMAZONS: Final = re.compile(r"^# Subject: CN=Amazon Root CA [0-9]+ O=Amazon$", re.MULTILINE)
 # Amazon's own certificates name where the one above them is; its signature proves it, so plain HTTP will do.
 _ISSUER_HOST: Final = ".amazontrust.com"
 

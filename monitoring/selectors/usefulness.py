@@ -4,9 +4,8 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
 
@@ -38,7 +37,7 @@ class Week:
         return f"{year}-W{week:02}"
 
 
-def week_of(text: str, *, at: datetime, zone: ZoneInfo) -> Week:
+def week_of(text: str, *, at: datetime, zone: tzinfo) -> Week:
     """The week named `2026-W10`; the present one for anything else."""
     found = _WEEK.fullmatch(text)
     today = at.astimezone(zone).date()

@@ -343,7 +343,7 @@ class _Batch:
         )
 
     def _write_alerts(self, late: set[str]) -> None:
-        of = {row.pk for row in (subject.alarm for subject in self.subjects.values()) if row is not None}
+        of = {subject.alarm_id for subject in self.subjects.values()} - {None}
         covered = Alarm.objects.filter(Exists(Silence.objects.over_alarm(self.at)), pk__in=of)
         silenced = set(covered.values_list("pk", flat=True))
         Alert.objects.bulk_create(

@@ -16,7 +16,7 @@ from monitoring.intake import parsers, sns
 from monitoring.intake.alerts import AlertIn, ParseError
 from monitoring.intake.certificates import SigningKeys
 from monitoring.models import AlertSource, InboundMessage, InboundVerdict, SnsTopic, SourceKind, TopicState
-from monitoring.services import alerts as alert_services
+from monitoring.services.alerts import Count, Incoming, alerts_apply
 from monitoring.services.topics import topic_ask, topic_seen
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
@@ -63,7 +63,7 @@ _keys = SigningKeys()
 def message_store(*, kind: str, key: bytes, headers: Mapping[str, str], body: bytes, at: datetime) -> int | None:
     """Store a message of the source that this link belongs to, committed; its id, or None when no source has it."""
     kept = {name: headers[name].replace("\x00", "")[:400] for name in KEPT_HEADERS if name in headers}
-    values = {
+    values: dict[str, str | bytes | datetime] = {
         "kind": kind, "key": key, "real": real_now(), "at": at, "headers": orjson.dumps(kept).decode(), "body": body,
     }  # fmt: skip
     with connection.cursor() as cursor:
@@ -207,9 +207,9 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
     mine = set(rows.order_by("pk").values_list("pk", flat=True))
     own = [reading for reading in readings if reading.message.pk in mine]
     real = [reading for reading in own if reading.alerts and not reading.is_test]
-    counts = alert_services.alerts_apply(
+    counts = alerts_apply(
         [
-            alert_services.Incoming(
+            Incoming(
                 source=reading.message.source,
                 message_id=reading.message.pk,
                 name_id=reading.message.replay_of_id or reading.message.pk,
@@ -240,7 +240,7 @@ def _note_topic(reading: Reading, at: datetime) -> None:
         reading.reason = "The subscription was ended at SNS."
 
 
-def _judged(reading: Reading, count: alert_services.Count | None, at: datetime) -> InboundMessage:
+def _judged(reading: Reading, count: Count | None, at: datetime) -> InboundMessage:
     """The message with its verdict."""
     message = reading.message
     message.verdict, message.reason, message.topic = reading.verdict, reading.reason[:300], reading.topic

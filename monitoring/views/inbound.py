@@ -1,7 +1,6 @@
 """What came from outside: raw messages, groups of alerts, and how useful alarms were."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -129,7 +128,7 @@ def alert_group_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
 def alarm_week(request: AuthorizedRequest) -> HttpResponse:
     """A week's alarms by pages, noise and missing runbook (M-MET-13)."""
     at, zone = now(), timezone.get_current_timezone()
-    week = week_of(request.GET.get("week", ""), at=at, zone=zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
+    week = week_of(request.GET.get("week", ""), at=at, zone=zone)
     context = {
         "week": week,
         "found": worth_rows(request.actor, week, platform_id=_platform_id(request)),

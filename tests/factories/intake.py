@@ -22,6 +22,7 @@ from opsportal.platforms.models import Platform
 
 BY = system_actor("tests")
 TOPIC = "arn:aws:sns:us-east-1:111111111111:alerts"
+OTHER_TOPIC = "arn:aws:sns:us-east-1:111111111111:others"
 HOST = "sns.us-east-1.amazonaws.com"
 CERTIFICATE = f"https://{HOST}/SimpleNotificationService-9c6465fa7f48f5cacd23014631ec1136.pem"
 

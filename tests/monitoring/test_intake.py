@@ -13,7 +13,7 @@ from monitoring.models import Alarm, Alert, AlertSource, AlertSubject, InboundMe
 from monitoring.selectors.alarms import shown_state
 from monitoring.services import inbound
 from monitoring.services.alert_sources import source_change, source_rotate, source_test
-from monitoring.services.alerts import group_end
+from monitoring.services.alerts import alerts_apply, group_end
 from monitoring.services.inbound import inbound_judge, inbound_purge, message_replay, message_store
 from monitoring.services.marks import silence_put
 from opsportal.core.models import VersionConflictError
@@ -314,7 +314,7 @@ def test_a_message_at_which_the_portal_fails_holds_up_no_other(
     _, link = source_of(platform, at=at)
     for name in ("Good", "Bad", "Better"):
         post(link, together(fired(name)))
-    whole = inbound.alert_services.alerts_apply
+    whole = alerts_apply
 
     def failing(incoming: Any, *, at: datetime) -> Any:
         rows = list(incoming)
@@ -322,7 +322,7 @@ def test_a_message_at_which_the_portal_fails_holds_up_no_other(
             raise ArithmeticError("a bug")
         return whole(rows, at=at)
 
-    monkeypatch.setattr(inbound.alert_services, "alerts_apply", failing)
+    monkeypatch.setattr(inbound, "alerts_apply", failing)
     judge(at)
     assert list(InboundMessage.objects.order_by("pk").values_list("verdict", flat=True)) == [
         "accepted", "failed", "accepted",

@@ -16,7 +16,7 @@ from incidents.loops import claim_alarms
 from incidents.models import Incident
 from monitoring.intake import certificates
 from monitoring.intake.samples import ALARM
-from monitoring.intake.sns import SUBSCRIPTION, UNSUBSCRIPTION, SignerUnreachableError
+from monitoring.intake.sns import SUBSCRIPTION, UNSUBSCRIPTION, ForgedError, SignerUnreachableError
 from monitoring.models import Alarm, Alert, AlertSource, InboundMessage, SnsTopic
 from monitoring.services.alert_sources import topic_decide
 from monitoring.services.inbound import inbound_judge
@@ -25,11 +25,10 @@ from opsportal.core.clock import real_now
 from opsportal.platforms.models import Platform
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.http import Answer
-from tests.factories.intake import BY, CERTIFICATE, HOST, TOPIC, Authority, Sns, allow, post, source_of
+from tests.factories.intake import BY, CERTIFICATE, HOST, OTHER_TOPIC, TOPIC, Authority, Sns, allow, post, source_of
 
 pytestmark = pytest.mark.django_db
 Row = dict[str, Any]
-OTHER = TOPIC.replace("alerts", "others")
 _SNS = Sns()  # making keys takes a second each
 _STRANGER = Authority("Stranger")
 _STRANGERS_KEY, _STRANGERS_PEM = _STRANGER.leaf()
@@ -126,7 +125,7 @@ FORGED: dict[str, Callable[[Row], Row]] = {
     "another subject": _with(Subject="Fine"),
     "another id": _with(MessageId="00000000-0000-0000-0000-000000000000"),
     "another time": _with(Timestamp="2026-03-10T08:59:59.000Z"),
-    "another topic": _with(TopicArn=OTHER),
+    "another topic": _with(TopicArn=OTHER_TOPIC),
     "another type": lambda row: {**_SNS.message(at=datetime.fromisoformat(row["Timestamp"]), kind=SUBSCRIPTION),
                                  "Type": UNSUBSCRIPTION},
     "no signature": _without("Signature"),
@@ -204,7 +203,7 @@ def test_a_message_sent_again_is_one_alert(source: tuple[AlertSource, str], sns:
 
 
 def test_a_header_that_says_something_else_is_refused(source: tuple[AlertSource, str], sns: Sns, at: datetime) -> None:
-    message = judged(source[1], sns.message(at=at), sns, at, x_amz_sns_topic_arn=OTHER)
+    message = judged(source[1], sns.message(at=at), sns, at, x_amz_sns_topic_arn=OTHER_TOPIC)
     assert message.verdict == "refused"
 
 
@@ -226,22 +225,22 @@ def test_a_cloudwatch_alarm_has_service_and_signal_of_its_mirror(
 def test_an_unknown_topic_is_held_and_heard_once_an_admin_allows_it(
     source: tuple[AlertSource, str], sns: Sns, at: datetime
 ) -> None:
-    held = judged(source[1], sns.message(at=at, TopicArn=OTHER), sns, at)
+    held = judged(source[1], sns.message(at=at, TopicArn=OTHER_TOPIC), sns, at)
     assert held.verdict == "held"
     assert not Alert.objects.exists()
-    topic = SnsTopic.objects.get(arn=OTHER)
+    topic = SnsTopic.objects.get(arn=OTHER_TOPIC)
     later = at + timedelta(hours=2)
     assert topic_decide(by=BY, at=later, topic=topic, expected=1, is_allowed=True) == 1
     inbound_judge(at=later, key_of=sns.keys())
     assert InboundMessage.objects.latest("pk").verdict == "accepted", "as of when it came, it was not old"
     topic_decide(by=BY, at=later, topic=topic, expected=2, is_allowed=False)
-    message = judged(source[1], sns.message(at=at, TopicArn=OTHER, MessageId="2"), sns, at)
+    message = judged(source[1], sns.message(at=at, TopicArn=OTHER_TOPIC, MessageId="2"), sns, at)
     assert (message.verdict, message.reason) == ("refused", "An admin refused this topic.")
 
 
 def test_a_forged_message_brings_no_topic_to_approve(source: tuple[AlertSource, str], sns: Sns, at: datetime) -> None:
-    judged(source[1], {**sns.message(at=at), "TopicArn": OTHER}, sns, at)
-    assert not SnsTopic.objects.filter(arn=OTHER).exists()
+    judged(source[1], {**sns.message(at=at), "TopicArn": OTHER_TOPIC}, sns, at)
+    assert not SnsTopic.objects.filter(arn=OTHER_TOPIC).exists()
 
 
 def test_a_subscription_is_confirmed_only_when_its_topic_is_allowed(
@@ -253,13 +252,13 @@ def test_a_subscription_is_confirmed_only_when_its_topic_is_allowed(
         asked.append(url)
         return b"<ConfirmSubscriptionResponse><SubscriptionArn>arn:aws:sns:x</SubscriptionArn>"
 
-    waiting = judged(source[1], sns.message(at=at, kind=SUBSCRIPTION, TopicArn=OTHER), sns, at)
+    waiting = judged(source[1], sns.message(at=at, kind=SUBSCRIPTION, TopicArn=OTHER_TOPIC), sns, at)
     assert waiting.verdict == "held"
     assert topics_confirm(at=at, fetch=confirm) == 0
-    topic = SnsTopic.objects.get(arn=OTHER)
+    topic = SnsTopic.objects.get(arn=OTHER_TOPIC)
     topic_decide(by=BY, at=at, topic=topic, expected=topic.version, is_allowed=True)
     inbound_judge(at=at, key_of=sns.keys())
-    assert "2336412f" not in SnsTopic.objects.get(arn=OTHER).confirm_token, "a token is kept sealed"
+    assert "2336412f" not in SnsTopic.objects.get(arn=OTHER_TOPIC).confirm_token, "a token is kept sealed"
     assert topics_confirm(at=at, fetch=confirm) == 1
     assert topics_confirm(at=at, fetch=confirm) == 0
     topic.refresh_from_db()
@@ -313,7 +312,7 @@ def test_raw_delivery_is_taken_only_where_an_admin_said_so(
     assert judged(source[1], ALARM, sns, at, **headers).verdict == "refused"
     AlertSource.objects.update(takes_raw=True)
     assert judged(source[1], ALARM, sns, at, **headers).verdict == "accepted"
-    assert judged(source[1], ALARM, sns, at, **{**headers, "x_amz_sns_topic_arn": OTHER}).verdict == "held"
+    assert judged(source[1], ALARM, sns, at, **{**headers, "x_amz_sns_topic_arn": OTHER_TOPIC}).verdict == "held"
 
 
 def test_an_sns_that_cannot_be_asked_leaves_the_message_waiting_for_a_while(
@@ -366,7 +365,7 @@ def test_the_certificate_above_the_leaf_is_asked_from_amazon_alone(
     )
     sns.served[CERTIFICATE] = _STRANGER.leaf(access=access)[1]
     sns.served[issuer] = _STRANGER.root.public_bytes(Encoding.DER)
-    with pytest.raises(certificates.ForgedError):
+    with pytest.raises(ForgedError):
         sns.keys()(CERTIFICATE)
     assert (issuer in sns.asked) is asked
 
@@ -386,7 +385,4 @@ def test_outside_is_asked_through_the_guard(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_amazon_s_roots_alone_speak_for_sns() -> None:
     names = {root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value for root in certificates.public_roots()}
-    assert names == {
-        *(f"Amazon Root CA {n}" for n in range(1, 5)),
-        "Starfield Services Root Certificate Authority - G2",
-    }
+    assert names == {f"Amazon Root CA {number}" for number in range(1, 5)}
