@@ -31,7 +31,7 @@ class MappingField(forms.CharField):
             raise forms.ValidationError(str(error)) from error
 
 
-class LevelField(forms.ModelChoiceField):
+class LevelField(forms.ModelChoiceField):  # type: ignore[type-arg] # not generic at run time
     """Levels of two schemes may share a label."""
 
     def label_from_instance(self, obj: Any) -> str:

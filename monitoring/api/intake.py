@@ -76,8 +76,8 @@ class InboundMessageSerializer(serializers.ModelSerializer[InboundMessage]):
     class Meta:
         model = InboundMessage
         fields = (
-            "id", "platform", "source_name", "received_at", "verdict", "reason", "alerts", "repeats", "topic", "judged_at",
-            "replay_of",
+            "id", "platform", "source_name", "received_at", "verdict", "reason", "alerts", "repeats", "topic",
+            "judged_at", "replay_of",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -21,7 +21,7 @@ from monitoring.models import (
     TopicState,
 )
 from opsportal.core.actor import Actor
-from opsportal.core.pagination import Head, Page, head, keyset_page
+from opsportal.core.pagination import Head, Page, keyset_page
 from opsportal.platforms.models import Platform
 
 SHOWN: Final = 50
@@ -123,7 +123,8 @@ def group_page(
 
 def subjects_of(alarm: Alarm, size: int = SHOWN) -> Head[AlertSubject]:
     """What a group is made of, firing first, the newest word first."""
-    return head(alarm.subjects.order_by("-is_firing", "-last_at", "-pk"), size)
+    rows = list(alarm.subjects.order_by("-is_firing", "-last_at", "-pk")[:size])
+    return Head(rows, alarm.subjects.count())
 
 
 def alerts_of(alarm: Alarm, size: int = SHOWN) -> list[Alert]:

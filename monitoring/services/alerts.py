@@ -160,6 +160,7 @@ class _Batch:
         rows = AlertSubject.objects.filter(source=self.source, fingerprint__in=prints)
         self.subjects = {row.fingerprint: row for row in rows}
         self.read = {event.dedup: self._meaning(event.alert) for event in self.events}
+        self.new: dict[str, AlertSubject] = {}
         self.groups = self._groups()
         self.storm_key = f"{self.source.pk}:storm"
         self.begun = self._lately_begun()
@@ -238,7 +239,7 @@ class _Batch:
             subject = AlertSubject(
                 source=self.source, fingerprint=event.alert.fingerprint, since=event.at, last_at=event.at
             )
-            self.subjects[event.alert.fingerprint] = subject
+            self.subjects[event.alert.fingerprint] = self.new[event.alert.fingerprint] = subject
         subject.count += 1
         if event.at < subject.last_at:
             return False
@@ -298,14 +299,14 @@ class _Batch:
         alarm = group.alarm
         alarm.name, alarm.service_id, alarm.severity = title[:255], said.service_id, said.severity
         alarm.signal, alarm.opens_incident = said.signal, said.opens_incident
-        if group.is_new and alarm.pk is None:
+        if group.is_new:
+            group.is_new = False
             alarm.save()
         return group
 
     def _write_subjects(self) -> None:
-        moved = [self.subjects[name] for name in {event.alert.fingerprint for event in self.events}]
-        AlertSubject.objects.bulk_create([row for row in moved if row.pk is None])
-        known = [row for row in moved if row.pk is not None]
+        AlertSubject.objects.bulk_create(self.new.values())
+        known = [self.subjects[name] for name in {event.alert.fingerprint for event in self.events} - self.new.keys()]
         columns = ["alarm", "title", "url", "is_firing", "since", "last_at", "count"]
         AlertSubject.objects.bulk_update(known, columns)
 
@@ -343,8 +344,8 @@ class _Batch:
         )
 
     def _write_alerts(self, late: set[str]) -> None:
-        of = {subject.alarm_id for subject in self.subjects.values()} - {None}
-        covered = Alarm.objects.filter(Exists(Silence.objects.over_alarm(self.at)), pk__in=of)
+        told = [group.alarm.pk for group in self.groups.values()]
+        covered = Alarm.objects.filter(Exists(Silence.objects.over_alarm(self.at)), pk__in=told)
         silenced = set(covered.values_list("pk", flat=True))
         Alert.objects.bulk_create(
             Alert(
