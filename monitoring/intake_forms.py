@@ -44,7 +44,7 @@ def _mapping_field() -> MappingField:
         required=False,
         label="Mapping",
         widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false"}),
-        help_text="JSON: `fields` say where a generic message holds what, `rules` what an alert means here.",
+        help_text="JSON: fields say where a generic message holds what, rules what an alert means here.",
     )
 
 

@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('word', models.CharField(choices=[('useful', 'useful'), ('no_action', 'no action needed'), ('noise', 'noise')], max_length=12)),
+                ('word', models.CharField(choices=[('useful', 'useful'), ('no_action', 'no action'), ('noise', 'noise')], max_length=12)),
                 ('rated_at', models.DateTimeField()),
                 ('platform', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='platforms.platform')),
                 ('transition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ratings', to='monitoring.alarmtransition')),

@@ -192,7 +192,7 @@ class Alert(AppendOnlyModel):
 
 class Usefulness(models.TextChoices):
     USEFUL = "useful", "useful"
-    NO_ACTION = "no_action", "no action needed"
+    NO_ACTION = "no_action", "no action"
     NOISE = "noise", "noise"
 
 
