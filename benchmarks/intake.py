@@ -67,7 +67,8 @@ def _drain(portal: Bench) -> float:
     waiting, begun = portal.one(WAITING), time.perf_counter()
     while portal.one(WAITING) and time.perf_counter() - begun < DRAIN_AT_MOST:
         time.sleep(0.1)
-    return (waiting - portal.one(WAITING)) / (time.perf_counter() - begun)
+    judged: int = waiting - portal.one(WAITING)
+    return judged / (time.perf_counter() - begun)
 
 
 def _storm(portal: Bench, links: list[str]) -> tuple[Sample, Sample, Sample]:
