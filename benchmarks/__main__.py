@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, intake, start, growth on their own stack.
+"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, … or those named, each on a stack of its own.
 
 Each prints its figures beside limits of the same run and its targets; exit 1 when one is missed.
 """
@@ -6,6 +6,7 @@ Each prints its figures beside limits of the same run and its targets; exit 1 wh
 import argparse
 import sys
 
+from benchmarks.collector import collector
 from benchmarks.intake import intake
 from benchmarks.pages import growth, incidents, ticks, today
 from benchmarks.start import start
@@ -20,6 +21,7 @@ ALL = {
     "intake": intake,
     "start": start,
     "growth": growth,
+    "collector": collector,
 }
 
 
