@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import acting, actions, aws, charts, pages, runbooks, slos
+from monitoring.views import acting, actions, aws, charts, objectives, pages, runbooks, slos
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
@@ -24,8 +24,11 @@ urlpatterns: list[URLPattern] = [
     path("slos/", slos.slos, name="slos"),
     path("slos/<int:pk>/", slos.slo, name="slo"),
     path("slos/<int:pk>/buckets/", slos.slo_buckets, name="slo-buckets"),
-    path("slos/<int:pk>/exclusions/new/", actions.exclusion, name="slo-exclusion"),
-    path("slos/exclusions/<int:pk>/void/", actions.exclusion_take_back, name="slo-exclusion-void"),
+    path("slos/<int:pk>/change/", objectives.slo_change, name="slo-change"),
+    path("slos/<int:pk>/exclusions/new/", objectives.exclusion, name="slo-exclusion"),
+    path("slos/exclusions/<int:pk>/approve/", objectives.exclusion_approve_action, name="slo-exclusion-approve"),
+    path("slos/exclusions/<int:pk>/void/", objectives.exclusion_take_back, name="slo-exclusion-void"),
+    path("slos/policy/<slug:key>/", objectives.budget_policy, name="budget-policy"),
     path("settings/aws/", aws.aws_accounts, name="connect-aws"),
     path("settings/aws/connect/", aws.aws_connect_action, name="aws-connect"),
     path("settings/aws/<int:pk>/", aws.aws_account, name="aws-account"),

@@ -15,7 +15,7 @@ from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Sile
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
-from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
+from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, Series, ServiceMetric
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "AwsAccount",
     "AwsPermission",
     "Backfill",
+    "BudgetPolicy",
     "Comparison",
     "Deployment",
     "EvidenceResult",
@@ -55,4 +56,5 @@ __all__ = [
     "SloVersion",
     "TargetDatabase",
     "Verdict",
+    "WindowKind",
 ]

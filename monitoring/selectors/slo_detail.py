@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q
 
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket, SloExclusion
-from monitoring.selectors.slo_report import Period, SloRow
+from monitoring.selectors.slo_policy import policies
+from monitoring.selectors.slo_report import SloRow
 from monitoring.slo.attribution import SLICE, Mark, attribute
-from monitoring.slo.budget import REVIEW_ABOVE
+from monitoring.slo.periods import Period
+from monitoring.slo.policy import Policy
 
 # start, good, total, left out good, left out total, expected and covered slices
 Hour = tuple[datetime, float, float, float, float, int, int]
@@ -69,7 +72,7 @@ class Detail:
     gaps: Sequence[tuple[datetime, datetime]]
     # Incidents that used so much of the budget that the policy wants a review, each with its review if there is one.
     heavy: Sequence[tuple[Share, ReviewMark | None]]
-    review_above: float = REVIEW_ABOVE
+    policy: Policy
 
 
 def _annotations(slo: Slo, period: Period) -> list[Annotation]:
@@ -88,6 +91,7 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
     )
     marks = _annotations(row.slo, period)
     shares = _shares(row, marks, period)
+    policy = policies([row.slo.platform_id])[row.slo.platform_id]
     return Detail(
         row=row,
         left=_left(hours, allowed, period),
@@ -96,12 +100,13 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
         left_out=_left_out(row.slo, allowed, period),
         marks=marks,
         gaps=_gaps(hours, period),
-        heavy=_heavy(shares),
+        heavy=_heavy(shares, policy),
+        policy=policy,
     )
 
 
-def _heavy(shares: Sequence[Share]) -> list[tuple[Share, ReviewMark | None]]:
-    found = [share for share in shares if share.url and share.share > REVIEW_ABOVE]
+def _heavy(shares: Sequence[Share], policy: Policy) -> list[tuple[Share, ReviewMark | None]]:
+    found = [share for share in shares if share.url and share.share > policy.review_share]
     marks = _reviews[0]([share.ref for share in found]) if found and _reviews else {}
     return [(share, marks.get(share.ref)) for share in found]
 
@@ -117,16 +122,18 @@ def _left(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[d
 
 
 def _days(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[date, float | None]]:
-    """Budget used per UTC day in per cent; None where nothing is known."""
+    """Budget used in per cent by day, as the period's zone counts days; None where nothing is known."""
     used: dict[date, float | None] = {}
-    day = period.starts_at.date()
-    while day <= (period.until - timedelta(microseconds=1)).date():
+    zone = ZoneInfo(period.zone or "UTC")
+    day = period.starts_at.astimezone(zone).date()
+    while day <= (period.until - timedelta(microseconds=1)).astimezone(zone).date():
         used[day] = None
         day += timedelta(days=1)
     for ts, good, total, xgood, xtotal, _expected, covered in hours:
         if covered and allowed:
             bad = (total - xtotal) - (good - xgood)
-            used[ts.date()] = (used.get(ts.date()) or 0.0) + 100 * bad / allowed
+            day = ts.astimezone(zone).date()
+            used[day] = (used.get(day) or 0.0) + 100 * bad / allowed
     return sorted(used.items())
 
 
@@ -203,6 +210,7 @@ def _left_out(slo: Slo, allowed: float, period: Period) -> list[LeftOut]:
     found = []
     for row in rows:
         start, end = max(row.starts_at, period.starts_at) - SLICE, min(row.ends_at, period.until)
-        bad = sum(events for ts, events in slices if start < ts < end)
+        is_counted = row.approved_at is not None and row.voided_at is None
+        bad = sum(events for ts, events in slices if start < ts < end) if is_counted else 0.0
         found.append(LeftOut(row, bad / allowed if allowed else 0.0))
     return found

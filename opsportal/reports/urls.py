@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.reports.audit_urls")),
     path("", include("opsportal.reports.checklist_urls")),
     path("", include("opsportal.reports.incident_urls")),
+    path("", include("opsportal.reports.period.urls")),
     path("", include("opsportal.reports.runbook_urls")),
     path("", include("opsportal.reports.slo_urls")),
 ]
