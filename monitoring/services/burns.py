@@ -123,7 +123,7 @@ def _alarm(slo: Slo, urgency: Urgency, *, at: datetime) -> Alarm:
     """
     series = SloTerm.objects.filter(slo=slo, role__in=("bad", "good", "value")).values("series_id")
     rules = AlarmRule.objects.filter(
-        platform_id=slo.platform_id, service_id=slo.service_id, enabled=True,
+        platform_id=slo.platform_id, service=slo.service, enabled=True,
         pk__in=RuleTerm.objects.filter(series_id__in=series).exclude(role="total").values("rule_id"),
     ).select_related("severity")  # fmt: skip
     twin = rules.order_by("-opens_incident", "severity__rank", "pk").first()

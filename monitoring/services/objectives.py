@@ -79,6 +79,7 @@ def slo_promise(
 def _promised(last: SloVersion | None, values: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: getattr(last, name) for name in PROMISED if last is not None}
     found = kept | {name: values[name] for name in PROMISED if name in values}
+    found["indicator"] = {"method": "occurrences"} | dict(found["indicator"])
     found["objective"] = Decimal(str(found["objective"])).quantize(Decimal("0.001"))
     return found
 

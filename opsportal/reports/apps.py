@@ -9,11 +9,10 @@ class ReportsConfig(AppConfig):
         from opsportal.core.conflicts import register_last_change
         from opsportal.core.shell import register_nav
         from opsportal.notifications.transports import register_unsubscribe
-        from opsportal.reports import loops
         from opsportal.reports.audit_selectors import last_change
+        from opsportal.reports.loops import mail_reports  # noqa: F401 - imported for what it registers
         from opsportal.reports.period.mail import KIND, unsubscribe_address
 
-        assert loops.mail_reports  # imported for what it registers
         register_last_change(last_change)
         register_unsubscribe(KIND, unsubscribe_address)
         register_nav(70, "reports", "Reports", "file-chart-column", "reports:checklists", "reports.checklist_view")

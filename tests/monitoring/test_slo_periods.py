@@ -77,7 +77,7 @@ def test_every_instant_has_one_version_and_the_first_holds_before_it(since: list
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     dated = [(begin + n * HOUR, number) for number, n in enumerate(sorted(since))]
     spans = held(dated, begin + start * HOUR, begin + (start + length) * HOUR)
-    told = {}
+    told: dict[datetime, int] = {}
     for number, first, last in spans:
         told |= {first + n * HOUR: number for n in range(int((last - first) / HOUR))}
     naive = {

@@ -84,6 +84,8 @@ class PeriodApiView(ApiView):
     def named(self, action: str, values: Mapping[str, Any]) -> tuple[Platform, Service | None, Period]:
         """Platform, service and period; raises Http404, ParseError, DeniedError."""
         key, service_key = str(values.get("platform") or ""), str(values.get("service") or "")
+        if not key:
+            raise ParseError("Say which platform, by its key.")
         platform = get_object_or_404(Platform.objects.visible_to(self.actor), key=key)
         authorize(self.actor, action, platform)
         service = Service.objects.filter(platform=platform, key=service_key).first() if service_key else None

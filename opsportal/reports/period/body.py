@@ -5,10 +5,10 @@ incidents stay out of it.
 """
 
 import hashlib
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,10 +52,7 @@ def code_version() -> str:
     for pattern in ARITHMETIC:
         for path in sorted(base.glob(pattern)):
             digest.update(path.relative_to(base).as_posix().encode() + b"\0" + path.read_bytes())
-    try:
-        release = version("opsportal")
-    except PackageNotFoundError:
-        release = "0"
+    release = tomllib.loads((base / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     return f"{release}+{digest.hexdigest()[:12]}"
 
 

@@ -24,21 +24,34 @@ VIEW = "reports.schedule_view"
 SET = "reports.schedule_set"
 
 
-@require_action(VIEW, methods=READ_WRITE)
-@idempotent
+@require_action(VIEW)
 def subscriptions(request: AuthorizedRequest, key: str) -> HttpResponse:
-    """Who gets a platform's reports; a post adds a member."""
-    platform = get_object_or_404(Platform.objects.visible_to(request.actor), key=key)
-    authorize(request.actor, VIEW, platform)
-    form = SubscriptionForm(request.POST or None, platform=platform)
-    if request.method == "POST":
-        authorize(request.actor, SET, platform)
-        if form.is_valid():
-            user = User.objects.get(pk=form.cleaned_data["user"])
-            cadence = form.cleaned_data["cadence"]
-            subscription_put(by=request.actor, at=now(), platform=platform, user=user, cadence=cadence)
-            messages.success(request, f"{user.name} gets the report.")
-            return redirect_or_fragment(request, reverse("reports:mails", args=[key]))
+    """Who gets a platform's reports."""
+    platform = _platform(request, key, VIEW)
+    return _page(request, platform, SubscriptionForm(platform=platform), 200)
+
+
+@require_action(SET, methods=WRITE)
+@idempotent
+def subscription_add_action(request: AuthorizedRequest, key: str) -> HttpResponse:
+    """Send a member the report."""
+    platform = _platform(request, key, SET)
+    form = SubscriptionForm(request.POST, platform=platform)
+    if not form.is_valid():
+        return _page(request, platform, form, 422)
+    user = User.objects.get(pk=form.cleaned_data["user"])
+    subscription_put(by=request.actor, at=now(), platform=platform, user=user, cadence=form.cleaned_data["cadence"])
+    messages.success(request, f"{user.name} gets the report.")
+    return redirect_or_fragment(request, reverse("reports:mails", args=[key]))
+
+
+def _platform(request: AuthorizedRequest, key: str, action: str) -> Platform:
+    platform: Platform = get_object_or_404(Platform.objects.visible_to(request.actor), key=key)
+    authorize(request.actor, action, platform)
+    return platform
+
+
+def _page(request: AuthorizedRequest, platform: Platform, form: SubscriptionForm, status: int) -> HttpResponse:
     rows = ReportSubscription.objects.filter(platform=platform).select_related("user")
     context = {
         "platform": platform,
@@ -48,7 +61,7 @@ def subscriptions(request: AuthorizedRequest, key: str) -> HttpResponse:
         "sends_mail": sends_mail(),
         "hour": HOUR,
     }
-    return render_page(request, "reports/mails.html", context, status=422 if request.method == "POST" else 200)
+    return render_page(request, "reports/mails.html", context, status=status)
 
 
 @require_action(SET, methods=WRITE)

@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("reports/published/<int:pk>/report.csv", views.published_csv, name="published-csv"),
     path("reports/published/<int:pk>/report.json", views.published_json, name="published-json"),
     path("reports/mails/<slug:key>/", mail_views.subscriptions, name="mails"),
+    path("reports/mails/<slug:key>/add/", mail_views.subscription_add_action, name="mail-add"),
     path("reports/mails/<int:pk>/remove/", mail_views.subscription_remove_action, name="mail-remove"),
     path("reports/unsubscribe/<slug:token>/", mail_views.unsubscribe, name="unsubscribe"),
 ]

@@ -135,8 +135,7 @@ def commentary(request: AuthorizedRequest, key: str) -> HttpResponse:
         except CommentaryConflictError as error:
             theirs = f" Theirs: {error.newest.text}" if error.newest else ""
             form.add_error("text", f"{error}{theirs}")
-            form.data = form.data.copy()
-            form.data["number"] = str(error.newest.number if error.newest else 0)
+            form.data = {**request.POST.dict(), "number": str(error.newest.number if error.newest else 0)}
             return _report_page(request, asked, form, 409)
         except ReportError as error:
             form.add_error("text", str(error))
