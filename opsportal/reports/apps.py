@@ -9,7 +9,7 @@ class ReportsConfig(AppConfig):
         from opsportal.core.conflicts import register_last_change
         from opsportal.core.shell import register_nav
         from opsportal.notifications.transports import register_unsubscribe
-        from opsportal.reports.audit_selectors import last_change
+        from opsportal.reports.audit.selectors import last_change
         from opsportal.reports.loops import mail_reports  # noqa: F401 - imported for what it registers
         from opsportal.reports.period.mail import KIND, unsubscribe_address
 

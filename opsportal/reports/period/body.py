@@ -16,15 +16,15 @@ import orjson
 from django.conf import settings
 from django.db.models import Count
 
-from incidents.periods import between
+from incidents.figures.periods import between
 from monitoring.models import EvidenceResult, Slo, Verdict
 from monitoring.selectors.slo_detail import Detail, slo_detail
 from monitoring.selectors.slo_report import SloRow, slo_rows
 from monitoring.slo.periods import Period
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform, Service
-from opsportal.reports.checklist_selectors import compliance
-from opsportal.reports.incident_selectors import Report, report
+from opsportal.reports.checklists.selectors import compliance
+from opsportal.reports.incidents.selectors import Report, report
 from opsportal.reports.models import Commentary
 from opsportal.reports.period.scorecard import scorecard
 
@@ -33,7 +33,7 @@ BACKUP_CHECKS: Final = "backup."
 DIGITS: Final = 9  # enough for any share; hides the order in which floats were added
 # What the figures are computed by: another hash here means that they may differ though the rows do not.
 ARITHMETIC: Final = (
-    "monitoring/slo/*.py", "monitoring/counting.py", "monitoring/selectors/slo_*.py", "incidents/figures.py",
+    "monitoring/slo/*.py", "monitoring/counting.py", "monitoring/selectors/slo_*.py", "incidents/figures/*.py",
     "opsportal/reports/period/body.py", "opsportal/reports/period/scorecard.py",
 )  # fmt: skip
 Body = dict[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from opsportal.core.formats import DASH, duration, percent
-from opsportal.reports.incident_selectors import Report
+from opsportal.reports.incidents.selectors import Report
 
 
 @dataclass(frozen=True, slots=True)

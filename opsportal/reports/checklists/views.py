@@ -7,8 +7,8 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.urls import reverse
 
-from incidents.periods import PeriodError
-from incidents.periods import period as period_of
+from incidents.figures.periods import PeriodError
+from incidents.figures.periods import period as period_of
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
@@ -16,7 +16,7 @@ from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
-from opsportal.reports.checklist_selectors import OUTCOMES, compliance, report_runs
+from opsportal.reports.checklists.selectors import OUTCOMES, compliance, report_runs
 
 VIEW: Final = "reports.checklist_view"
 HEAD: Final = ("platform", "list", "done_in_time", "done_late", "missed", "share_in_time", "last_missed_at_utc")
