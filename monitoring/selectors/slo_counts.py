@@ -23,7 +23,7 @@ def segments(start: datetime, end: datetime) -> list[tuple[int, datetime, dateti
     for res, seconds in _RUNGS:
         right: list[Window] = []
         for begins, ends in left:
-            first, last = _ceil(begins, seconds), floor_to(ends, seconds)
+            first, last = ceil_to(begins, seconds), floor_to(ends, seconds)
             if first < last:
                 found.append((res, first, last))
                 right += [(begins, first), (last, ends)]
@@ -33,7 +33,8 @@ def segments(start: datetime, end: datetime) -> list[tuple[int, datetime, dateti
     return found
 
 
-def _ceil(at: datetime, seconds: int) -> datetime:
+def ceil_to(at: datetime, seconds: int) -> datetime:
+    """The first start of a period at or after `at`."""
     floor = floor_to(at, seconds)
     return floor if floor == at else floor + timedelta(seconds=seconds)
 

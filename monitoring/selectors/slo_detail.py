@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Q
 
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket, SloExclusion
+from monitoring.selectors.slo_counts import ceil_to
 from monitoring.selectors.slo_policy import policies
 from monitoring.selectors.slo_report import SloRow
 from monitoring.slo.attribution import SLICE, Mark, attribute
 from monitoring.slo.periods import Period
 from monitoring.slo.policy import Policy
+from monitoring.store import floor_to
 
 # start, good, total, left out good, left out total, expected and covered slices
 Hour = tuple[datetime, float, float, float, float, int, int]
@@ -84,11 +86,7 @@ def _annotations(slo: Slo, period: Period) -> list[Annotation]:
 def slo_detail(row: SloRow, period: Period) -> Detail:
     """Read the buckets of one objective over a period."""
     allowed = row.budget.events
-    hours = list(
-        SloBucket.objects.filter(slo=row.slo, res=60, ts__gte=period.starts_at, ts__lt=period.until)
-        .order_by("ts")
-        .values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered")
-    )
+    hours = _hours(row.slo, period)
     marks = _annotations(row.slo, period)
     shares = _shares(row, marks, period)
     policy = policies([row.slo.platform_id])[row.slo.platform_id]
@@ -105,6 +103,24 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
     )
 
 
+def _hours(slo: Slo, period: Period) -> list[Hour]:
+    """What was counted by hour, the first and the last only as far as the period goes: an hour's own bucket goes on."""
+    start, until = period.starts_at, period.until
+    first, last = ceil_to(start, 3600), floor_to(until, 3600)
+    inside = Q(res=5, ts__gte=start, ts__lt=until)
+    if first < last:
+        edges = Q(ts__gte=start, ts__lt=first) | Q(ts__gte=last, ts__lt=until)
+        inside = Q(res=60, ts__gte=first, ts__lt=last) | (Q(res=5) & edges)
+    rows = SloBucket.objects.filter(inside, slo=slo).order_by("ts")
+    found: dict[datetime, Hour] = {}
+    for ts, *counts in rows.values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered"):
+        hour = floor_to(ts, 3600)
+        before = found[hour][1:] if hour in found else (0.0, 0.0, 0.0, 0.0, 0, 0)
+        good, total, xgood, xtotal, expected, covered = (a + b for a, b in zip(before, counts, strict=True))
+        found[hour] = (hour, good, total, xgood, xtotal, int(expected), int(covered))
+    return list(found.values())
+
+
 def _heavy(shares: Sequence[Share], policy: Policy) -> list[tuple[Share, ReviewMark | None]]:
     found = [share for share in shares if share.url and share.share > policy.review_share]
     marks = _reviews[0]([share.ref for share in found]) if found and _reviews else {}
@@ -117,7 +133,7 @@ def _left(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[d
     for ts, good, total, xgood, xtotal, _expected, covered in hours:
         used += (total - xtotal) - (good - xgood)
         left = 100 * (1 - used / allowed) if allowed else None
-        points.append((ts + timedelta(hours=1), left if covered else None))
+        points.append((min(ts + timedelta(hours=1), period.until), left if covered else None))
     return points
 
 

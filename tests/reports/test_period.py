@@ -107,6 +107,18 @@ def test_a_published_report_stays_what_it_was(
 
 
 @pytest.mark.django_db
+def test_what_happens_after_an_edition_changes_none_of_its_figures(
+    slo: Slo, platform: Platform, manager: User, client_for: ClientFor
+) -> None:
+    edition = publish(client_for(manager), platform)
+    after = floor_to(edition.as_of, 300) + timedelta(minutes=5)
+    write(series_named("RequestCount"), [700.0], end=after, period=300, column="sum")
+    write(series_named("HTTPCode_Target_5XX_Count"), [300.0], end=after, period=300, column="sum")
+    write(series_named("HTTPCode_ELB_5XX_Count"), [None], end=after, period=300, column="sum")
+    call_command("report", "verify", str(edition.pk))
+
+
+@pytest.mark.django_db
 def test_the_database_refuses_to_change_an_edition(
     slo: Slo, platform: Platform, manager: User, client_for: ClientFor
 ) -> None:

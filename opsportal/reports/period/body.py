@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import Count
 
 from incidents.figures.periods import between
-from monitoring.models import EvidenceResult, Slo, Verdict
+from monitoring.models import EvidenceResult, Slo, SloVersion, Verdict
 from monitoring.selectors.slo_detail import Detail, slo_detail
 from monitoring.selectors.slo_report import SloRow, slo_rows
 from monitoring.slo.periods import Period
@@ -142,13 +142,7 @@ def _objective(row: SloRow, detail: Detail) -> Body:
         "owner": row.slo.owner,
         "source": row.slo.source_text or row.slo.get_source_display(),
         "objective": row.objective,
-        "versions": [
-            {
-                "number": one.number, "objective": float(one.objective) / 100, "from": one.effective_from,
-                "window": one.window_kind, "window_days": one.window_days, "zone": one.zone,
-            }
-            for one in row.versions
-        ],
+        "versions": [_version(one) for one in row.versions],
         "good": row.count.good,
         "total": row.count.total,
         "excluded_good": row.count.xgood,
@@ -184,6 +178,13 @@ def _objective(row: SloRow, detail: Detail) -> Body:
         ],
         "exclusions": [_exclusion(one.exclusion, one.share) for one in detail.left_out],
         "gaps": [[begins, ends] for begins, ends in detail.gaps],
+    }  # fmt: skip
+
+
+def _version(one: SloVersion) -> Body:
+    return {
+        "number": one.number, "objective": float(one.objective) / 100, "from": one.effective_from,
+        "window": one.window_kind, "window_days": one.window_days, "zone": one.zone,
     }  # fmt: skip
 
 

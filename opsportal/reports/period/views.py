@@ -122,7 +122,7 @@ def _report_page(request: AuthorizedRequest, asked: Asked, form: CommentaryForm,
 
 @require_action("reports.commentary_write", methods=WRITE)
 @idempotent
-def commentary(request: AuthorizedRequest, key: str) -> HttpResponse:
+def commentary_action(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Keep a new version of the commentary."""
     asked = _asked(request, key, "reports.commentary_write")
     form = CommentaryForm(request.POST)
