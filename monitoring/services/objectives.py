@@ -59,19 +59,21 @@ def slo_promise(
 
     Time that another version was counted by is counted anew. Raises PromiseError, IndicatorError, VersionConflictError.
     """
-    slo_terms(values["indicator"])
     begins = floor_to(effective_from, 300)
     if not at - FURTHEST_BACK <= begins <= at + FURTHEST_AHEAD:
         raise PromiseError("A version begins at most 30 days ago and at most a year ahead.")
     slo.update_versioned(expected=expected)
     last = slo.versions.order_by("-number").first()
     latest = slo.versions.order_by("-effective_from").first()
-    if latest is not None and begins <= latest.effective_from:
+    if last is None or latest is None:
+        raise PromiseError("Nothing is promised yet: an objective comes with a pack, or from OpenSLO.")
+    if begins <= latest.effective_from:
         raise PromiseError(
             f"Version {latest.number} begins at {latest.effective_from:%Y-%m-%d %H:%M} UTC: begin later."
         )
     promised = _promised(last, values)
-    if last is not None and all(getattr(last, name) == value for name, value in promised.items()):
+    slo_terms(promised["indicator"])
+    if all(getattr(last, name) == value for name, value in promised.items()):
         raise PromiseError("Nothing differs from the version that holds.")
     return _version(slo, last, promised, by=by, at=at, effective_from=begins, is_bound=True)
 

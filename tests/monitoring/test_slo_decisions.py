@@ -22,6 +22,7 @@ from opsportal.core.gate import DeniedError
 from opsportal.core.models import VersionConflictError
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform
+from tests.factories.accounts import TokenPersona, token_persona
 from tests.factories.monitoring import BY, rule_of, series_named, slo_of, term, write
 
 ClientFor = Callable[..., Client]
@@ -219,3 +220,26 @@ def test_who_asked_is_offered_no_approval(
     assert client_for(admin).post(approve, {"version": row.version}).status_code == 403
     assert client_for(commander).post(approve, {"version": row.version}).status_code == 303
     assert client_for(commander).post(approve, {"version": row.version}).status_code == 409
+
+
+def test_the_api_makes_a_version_as_the_page_does(
+    platform: Platform, admin: User, token: TokenPersona, client_for: ClientFor
+) -> None:
+    slo = slo_of(platform, at=now() - timedelta(days=20))
+    address = f"/api/v1/slos/{slo.pk}/versions/"
+    assert client_for(token).post(address, {"objective": "99.5"}, content_type="application/json").status_code == 403
+    client = client_for(token_persona(admin, "slo:write", "monitoring:read"))
+    etag = client.get(address).headers["ETag"]
+    assert client.post(address, {"objective": "99.5"}, content_type="application/json").status_code == 428
+    for body in ({"objective": "100"}, {"zone": "Mars"}, {"indicator": {"total": 1}}, {"indicator": {"total": [1]}}):
+        answer = client.post(address, body, content_type="application/json", headers={"If-Match": etag})
+        assert answer.status_code == 400, answer.content
+    for body in ({}, {"objective": "99.5", "effective_from": "2020-01-01T00:00:00Z"}):
+        answer = client.post(address, body, content_type="application/json", headers={"If-Match": etag})
+        assert answer.status_code == 422, answer.content
+    assert slo.versions.count() == 1
+    made = client.post(address, {"objective": "99.5"}, content_type="application/json", headers={"If-Match": etag})
+    assert made.status_code == 201, made.content
+    assert [one["objective"] for one in made.json()["versions"]] == [99.5, 99.9]
+    stale = client.post(address, {"objective": "99.4"}, content_type="application/json", headers={"If-Match": etag})
+    assert stale.status_code == 412
