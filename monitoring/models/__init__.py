@@ -11,6 +11,18 @@ from monitoring.models.alarms import (
     RuleTerm,
 )
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
+from monitoring.models.intake import (
+    AlarmRating,
+    Alert,
+    AlertSource,
+    AlertSubject,
+    InboundMessage,
+    InboundVerdict,
+    SnsTopic,
+    SourceKind,
+    TopicState,
+    Usefulness,
+)
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
@@ -22,9 +34,13 @@ __all__ = [
     "WORST_FIRST",
     "Alarm",
     "AlarmOrigin",
+    "AlarmRating",
     "AlarmRule",
     "AlarmState",
     "AlarmTransition",
+    "Alert",
+    "AlertSource",
+    "AlertSubject",
     "Annotation",
     "AnnotationKind",
     "AwsAccount",
@@ -34,6 +50,8 @@ __all__ = [
     "Comparison",
     "Deployment",
     "EvidenceResult",
+    "InboundMessage",
+    "InboundVerdict",
     "MetricSource",
     "Missing",
     "MissingPoint",
@@ -56,7 +74,11 @@ __all__ = [
     "SloExclusion",
     "SloTerm",
     "SloVersion",
+    "SnsTopic",
+    "SourceKind",
     "TargetDatabase",
+    "TopicState",
+    "Usefulness",
     "Verdict",
     "WindowKind",
 ]

@@ -15,7 +15,7 @@ KINDS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0004_collector"), ("platforms", "0001_initial")]
+    dependencies = [("monitoring", "0006_intake"), ("platforms", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
