@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import acting, actions, alert_sources, aws, charts, inbound, intake, pages, runbooks, slos
+from monitoring.views import (
+    acting,
+    actions,
+    alert_sources,
+    aws,
+    charts,
+    inbound,
+    intake,
+    objectives,
+    pages,
+    runbooks,
+    slos,
+)
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
@@ -33,8 +45,11 @@ urlpatterns: list[URLPattern] = [
     path("slos/", slos.slos, name="slos"),
     path("slos/<int:pk>/", slos.slo, name="slo"),
     path("slos/<int:pk>/buckets/", slos.slo_buckets, name="slo-buckets"),
-    path("slos/<int:pk>/exclusions/new/", actions.exclusion, name="slo-exclusion"),
-    path("slos/exclusions/<int:pk>/void/", actions.exclusion_take_back, name="slo-exclusion-void"),
+    path("slos/<int:pk>/change/", objectives.slo_change, name="slo-change"),
+    path("slos/<int:pk>/exclusions/new/", objectives.exclusion, name="slo-exclusion"),
+    path("slos/exclusions/<int:pk>/approve/", objectives.exclusion_approve_action, name="slo-exclusion-approve"),
+    path("slos/exclusions/<int:pk>/void/", objectives.exclusion_take_back, name="slo-exclusion-void"),
+    path("slos/policy/<slug:key>/", objectives.budget_policy, name="budget-policy"),
     path("settings/alert-sources/", alert_sources.alert_sources, name="alert-sources"),
     path("settings/alert-sources/new/<slug:key>/", alert_sources.alert_source_new, name="alert-source-new"),
     path("settings/alert-sources/<int:pk>/", alert_sources.alert_source, name="alert-source"),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import intake, views
+from monitoring.api import intake, objectives, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -21,4 +21,5 @@ urlpatterns: list[URLPattern] = [
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
     path("slos/", views.SloListView.as_view(), name="slos"),
+    path("slos/<int:pk>/versions/", objectives.SloVersionListView.as_view(), name="slo-versions"),
 ]

@@ -27,7 +27,7 @@ from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Sile
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
-from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
+from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "AwsAccount",
     "AwsPermission",
     "Backfill",
+    "BudgetPolicy",
     "Comparison",
     "Deployment",
     "EvidenceResult",
@@ -79,4 +80,5 @@ __all__ = [
     "TopicState",
     "Usefulness",
     "Verdict",
+    "WindowKind",
 ]
