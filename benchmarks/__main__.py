@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, start, growth, collector on their own stacks.
+"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, … or those named, each on a stack of its own.
 
 Each prints its figures beside limits of the same run and its targets; exit 1 when one is missed.
 """
@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from benchmarks.collector import collector
+from benchmarks.intake import intake
 from benchmarks.pages import growth, incidents, ticks, today
 from benchmarks.start import start
 from benchmarks.targets import Result, show
@@ -17,6 +18,7 @@ ALL = {
     "incidents": incidents,
     "ticks": ticks,
     "timeline": timeline,
+    "intake": intake,
     "start": start,
     "growth": growth,
     "collector": collector,

@@ -13,7 +13,8 @@ from monitoring.api import serializers
 from monitoring.models import Alarm, AlarmState, Series
 from monitoring.ranges import range_of
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
-from monitoring.selectors.slo_report import rolling, slo_rows, slos_of
+from monitoring.selectors.slo_report import slo_rows, slos_of
+from monitoring.slo.periods import rolling
 from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
