@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import acting, actions, aws, charts, pages, runbooks, slos
+from monitoring.views import acting, actions, aws, charts, lint, pages, rules, runbooks, slos
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,11 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/alarms/", pages.alarms, name="alarms"),
     path("monitoring/alarms/of-runbook/<int:pk>/", runbooks.runbook_alarms, name="runbook-alarms"),
     path("monitoring/alarms/<int:pk>/", pages.alarm, name="alarm"),
+    path("monitoring/rules/", rules.rules, name="rules"),
+    path("monitoring/rules/new/", rules.rule_new, name="rule-new"),
+    path("monitoring/rules/lint/", lint.rule_lint, name="rule-lint"),
+    path("monitoring/rules/<int:pk>/", rules.rule, name="rule"),
+    path("monitoring/rules/<int:pk>/switch/", rules.rule_switch_action, name="rule-switch"),
     path("monitoring/alarms/<int:pk>/silence/", actions.silence, name="silence"),
     path("monitoring/silences/<int:pk>/end/", actions.silence_end_action, name="silence-end"),
     path("monitoring/resources/", pages.resources, name="resources"),

@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.models import Alarm, ResourceKind, Series
+from monitoring.evaluation import limits_text
+from monitoring.models import Alarm, AlarmState, ResourceKind, Series
 from monitoring.ranges import SPANS, range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import polls as poll_reads
@@ -85,10 +86,13 @@ def alarms(request: AuthorizedRequest) -> HttpResponse:
     """All alarms, firing first."""
     at = now()
     state = request.GET.get("state", "")
-    state = state if state in ("ok", "alarm", "unknown") else ""
+    state = state if state in AlarmState.values else ""
     found = alarm_reads.alarm_rows(request.actor, at=at, platform_id=_platform_id(request), state=state)
+    groups, alone = alarm_reads.symptom_groups(found.rows)
     context = {
         "found": found,
+        "groups": groups,
+        "alone": alone,
         "state": state,
         "silences": alarm_reads.active_silences(request.actor, at),
         "can_silence": allows(request.actor, "monitoring.silence_set"),
@@ -110,6 +114,10 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
         "events": alarm_reads.transitions_of(found),
+        "line": limits_text(found.rule) if found.rule else "",
+        "is_flapping": found.is_flapping(at),
+        "history": alarm_reads.history_of(found),
+        "may_change": found.rule is not None and allows(request.actor, "monitoring.alarm_rule_change", found),
         "silences": [
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
         ],
