@@ -221,5 +221,5 @@ def _seen(rule_ids: Sequence[int], at: datetime) -> dict[int, _Seen]:
             factor = period / 300 if is_value and stat in COUNTED else 1.0
             # A share lies within per cent, whatever its events are.
             ends = (low * factor, high * factor) if is_value else (0.0, 100.0)
-            found[rule_id] = _Seen(*ends, min(1.0, count / (SPAN / timedelta(minutes=5))))
+            found[rule_id] = _Seen(ends[0], ends[1], min(1.0, count / (SPAN / timedelta(minutes=5))))
         return found

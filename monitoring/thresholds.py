@@ -1,4 +1,4 @@
-"""Whether a row of datapoints is normal, a warning or critical. Pure; M of N and missing data mean what CloudWatch does.
+"""Whether a row of datapoints is normal, a warning or critical. Pure; M of N and missing data as in CloudWatch.
 
 Each figure is first given a level by the limits on both sides, then M of N of them decide. Hysteresis only ever holds a
 level back on its way down: limits at or below the present level are eased by one margin, and `clear_periods` figures in
@@ -37,8 +37,8 @@ class Threshold:
     """`datapoints` of the last `window` values beyond `value` are an alarm, beyond `warning` a warning.
 
     `opposite` and `opposite_warning` are the limits on the other side, where they are set. `clear_value` is what must
-    be passed on the way back from `value`; every other limit is eased by the same margin. `clear_periods` values in a row
-    must be back as well (0: as soon as fewer than `datapoints` breach, as CloudWatch does).
+    be passed on the way back from `value`; every other limit is eased by the same margin. `clear_periods` values in a
+    row must be back as well (0: as soon as fewer than `datapoints` breach, as CloudWatch does).
     `missing` says what a period without a datapoint counts as: missing, breaching, not_breaching, ignore.
     """
 

@@ -18,7 +18,7 @@ from monitoring.services.policy import SWITCHED_OFF
 from monitoring.slo.indicator import IndicatorError, Term, rule_terms
 from monitoring.store import STAT_COLUMNS
 from monitoring.thresholds import BASELINE_LEAST, ThresholdError
-from opsportal.audit.services import record
+from opsportal.audit.services import record, text_digest
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Platform, PolicySource
@@ -31,6 +31,7 @@ FIELDS: Final = (
 READ_BY: Final = frozenset({"indicator", "stat", "period", "poll_every", "service", "enabled"})  # what series depend on
 BY_THE_HOUR: Final = frozenset({"Average", "Minimum", "Maximum", *COUNTED})  # percentiles are not rolled up
 MOST_PERIODS: Final = 100
+LONGEST_NAME: Final = 120
 LONGEST_INDICATOR: Final = 2_000  # bytes of JSON; the trail keeps it twice
 
 
@@ -51,6 +52,8 @@ def rule_of(platform: Platform, values: Mapping[str, Any]) -> AlarmRule:
         raise RuleError("A limit is a finite number.")
     if len(orjson.dumps(rule.indicator)) > LONGEST_INDICATOR:
         raise RuleError(f"The indicator is longer than {LONGEST_INDICATOR} bytes.")
+    if any(len(text) > LONGEST_NAME for term in terms for text in (term.namespace, term.metric)):
+        raise RuleError(f"A namespace and a metric have at most {LONGEST_NAME} characters.")
     if rule.period not in (60, 300, 3600):
         raise RuleError("A period is 60, 300 or 3600 seconds.")
     if not 1 <= rule.window <= MOST_PERIODS or rule.clear_periods > MOST_PERIODS:
@@ -151,6 +154,7 @@ def alarm_rule_save(
         data={
             "key": row.key,
             "version": row.version,
+            "changed": changed,
             "before": {name: value for name, value in before.items() if name in changed},
             "after": {name: value for name, value in plain(row).items() if name in changed},
         },
@@ -171,10 +175,11 @@ def _free_key(platform: Platform, name: str) -> str:
 
 
 def plain(rule: AlarmRule) -> dict[str, Any]:
-    """What a rule says as the audit keeps it: no prose, neighbours by their keys."""
-    said = {name: getattr(rule, name) for name in FIELDS if name not in ("name", "note", "service", "severity")}
+    """What a rule says as the audit keeps it: no prose, neighbours by their keys, what it reads as a digest."""
+    said = {name: getattr(rule, name) for name in FIELDS if name not in ("name", "note", "unit")}
     said["service"] = rule.service.key if rule.service else None
     said["severity"] = rule.severity.rank if rule.severity else None
+    said["indicator"] = text_digest(orjson.dumps(rule.indicator).decode(), salt=rule.key)
     return said
 
 

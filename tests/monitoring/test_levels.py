@@ -90,7 +90,7 @@ def naive(t: Threshold, points: list[float | None], state: State) -> State:
     if state == "unknown":
         return order[low]
     now = order.index(state)
-    found = low if now < low else high if now > high else now
+    found = max(low, min(now, high))
 
     def is_back(level: str) -> bool:
         last = padded[-t.clear_periods :]
@@ -144,7 +144,7 @@ def test_noise_within_the_margin_does_not_flap(threshold: Threshold, noise: list
 
 
 @pytest.mark.parametrize(
-    ("value", "state", "expected"),
+    "value,state,expected",
     [
         (3000.0, "ok", "ok"), (5000.0, "ok", "ok"), (5001.0, "ok", "warning"), (8001.0, "ok", "alarm"),
         (999.0, "ok", "warning"), (1000.0, "ok", "ok"), (0.0, "ok", "alarm"), (6000.0, "alarm", "warning"),
@@ -177,8 +177,9 @@ def test_a_level_is_left_after_so_many_values_in_a_row() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"warning": 81}, {"warning": 80}, {"opposite": 90}, {"opposite_warning": 75, "warning": 70}, {"clear_value": 81},
-        {"clear_value": 30, "opposite": 20}, {"clear_periods": -1}, {"opposite": 10, "opposite_warning": 5},
+        {"warning": 81}, {"warning": 80}, {"opposite": 90}, {"opposite_warning": 75, "warning": 70},
+        {"clear_value": 81}, {"clear_value": 30, "opposite": 20}, {"clear_periods": -1},
+        {"opposite": 10, "opposite_warning": 5},
     ],
 )  # fmt: skip
 def test_limits_that_contradict_each_other_are_refused(bad: dict[str, float]) -> None:
