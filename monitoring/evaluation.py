@@ -169,6 +169,7 @@ def _judge_rule(rule: AlarmRule, alarm: Alarm, judged: _Judged, read_to: datetim
     first_end = max(first_end, floor_to(at - CATCH_UP, rule.period))
     threshold, state, changes = threshold_of(rule), alarm.state, 0
     last: tuple[datetime, float | None] | None = None
+    unknown = ""  # why nothing can be said, as of the newest period
     ends_at = first_end
     while ends_at <= newest_end:
         starts = [ends_at - step * back for back in range(threshold.reach, 0, -1)]
@@ -182,15 +183,17 @@ def _judge_rule(rule: AlarmRule, alarm: Alarm, judged: _Judged, read_to: datetim
             judgement = Judgement("unknown", 0, 0, None)
         newest = next((figure for figure in reversed(figures[-threshold.window :]) if figure is not None), None)
         last = (ends_at, newest)
+        is_unknown = judgement.state == "unknown"
+        unknown = _reason(rule, threshold, judgement, newest, judged, starts[-1]) if is_unknown else ""
         if judgement.state != state:
-            reason = _reason(rule, threshold, judgement, newest, judged, starts[-1])
+            reason = unknown or _reason(rule, threshold, judgement, newest, judged, starts[-1])
             changes += _change(rule, alarm, judgement, figures[-threshold.window :], newest, reason, ends_at, at)
             state = judgement.state
         ends_at += step
     if last is not None:
-        Alarm.objects.filter(pk=alarm.pk).update(
-            evaluated_until=last[0], fetched_at=at, **({"value": last[1]} if last[1] is not None else {})
-        )
+        values: dict[str, object] = {"value": last[1]} if last[1] is not None else {}
+        values |= {"reason": unknown} if unknown else {}
+        Alarm.objects.filter(pk=alarm.pk).update(evaluated_until=last[0], fetched_at=at, **values)
     return changes
 
 

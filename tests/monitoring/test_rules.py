@@ -106,7 +106,7 @@ def test_a_young_baseline_is_unknown_and_is_not_saved(platform: Platform, at: da
     write(series(), [500.0], end=at + MINUTE, column="sum")
     judge(at + MINUTE)
     alarm = Alarm.objects.get()
-    assert (alarm.state, alarm.reason) == ("unknown", "")
+    assert (alarm.state, alarm.reason) == ("unknown", "The baseline of this hour has 9 of 14 days.")
     with pytest.raises(RuleError, match="9 of 14 days"):
         alarm_rule_save(by=BY, at=at, platform=platform, expected=rule.version, values=values_of(rule, threshold=5.0),
                         rule=rule)  # fmt: skip
