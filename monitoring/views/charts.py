@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from csp.decorators import csp_update
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -145,6 +146,7 @@ def metric_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return render_page(request, "monitoring/chart.html", context, fragment="chart")
 
 
+@csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("monitoring.series_view")
 def metric_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The same drawing as a file."""
@@ -171,6 +173,7 @@ def series_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return render_page(request, "monitoring/chart.html", context, fragment="chart")
 
 
+@csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("monitoring.series_view")
 def series_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The same drawing as a file."""
@@ -178,8 +181,7 @@ def series_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 def _svg(drawing: Drawing | None) -> HttpResponse:
-    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="24"><text y="16">No data</text></svg>'
-    body = charts.standalone(drawing.svg) if drawing else empty
+    body = charts.standalone(drawing.svg) if drawing else charts.NO_DRAWING
     response = HttpResponse(body, content_type="image/svg+xml")
     response["Cache-Control"] = f"private, max-age={int(timedelta(seconds=30).total_seconds())}"
     return response

@@ -8,7 +8,7 @@ class PacksConfig(AppConfig):
     label = "packs"
 
     def ready(self) -> None:
-        from incidents.advice import register_choice
+        from incidents.registries.triage_choices import register_choice
         from opsportal.packs.triage import triage_choice
 
         register_choice(triage_choice)

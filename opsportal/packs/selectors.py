@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Max
 
-from incidents.figures import Target, targets
+from incidents.figures.measures import Target, targets
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS
 from opsportal.packs.documents import PackError

@@ -349,7 +349,7 @@ def list_backup_jobs(call: Call) -> dict[str, Any]:
 def _jobs(call: Call, owner: Platform) -> list[dict[str, Any]]:
     found = []
     for night in nights.nights(call.world, owner, call.now, 60):
-        at = night.at + timedelta(minutes=20)
+        at = night.at + nights.JOB_AFTER
         if at > call.now:
             continue
         done = call.now >= at + nights.JOB_TAKES

@@ -12,6 +12,7 @@ from opsportal.local.aws.faults import Fault
 from opsportal.local.aws.world import World
 
 SNAPSHOT_TAKES: Final = timedelta(minutes=6)
+JOB_AFTER: Final = timedelta(minutes=20)  # the job that copies the snapshot begins so long after it
 JOB_TAKES: Final = timedelta(minutes=14)
 _MINUTE_OF_HOUR: Final = 10
 _STANDS_STILL: Final = timedelta(hours=3)
@@ -67,8 +68,10 @@ def _lost(world: World, owner: Platform, now: datetime, days: int) -> set[dateti
     for fault in _faults(world, owner):
         covered = {slot for slot in slots if fault.covers(slot)}
         if not covered and fault.starts_at <= now:
-            # A fault switched on by day takes the night before with it, so that it shows at once.
+            # A fault switched on by day takes the night before with it, so that it shows at once: back to the newest
+            # night that has a job to fail.
             before = [slot for slot in slots if slot <= fault.starts_at]
-            covered = set(before[-1:])
+            jobs = [slot for slot in before if slot + JOB_AFTER <= fault.starts_at]
+            covered = {slot for slot in before if slot >= jobs[-1]} if jobs else set(before)
         lost |= covered
     return lost

@@ -152,6 +152,13 @@ def test_one_night_is_lost_and_made_up_for() -> None:
     assert nights.restorable(world, owner, NOW + timedelta(hours=2)) > NOW
 
 
+def test_a_fault_between_a_nights_snapshot_and_its_job_takes_the_night_before_too() -> None:
+    world, owner = World(today=NOW.date()), platform("solemate")
+    at = NOW.replace(hour=owner.database.backup_hour, minute=15)
+    world.start_fault("backup-missing", at=at, minutes=5)
+    assert [night.failed for night in nights.nights(world, owner, at, 3)][-3:] == [False, True, True]
+
+
 def test_the_past_is_the_same_for_the_same_seed_and_day() -> None:
     first_day = date(2026, 1, 1)
     assert script.past(7, first_day) == script.past(7, first_day)
