@@ -24,7 +24,7 @@ def history_read(*, account: AwsAccount, region: str, at: datetime) -> int:
         return 0
     newest = CloudWatchChange.objects.filter(alarm__in=by_name.values()).aggregate(at=Max("at"))["at"]
     start = max(at - KEPT, newest - RE_READ) if newest is not None else at - KEPT
-    where = {"account": account, "region": region, "kind": KIND}
+    where: dict[str, Any] = {"account": account, "region": region, "kind": KIND}
     try:
         found = alarm_history(aws_session(account), region, start=start, end=at)
     except AwsError as error:

@@ -128,9 +128,7 @@ def alarm_rule_save(
     Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)
     before: dict[str, Any] = {}
     if rule is None:
-        key = _free_key(platform, written["name"])
-        row = AlarmRule.objects.create(platform=platform, key=key, **written)
-        changed = list(FIELDS)
+        row, changed = _made(platform, written), list(FIELDS)
     else:
         row = AlarmRule.objects.select_for_update(of=("self",)).get(pk=rule.pk, platform=platform)
         if row.version != expected:
@@ -140,10 +138,13 @@ def alarm_rule_save(
         if not changed:
             return row
         row.update_versioned(expected=expected, **written)
-    if READ_BY & set(changed):
-        series_bind(by=by, at=at, platform=platform)
     if not row.enabled:
         alarms_release(platform=platform, at=at, reason=SWITCHED_OFF)
+    if READ_BY & set(changed):
+        series_bind(by=by, at=at, platform=platform)  # ends with its own audit row: nothing is locked from here on
+    data: dict[str, Any] = {"key": row.key, "version": row.version, "changed": changed}
+    for moment, said in (("before", before), ("after", plain(row))):
+        data[moment] = {name: value for name, value in said.items() if name in changed}
     record(
         by=by,
         at=at,
@@ -151,14 +152,17 @@ def alarm_rule_save(
         obj_kind="monitoring.alarmrule",
         obj_id=row.pk,
         platform_id=platform.pk,
-        data={
-            "key": row.key,
-            "version": row.version,
-            "changed": changed,
-            "before": {name: value for name, value in before.items() if name in changed},
-            "after": {name: value for name, value in plain(row).items() if name in changed},
-        },
+        data=data,
     )
+    return row
+
+
+def _made(platform: Platform, written: Mapping[str, Any]) -> AlarmRule:
+    """A new rule under the first free key of its name."""
+    stem = slugify(written["name"])[:70] or "rule"
+    taken = set(AlarmRule.objects.filter(platform=platform, key__startswith=stem).values_list("key", flat=True))
+    key = next(key for key in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if key not in taken)
+    row: AlarmRule = AlarmRule.objects.create(platform=platform, key=key, **written)
     return row
 
 
@@ -166,12 +170,6 @@ def alarm_rule_switch(*, by: Actor, at: datetime, rule: AlarmRule, expected: int
     """Switch a rule on or off, with the reason. Raises RuleError, VersionConflictError."""
     values = {name: getattr(rule, name) for name in FIELDS} | {"enabled": is_on, "note": note}
     return alarm_rule_save(by=by, at=at, platform=rule.platform, expected=expected, values=values, rule=rule)
-
-
-def _free_key(platform: Platform, name: str) -> str:
-    stem = slugify(name)[:70] or "rule"
-    taken = set(AlarmRule.objects.filter(platform=platform, key__startswith=stem).values_list("key", flat=True))
-    return next(key for key in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if key not in taken)
 
 
 def plain(rule: AlarmRule) -> dict[str, Any]:
