@@ -102,6 +102,15 @@ def baseline_days(rule: AlarmRule, at: datetime) -> int:
     return max(len(usual.days(hour)) for hour in range(now, now - DAY, -HOUR))
 
 
+def _check(platform: Platform, written: Mapping[str, Any], at: datetime) -> None:
+    """Raises RuleError naming what does not fit."""
+    checked = rule_of(platform, written)
+    if not written["note"].strip():
+        raise RuleError("Say why: the next one who is woken by this rule reads it.")
+    if checked.measure != Measure.VALUE and (days := baseline_days(checked, at)) < BASELINE_LEAST:
+        raise RuleError(f"The baseline has {days} of {BASELINE_LEAST} days; until then use a fixed limit.")
+
+
 @transaction.atomic
 def alarm_rule_save(
     *,
@@ -118,11 +127,7 @@ def alarm_rule_save(
     VersionConflictError.
     """
     written = {name: values[name] for name in FIELDS}
-    checked = rule_of(platform, written)
-    if not written["note"].strip():
-        raise RuleError("Say why: the next one who is woken by this rule reads it.")
-    if checked.measure != Measure.VALUE and (days := baseline_days(checked, at)) < BASELINE_LEAST:
-        raise RuleError(f"The baseline has {days} of {BASELINE_LEAST} days; until then use a fixed limit.")
+    _check(platform, written, at)
     written |= {"source": PolicySource.EDITED, "source_text": ""}
     # The platform's row makes two rules of one name, made at the same moment, one after the other.
     Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)
