@@ -13,6 +13,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from monitoring.figures import BoundTerm, HourlyBaseline, hourly_baseline
+from monitoring.missing import CARRIED, filled
 from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, Measure, RuleTerm
 from monitoring.services.alarms import alarm_transition
 from monitoring.store import STAT_COLUMNS, TABLES, floor_to
@@ -35,8 +36,19 @@ class _Judged:
     points: Mapping[PointKey, Sequence[float | None]]
     usual: HourlyBaseline | None
 
-    def figure(self, ts: datetime) -> float | None:
-        return _value(self.terms, self.points, ts)
+    def figures(self, starts: Sequence[datetime], step: timedelta) -> tuple[list[float | None], bool]:
+        """The figures of these periods, and whether the newest is a datapoint of its own.
+
+        A single statistic is filled as its series wants it; a share counts what is absent as no events anyway.
+        """
+        first, term = starts[0], self.terms[0]
+        more = CARRIED if term.missing == "carry" else 0
+        raw = [_value(self.terms, self.points, first - step * n) for n in range(more, 0, -1)]
+        raw += [_value(self.terms, self.points, ts) for ts in starts]
+        is_whole = raw[-1] is not None
+        if term.role == "value":
+            raw = filled(raw, policy=term.missing, stat=term.stat)
+        return raw[more:], is_whole
 
     def score(self, rule: AlarmRule, ts: datetime, figure: float | None) -> float | None:
         """What the limits are compared with; None too where a baseline is still too young."""
@@ -72,7 +84,7 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     )
     for term in bound.select_related("rule", "series").order_by("rule_id", "pk"):
         rules[term.rule_id] = term.rule
-        terms[term.rule_id].append(BoundTerm(term.role, term.series_id, term.stat))
+        terms[term.rule_id].append(BoundTerm(term.role, term.series_id, term.stat, term.series.missing))
         # Beyond what was asked about in full nothing is judged: not knowing is neither ok nor alarm.
         watermark = term.series.watermark or _NEVER
         read_to[term.rule_id] = min(read_to.get(term.rule_id, at), watermark)
@@ -81,7 +93,7 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     for period in sorted({rule.period for rule in rules.values()}):
         group = [rule for rule in rules.values() if rule.period == period]
         series = {term.series_id for rule in group for term in terms[rule.pk]}
-        longest = max(threshold_of(rule).reach for rule in group)
+        longest = max(threshold_of(rule).reach for rule in group) + CARRIED
         points = _points(series, period, at - CATCH_UP - GRACE - timedelta(seconds=period * (longest + 1)), at)
         for rule in group:
             judged = _Judged(terms[rule.pk], points, _usual(rule, terms[rule.pk], at))
@@ -173,8 +185,9 @@ def _judge_rule(rule: AlarmRule, alarm: Alarm, judged: _Judged, read_to: datetim
     ends_at = first_end
     while ends_at <= newest_end:
         starts = [ends_at - step * back for back in range(threshold.reach, 0, -1)]
-        figures = [judged.figure(ts) for ts in starts]
-        if figures[-1] is None and at - ends_at < GRACE and rule.missing in ("missing", "ignore"):
+        figures, is_whole = judged.figures(starts, step)
+        waits = rule.missing in ("missing", "ignore") or figures[-1] is not None
+        if not is_whole and at - ends_at < GRACE and waits:
             break  # it may still come; the next pass goes on from here
         scores = [judged.score(rule, ts, figure) for ts, figure in zip(starts, figures, strict=True)]
         judgement = judge(threshold, scores, _state(state))

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
+from monitoring.missing import CARRIED, stands_for
 from monitoring.selectors.points import TABLE_OF
 from monitoring.store import STAT_COLUMNS, floor_to
 from monitoring.thresholds import BASELINE_DAYS, Baseline, baseline
@@ -25,11 +26,12 @@ FIGURE: Final = (
 
 
 class BoundTerm(NamedTuple):
-    """One series that a rule looks at: role value, bad or total."""
+    """One series that a rule looks at: role value, bad or total; `missing` is what its empty periods mean."""
 
     role: str
     series_id: int
     stat: str
+    missing: str = "gap"
 
 
 def stored_figures(
@@ -47,7 +49,7 @@ def stored_figures(
             " FROM unnest(%s::text[], %s::int[], %s::text[]) AS t (role, series_id, stat)"
             f" JOIN {TABLE_OF[period]} p ON p.series_id = t.series_id AND p.ts >= %s AND p.ts < %s"
             " GROUP BY p.ts) AS found WHERE v IS NOT NULL ORDER BY at",
-            [*map(list, zip(*terms, strict=True)), floor_to(start, period), end],
+            [*map(list, list(zip(*terms, strict=True))[:3]), floor_to(start, period), end],
         )
         return [(int(at), float(value)) for at, value in cursor.fetchall()]
 
@@ -95,7 +97,14 @@ def moment(epoch: int) -> datetime:
     return datetime.fromtimestamp(epoch, UTC)
 
 
-def laid_out(found: Iterable[tuple[int, float]], periods: range) -> list[float | None]:
-    """The figures in their periods, None where there is none."""
+def laid_out(found: Iterable[tuple[int, float]], periods: range, term: BoundTerm) -> list[float | None]:
+    """The figures in their periods, None where there is none; from the first on empty ones as the series wants them."""
     by_epoch = dict(found)
-    return [by_epoch.get(at) for at in periods]
+    raw = [by_epoch.get(at) for at in periods]
+    if term.role != "value" or term.missing == "gap":
+        return raw
+    first = next((n for n, value in enumerate(raw) if value is not None), len(raw))
+    return [
+        stands_for(term.missing, term.stat, raw[max(0, n - CARRIED) : n]) if value is None and n > first else value
+        for n, value in enumerate(raw)
+    ]

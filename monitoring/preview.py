@@ -158,7 +158,7 @@ def _part(
 ) -> _Part:
     first = start - timedelta(seconds=period * (threshold.reach - 1))
     periods = epochs(first, end, period)
-    figures = laid_out(stored_figures(terms, period=period, start=first, end=end), periods)
+    figures = laid_out(stored_figures(terms, period=period, start=first, end=end), periods, terms[0])
     if period != rule.period and terms[0].role == "value" and terms[0].stat in COUNTED:
         # Five minutes' sum against a limit for one: its fifth is what a minute had.
         share = rule.period / period

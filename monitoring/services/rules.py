@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from monitoring.evaluation import threshold_of
-from monitoring.figures import COUNTED, DAY, HOUR, BoundTerm, hourly_baseline
+from monitoring.figures import DAY, HOUR, BoundTerm, hourly_baseline
 from monitoring.models import AlarmRule, Measure, Series
 from monitoring.services.alarms import alarms_release
 from monitoring.services.binding import FETCHED, dimensions_hash, series_bind
@@ -29,7 +29,6 @@ FIELDS: Final = (
     "missing", "severity", "poll_every", "opens_incident", "grouped", "flap_changes", "flap_minutes", "enabled", "note",
 )  # fmt: skip
 READ_BY: Final = frozenset({"indicator", "stat", "period", "poll_every", "service", "enabled"})  # what series depend on
-BY_THE_HOUR: Final = frozenset({"Average", "Minimum", "Maximum", *COUNTED})  # percentiles are not rolled up
 MOST_PERIODS: Final = 100
 LONGEST_NAME: Final = 120
 LONGEST_INDICATOR: Final = 2_000  # bytes of JSON; the trail keeps it twice
@@ -63,8 +62,6 @@ def rule_of(platform: Platform, values: Mapping[str, Any]) -> AlarmRule:
         owner = other.scheme if name == "severity" and other is not None else other
         if owner is not None and owner.platform_id != platform.pk:
             raise RuleError(f"This {name} belongs to another platform.")
-    if rule.measure != Measure.VALUE and (missing := {term.stat for term in terms} - BY_THE_HOUR):
-        raise RuleError(f"{missing.pop()} is not kept by the hour: a baseline needs a sum, an average or an extreme.")
     return rule
 
 
@@ -90,7 +87,7 @@ def stored_terms(platform: Platform, terms: Sequence[Term]) -> list[BoundTerm]:
         )
         if match is None:
             return []
-        found.append(BoundTerm(term.role, match.pk, term.stat))
+        found.append(BoundTerm(term.role, match.pk, term.stat, match.missing))
     return found
 
 

@@ -113,14 +113,6 @@ def test_a_young_baseline_is_unknown_and_is_not_saved(platform: Platform, at: da
     assert rule_preview(rule, at=at + MINUTE).refusal
 
 
-def test_percentiles_have_no_baseline(platform: Platform, at: datetime) -> None:
-    rule = rule_of(platform, at=at)
-    indicator = {"value": {**rule.indicator["value"], "stat": "p95"}}
-    with pytest.raises(RuleError, match="p95 is not kept by the hour"):
-        alarm_rule_save(by=BY, at=at, platform=platform, expected=rule.version, rule=rule,
-                        values=values_of(rule, stat="p95", indicator=indicator, measure="z"))  # fmt: skip
-
-
 def test_too_many_changes_are_flapping_and_end_by_themselves(platform: Platform, at: datetime) -> None:
     rule_of(platform, at=at, flap_changes=4, flap_minutes=30)
     begun(at)

@@ -9,7 +9,7 @@ def limit(text: str) -> models.FloatField:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0003_act_role")]
+    dependencies = [("monitoring", "0004_collector")]
 
     operations = [
         migrations.AddField("alarmrule", "warn_threshold", limit("the level below, on the same side")),
