@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import intake, objectives, probes, views
+from monitoring.api import intake, objectives, probes, rules, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern] = [
     path("inbound-messages/", intake.InboundMessageListView.as_view(), name="inbound-messages"),
     path("inbound-messages/<int:pk>/", intake.InboundMessageView.as_view(), name="inbound-message"),
     path("inbound-messages/<int:pk>/replay/", intake.InboundReplayView.as_view(), name="inbound-replay"),
+    path("alarm-rules/", rules.RuleListView.as_view(), name="alarm-rules"),
+    path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
+    path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
+    path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
     path("probes/", probes.ProbeListView.as_view(), name="probes"),
     path("probes/<int:pk>/", probes.ProbeView.as_view(), name="probe"),
     path("probes/<int:pk>/results/", probes.ProbeResultListView.as_view(), name="probe-results"),

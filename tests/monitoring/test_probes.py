@@ -25,7 +25,8 @@ from monitoring.models import (
 )
 from monitoring.probing.asking import ProbeError
 from monitoring.services import probes as services
-from monitoring.services.policy import alarm_rule_put, slo_put
+from monitoring.services.objectives import slo_put
+from monitoring.services.policy import alarm_rule_put
 from monitoring.services.probe_minutes import KEPT_FOR, results_fold, results_forget
 from monitoring.services.probes import (
     probe_add,

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0007_slo_windows"),
+        ("monitoring", "0008_alarm_levels"),
         ("platforms", "0001_initial"),
     ]
 
