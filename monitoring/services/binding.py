@@ -151,10 +151,7 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
                 for t, w in terms
             ]
         )
-    unread = Series.objects.filter(platform=platform, enabled=True).exclude(pk__in=[s.pk for s in series.values()])
-    if source is None:
-        unread = unread.filter(account=None)
-    unread.update(enabled=False)
+    _switch_off(binder, series.values())
     record(
         by=by,
         at=at,
@@ -165,6 +162,14 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         data={"series": len(series), "rules": len(rules), "slos": len(slos)},
     )
     return len(series)
+
+
+def _switch_off(binder: _Binder, read: Iterable[Series]) -> None:
+    """Read no more what nobody reads; without a source AWS's own series stay as they were."""
+    unread = Series.objects.filter(platform=binder.platform, enabled=True).exclude(pk__in=[one.pk for one in read])
+    if binder.source is None:
+        unread = unread.filter(account=None)
+    unread.update(enabled=False)
 
 
 def _is_probed(terms: Sequence[Term]) -> bool:
