@@ -103,13 +103,8 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     _regions_forget(account, gone, at)
     if is_new or changed:
         _resources_request(account, at)
-        _record(
-            by=by,
-            at=at,
-            account=account,
-            verb="monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed",
-            data={"changed": changed, **_said(account)},
-        )
+        verb = "monitoring.aws_account.connected" if is_new else "monitoring.aws_account.changed"
+        _record(by=by, at=at, account=account, verb=verb, data={"changed": changed, **_said(account)})
     return account
 
 

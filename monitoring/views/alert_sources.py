@@ -160,7 +160,7 @@ def alert_source(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action(EDIT, methods=WRITE)
-def alert_source_preview(request: AuthorizedRequest, pk: int) -> HttpResponse:
+def alert_source_preview_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """What a message would be under a mapping that is not saved yet; nothing is kept."""
     source = _load(request, pk, EDIT)
     form = PreviewForm(request.POST)

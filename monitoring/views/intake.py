@@ -15,7 +15,7 @@ _UNKNOWN = "No source of alerts has this address (any more). Nothing was stored.
 
 @csrf_exempt  # the address itself is the proof, and a machine holds no cookie
 @require_action("monitoring.alert_receive", methods=WRITE)
-def receive(request: AuthorizedRequest, kind: str, key: str) -> HttpResponseBase:
+def receive_action(request: AuthorizedRequest, kind: str, key: str) -> HttpResponseBase:
     """Store a message and say so once it is committed; what it means is judged a moment later (M-INC-11)."""
     hashed = key_hash(key)
     if hashed is None:
