@@ -74,8 +74,8 @@ def threshold_of(rule: AlarmRule) -> Threshold:
     )
 
 
-def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
-    """Judge every rule whose series live in this account and region; returns how many changed state."""
+def evaluate_account(*, account: AwsAccount | None, region: str, at: datetime) -> int:
+    """Judge every rule whose series live in this account and region (None: the portal's own); how many changed."""
     rules: dict[int, AlarmRule] = {}
     terms: dict[int, list[BoundTerm]] = defaultdict(list)
     read_to: dict[int, datetime] = {}

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from monitoring import intake_loops, loops, runbook_steps, store
+from monitoring import intake_loops, loops, probe_loops, runbook_steps, store
 from monitoring.actions import requests
 from monitoring.evidence import alarms, backups, health, logs
 from monitoring.models import AwsAccount, Series
@@ -17,7 +17,7 @@ from opsportal.schedule.probes import Probe, register_probe
 
 PASSED = timedelta(hours=2)  # the partition loop passes every hour
 # Imported for what they register.
-REGISTERED = (loops, intake_loops, alarms, backups, health, logs)
+REGISTERED = (loops, intake_loops, probe_loops, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:

@@ -285,7 +285,7 @@ HEARTBEAT_URL: str = env.str("HEARTBEAT_URL", "")
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 
 # --- outbound connections: public addresses only; each purpose opens further networks and sockets by itself ------
-_PURPOSES = ("database", "heartbeat", "probe", "sns", "webhook")
+_PURPOSES = ("database", "health_probe", "heartbeat", "probe", "sns", "webhook")
 TARGET_NETWORKS: dict[str, list[str]] = {
     purpose: env.list(f"TARGET_NETWORKS_{purpose.upper()}", []) for purpose in _PURPOSES
 }
@@ -300,6 +300,7 @@ TARGET_SOCKETS: dict[str, list[str]] = {
 }
 if DEMO and str(DATABASES["default"].get("HOST", "")).startswith("/"):
     TARGET_SOCKETS["database"].append(DATABASES["default"]["HOST"])  # the demo's own `shop` database
+    TARGET_NETWORKS["health_probe"].append("127.0.0.0/8")  # and the health of its simulated shops
 OPSPORTAL_HOME = Path(env.str("OPSPORTAL_HOME", str(BASE_DIR / ".data")))
 
 # --- API ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import intake, objectives, rules, views
+from monitoring.api import intake, objectives, probes, rules, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -22,6 +22,10 @@ urlpatterns: list[URLPattern] = [
     path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
     path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
     path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
+    path("probes/", probes.ProbeListView.as_view(), name="probes"),
+    path("probes/<int:pk>/", probes.ProbeView.as_view(), name="probe"),
+    path("probes/<int:pk>/results/", probes.ProbeResultListView.as_view(), name="probe-results"),
+    path("probes/<int:pk>/try/", probes.ProbeTryView.as_view(), name="probe-try"),
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
     path("slos/", views.SloListView.as_view(), name="slos"),

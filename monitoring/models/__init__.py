@@ -28,11 +28,13 @@ from monitoring.models.intake import (
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
+from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKind, ProbeResult
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
 from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
 
 __all__ = [
+    "PROBE_NAMESPACE",
     "WORST_FIRST",
     "Alarm",
     "AlarmOrigin",
@@ -65,6 +67,10 @@ __all__ = [
     "Point5m",
     "PollCoverage",
     "PollRun",
+    "Probe",
+    "ProbeEvery",
+    "ProbeKind",
+    "ProbeResult",
     "RegionPoll",
     "Resource",
     "ResourceKind",

@@ -117,6 +117,7 @@ class AlarmOrigin(models.TextChoices):
     CLOUDWATCH = "cloudwatch", "CloudWatch"
     ALERT = "alert", "outside source"
     PORTAL = "portal", "the portal itself"
+    PROBE = "probe", "portal probe"
 
 
 class AlarmState(models.TextChoices):
@@ -133,16 +134,13 @@ class AlarmQuerySet(PlatformQuerySet["Alarm"]):
         """What something still judges: a rule whose series are read, CloudWatch, a source, the portal's own eyes.
 
         The rest keeps its last word for ever and must not count: rules switched off, accounts disconnected, sources
-        paused, alarms that CloudWatch does not have any more (the mirror empties their `fetched_at`).
+        paused, alarms that CloudWatch does not have any more, probes paused (their `fetched_at` is emptied).
         """
-        read = RuleTerm.objects.filter(
-            rule_id=OuterRef("rule_id"),
-            series__enabled=True,
-            series__account__enabled=True,
-            series__account__regions__contains=[F("series__region")],
-        )
+        connected = Q(series__account__enabled=True, series__account__regions__contains=[F("series__region")])
+        own = Q(series__account=None)  # the portal's probes
+        read = RuleTerm.objects.filter(connected | own, rule_id=OuterRef("rule_id"), series__enabled=True)
         return self.filter(
-            Q(rule=None, account=None, alert_source=None)
+            (Q(rule=None, account=None, alert_source=None) & ~Q(origin=AlarmOrigin.PROBE, fetched_at=None))
             | Q(alert_source__enabled=True)
             | Q(account__enabled=True, fetched_at__isnull=False)
             | Q(Exists(read), rule__enabled=True)

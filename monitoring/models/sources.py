@@ -89,7 +89,7 @@ class MissingPoint(models.TextChoices):
 
 
 class Series(VersionedModel):
-    """One metric of one account and region, with the statistics fetched for it.
+    """One metric of one account and region, or of the portal's own probes, with the statistics fetched for it.
 
     `stats` holds CloudWatch's names: Sum, SampleCount, Minimum, Maximum, p50, p95, p99, and TC for the number of
     samples below `count_below`. `watermark` is up to where CloudWatch was last asked with a complete answer.
@@ -98,8 +98,10 @@ class Series(VersionedModel):
     id = models.AutoField(primary_key=True)
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="series")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="series")
-    account = models.ForeignKey(AwsAccount, on_delete=models.PROTECT, related_name="series")
-    region = models.CharField(max_length=24)
+    account = models.ForeignKey(
+        AwsAccount, on_delete=models.PROTECT, null=True, related_name="series", help_text="null: the portal measures it"
+    )
+    region = models.CharField(max_length=24, blank=True)
     namespace = models.CharField(max_length=120)
     name = models.CharField(max_length=120)
     dimensions = models.JSONField(default=dict)
@@ -131,8 +133,8 @@ class Series(VersionedModel):
 
     @property
     def read_every(self) -> int:
-        """Seconds between two readings at the present pace of its account."""
-        return read_every(self.poll_every, self.account.pace)
+        """Seconds between two readings at the present pace of its account; the portal's own have none."""
+        return read_every(self.poll_every, self.account.pace if self.account else 0)
 
 
 class ServiceMetric(VersionedModel):

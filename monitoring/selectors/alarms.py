@@ -15,6 +15,7 @@ from opsportal.core.pagination import Head, head, rank_of
 
 STALE_GRACE = timedelta(minutes=2)
 HEARD_FOR = timedelta(hours=24)
+PROBE_EVERY = 30
 SHOWN = 200
 
 
@@ -88,7 +89,9 @@ def shown_state(alarm: Alarm, at: datetime) -> str:
         return "stale" if alarm.fetched_at is None or at - alarm.fetched_at > HEARD_FOR else alarm.state
     if alarm.origin == AlarmOrigin.ALERT:
         return alarm.state
-    every = max(alarm.rule.period, alarm.rule.poll_every) if alarm.rule else 300
+    every = PROBE_EVERY if alarm.origin == AlarmOrigin.PROBE else 300
+    if alarm.rule:
+        every = max(alarm.rule.period, alarm.rule.poll_every)
     limit = timedelta(seconds=2 * every) + STALE_GRACE
     if alarm.fetched_at is None:
         return AlarmState.UNKNOWN

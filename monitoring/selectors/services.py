@@ -305,7 +305,9 @@ def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None, 
     """Metrics that were not read for more than two of their intervals, those never read first."""
     rows = Series.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
     rows = rows.of_platform(platform_id)
-    late = Q(watermark=None)
+    late = Q(watermark=None) | Q(
+        account=None, watermark__lt=at - timedelta(seconds=2 * CRITICAL_POLL_SECONDS) - STALE_GRACE
+    )
     for pace in range(len(PACES)):
         for own in (CRITICAL_POLL_SECONDS, COMMON_POLL_SECONDS):
             oldest = at - timedelta(seconds=2 * read_every(own, pace)) - STALE_GRACE

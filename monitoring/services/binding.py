@@ -1,7 +1,7 @@
-"""Bind policy to series: every metric, rule and objective of a platform finds (or makes) the series it reads."""
+"""Bind policy to series: every metric, rule, objective and probe of a platform finds (or makes) its series."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +11,11 @@ from django.db import transaction
 
 from monitoring.missing import COUNTS
 from monitoring.models import (
+    PROBE_NAMESPACE,
     AlarmRule,
     MetricSource,
     MissingPoint,
+    Probe,
     RuleTerm,
     Series,
     ServiceMetric,
@@ -33,6 +35,8 @@ LATE = timedelta(days=2)  # CloudWatch may add points for so long
 SILENT_ZERO = frozenset({"AWS/ApplicationELB", "AWS/NetworkELB"})
 # What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
 FETCHED = {"Average": ("Sum", "SampleCount")}
+# What a probe measures: success of each answer as 1 or 0, how long it took, how long its certificate lasts.
+PROBE_METRICS = {"Success": "Count", "Latency": "Milliseconds", "CertificateDays": "Days"}
 
 
 @dataclass(slots=True)
@@ -66,12 +70,13 @@ def dimensions_hash(dimensions: Iterable[tuple[str, str]]) -> str:
 class _Binder:
     """Collects what all readers want, then writes each series once."""
 
-    def __init__(self, source: MetricSource) -> None:
+    def __init__(self, platform: Platform, source: MetricSource | None) -> None:
+        self.platform = platform
         self.source = source
         self.wanted: dict[tuple[str, str, str, tuple[tuple[str, str], ...], float | None], _Wanted] = {}
 
     def want(self, term: Term, *, service_id: int | None, poll_every: int, unit: str = "") -> _Wanted:
-        region = term.region or self.source.region
+        _, region = self._place(term)
         key = (region, term.namespace, term.metric, term.dimensions, term.below)
         found = self.wanted.setdefault(key, _Wanted(term, service_id))
         found.stats.update(FETCHED.get(term.stat, (term.stat,)))
@@ -81,12 +86,19 @@ class _Binder:
         found.missing = found.missing or term.missing
         return found
 
+    def _place(self, term: Term) -> tuple[int | None, str]:
+        """The account and region in which a term is looked for; none where the portal measures."""
+        if term.namespace == PROBE_NAMESPACE or self.source is None:
+            return None, ""
+        return self.source.account_id, term.region or self.source.region
+
     def series_of(self, wanted: _Wanted) -> Series:
-        term, source = wanted.term, self.source
+        term = wanted.term
+        account_id, region = self._place(term)
         series, is_new = Series.objects.get_or_create(
-            platform_id=source.platform_id,
-            account_id=source.account_id,
-            region=term.region or source.region,
+            platform_id=self.platform.pk,
+            account_id=account_id,
+            region=region,
             namespace=term.namespace,
             name=term.metric,
             dimensions_hash=dimensions_hash(term.dimensions),
@@ -101,20 +113,26 @@ class _Binder:
 
 @transaction.atomic
 def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
-    """Bind every metric, rule and objective of the platform; returns its number of series. No-op without a source.
+    """Bind every metric, rule, objective and probe of the platform; returns its number of series.
 
-    Series that nobody reads any more are switched off; their points stay.
+    Without a source only what the portal's own probes measure is bound. Series that nobody reads any more are switched
+    off; their points stay.
     """
     source = MetricSource.objects.filter(platform=platform, account__enabled=True).order_by("pk").first()
-    if source is None:
+    probes = list(Probe.objects.filter(platform=platform).order_by("pk"))
+    if source is None and not probes:
         return 0
-    binder = _Binder(source)
+    binder = _Binder(platform, source)
     metrics = list(ServiceMetric.objects.filter(platform=platform).order_by("pk"))
     rules = list(AlarmRule.objects.filter(platform=platform, enabled=True).order_by("pk"))
     slos = list(Slo.objects.filter(platform=platform, enabled=True).order_by("pk"))
+    if source is None:
+        metrics, rules = _probed(metrics, rules)
+    _want_probes(binder, probes)
     of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
-    of_version = {version: _want_slo(binder, version) for version in _promised(slos, at)}
+    versions = [one for one in _promised(slos, at) if source or _is_probed(slo_terms(one.indicator))]
+    of_version = {version: _want_slo(binder, version) for version in versions}
     series = {id(wanted): binder.series_of(wanted) for wanted in binder.wanted.values()}
     for metric in metrics:
         found = series[id(of_metric[metric.pk])]
@@ -133,8 +151,7 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
                 for t, w in terms
             ]
         )
-    unread = Series.objects.filter(platform=platform, enabled=True).exclude(pk__in=[s.pk for s in series.values()])
-    unread.update(enabled=False)
+    _switch_off(binder, series.values())
     record(
         by=by,
         at=at,
@@ -145,6 +162,37 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         data={"series": len(series), "rules": len(rules), "slos": len(slos)},
     )
     return len(series)
+
+
+def _switch_off(binder: _Binder, read: Iterable[Series]) -> None:
+    """Read no more what nobody reads; without a source AWS's own series stay as they were."""
+    unread = Series.objects.filter(platform=binder.platform, enabled=True).exclude(pk__in=[one.pk for one in read])
+    if binder.source is None:
+        unread = unread.filter(account=None)
+    unread.update(enabled=False)
+
+
+def _is_probed(terms: Sequence[Term]) -> bool:
+    return all(term.namespace == PROBE_NAMESPACE for term in terms)
+
+
+def _probed(
+    metrics: Iterable[ServiceMetric], rules: Iterable[AlarmRule]
+) -> tuple[list[ServiceMetric], list[AlarmRule]]:
+    """What reads nothing but probes: it needs no account."""
+    return (
+        [metric for metric in metrics if metric.namespace == PROBE_NAMESPACE],
+        [rule for rule in rules if _is_probed(rule_terms(rule.indicator, stat=rule.stat))],
+    )
+
+
+def _want_probes(binder: _Binder, probes: Iterable[Probe]) -> None:
+    """The series of each probe that is asked: every statistic that a chart, a rule or an objective may read."""
+    wanted = ((probe, metric, unit) for probe in probes if probe.enabled for metric, unit in PROBE_METRICS.items())
+    for probe, metric, unit in wanted:
+        for stat in ("Sum", "SampleCount", "Minimum", "Maximum"):
+            term = Term("value", PROBE_NAMESPACE, metric, (("Probe", probe.key),), stat)
+            binder.want(term, service_id=probe.service_id, poll_every=CRITICAL_POLL_SECONDS, unit=unit)
 
 
 def _want_metric(binder: _Binder, metric: ServiceMetric) -> _Wanted:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.evaluation import limits_text
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, ResourceKind, Series, Usefulness
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, Probe, ResourceKind, Series, Usefulness
 from monitoring.ranges import SPANS, range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
@@ -119,6 +119,7 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "alarm": found,
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
+        "probe": Probe.objects.filter(alarm=found).first() if found.origin == AlarmOrigin.PROBE else None,
         "events": events,
         "can_rate": allows(request.actor, "monitoring.alarm_rate", found),
         "rated": own_ratings(request.actor, found, events),

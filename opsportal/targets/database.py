@@ -46,6 +46,10 @@ class DatabaseTargetError(Exception):
     """The platform's database refused, or does not answer."""
 
 
+class TargetUnsetError(DatabaseTargetError):
+    """Nothing says how to reach the database: it was not asked."""
+
+
 class AnswerLostError(DatabaseTargetError):
     """The connection was lost, or the time over, after the statement was sent: it may have been carried out."""
 
@@ -73,11 +77,11 @@ class DatabaseTarget:
             return {"host": self.socket_dir, "dbname": self.database, "user": self.role}
         dsn = os.environ.get(self.dsn_env, "")
         if not dsn:
-            raise DatabaseTargetError(f"The variable {self.dsn_env} is not set.")
+            raise TargetUnsetError(f"The variable {self.dsn_env} is not set.")
         try:
             parameters: dict[str, Any] = dict(conninfo_to_dict(dsn))
         except psycopg.Error as error:
-            raise DatabaseTargetError(f"{self.dsn_env} is no connection string.") from error
+            raise TargetUnsetError(f"{self.dsn_env} is no connection string.") from error
         if self.role:
             parameters["user"] = self.role
         return parameters | _pinned(parameters)
@@ -109,6 +113,11 @@ def _connect(target: DatabaseTarget, *, is_reading: bool) -> Iterator[psycopg.Co
             **target.parameters(),
             connect_timeout=CONNECT_SECONDS,
             application_name="opsportal",
+            # A host that vanishes in the middle of an answer is noticed after 11 s, not after hours.
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=10_000,
             options=options,
             autocommit=True,
             row_factory=dict_row,

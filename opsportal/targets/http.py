@@ -32,13 +32,17 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; `body` is cut at 64 KB (`is_cut`), header names are lower case."""
+    """What came back; `body` is cut at 64 KB (`is_cut`), header names are lower case.
+
+    `certificate` is the leaf that a trusted host showed, as DER; empty over plain HTTP.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float
     is_cut: bool
+    certificate: bytes = b""
 
 
 @cache
@@ -74,9 +78,10 @@ def fetch(
             ) as pool,
             pool.stream(method, str(parts), headers=sent, content=body) as response,
         ):
+            certificate = _leaf(response)
             content, is_cut = _read(response)
             names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            return Answer(response.status, names, content, time.monotonic() - started, is_cut)
+            return Answer(response.status, names, content, time.monotonic() - started, is_cut, certificate)
     except httpcore.UnsupportedProtocol as error:
         raise TargetError(f"This is no address: {error}.", is_permanent=True) from error
     except httpcore.TimeoutException as error:
@@ -85,6 +90,12 @@ def fetch(
         raise TargetError(f"No answer: {error}.") from error
     except UnicodeError as error:
         raise TargetError("The host name cannot be written.", is_permanent=True) from error
+
+
+def _leaf(response: httpcore.Response) -> bytes:
+    stream = response.extensions.get("network_stream")
+    opened = stream.get_extra_info("ssl_object") if isinstance(stream, httpcore.NetworkStream) else None
+    return (opened.getpeercert(binary_form=True) if isinstance(opened, ssl.SSLObject | ssl.SSLSocket) else None) or b""
 
 
 def _read(response: httpcore.Response) -> tuple[bytes, bool]:

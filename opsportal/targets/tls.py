@@ -37,6 +37,11 @@ def probe(*, purpose: str, host: str, port: int = 443, seconds: float = TOTAL_SE
         leaf = _shake_again(host, port, purpose, deadline)
     except OSError as error:
         raise TargetError(f"No TLS answer from {host}:{port}: {error}.") from error
+    return read_certificate(leaf, verify_error=verify_error)
+
+
+def read_certificate(leaf: bytes, *, verify_error: str = "") -> Certificate:
+    """What a leaf certificate says, given as DER."""
     certificate = x509.load_der_x509_certificate(leaf)
     return Certificate(
         subject=_common_name(certificate.subject),

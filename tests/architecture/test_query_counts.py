@@ -42,7 +42,8 @@ from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
 from tests.factories.maintenance import checklist_run
-from tests.factories.monitoring import account_of, rule_of
+from tests.factories.monitoring import account_of, rule_of, service_of
+from tests.factories.probes import FINE, answered_for, probe_of
 from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
@@ -243,6 +244,18 @@ def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/act/?platform={platform.key}&action=scale-service"
 
 
+def _probes(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        probe_of(platform, at=at, key=f"p{number}", service=service_of(platform))
+    return "/monitoring/probes/"
+
+
+def _probe(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    probe = probe_of(platform, at=at)
+    answered_for(probe, [FINE] * count, end=at)
+    return f"/monitoring/probes/{probe.pk}/"
+
+
 def _alert_groups(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     _, link = source_of(platform, at=at)
     post(link, together(*(fired(f"Fault {number}", starts=at.isoformat()) for number in range(count))))
@@ -325,6 +338,8 @@ PAGES: dict[str, Fill] = {
     "plans": _plans,
     "plan": _plan_page,
     "ask for an action": _act,
+    "probes": _probes,
+    "probe": _probe,
     "alert groups": _alert_groups,
     "alert group": _alert_group,
     "inbound messages": _inbound,

@@ -154,5 +154,6 @@ def test_a_series_is_stale_after_two_of_its_own_intervals(platform: Platform, at
     series.watermark = at
     assert unread_for(series, at + 3 * MINUTE) is None
     assert unread_for(series, at + 4 * MINUTE) == 4 * MINUTE
+    assert series.account is not None
     series.account.pace = 4
     assert unread_for(series, at + 30 * MINUTE) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -32,9 +33,10 @@ class _Handler(WSGIRequestHandler):
 class Application:
     """Answers `/opsportal-sim/…` itself and gives everything else to the gateway.
 
-    GET state · POST fault {name, minutes?, platform?} · POST heal · POST overlays [{name, platform,
-    starts_at, ends_at}] · POST trouble {mode, account?}, mode "" for none. Only `manage.py demo`, the demo panel
-    and the fault trials call these; the portal never does.
+    GET state · GET health/<platform>: 503 while its service is down · POST fault {name, minutes?, platform?} ·
+    POST heal · POST overlays [{name, platform, starts_at, ends_at}] · POST trouble {mode, account?}, mode "" for none.
+    Only `manage.py demo`, the demo panel and the fault trials call these; the portal's own probes ask for health, as
+    they would ask the shop itself.
     """
 
     def __init__(self, world: World) -> None:
@@ -58,6 +60,8 @@ class Application:
         now = clock.now()
         if environ["REQUEST_METHOD"] == "GET" and verb == "state":
             return HTTPStatus.OK, self.world.describe(now)
+        if environ["REQUEST_METHOD"] == "GET" and verb.startswith("health/"):
+            return self._health(verb.removeprefix("health/"), now)
         if environ["REQUEST_METHOD"] != "POST":
             return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, overlays, trouble"}
         body = _body(environ)
@@ -73,6 +77,13 @@ class Application:
         else:
             return HTTPStatus.NOT_FOUND, {"error": f"no {verb} here"}
         return HTTPStatus.OK, self.world.describe(now)
+
+    def _health(self, platform: str, at: datetime) -> tuple[HTTPStatus, Any]:
+        active = self.world.describe(at)["active"]
+        is_down = any(row["name"] == "service-down" and row["platform"] == platform for row in active)
+        if is_down:
+            return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "down", "platform": platform}
+        return HTTPStatus.OK, {"status": "ok", "platform": platform}
 
 
 def _body(environ: Mapping[str, Any]) -> Any:

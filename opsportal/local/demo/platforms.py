@@ -4,14 +4,15 @@ from datetime import datetime
 
 from django.conf import settings
 
-from monitoring.models import AwsAccount
+from monitoring.models import AwsAccount, Probe, TargetDatabase
 from monitoring.services.accounts import account_put, backfill_start, source_put
 from monitoring.services.policy import target_database_put
+from monitoring.services.probes import probe_add, probe_change
 from opsportal.core.actor import Actor
 from opsportal.local.aws.catalogue import ACCOUNT, ACT_ROLE_NAME, EXTERNAL_IDS, REGION, ROLE_NAME, SECOND_ACCOUNT
 from opsportal.packs.pack import pack_names
 from opsportal.packs.services import pack_apply
-from opsportal.platforms.models import Platform
+from opsportal.platforms.models import Platform, Service, Severity
 
 HISTORY_DAYS = 31
 
@@ -64,3 +65,30 @@ def target_database_connect(*, by: Actor, at: datetime) -> None:
             "maintainer_role": "shop_maintainer",
         },
     )
+
+
+def probes_put(*, by: Actor, at: datetime) -> None:
+    """The health of each simulated shop by HTTP, and the shop's database; every start writes where they are now."""
+    for platform in Platform.objects.order_by("key"):
+        address = f"{settings.AWS_ENDPOINT_URL}/opsportal-sim/health/{platform.key}"
+        _probe_put(
+            by=by, at=at, platform=platform, key="health",
+            values={"name": f"Health of {platform.name}", "kind": "http", "address": address, "body_text": "ok"},
+        )  # fmt: skip
+    database = TargetDatabase.objects.get(platform__key="shop-management", key="shop")
+    _probe_put(
+        by=by, at=at, platform=database.platform, key="shop-database",
+        values={"name": "Shop database", "kind": "database", "database": database},
+    )  # fmt: skip
+
+
+def _probe_put(*, by: Actor, at: datetime, platform: Platform, key: str, values: dict[str, object]) -> None:
+    found = Probe.objects.filter(platform=platform, key=key).first()
+    if found is not None:
+        if found.address != values.get("address", ""):
+            probe_change(by=by, at=at, probe=found, expected=found.version, values={"address": values["address"]})
+        return
+    service = Service.objects.filter(platform=platform).order_by("pk").first()
+    levels = Severity.objects.filter(scheme__platform=platform, scheme__kind="alert").order_by("rank", "pk")
+    usual = {"service": service, "severity": levels[1:2].first() or levels.first(), "opens_incident": False}
+    probe_add(by=by, at=at, platform=platform, key=key, values=usual | values)

@@ -14,7 +14,7 @@ from opsportal.local.demo.past_incidents import Cast, Telling
 from opsportal.local.demo.past_runbooks import practice_steps
 from opsportal.local.demo.past_work import checklist_steps, deployment_steps, drill_steps, window_steps
 from opsportal.local.demo.people import actor_of, members_put, people_put
-from opsportal.local.demo.platforms import accounts_put, packs_put, target_database_connect
+from opsportal.local.demo.platforms import accounts_put, packs_put, probes_put, target_database_connect
 from opsportal.local.demo.present import present_put
 from opsportal.local.demo.steps import Step, fire_due, replay
 from opsportal.local.environment import Home
@@ -36,6 +36,7 @@ def seed(*, at: datetime, home: Home, story: Past | None = None, days: int = DET
         members_put(by=SEED, at=beginning)
         target_database_connect(by=SEED, at=beginning)
         accounts_put(by=SEED, at=at)
+        probes_put(by=SEED, at=at)
         if Incident.objects.exists():
             return 0
         # All of it or nothing: a first start that was cut off tells it from the beginning.

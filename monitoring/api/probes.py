@@ -1,0 +1,216 @@
+"""`/api/v1/probes/`: the portal's own health probes, their answers, and a try of one."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.models import Probe, ProbeEvery, ProbeKind, ProbeResult, TargetDatabase
+from monitoring.probing.asking import Outcome, ProbeError, ask
+from monitoring.selectors.probes import probe_page, result_page
+from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change
+from opsportal.core.api import (
+    PAGING,
+    ApiView,
+    CleanCharField,
+    UnprocessableError,
+    expected_version,
+    page_response,
+    page_size,
+    row_response,
+)
+from opsportal.core.clock import now, real_now
+from opsportal.core.gate import authorize
+from opsportal.core.idempotency import idempotent
+from opsportal.platforms.models import Platform, Service, Severity
+from opsportal.platforms.selectors import platform_id_said
+
+VIEW: Final = "monitoring.probe_view"
+EDIT: Final = "monitoring.probe_edit"
+
+
+class ProbeSerializer(serializers.ModelSerializer[Probe]):
+    """A probe and its newest answer; `state` is ok, fail, unknown, stale or off. `ms` are milliseconds."""
+
+    platform = serializers.CharField(source="platform.key", read_only=True)
+    service = serializers.CharField(source="service.key", read_only=True, allow_null=True, default=None)
+    severity = serializers.CharField(source="severity.label", read_only=True, allow_null=True, default=None)
+    database = serializers.CharField(source="database.key", read_only=True, allow_null=True, default=None)
+    alarm = serializers.IntegerField(source="alarm_id", read_only=True)
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Probe
+        fields = ("id", "version", "platform", "key", *MAY_CHANGE, "state", "ran_at", "ms", "said", "cert_ends_at",
+                  "alarm")  # fmt: skip
+        read_only_fields = fields
+
+    def get_state(self, row: Probe) -> str:
+        return row.kind_at(now())
+
+
+class ProbeChangeSerializer(serializers.Serializer[Any]):
+    """What is left out stays as it is."""
+
+    name = CleanCharField(max_length=120, required=False)
+    service = CleanCharField(max_length=60, required=False, allow_null=True, help_text="key of the service")
+    kind = serializers.ChoiceField(choices=ProbeKind.choices, required=False)
+    address = CleanCharField(max_length=500, required=False, allow_blank=True, help_text="URL, or host:port")
+    database = CleanCharField(max_length=60, required=False, allow_null=True, help_text="key of the database")
+    every = serializers.ChoiceField(choices=ProbeEvery.choices, required=False, help_text="seconds")
+    seconds = serializers.IntegerField(min_value=1, max_value=10, required=False, help_text="time limit of an answer")
+    statuses = CleanCharField(max_length=60, required=False, help_text="such as 200-299, 401")
+    body_text = CleanCharField(max_length=200, required=False, allow_blank=True)
+    cert_days = serializers.IntegerField(min_value=0, max_value=3650, required=False)
+    datapoints = serializers.IntegerField(min_value=1, max_value=20, required=False, help_text="M of N")
+    window = serializers.IntegerField(min_value=1, max_value=20, required=False, help_text="N")
+    severity = CleanCharField(max_length=20, required=False, allow_null=True, help_text="label of the alert scheme")
+    opens_incident = serializers.BooleanField(required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+class ProbeAddSerializer(ProbeChangeSerializer):
+    """A probe of a platform; what is left out is the usual."""
+
+    platform = CleanCharField(max_length=40, help_text="key of the platform")
+    key = serializers.SlugField(max_length=60)
+    name = CleanCharField(max_length=120)
+    kind = serializers.ChoiceField(choices=ProbeKind.choices)
+
+
+class ProbeResultSerializer(serializers.ModelSerializer[ProbeResult]):
+    """One answer; `ok` is null where it could not be asked."""
+
+    class Meta:
+        model = ProbeResult
+        fields = ("slot_at", "recorded_at", "ok", "ms", "cert_days", "said")
+        read_only_fields = fields
+
+
+class OutcomeSerializer(serializers.Serializer[Outcome]):
+    """What came of a try; nothing is kept."""
+
+    ok = serializers.BooleanField(allow_null=True)
+    ms = serializers.FloatField(allow_null=True)
+    said = serializers.CharField()
+    cert_ends_at = serializers.DateTimeField(allow_null=True)
+
+
+def _named(platform_id: int, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent, with rows for the keys that name them. Raises ValidationError."""
+    rows: dict[str, Any] = {
+        "service": Service.objects.filter(platform_id=platform_id),
+        "database": TargetDatabase.objects.filter(platform_id=platform_id),
+        "severity": Severity.objects.filter(scheme__platform_id=platform_id, scheme__kind="alert"),
+    }
+    values = dict(said)
+    for name, found in rows.items():
+        if values.get(name) is None:
+            continue
+        match = {"label" if name == "severity" else "key": values[name]}
+        values[name] = found.filter(**match).first()
+        if values[name] is None:
+            raise ValidationError({name: f"The platform has no such {name}."})
+    return values
+
+
+def _loaded(view: ApiView, pk: int, action: str) -> Probe:
+    rows = Probe.objects.visible_to(view.actor).select_related("platform", "service", "severity", "database")
+    probe: Probe = get_object_or_404(rows, pk=pk)
+    authorize(view.actor, action, probe)
+    return probe
+
+
+class ProbeListView(ApiView):
+    """Probes of the platforms the token sees, the worst first."""
+
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": EDIT}
+
+    @extend_schema(
+        responses=ProbeSerializer(many=True),
+        parameters=[*PAGING, OpenApiParameter("platform", str, description="a platform's key")],
+    )
+    def get(self, request: Request) -> Response:
+        page = probe_page(
+            self.actor,
+            at=now(),
+            platform_id=platform_id_said(self.actor, request.query_params.get("platform", "")),
+            cursor=request.query_params.get("cursor"),
+            size=page_size(request),
+        )
+        return page_response(page, ProbeSerializer)
+
+    @extend_schema(request=ProbeAddSerializer, responses={201: ProbeSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Make a probe; it is asked from now on."""
+        serializer = ProbeAddSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        said = dict(serializer.validated_data)
+        platform = Platform.objects.visible_to(self.actor).filter(key=said.pop("platform")).first()
+        if platform is None:
+            raise ValidationError({"platform": "There is no such platform, or it is not for you."})
+        authorize(self.actor, EDIT, platform)
+        key = said.pop("key")
+        try:
+            probe = probe_add(by=self.actor, at=now(), platform=platform, key=key, values=_named(platform.pk, said))
+        except ProbeError as error:
+            raise UnprocessableError(str(error)) from error
+        return row_response(probe, ProbeSerializer(probe), status=201)
+
+
+class ProbeView(ApiView):
+    """One probe."""
+
+    actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
+
+    @extend_schema(responses=ProbeSerializer)
+    def get(self, _request: Request, pk: int) -> Response:
+        probe = _loaded(self, pk, VIEW)
+        return row_response(probe, ProbeSerializer(probe))
+
+    @extend_schema(request=ProbeChangeSerializer, responses=ProbeSerializer)
+    def patch(self, request: Request, pk: int) -> Response:
+        """Change, pause or go on with it; needs `If-Match`."""
+        probe = _loaded(self, pk, EDIT)
+        expected = expected_version(request, probe)
+        serializer = ProbeChangeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = _named(probe.platform_id, serializer.validated_data)
+        try:
+            probe_change(by=self.actor, at=now(), probe=probe, expected=expected, values=values)
+        except ProbeError as error:
+            raise UnprocessableError(str(error)) from error
+        fresh = _loaded(self, pk, EDIT)
+        return row_response(fresh, ProbeSerializer(fresh))
+
+
+class ProbeResultListView(ApiView):
+    """Its answers of the last week, newest first."""
+
+    actions: Mapping[str, str] = {"GET": VIEW}
+
+    @extend_schema(
+        responses=ProbeResultSerializer(many=True), parameters=[*PAGING, OpenApiParameter("only", str, enum=["failed"])]
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        failed_only = request.query_params.get("only", "") == "failed"
+        cursor = request.query_params.get("cursor")
+        page = result_page(_loaded(self, pk, VIEW), failed_only=failed_only, cursor=cursor, size=page_size(request))
+        return page_response(page, ProbeResultSerializer)
+
+
+class ProbeTryView(ApiView):
+    """Ask once, now, beside its schedule; nothing is kept."""
+
+    actions: Mapping[str, str] = {"POST": EDIT}
+
+    @extend_schema(request=None, responses=OutcomeSerializer)
+    def post(self, _request: Request, pk: int) -> Response:
+        outcome = ask(_loaded(self, pk, EDIT).question, at=real_now())
+        return Response(OutcomeSerializer(outcome).data)

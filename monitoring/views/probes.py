@@ -1,0 +1,131 @@
+"""The portal's own probes: list, one with its answers, the editor with a try."""
+
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from monitoring.models import Probe
+from monitoring.probe_forms import ProbeForm
+from monitoring.probing.asking import Outcome, ProbeError, ask
+from monitoring.selectors.probes import day_counts, probe_page, result_page, series_of
+from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change, question_of
+from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
+from opsportal.core.clock import now, real_now
+from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.idempotency import idempotent, new_key
+from opsportal.core.shell import selected_platform
+from opsportal.platforms.models import Platform
+
+VIEW: Final = "monitoring.probe_view"
+EDIT: Final = "monitoring.probe_edit"
+
+
+@require_action(VIEW)
+def probes(request: AuthorizedRequest) -> HttpResponse:
+    """Every probe the person may see, what fails first."""
+    at, chosen = now(), selected_platform(request)
+    page = probe_page(request.actor, at=at, platform_id=chosen.pk if chosen else None, cursor=request.GET.get("cursor"))
+    editable = Platform.objects.filter(pk__in=platforms_where(request.actor, EDIT)).order_by("name", "pk")
+    context = {"page": page, "editable": list(editable), "at": at}
+    return render_page(request, "monitoring/probe_list.html", context)
+
+
+def _loaded(request: AuthorizedRequest, pk: int, action: str) -> Probe:
+    rows = Probe.objects.visible_to(request.actor)
+    rows = rows.select_related("platform", "service", "severity", "database", "alarm")
+    probe: Probe = get_object_or_404(rows, pk=pk)
+    authorize(request.actor, action, probe)
+    return probe
+
+
+@require_action(VIEW)
+def probe(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One probe: its charts, its answers one by one."""
+    found, at = _loaded(request, pk, VIEW), now()
+    failed_only = request.GET.get("only") == "failed"
+    base = reverse("monitoring:probe", args=[pk])
+    context = {
+        "probe": found,
+        "page": result_page(found, failed_only=failed_only, cursor=request.GET.get("cursor")),
+        "failed_only": failed_only,
+        "answer_views": [
+            {"label": "All", "href": base, "current": not failed_only},
+            {"label": "Not fine", "href": f"{base}?only=failed", "current": failed_only},
+        ],
+        "series": series_of(found),
+        "day": day_counts(found, at=at),
+        "may_edit": allows(request.actor, EDIT, found),
+        "at": at,
+    }
+    return render_page(request, "monitoring/probe_detail.html", context)
+
+
+@require_action(EDIT, methods=READ_WRITE)
+@idempotent
+def probe_new(request: AuthorizedRequest, key: str) -> HttpResponse:
+    """Make a probe of that platform."""
+    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
+    if platform is None:
+        raise HiddenError(EDIT)
+    authorize(request.actor, EDIT, platform)
+    return _editor(request, platform, None)
+
+
+@require_action(EDIT, methods=READ_WRITE)
+@idempotent
+def probe_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Change, pause or try a probe."""
+    found = _loaded(request, pk, EDIT)
+    return _editor(request, found.platform, found)
+
+
+def _editor(request: AuthorizedRequest, platform: Platform, found: Probe | None) -> HttpResponse:
+    # The addresses a pack names; none of them is asked before somebody says so.
+    declared = (
+        [] if found else list(platform.links.filter(key__contains="health", url__startswith="http").order_by("key"))
+    )
+    like = next((link for link in declared if link.key == request.GET.get("link")), None)
+    initial: dict[str, Any] = {"version": 0}
+    if found:
+        initial = {name: getattr(found, name) for name in (*MAY_CHANGE, "version")}
+    elif like:
+        initial |= {"key": like.key, "name": like.name, "kind": "http", "address": like.url}
+    form = ProbeForm(request.POST or None, platform=platform, is_new=found is None, initial=initial)
+    outcome: Outcome | None = None
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                if "try" in request.POST:
+                    outcome, status = ask(question_of(platform, form.values()), at=real_now()), 200
+                else:
+                    return _saved(request, platform, found, form)
+            except ProbeError as error:
+                form.add_error(None, str(error))
+    context: dict[str, Any] = {
+        "form": form,
+        "platform": platform,
+        "probe": found,
+        "outcome": outcome,
+        "declared": declared,
+        "action": request.path,
+        "key": new_key(),
+    }
+    return render_page(request, "monitoring/probe_edit.html", context, status=status)
+
+
+def _saved(request: AuthorizedRequest, platform: Platform, found: Probe | None, form: ProbeForm) -> HttpResponse:
+    by, at, values = request.actor, now(), form.values()
+    if found is None:
+        kept = probe_add(by=by, at=at, platform=platform, key=form.cleaned_data["key"], values=values)
+    else:
+        kept = probe_change(by=by, at=at, probe=found, expected=form.cleaned_data["version"], values=values)
+    messages.success(
+        request, f"{kept.name} is asked every {kept.every} s." if kept.enabled else f"{kept.name} is paused."
+    )
+    return redirect_or_fragment(request, reverse("monitoring:probe", args=[kept.pk]))
