@@ -1,5 +1,6 @@
 """AWS accounts, which platforms they carry, and the series read from them. No secret is ever stored."""
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
@@ -100,6 +101,10 @@ class Series(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.name}"
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether it was not read for more than two of its intervals."""
+        return self.watermark is None or self.watermark < at - timedelta(seconds=2 * self.poll_every + 120)
 
 
 class ServiceMetric(VersionedModel):
