@@ -96,7 +96,8 @@ def reached(line: Trend, limit: float, *, above: bool = True) -> Reached:
     if left <= 0:
         return Reached(line.last, line.last, line.last, is_past=True)
     fast, slow = (line.high, line.low) if above else (-line.low, -line.high)
-    return Reached(*(_day(line.last, left, pace) for pace in (sign * line.slope, fast, slow)))
+    expected, earliest, latest = (_day(line.last, left, pace) for pace in (sign * line.slope, fast, slow))
+    return Reached(expected, earliest, latest)
 
 
 def _day(last: date, left: float, pace: float) -> date | None:

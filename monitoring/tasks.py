@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitoring.collector.costs import read_costs
 from monitoring.collector.history import fill_history as fill
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
@@ -36,7 +37,8 @@ def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
     """Resources and CloudWatch's own alarms of an account and region."""
     account, region = _account(claim), claim.args["region"]
     read = read_resources(account=account, region=region, at=now())
-    return {"kinds": read, "alarms": mirror_alarms(account=account, region=region, at=now())}
+    mirrored = mirror_alarms(account=account, region=region, at=now())
+    return {"kinds": read, "alarms": mirrored, "costs": read_costs(account=account, at=now())}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import acting, actions, aws, charts, pages, runbooks, slos
+from monitoring.views import acting, actions, aws, charts, pages, runbooks, slos, upkeep
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/silences/<int:pk>/end/", actions.silence_end_action, name="silence-end"),
     path("monitoring/resources/", pages.resources, name="resources"),
     path("act/", acting.act, name="act"),
+    path("monitoring/capacity/", upkeep.capacity, name="capacity"),
+    path("monitoring/cost/", upkeep.cost, name="cost"),
+    path("monitoring/quality/", upkeep.quality, name="quality"),
     path("monitoring/polls/", pages.polls, name="polls"),
     path("monitoring/metrics/<int:pk>/chart/", charts.metric_chart, name="metric-chart"),
     path("monitoring/metrics/<int:pk>/chart.svg", charts.metric_chart_svg, name="metric-chart-svg"),

@@ -10,6 +10,7 @@ from monitoring.models.alarms import (
     Missing,
     RuleTerm,
 )
+from monitoring.models.costs import CostReading
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
@@ -31,6 +32,7 @@ __all__ = [
     "AwsPermission",
     "Backfill",
     "Comparison",
+    "CostReading",
     "Deployment",
     "EvidenceResult",
     "MetricSource",

@@ -186,8 +186,8 @@ def _curves(frame: Frame, series: Sequence[Series], width: int, *, area: bool) -
     for one in series:
         pieces, values, fill = [], [], []
         length = frame.end - frame.start
-        # The curve beside it is a hint: half the detail.
-        columns = width // (4 if one.kind == "second" else 2)
+        # The curve beside it is a hint: a third of the detail.
+        columns = width // (6 if one.kind == "second" else 2)
         for run in runs([((at - frame.start) / length, value) for at, value in one.points]):
             shown = [point for point in decimate(run, columns) if -0.001 <= point[0] <= 1.001]
             if not shown:

@@ -36,6 +36,7 @@ _SCOPE: Final = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_reque
 _SERVICES: Final = {
     "acm": "acm",
     "backup": "backup",
+    "ce": "ce",
     "ecs": "ecs",
     "elasticloadbalancing": "elbv2",
     "logs": "logs",
