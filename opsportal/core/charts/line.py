@@ -64,8 +64,7 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
     """Curves over time, as wide as their box and `height` pixels high.
 
     `width` (pixels) is the expected width: it bounds the points drawn and the number of ticks. `bounds` fixes the
-    value axis' ends (None: from the data). Times are shown in `zone` (the reader's). `is_stale` draws in grey.
-    Without a point it says so.
+    value axis' ends (None: from the data). Times are shown in `zone` (the reader's); `is_stale` is grey.
     """
     frame, ticks = _frame(series, thresholds, (start, end), bounds, height)
     zone = zone or get_current_timezone()
