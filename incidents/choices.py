@@ -4,7 +4,7 @@ from django.db import models
 
 from incidents.clocks import DueRule, Outcome
 from incidents.lifecycle import Stage, State
-from incidents.types import TRIAGE, TYPES, Type
+from incidents.types import TYPES, Type
 
 
 class IncidentType(models.TextChoices):
@@ -71,6 +71,7 @@ class EntryKind(models.TextChoices):
     ACCESS = "access", "Access"
     REVIEW = "review", "Review"
     RUNBOOK = "runbook", "Runbook"
+    PLAN = "plan", "Plan"
     TASK = "task", "Task"
     GRAPH = "graph", "Graph"
     FILE = "file", "File"
@@ -194,5 +195,4 @@ class ActionKind(models.TextChoices):
     PROCESS = "process", "Process"
 
 
-TRIAGE_QUESTIONS = tuple((question.key, question.text) for question in TRIAGE)
 TRIAGE_ANSWERS = (("yes", "Yes"), ("no", "No"), ("unknown", "Not known"))

@@ -17,10 +17,10 @@ class CommandTakenError(IncidentError):
 
 
 class AlarmTakenError(IncidentError):
-    """Someone else looks after the alarm already."""
+    """Someone else looks after the alarm already; `since` is in the platform's zone."""
 
     def __init__(self, name: str, since: datetime) -> None:
-        super().__init__(f"{name} looks after it since {since:%d %b %H:%M} UTC. Nothing was changed.")
+        super().__init__(f"{name} looks after it since {since:%d %b %H:%M %Z}. Nothing was changed.")
 
 
 class UnknownNameError(IncidentError):

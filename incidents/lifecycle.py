@@ -12,6 +12,8 @@ from typing import Final
 
 from incidents.errors import IncidentError
 
+QUEUE_RANK: Final = 3  # from this rank on, work waits in the queue (M-CLK-07): Phase09's P2 and milder
+
 
 class Stage(StrEnum):
     DETECT = "detect"

@@ -20,6 +20,7 @@ from incidents.services.retrospectives import OPENER, due_series, retrospective_
 from incidents.services.reviews import review_draft
 from incidents.services.tasks import overdue_tasks, task_remind
 from monitoring.models import AlarmTransition
+from monitoring.selectors.slo_incident import is_counted
 from opsportal.audit.services import record
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import rate, real_now
@@ -34,6 +35,7 @@ CURSOR: Final = "alarm-transitions"
 SETTLED_AFTER: Final = timedelta(minutes=15)
 REVIEW_ACTOR: Final = system_actor("incidents.reviews")
 RETRY_AFTER: Final = timedelta(minutes=1)
+COUNTED_WITHIN: Final = timedelta(minutes=15)
 LATE_AFTER: Final = timedelta(minutes=2)
 LIMIT: Final = 100  # of what an invariant counts
 
@@ -226,6 +228,12 @@ def draft_reviews(now: datetime) -> int:
 
 
 def _draft(incident: Incident, now: datetime) -> bool:
+    """Its figures are part of the text: the last of them come some minutes after the end, and are waited for."""
+    assert incident.resolved_at is not None
+    if now - incident.resolved_at < COUNTED_WITHIN and not is_counted(
+        platform_id=incident.platform_id, service_id=incident.service_id, until=incident.resolved_at
+    ):
+        return False
     review_draft(by=REVIEW_ACTOR, at=now, incident=incident)
     return True
 

@@ -1,7 +1,7 @@
 """What this room adds to the rail."""
 
 from incidents.choices import DetectionSource
-from incidents.origins import Origin, register_origin
+from incidents.registries.origins import Origin, register_origin
 from maintenance.models import ChecklistItem
 from maintenance.selectors import open_checklists
 from opsportal.core.actor import Actor

@@ -9,5 +9,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("maintenance.api.urls")),
     path("", include("monitoring.api.urls")),
     path("", include("opsportal.knowledge.api.urls")),
+    path("", include("opsportal.plans.api.urls")),
     path("", include("opsportal.reports.api.urls")),
 ]

@@ -15,7 +15,6 @@ from incidents.api.serializers import IncidentSerializer
 from incidents.choices import (
     DONE_BY_HAND,
     TRIAGE_ANSWERS,
-    TRIAGE_QUESTIONS,
     UNPAUSABLE,
     Audience,
     ClockKind,
@@ -29,6 +28,7 @@ from incidents.models.problem import LinkKind
 from incidents.selectors.named import incident_named, person_named, severity_named
 from incidents.services.acts import ACTS, Act
 from incidents.services.progress import CLOSING_TEXTS
+from incidents.types import Type, questions
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.api import CleanCharField, expected_version, row_response
@@ -68,10 +68,18 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
 
 class TriageSerializer(serializers.Serializer[Any]):
-    """Any of the five questions."""
+    """Any of the five questions, and of those that a type asks besides."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {key: AnswerSerializer(required=False, help_text=text) for key, text in TRIAGE_QUESTIONS}
+        asked = {question.key: question.text for kind in Type for question in questions(kind)}
+        return {key: AnswerSerializer(required=False, help_text=text) for key, text in asked.items()}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses what this incident is not asked: an answer that nobody keeps would be lost without a word."""
+        known = {question.key for question in questions(self.context["incident"].type)}
+        if isinstance(data, Mapping) and (unknown := sorted(set(map(str, data)) - known)):
+            raise serializers.ValidationError({key: ["This incident is not asked that."] for key in unknown})
+        return super().to_internal_value(data)
 
 
 class MitigateSerializer(serializers.Serializer[Any]):
@@ -213,7 +221,7 @@ class ActView(IncidentApiView):
         act = self.asked.act
         incident = self.load(number, act.action)
         expected = expected_version(request, incident)
-        serializer = self.asked.takes(data=request.data)
+        serializer = self.asked.takes(data=request.data, context={"incident": incident})
         serializer.is_valid(raise_exception=True)
         values = self.asked.values(self.actor, incident, serializer.validated_data)
         act.perform(by=self.actor, at=clock.now(), incident=incident, expected=expected, values=values)

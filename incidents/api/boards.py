@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from incidents.api.base import VIEW, IncidentApiView
 from incidents.choices import ClockKind
-from incidents.periods import PeriodError, period
+from incidents.figures.periods import PeriodError, period
 from incidents.selectors.clocks import LISTS, ClockFilter, clock_page
-from incidents.selectors.evidence import runbook_results
+from incidents.selectors.evidence import results_of, runbook_results
 from incidents.selectors.queue import OWNERS, queue_page, queued_alarms
 from incidents.services.runbooks import runbook_start
 from opsportal.core import clock
@@ -151,6 +151,7 @@ class RunbookRunSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
     holder = serializers.CharField()
     started_at = serializers.DateTimeField()
+    end_reason = serializers.CharField(help_text="why it was left before its last step")
 
 
 class RunbookStartSerializer(serializers.Serializer[Any]):
@@ -181,5 +182,4 @@ class RunbookRunsView(IncidentApiView):
         if runbook is None:
             raise serializers.ValidationError({"runbook": ["The platform has no such runbook."]})
         run = runbook_start(by=self.actor, at=clock.now(), incident=incident, runbook=runbook)
-        begun = next(row for row in runbook_results(incident) if row.run_id == run.pk)
-        return Response(RunbookRunSerializer(begun).data, status=201)
+        return Response(RunbookRunSerializer(results_of([run])[0]).data, status=201)

@@ -11,18 +11,21 @@ from rest_framework.response import Response
 from incidents.api.base import IncidentApiView
 from incidents.models import Problem, UserReport
 from incidents.models.problem import ProblemPriority, ProblemState, ReportChannel, ReportKind
-from incidents.selectors.named import place_named
+from incidents.selectors.named import incident_named, place_named
 from incidents.selectors.problems import problem_by_number
 from incidents.selectors.queue import report_page
 from incidents.services import report_add
 from incidents.services.problems import problem_change, problem_open
+from incidents.services.reports import report_answer, report_attach
 from opsportal.core import clock
 from opsportal.core.api import PAGING, CleanCharField, expected_version, page_response, page_size, row_response
-from opsportal.core.gate import authorize
+from opsportal.core.gate import HiddenError, authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
 
 WRITE: Final = "incidents.problem_write"
+SETTLE: Final = "incidents.report_settle"
+LOG: Final = "incidents.entry_log"
 
 
 class UserReportSerializer(serializers.ModelSerializer[UserReport]):
@@ -46,6 +49,14 @@ class UserReportAddSerializer(serializers.Serializer[Any]):
     reporter = CleanCharField(max_length=120, required=False, default="", allow_blank=True)
     channel = serializers.ChoiceField(choices=ReportChannel.choices, required=False, default=ReportChannel.OTHER)
     reported_at = serializers.DateTimeField(required=False, default=None, allow_null=True, help_text="now, if absent")
+
+
+class UserReportAnswerSerializer(serializers.Serializer[Any]):
+    answer = CleanCharField(max_length=8000, help_text="what was answered, or why it is no incident")
+
+
+class UserReportAttachSerializer(serializers.Serializer[Any]):
+    incident = serializers.IntegerField(min_value=1, help_text="number of the incident")
 
 
 class ProblemSerializer(serializers.ModelSerializer[Problem]):
@@ -112,6 +123,68 @@ class UserReportListView(IncidentApiView):
         )
         report = report_add(by=self.actor, at=clock.now(), platform_id=platform.pk, service=service, **data)
         return row_response(report, UserReportSerializer(report), status=201)
+
+
+class ReportApiView(IncidentApiView):
+    """Loads the report of the address. What settles it needs `If-Match`, and is done once."""
+
+    def report(self, pk: int, action: str) -> UserReport:
+        """The report of the address, as far as the caller may know it and do that to it."""
+        rows = UserReport.objects.visible_to(self.actor).select_related("platform", "service")
+        report: UserReport | None = rows.filter(pk=pk).first()
+        if report is None:
+            raise HiddenError(action)
+        authorize(self.actor, action, report)
+        return report
+
+
+class UserReportView(ReportApiView):
+    """One report."""
+
+    actions: Mapping[str, str] = {"GET": "incidents.report_view"}
+
+    @extend_schema(operation_id="user_reports_read", responses=UserReportSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """What was said, and what came of it."""
+        del request
+        report = self.report(pk, "incidents.report_view")
+        return row_response(report, UserReportSerializer(report))
+
+
+class UserReportAnswerView(ReportApiView):
+    actions: Mapping[str, str] = {"POST": SETTLE}
+
+    @extend_schema(
+        operation_id="user_reports_answer", request=UserReportAnswerSerializer, responses=UserReportSerializer
+    )
+    @idempotent
+    def post(self, request: Request, pk: int) -> Response:
+        """Settle it without an incident, with what was answered."""
+        report = self.report(pk, SETTLE)
+        expected = expected_version(request, report)
+        serializer = UserReportAnswerSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        answer = serializer.validated_data["answer"]
+        report = report_answer(by=self.actor, at=clock.now(), report=report, expected=expected, answer=answer)
+        return row_response(report, UserReportSerializer(report))
+
+
+class UserReportAttachView(ReportApiView):
+    actions: Mapping[str, str] = {"POST": SETTLE}
+
+    @extend_schema(
+        operation_id="user_reports_attach", request=UserReportAttachSerializer, responses=UserReportSerializer
+    )
+    @idempotent
+    def post(self, request: Request, pk: int) -> Response:
+        """Make it part of an incident of its platform, whose timeline quotes it."""
+        report = self.report(pk, SETTLE)
+        expected = expected_version(request, report)
+        serializer = UserReportAttachSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        incident = incident_named(self.actor, serializer.validated_data["incident"], LOG, "incident")
+        report = report_attach(by=self.actor, at=clock.now(), report=report, incident=incident, expected=expected)
+        return row_response(report, UserReportSerializer(report))
 
 
 class ProblemListView(IncidentApiView):

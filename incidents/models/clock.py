@@ -73,6 +73,7 @@ class IncidentClock(VersionedModel):
     source_text = models.CharField(max_length=160, blank=True)
     started_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, help_text="None: the guide gives no number, or the clock is paused")
+    is_pausable = models.BooleanField(default=True, db_default=True, help_text="as its rule said when it began")
     warn_at = models.DateTimeField(null=True)
     warned_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
@@ -117,10 +118,9 @@ class IncidentClock(VersionedModel):
 
     @property
     def may_pause(self) -> bool:
-        """Whether it may be stopped for a while: it runs, is not missed, neither its kind nor its policy forbids it."""
-        allowed = self.policy is None or self.policy.may_pause
+        """Whether it may be stopped for a while: it runs, is not missed, neither its kind nor its rule forbids it."""
         runs = self.stopped_at is None and self.outcome == OutcomeChoice.RUNNING
-        return runs and allowed and self.kind not in UNPAUSABLE
+        return runs and self.is_pausable and self.kind not in UNPAUSABLE
 
 
 class ContactPage(models.Model):

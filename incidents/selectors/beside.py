@@ -33,7 +33,7 @@ class EntryFilter:
     def is_narrowed(self) -> bool:
         return self != ALL
 
-    def applied(self, rows: Any) -> Any:
+    def applied(self, rows: QuerySet[TimelineEntry]) -> QuerySet[TimelineEntry]:
         """Only what is asked for."""
         if self.kind:
             rows = rows.filter(kind=self.kind)

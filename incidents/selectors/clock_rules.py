@@ -8,8 +8,8 @@ from django.db.models import Count
 
 from incidents import clocks
 from incidents.choices import ClockKind
-from incidents.declared_rules import DeclaredRule, declared_rules
 from incidents.models import ClockPolicy, IncidentClock
+from incidents.registries.declared_rules import DeclaredRule, declared_rules
 from incidents.services.clocks import DEFAULTS
 from opsportal.platforms.models import Platform, SchemeKind, Severity
 

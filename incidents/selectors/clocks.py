@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from django.db.models import Count, Q
 
 from incidents.choices import ClockKind, OutcomeChoice, StateChoice
+from incidents.figures.periods import Period
 from incidents.models import IncidentClock
-from incidents.periods import Period
 from opsportal.core.actor import Actor
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.platforms.models import PolicySource

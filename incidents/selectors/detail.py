@@ -39,6 +39,7 @@ LOOK: Final = {
     EntryKind.ACCESS: ("lock", ""),
     EntryKind.REVIEW: ("file-text", ""),
     EntryKind.RUNBOOK: ("book-open", ""),
+    EntryKind.PLAN: ("wrench", ""),
     EntryKind.TASK: ("list-checks", ""),
     EntryKind.GRAPH: ("activity", ""),
     EntryKind.FILE: ("download", ""),
@@ -238,7 +239,7 @@ def _acts(clock: IncidentClock) -> tuple[str, ...]:
 def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
     """The latest round of each clock, the most urgent first; how many rounds were missed before stands beside it."""
     found = IncidentClock.objects.filter(incident=incident).exclude(outcome=OutcomeChoice.STOPPED)
-    rows = found.select_related("policy").order_by("kind", "round")
+    rows = found.order_by("kind", "round")
     views: list[tuple[int, datetime, ClockView]] = []
     for _kind, group in groupby(rows, key=attrgetter("kind")):
         *before, clock = group

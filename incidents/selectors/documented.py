@@ -1,14 +1,32 @@
-"""How many of the incidents that are over are documented (M-INC-09)."""
+"""What makes an incident documented: impact, cause and resolution in words; and how many are (M-INC-09)."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from incidents.choices import StateChoice
-from incidents.documented import is_documented
 from incidents.models import Incident
 from opsportal.core.actor import Actor
+
+IMPACT: Final = ("users_affected", "impact_business", "impact_technical")
+
+
+def missing_texts(incident: Incident) -> list[str]:
+    """Which of the three are missing, in words."""
+    texts = {
+        "impact": "".join(getattr(incident, name) for name in IMPACT),
+        "cause": incident.cause,
+        "resolution": incident.resolution,
+    }
+    return [name for name, text in texts.items() if not text.strip()]
+
+
+def is_documented() -> Q:
+    """The same as a filter."""
+    has_impact = ~Q(users_affected="") | ~Q(impact_business="") | ~Q(impact_technical="")
+    return has_impact & ~Q(cause="") & ~Q(resolution="")
 
 
 @dataclass(frozen=True, slots=True)

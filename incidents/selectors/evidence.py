@@ -33,6 +33,7 @@ class RunbookResult(NamedTuple):
     holder: str
     started_at: datetime
     lasted: timedelta | None
+    end_reason: str
     needs_change: bool | None
     wanted_change: str
     url: str
@@ -45,15 +46,20 @@ class RunbookResult(NamedTuple):
         said += f", {self.failed} failed" if self.failed else ""
         said += f", in {duration(self.lasted)}" if self.lasted is not None else ""
         said += f" by {self.holder}" if self.holder else ""
+        said += f": {self.end_reason}" if self.end_reason else ""
         if self.needs_change is None:
             return said
         return f"{said}; {f'it needs a change: {self.wanted_change}' if self.needs_change else 'it needs no change'}"
 
 
 def runbook_results(incident: Incident) -> list[RunbookResult]:
-    """The incident's runs in the order they began: two queries, however many there are."""
+    """The incident's newest runs in the order they began: two queries, however many there are."""
     rows = RunbookRun.objects.filter(incident_link__incident=incident).select_related("runbook", "text", "holder")
-    runs = list(rows.order_by("-started_at", "-pk")[:MOST_RUNS])[::-1]
+    return results_of(list(rows.order_by("-started_at", "-pk")[:MOST_RUNS])[::-1])
+
+
+def results_of(runs: Sequence[RunbookRun]) -> list[RunbookResult]:
+    """What came of these runs: one query for the steps of all."""
     last: dict[tuple[int, int], str] = {}
     closed = RunbookStepRun.objects.filter(run__in=runs).exclude(outcome=StepOutcome.ASKED)
     for run_id, step, outcome in closed.order_by("attempt", "pk").values_list("run_id", "step", "outcome"):
@@ -74,6 +80,7 @@ def _result(run: RunbookRun, outcomes: Sequence[str]) -> RunbookResult:
         holder=run.holder.name if run.holder else "",
         started_at=run.started_at,
         lasted=run.lasted,
+        end_reason=run.end_reason,
         needs_change=run.needs_change,
         wanted_change=run.wanted_change,
         url=run.get_absolute_url(),

@@ -6,10 +6,10 @@ from typing import Any, Final
 from django.db.models import Count, Q
 
 from incidents.choices import ClockKind, OutcomeChoice, StateChoice
-from incidents.documented import is_documented
-from incidents.figures import Case, Share, Target
+from incidents.figures.measures import Case, Share, Target
+from incidents.figures.periods import Period
 from incidents.models import Incident, IncidentClock
-from incidents.periods import Period
+from incidents.selectors.documented import is_documented
 from opsportal.core.actor import Actor
 
 MOST: Final = 20_000  # incidents a report looks at: the newest of the period

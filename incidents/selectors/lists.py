@@ -142,7 +142,7 @@ def _rows_to_log(actor: Actor, number: Any) -> Any:
 
 def filtered(actor: Actor, asked: IncidentFilter, *, now: datetime) -> Any:
     """The queryset of a list."""
-    rows = Incident.objects.visible_to(actor).of_platform(asked.platform_id)
+    rows: QuerySet[Incident] = Incident.objects.visible_to(actor).of_platform(asked.platform_id)
     if asked.state:
         rows = rows.filter(state=asked.state)
     if asked.rank is not None:
@@ -168,7 +168,7 @@ def _review_due_ids() -> Any:
     return running.values("incident_id")
 
 
-def _matching(rows: Any, text: str) -> Any:
+def _matching(rows: QuerySet[Incident], text: str) -> QuerySet[Incident]:
     digits = text.upper().removeprefix("INC-").strip()
     if digits.isascii() and digits.isdigit() and len(digits) < 12:
         return rows.filter(number=int(digits))
@@ -212,7 +212,7 @@ def open_rows(actor: Actor, asked: IncidentFilter, *, now: datetime) -> list[Inc
     return [IncidentRow(*row) for row in found]
 
 
-def _open_rows(rows: Any) -> Any:
+def _open_rows(rows: QuerySet[Incident]) -> QuerySet[Incident, tuple[Any, ...]]:
     return rows.filter(state=StateChoice.OPEN).order_by("rank", "-number").values_list(*ROW)[:OPEN_LIMIT]
 
 

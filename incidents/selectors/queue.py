@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from django.db.models import F, Q
 
 from incidents.choices import StateChoice
+from incidents.lifecycle import QUEUE_RANK
 from incidents.models import Incident
 from incidents.models.problem import ReportState, UserReport
-from incidents.queue import QUEUE_RANK
 from monitoring.models import Alarm, AlarmState
 from monitoring.selectors.alarms import counted_alarms
 from opsportal.core.actor import Actor

@@ -66,7 +66,7 @@ class Situation:
         return "ok" if fresh else "stale" if any(reading.at for reading in self.readings) else "unknown"
 
 
-def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situation:
+def situation_of(actor: Actor, incident: Incident, *, now: datetime, is_log_read: bool = True) -> Situation:
     """Service state, changes, alarms, metrics, who is on call, and what fixed it the last time."""
     return Situation(
         alarms=alarms_nearby(incident),
@@ -74,7 +74,7 @@ def situation_of(actor: Actor, incident: Incident, *, now: datetime) -> Situatio
         changes=changes_nearby(incident)[:8],
         similar=similar_incidents(actor, incident),
         on_call=Contact.objects.chain_of(incident.platform_id).first(),
-        errors=error_sample(incident),
+        errors=error_sample(incident) if is_log_read else None,
     )
 
 
@@ -120,7 +120,7 @@ def similar_incidents(actor: Actor, incident: Incident) -> list[Similar]:
     query = SearchQuery(" | ".join(words), config="simple", search_type="raw")
     rows = Incident.objects.visible_to(actor).filter(platform_id=incident.platform_id, merged_into__isnull=True)
     alike = rows.annotate(words=INCIDENT_WORDS).filter(words=query).exclude(pk=incident.pk)
-    newest = list(alike.order_by("-number").values_list("pk", flat=True)[:CANDIDATES])
+    newest = alike.order_by("-number").values("pk")[:CANDIDATES]
     ranked: Any = Incident.objects.filter(pk__in=newest).annotate(
         alike=SearchRank(INCIDENT_WORDS, query, normalization=1), problem=F("problem_link__problem__number")
     )

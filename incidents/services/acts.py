@@ -10,9 +10,8 @@ from functools import partial
 from typing import Any, Final
 
 from incidents.choices import EntryKind
-from incidents.lifecycle import State
+from incidents.lifecycle import QUEUE_RANK, State
 from incidents.models import Incident
-from incidents.queue import QUEUE_RANK
 from incidents.services.access import incident_restrict
 from incidents.services.attachments import attachment_add
 from incidents.services.clock_acts import clock_done, clock_pause, clock_resume

@@ -12,6 +12,7 @@ from incidents.models import AlarmClaim, Incident
 from incidents.selectors.named import severity_of_rank
 from incidents.services.base import finish
 from incidents.services.declare import DEFAULT_RANK, Declaration, incident_declare
+from incidents.services.queue import owner_of_recovered, owner_recorded
 from incidents.services.timeline import append
 from monitoring.models import AlarmState, AlarmTransition
 from opsportal.core.actor import Actor, system_actor
@@ -33,8 +34,11 @@ def claim_transition(*, transition: AlarmTransition, at: datetime, by: Actor = C
             if not _is_mine(transition.pk):
                 return None
             failpoint("incidents.claim.begin")
+            is_given_back = transition.to_state == AlarmState.OK and owner_of_recovered(transition)
             incident, outcome = _deal_with(transition, by=by, at=at)
             claim = AlarmClaim.objects.create(transition=transition, incident=incident, outcome=outcome, claimed_at=at)
+            if is_given_back:
+                owner_recorded(transition.alarm, None, by=by, at=at)
             failpoint("incidents.claim.before_commit")
     except IntegrityError:
         # Another source of the same fault opened the incident first: the next pass finds it and attaches.

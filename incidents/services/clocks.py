@@ -63,7 +63,8 @@ def policies_of(incident: Incident) -> dict[str, ClockPolicy]:
 def _new(incident: Incident, kind: str, at: datetime, policy: ClockPolicy | None) -> IncidentClock | None:
     """The next clock of a kind, not stored yet; None when the platform's policy asks for none.
 
-    The due instant, the rule's words and version are kept: a later edit of the policy moves no running clock.
+    The due instant, the rule's words and version, and whether it may be paused are kept: a later edit of the policy
+    changes no running clock.
     """
     clock = IncidentClock(incident=incident, kind=kind, started_at=at)
     if policy is None:
@@ -77,6 +78,7 @@ def _new(incident: Incident, kind: str, at: datetime, policy: ClockPolicy | None
         return None
     else:
         clock.policy, clock.policy_version, clock.calendar = policy, policy.version, policy.calendar
+        clock.is_pausable = policy.may_pause
         clock.due_at, clock.rule_text = _due_and_rule(policy, at)
         clock.source, clock.source_text = policy.source, policy.source_words
     clock.warn_at = _warn_at(clock)

@@ -60,14 +60,17 @@ class _Said:
         return person_named(self.incident.platform_id, self.command.person) if self.command.person else None
 
 
-def _line(said: _Said) -> dict[str, Any]:
-    command = said.command
+def _logged(said: _Said) -> dict[str, Any]:
+    """What every line that is added carries: when it happened, and whether it was held back."""
     return {
-        "body": command.body,
-        "occurred_at": command.occurred_at or said.written_at,
+        "occurred_at": said.command.occurred_at or said.written_at,
         "client_key": said.key,
         "data": {"sent_late": True} if said.written_at else None,
     }
+
+
+def _line(said: _Said) -> dict[str, Any]:
+    return {"body": said.command.body, **_logged(said)}
 
 
 def _task(said: _Said) -> dict[str, Any]:
@@ -109,9 +112,9 @@ def _update(said: _Said) -> dict[str, Any]:
 _VALUES: Final[Mapping[str, Callable[[_Said], dict[str, Any]]]] = {
     "log": _line,
     "decision": _line,
-    "pin": lambda said: {"body": said.command.body, "client_key": said.key},
+    "pin": _line,
     "task": _task,
-    "metric": lambda said: {"metric": metric_named(said.incident, said.command.body), "client_key": said.key},
+    "metric": lambda said: {"metric": metric_named(said.incident, said.command.body), **_logged(said)},
     "runbook": lambda said: {"runbook": runbook_meant(said.incident, said.command.body)},
     "severity": _severity,
     "stage": lambda said: {"stage": said.command.word},

@@ -12,8 +12,9 @@ from incidents.choices import RESTRICTED_TYPES, DetectionSource, EntryKind, Inci
 from incidents.errors import IncidentError
 from incidents.lifecycle import START, Stage, acknowledge, check_times
 from incidents.models import Incident, RoleAssignment
-from incidents.origins import Origin
+from incidents.registries.origins import Origin
 from incidents.selectors.named import place_named, severity_named, severity_of_rank
+from incidents.selectors.runbooks import runbooks_matching
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved, next_number
 from incidents.services.paging import page_first
@@ -133,8 +134,9 @@ def _open(*, by: Actor, at: datetime, declaration: Declaration, title: str, orig
     clocks.start_all(incident, incident.detected_at)
     if declaration.take_command and by.user_id is not None:
         take_command(incident, by=by, at=at)
-    situation_keep(incident, by=by, at=at)
-    notices.tell_opened(incident, at)
+    matches = runbooks_matching(incident)
+    situation_keep(incident, matches, by=by, at=at)
+    notices.tell_opened(incident, matches, at)
     page_first(incident, at)
     log_sample_run(incident, at)
     if origin is not None:
@@ -181,6 +183,8 @@ def _row(*, by: Actor, at: datetime, declaration: Declaration, title: str) -> In
         declared_by_id=by.user_id,
         **times,
     )
+    if declaration.service is not None:
+        row.platform = declaration.service.platform  # who named the service has read it; nobody asks again
     return row
 
 

@@ -1,6 +1,6 @@
 """A metric as it stood: its points of that moment are kept in the line, whatever retention forgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -38,12 +38,21 @@ def metric_named(incident: Incident, text: str) -> ServiceMetric:
 
 
 def metric_keep(
-    *, by: Actor, at: datetime, incident: Incident, metric: ServiceMetric, client_key: str = ""
+    *,
+    by: Actor,
+    at: datetime,
+    incident: Incident,
+    metric: ServiceMetric,
+    client_key: str = "",
+    occurred_at: datetime | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> TimelineEntry:
-    """Keep the metric around the incident's impact as a line with its graph. Raises IncidentError."""
+    """Keep the metric around the incident's impact as a line with its graph; of a line that came late, as it stood
+    when that was written (`occurred_at`). Raises IncidentError.
+    """
     if metric.series is None:
         raise IncidentError(f"{metric.name} is not read: connect AWS first.")
-    start, end = chart_span(incident, at)
+    start, end = chart_span(incident, occurred_at or at)
     stat = metric.stats[0]
     period = fitting_period(metric.series, start, end, stat=stat)
     if (end - start) / timedelta(seconds=period) > MOST_POINTS:
@@ -59,7 +68,9 @@ def metric_keep(
         kind=EntryKind.GRAPH,
         body=f"{metric.service.name}: {metric.name}, {stat} {number(newest, metric.unit)}",
         client_key=client_key,
+        occurred_at=occurred_at,
         data={
+            **(data or {}),
             "metric": metric.pk,
             "name": f"{metric.service.name}: {metric.name}",
             "unit": metric.unit,

@@ -16,12 +16,14 @@ from incidents.models import Incident, IncidentClock, IncidentLink
 from incidents.models.problem import LinkKind
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved
+from incidents.services.runbooks import runbooks_leave
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
+from opsportal.knowledge.services.runs import runs_left
 
 
 def lock_both(incident: Incident, other: Incident, *, expected: int | None) -> tuple[Incident, Incident]:
@@ -55,6 +57,7 @@ def incident_merge(
     again = Incident.objects.filter(merged_into=current).order_by("pk")
     again.update(merged_into=kept, version=F("version") + 1)
     _end_clocks(current, kept, at)
+    left = runbooks_leave(current, "the incident was closed as a duplicate", by=by, at=at)
     because = f": {clean_text(note).strip()}" if note.strip() else ""
     is_known = not kept.is_restricted  # both are, or neither
     duplicate_of = f" of {kept.reference}" if is_known else ""
@@ -74,6 +77,7 @@ def incident_merge(
     finish(
         current, by=by, at=at, verb="incident.merged", data={"into": kept.number}, tells=partial(events.merged, kept)
     )
+    runs_left(left, by=by, at=at)
     return current
 
 

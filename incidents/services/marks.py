@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -57,9 +57,9 @@ def tag_word(text: str) -> str:
 
 
 @transaction.atomic
-def line_pin(*, by: Actor, at: datetime, incident: Incident, body: str, client_key: str = "") -> TimelineEntry:
-    """Log a line and pin it at once. Raises IncidentError."""
-    entry = entry_log(by=by, at=at, incident=incident, body=body, client_key=client_key)
+def line_pin(*, by: Actor, at: datetime, incident: Incident, body: str, **logged: Any) -> TimelineEntry:
+    """Log a line, `logged` being what `entry_log` takes, and pin it at once. Raises IncidentError."""
+    entry = entry_log(by=by, at=at, incident=incident, body=body, **logged)
     entry_pin(by=by, at=at, entry=entry, on=True)
     return entry
 

@@ -8,10 +8,10 @@ from django.urls import reverse
 
 from incidents.choices import ClockKind
 from incidents.models import ActionItem, ContactPage, Incident, IncidentClock, ResponseTask, Review, StatusUpdate
-from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import known_to
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
+from opsportal.knowledge.selectors.runbooks import Match
 from opsportal.notifications.services import Audience, Recipient, members, notify, people
 from opsportal.plans.models import Plan
 from opsportal.platforms.models import Role
@@ -63,10 +63,10 @@ def _send(
     )
 
 
-def tell_opened(incident: Incident, at: datetime) -> None:
-    """Everyone who may respond."""
+def tell_opened(incident: Incident, matches: Iterable[Match], at: datetime) -> None:
+    """Everyone who may respond, with the first written runbook of those that match."""
     label = incident.severity.label
-    match = next((match for match in runbooks_matching(incident) if match.runbook.is_written), None)
+    match = next((match for match in matches if match.runbook.is_written), None)
     hint = f" Runbook: {match.runbook.title}." if match else ""
     _send(
         incident,

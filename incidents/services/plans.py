@@ -20,12 +20,13 @@ from opsportal.platforms.days import today_of
 from opsportal.platforms.models import Membership, Role, Severity
 
 REVIEW_WITHIN: Final = timedelta(hours=72)
+PREFIX: Final = "INC"
 
 
 def incident_of(subject: str, actor: Actor | None = None) -> Incident | None:
     """INC-12, as this actor (or the portal) may know it."""
     prefix, _, number = subject.partition("-")
-    if prefix != "INC" or not number.isascii() or not number.isdigit() or len(number) > 18:
+    if prefix != PREFIX or not number.isascii() or not number.isdigit() or len(number) > 18:
         return None
     rows = Incident.objects.all() if actor is None else Incident.objects.visible_to(actor)
     found: Incident | None = rows.select_related("severity").filter(number=int(number)).first()
@@ -44,7 +45,7 @@ def find(actor: Actor, subject: str) -> Subject | None:
 def hidden_subjects(actor: Actor) -> QuerySet[Any, Any]:
     """The references of incidents that this actor may not know to exist."""
     hidden = Incident.objects.all().hidden_from(actor)
-    reference = Concat(Value("INC-"), Cast("number", CharField()), output_field=CharField())
+    reference = Concat(Value(f"{PREFIX}-"), Cast("number", CharField()), output_field=CharField())
     subjects: QuerySet[Any, Any] = hidden.annotate(subject=reference).values("subject")
     return subjects
 
@@ -60,7 +61,7 @@ def plan_told(plan: Plan, text: str, by: Actor, at: datetime) -> None:
     """What became of a plan, on the timeline of its incident."""
     incident = incident_of(plan.subject)
     if incident is not None:
-        append(incident, kind=EntryKind.RUNBOOK, body=text, by=by, at=at, data={"plan": plan.pk})
+        append(incident, kind=EntryKind.PLAN, body=text, by=by, at=at, data={"plan": plan.pk})
 
 
 def glass_refusal(actor: Actor, plan: Plan) -> str:

@@ -9,19 +9,21 @@ from django.db import IntegrityError, transaction
 
 from incidents import events, lifecycle
 from incidents.choices import ClockKind, EntryKind, ReviewState, StageChoice
-from incidents.documented import missing_texts
 from incidents.errors import IncidentError
 from incidents.lifecycle import Stage
 from incidents.models import Incident, IncidentClock, Review
+from incidents.selectors.documented import missing_texts
 from incidents.services import clocks, notices
 from incidents.services.access import check_member
 from incidents.services.base import change, finish, lock, mark_charts, moved
 from incidents.services.declare import refuse_twin
 from incidents.services.reviews import draft, is_published, review_is_required
+from incidents.services.runbooks import runbooks_leave
 from incidents.services.timeline import append, check_occurred
 from opsportal.core.actor import Actor
 from opsportal.core.formats import duration
 from opsportal.core.markdown import clean_text
+from opsportal.knowledge.services.runs import runs_left
 
 
 @transaction.atomic
@@ -129,6 +131,8 @@ def incident_close(
 ) -> Incident:
     """End the record: impact, cause and resolution stand, and a review that is due is open (M-PIR-03).
 
+    Runbooks that are still being carried out for it are left where they stand.
+
     `texts` are written into the record at once; `reviewer_id` writes the review, else the commander does.
     Raises IncidentError naming what is missing, TransitionError.
     """
@@ -140,6 +144,7 @@ def incident_close(
         setattr(current, name, text)
     if missing := missing_texts(current):
         raise IncidentError(f"Write {' and '.join(missing)} first: every closed incident is documented.")
+    left = runbooks_leave(current, "the incident was closed", by=by, at=at)
     is_reviewed = review_is_required(current)
     if is_reviewed:
         _open_review(current, reviewer_id, by=by, at=at)
@@ -148,6 +153,7 @@ def incident_close(
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
     tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None
     finish(current, by=by, at=at, verb="incident.closed", data=written, tells=tells)
+    runs_left(left, by=by, at=at)
     return current
 
 

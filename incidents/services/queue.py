@@ -3,18 +3,20 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from incidents.choices import EntryKind
 from incidents.errors import AlarmTakenError, IncidentError
+from incidents.lifecycle import QUEUE_RANK
 from incidents.models import AlarmOwner, Incident
-from incidents.queue import QUEUE_RANK
 from incidents.services.base import change, finish, lock
 from incidents.services.timeline import append
-from monitoring.models import Alarm
+from monitoring.models import Alarm, AlarmState, AlarmTransition
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text, is_safe_url
+from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Membership
 
 
@@ -49,6 +51,8 @@ def alarm_own(*, by: Actor, at: datetime, alarm: Alarm, instead_of: int | None =
 
     Raises AlarmTakenError with the name of who looks after it, IncidentError.
     """
+    if not Alarm.objects.filter(pk=alarm.pk, state=AlarmState.ALARM).exists():
+        raise IncidentError(f"{alarm.name} does not fire any more: nobody needs to look after it.")
     members = Membership.objects.filter(platform_id=alarm.platform_id, user_id=by.user_id or 0, user__is_active=True)
     if not members.exists():
         raise IncidentError("Only an active member of the platform can look after its alarms.")
@@ -57,19 +61,30 @@ def alarm_own(*, by: Actor, at: datetime, alarm: Alarm, instead_of: int | None =
     if not is_new:
         owned, is_new = AlarmOwner.objects.select_related("owner").get_or_create(alarm=alarm, defaults=mine)
         if owned.owner_id != by.user_id:
-            raise AlarmTakenError(owned.owner.name, owned.since)
+            raise AlarmTakenError(owned.owner.name, owned.since.astimezone(zone_of(alarm.platform_id)))
     if is_new:
-        _owned(alarm, by.user_id, by=by, at=at)
+        owner_recorded(alarm, by.user_id, by=by, at=at)
 
 
 @transaction.atomic
 def alarm_give_back(*, by: Actor, at: datetime, alarm: Alarm) -> None:
     """Look after an alarm no longer; another person's is left alone."""
     if AlarmOwner.objects.filter(alarm=alarm, owner_id=by.user_id).delete()[0]:
-        _owned(alarm, None, by=by, at=at)
+        owner_recorded(alarm, None, by=by, at=at)
 
 
-def _owned(alarm: Alarm, owner_id: int | None, *, by: Actor, at: datetime) -> None:
+def owner_of_recovered(transition: AlarmTransition) -> bool:
+    """Take away who looked after an alarm that recovered, inside the caller's transaction, which audits it last.
+
+    Whoever took it when it fired anew keeps it.
+    """
+    owned = AlarmOwner.objects.filter(alarm_id=transition.alarm_id)
+    ended = Q(since__lte=transition.at) | ~Q(alarm__state=AlarmState.ALARM)
+    return bool(owned.filter(ended).delete()[0])
+
+
+def owner_recorded(alarm: Alarm, owner_id: int | None, *, by: Actor, at: datetime) -> None:
+    """Who looks after an alarm from now on, in the record; None: nobody."""
     touch("today", alarm.pk)
     record(
         by=by,

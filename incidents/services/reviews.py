@@ -7,9 +7,9 @@ from django.db import transaction
 
 from incidents import events
 from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
-from incidents.drafting import draft_sections
 from incidents.errors import IncidentError
 from incidents.models import Incident, Review, ReviewApproval, ReviewSection
+from incidents.selectors.drafting import draft_sections
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append

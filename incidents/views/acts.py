@@ -11,15 +11,13 @@ from django.http import HttpResponse
 
 from incidents.choices import DONE_BY_HAND, UNPAUSABLE, Audience, UpdateState
 from incidents.errors import CommandTakenError, IncidentError, UnknownNameError
-from incidents.forms import (
-    ActForm,
+from incidents.forms.acts import (
     ClockDoneForm,
     ClockPauseForm,
     ClockResumeForm,
     DescribeForm,
-    IncidentForm,
+    EndForm,
     MitigateForm,
-    MomentField,
     ReopenForm,
     ResolveForm,
     RestrictForm,
@@ -29,9 +27,10 @@ from incidents.forms import (
     TriageForm,
     UpdateForm,
 )
-from incidents.line_forms import DecisionForm, MetricForm, PinForm, TaskForm
+from incidents.forms.base import ActForm, IncidentForm, MomentField
+from incidents.forms.lines import DecisionForm, MetricForm, PinForm, TaskForm
+from incidents.forms.links import LinkForm, MergeForm, PlanForm, ProblemLinkForm
 from incidents.models import Incident
-from incidents.related_forms import EndForm, LinkForm, MergeForm, PlanForm, ProblemLinkForm
 from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
 from incidents.services.acts import ACTS, Act
@@ -297,6 +296,12 @@ def _refusal(request: AuthorizedRequest, page: Page, incident: Incident, form: I
     return 0
 
 
+def _asked(request: AuthorizedRequest, page: Page) -> dict[str, str]:
+    """The one of several that a link is about, such as a clock: `?kind=update`."""
+    kind = request.GET.get("kind", "")
+    return {"kind": kind} if kind and "kind" in page.form.base_fields else {}
+
+
 def act_view(page: Page) -> ActionView:
     """The page of one act: its form, and the post that does it."""
 
@@ -305,7 +310,7 @@ def act_view(page: Page) -> ActionView:
         incident = load(request, number, page.act.action)
         form = page.form(
             request.POST if request.method == "POST" else None,
-            initial=page.initial(incident) | {"version": incident.version},
+            initial=page.initial(incident) | _asked(request, page) | {"version": incident.version},
             incident=incident,
         )
         status = _refusal(request, page, incident, form) if request.method == "POST" else 200

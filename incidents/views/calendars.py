@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 
-from incidents import ical
+from incidents.exports import ical
 from incidents.models import CalendarFeed
 from incidents.selectors.clocks import ClockRow, reviews_to_come
 from incidents.services.calendars import calendar_make, calendar_reader

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 
 from incidents import selectors
 from incidents.errors import IncidentError
-from incidents.forms import CauseChangeForm, CauseForm
+from incidents.forms.reviews import CauseChangeForm, CauseForm
 from incidents.models import Cause, Review
 from incidents.services import cause_add, cause_change, cause_remove
 from incidents.views.shared import now

@@ -10,7 +10,7 @@ from django.urls import reverse
 from incidents import clocks
 from incidents.choices import ClockKind
 from incidents.errors import IncidentError
-from incidents.rule_forms import ClockRuleForm
+from incidents.forms.clock_rules import ClockRuleForm
 from incidents.selectors.clock_rules import RuleRow, clock_rule_of, clock_rules_of
 from incidents.services.clock_rules import changes_of, clock_rule_set, said_of
 from incidents.views.shared import now

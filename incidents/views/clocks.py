@@ -8,7 +8,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 
 from incidents.choices import ClockKind
-from incidents.periods import PeriodError, choices, period
+from incidents.figures.periods import PeriodError, choices, period
 from incidents.selectors.clocks import LISTS, PAST, ClockFilter, clock_counts, clock_page, clock_rows, met_rates
 from incidents.views.shared import now
 from opsportal.core.actions import AuthorizedRequest, require_action

@@ -9,7 +9,7 @@ from django.http import HttpResponse, QueryDict
 from incidents import selectors
 from incidents.commands import USAGE, CommandError, parse
 from incidents.errors import IncidentError
-from incidents.forms import ComposerForm
+from incidents.forms.lines import ComposerForm
 from incidents.models import Incident
 from incidents.services.acts import acts_offered
 from incidents.services.composer import act_of, composer_run

@@ -6,9 +6,9 @@ from django.http import HttpResponse
 
 from incidents.choices import DetectionSource, IncidentType
 from incidents.errors import IncidentError
-from incidents.forms import DeclareForm
+from incidents.forms.declare import DeclareForm
 from incidents.models import Incident
-from incidents.origins import Origin, origin_of
+from incidents.registries.origins import Origin, origin_of
 from incidents.services.declare import Declaration, incident_declare, incident_declare_from
 from incidents.types import TYPES, Type
 from incidents.views.shared import now

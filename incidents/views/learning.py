@@ -6,7 +6,14 @@ from django.http import HttpResponse, JsonResponse
 
 from incidents import selectors
 from incidents.choices import ReviewState
-from incidents.exporting import PUBLIC_SECTIONS, ReviewParts, as_data, as_markdown, digest_markdown, for_the_public
+from incidents.exports.reviews import (
+    PUBLIC_SECTIONS,
+    ReviewParts,
+    as_data,
+    as_markdown,
+    digest_markdown,
+    for_the_public,
+)
 from incidents.models import Review
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of, lesson_page

@@ -7,8 +7,7 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
 from incidents.errors import IncidentError
-from incidents.forms import CorrectForm
-from incidents.line_forms import AttachForm, TaskActForm
+from incidents.forms.lines import AttachForm, CorrectForm, TaskActForm
 from incidents.models import Attachment, Incident, ResponseTask, TimelineEntry
 from incidents.selectors import members_of, severities_of
 from incidents.selectors.beside import tasks_of

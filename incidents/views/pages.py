@@ -7,10 +7,10 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 
 from incidents import selectors
-from incidents.advice import choice_of
 from incidents.choices import TRIAGE_ANSWERS, StateChoice
 from incidents.lifecycle import State, time_states
 from incidents.models import Incident
+from incidents.registries.triage_choices import choice_of
 from incidents.selectors import IncidentFilter
 from incidents.selectors.beside import Beside
 from incidents.selectors.detail import EARLIER, NEWEST

@@ -5,8 +5,8 @@ from typing import Any, Final
 from django.http import HttpResponse
 
 from incidents.errors import IncidentError
+from incidents.forms.problems import ProblemChangeForm, ProblemForm
 from incidents.models import Problem
-from incidents.related_forms import ProblemChangeForm, ProblemForm
 from incidents.selectors.problems import VIEWS, incidents_of_problem, problem_by_number, problem_page
 from incidents.services.problems import problem_change, problem_open
 from incidents.views.shared import now

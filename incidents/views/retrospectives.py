@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.http import HttpResponse
 
 from incidents.errors import IncidentError
-from incidents.forms import CloseForm, LookBackForm, RetrospectiveForm
+from incidents.forms.retrospectives import CloseForm, LookBackForm, RetrospectiveForm
 from incidents.models import Retrospective
 from incidents.services import retrospective_close, retrospective_open, retrospective_write
 from incidents.views.shared import now

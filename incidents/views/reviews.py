@@ -7,10 +7,10 @@ from django.urls import reverse
 
 from incidents import selectors
 from incidents.choices import ActionPriority, ReviewState
-from incidents.drafting import OPTIONAL
 from incidents.errors import IncidentError
-from incidents.forms import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
+from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
+from incidents.selectors.drafting import OPTIONAL
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of

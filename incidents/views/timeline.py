@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from csp.decorators import csp_update
 from django.http import HttpResponse, StreamingHttpResponse
 from markupsafe import Markup
 
-from incidents import selectors, transcripts
+from incidents import selectors
 from incidents.choices import MarkKind
 from incidents.errors import IncidentError
-from incidents.line_forms import FilterForm, MarkForm
+from incidents.exports import timeline as transcripts
+from incidents.forms.lines import FilterForm, MarkForm
 from incidents.models import EntryMark, Incident, TimelineEntry
 from incidents.selectors.beside import ALL, Beside, marks_of, pinned, tags_of, words
 from incidents.selectors.detail import EARLIER, ENTRY_COLUMNS, NEWEST, EntryView, unread_by
@@ -194,6 +196,7 @@ def _drawn(entry: TimelineEntry) -> Markup:
     )
 
 
+@csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("incidents.incident_view")
 def entry_graph(request: AuthorizedRequest, number: int, entry_number: int) -> HttpResponse:
     """A kept graph as a file: drawn from what the line holds, so it never changes."""
@@ -219,7 +222,7 @@ def _mark_view(name: str, action: str, set_mark: Any) -> ActionView:
             return _line_page(request, entry, error=str(error), status=422)
         return redirect_or_fragment(request, line_address(entry))
 
-    view.__name__ = f"entry_{name}"
+    view.__name__ = f"entry_{name}_action"
     view.__doc__ = f"Mark a line: {name}."
     return require_action(action, methods=WRITE)(view)
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 from django.http import HttpResponse
 
 from incidents.errors import IncidentError
+from incidents.forms.user_reports import ReportAnswerForm, ReportAttachForm, ReportForm
 from incidents.models import Incident, UserReport
 from incidents.models.problem import ReportChannel, ReportKind, ReportState
-from incidents.related_forms import ReportAnswerForm, ReportAttachForm, ReportForm
 from incidents.selectors.named import incident_named
 from incidents.selectors.queue import report_page
 from incidents.services.reports import report_add, report_answer, report_attach

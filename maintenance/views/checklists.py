@@ -74,6 +74,7 @@ def _context(
         "draft": note.body if note and note.signed_at is None else hand_over_draft(run),
         "history": recent_runs_of(run),
         "may_tick": allows(request.actor, "maintenance.item_answer", run),
+        "may_read_logs": allows(request.actor, "incidents.log_sample", run),
         "may_declare": allows(request.actor, "incidents.incident_declare", run),
         "lost": lost,
         "unsaved": "",

@@ -65,7 +65,8 @@ class ResourceField(forms.ChoiceField):
 class ActionForm(CleanForm):
     """The parameters of an action on one platform, from a person's form or a runbook's step.
 
-    `trouble` says what could not be read for its choices; `databases` and `chosen` are of the forms that list sessions.
+    `trouble` says what could not be read for its choices. Of the forms that list sessions are `databases`, and
+    `chosen`: the one that somebody named, whose sessions are listed.
     """
 
     trouble: str = ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
 from django import forms
@@ -28,17 +29,39 @@ from opsportal.plans.services import PlanRefusedError
 KINDS: Final = ("CNAME", "A", "AAAA")
 MOST_VALUES: Final = 8
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
-_VALUE: Final = {
-    "CNAME": re.compile(r"(?=.{4,253}$)([A-Za-z0-9_-]{1,63}\.)+[A-Za-z]{2,63}\.?"),
-    "A": re.compile(r"(\d{1,3}\.){3}\d{1,3}"),
-    "AAAA": re.compile(r"[0-9A-Fa-f:]{2,39}"),
-}
+_TARGET: Final = re.compile(r"(?=.{4,253}$)([a-z0-9_-]{1,63}\.)+[a-z]{2,63}")
+
+
+def _written(kind: str, value: str) -> str:
+    """A value as it is compared and sent: one address has many spellings. Raises ValueError for none."""
+    if kind == "A":
+        return str(IPv4Address(value))
+    if kind == "AAAA":
+        address = IPv6Address(value)
+        if address.scope_id is not None:
+            raise ValueError(value)
+        return address.compressed
+    name = value.lower().removesuffix(".")
+    if _TARGET.fullmatch(name) is None:
+        raise ValueError(value)
+    return name
+
+
+def _held(found: route53.DnsRecord) -> list[str]:
+    """What a record says, in the spelling that plans use; whatever else stands there, as it stands."""
+    said = []
+    for value in found.values:
+        try:
+            said.append(_written(found.kind, value))
+        except ValueError:
+            said.append(value)
+    return sorted(said)
 
 
 def _record(place: Place, request: Mapping[str, Any]) -> State:
     asked = request["ChangeBatch"]["Changes"][0]["ResourceRecordSet"]
     found = route53.record(place.reading, place.region, name=asked["Name"], kind=asked["Type"])
-    return {"values": list(found.values), "ttl": found.ttl} if found else {"values": [], "ttl": 0}
+    return {"values": _held(found), "ttl": found.ttl} if found else {"values": [], "ttl": 0}
 
 
 CHANGE: Final = register_call(
@@ -71,12 +94,18 @@ class RecordForm(ActionForm):
         kind, values = cleaned.get("type", ""), str(cleaned.get("values", "")).replace(",", " ").split()
         if name != "@" and _NAME.fullmatch(name) is None:
             self.add_error("name", "This is no name of a record.")
-        wrong = [value for value in values if kind in _VALUE and _VALUE[kind].fullmatch(value) is None]
-        if wrong or not 1 <= len(values) <= (1 if kind == "CNAME" else MOST_VALUES):
-            self.add_error(
-                "values", f"{wrong[0][:80] if wrong else 'This'} is nothing a record of type {kind} points to."
-            )
-        return cleaned | {"name": name, "values": sorted(values)}
+        written: set[str] = set()
+        for value in values if kind else ():
+            try:
+                written.add(_written(kind, value))
+            except ValueError:
+                self.add_error("values", f"{value[:80]} is nothing a record of type {kind} points to.")
+        if not written and not self.has_error("values"):
+            self.add_error("values", "Say where it shall point to.")
+        if len(written) > (1 if kind == "CNAME" else MOST_VALUES):
+            most = "one name" if kind == "CNAME" else f"{MOST_VALUES} addresses"
+            self.add_error("values", f"A record of type {kind} points to at most {most} here.")
+        return cleaned | {"name": name, "values": sorted(written)}
 
 
 def _change(wanted: Wanted) -> Drafted:
@@ -92,7 +121,8 @@ def _change(wanted: Wanted) -> Drafted:
         raise PlanRefusedError(
             f"{name} is an alias or has a routing policy: change it where it is kept. Nothing was stored."
         )
-    if (list(found.values), found.ttl) == (values, ttl):
+    held = _held(found)
+    if (held, found.ttl) == (values, ttl):
         raise PlanRefusedError(f"{name} points there already. Nothing was stored.")
     record = {"Name": found.name, "Type": kind, "TTL": ttl, "ResourceRecords": [{"Value": value} for value in values]}
     change = {"Action": "UPSERT", "ResourceRecordSet": record}
@@ -100,13 +130,13 @@ def _change(wanted: Wanted) -> Drafted:
         place,
         target=f"{name} {kind}",
         request={"HostedZoneId": found.zone_id, "ChangeBatch": {"Changes": [change]}},
-        state={"values": list(found.values), "ttl": found.ttl},
+        state={"values": held, "ttl": found.ttl},
         wants={"values": values, "ttl": ttl},
-        effect=f"{', '.join(found.values)} → {', '.join(values)}",
+        effect=f"{', '.join(held)} → {', '.join(values)}",
     )
     return Drafted(
         f"Point {name} to {', '.join(values)}"[:160],
-        f"{name} pointed to {', '.join(found.values)} so far. Resolvers go on with that for up to "
+        f"{name} pointed to {', '.join(held)} so far. Resolvers go on with that for up to "
         f"{plural(found.ttl, 'second')}, some for longer. Done here means that Route 53 holds the new record. No "
         "charge beyond the queries.",
         [call],

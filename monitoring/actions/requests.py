@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
+from django.db import transaction
 from django.urls import reverse
 
 from monitoring.actions import databases, dns, ecs_services, sessions
@@ -13,8 +14,8 @@ from monitoring.actions.base import Action, ActionForm, Wanted
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, register_plan
-from opsportal.plans.models import Plan, PlanState
-from opsportal.plans.services import PlanDraft, PlanRefusedError, plan_create
+from opsportal.plans.models import Plan, PlanCall, PlanState, RiskClass
+from opsportal.plans.services import PlanDraft, PlannedCall, PlanRefusedError, plan_create
 from opsportal.plans.subjects import find_subject
 from opsportal.platforms.models import Platform
 
@@ -49,7 +50,10 @@ def action_request(
         expires_at=at + DECIDED_WITHIN,
         subject=subject,
     )
-    return _same(by, platform, draft) or plan_create(by=by, at=at, platform=platform, draft=draft)
+    with transaction.atomic():
+        # Held, so that of two who ask at once the second is given the first one's plan.
+        Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)
+        return _same(by, platform, draft) or plan_create(by=by, at=at, platform=platform, draft=draft)
 
 
 def _same(by: Actor, platform: Platform, draft: PlanDraft) -> Plan | None:
@@ -57,13 +61,20 @@ def _same(by: Actor, platform: Platform, draft: PlanDraft) -> Plan | None:
     rows = Plan.objects.filter(
         platform=platform, kind=draft.kind, subject=draft.subject, state__in=_LIVE, requested_by_id=by.user_id
     )
-    calls = orjson.loads(orjson.dumps([[call.target, call.params] for call in draft.calls]))
+    wanted = [_told_apart(call) for call in draft.calls]
     plan: Plan
-    for plan in rows.prefetch_related("calls")[:20]:
+    for plan in rows.prefetch_related("calls").order_by("-pk")[:20]:
         known = sorted(plan.calls.all(), key=lambda call: call.position)
-        if [[call.target, call.params] for call in known] == calls:
+        if [_told_apart(call) for call in known] == wanted:
             return plan
     return None
+
+
+def _told_apart(call: PlannedCall | PlanCall) -> object:
+    """What tells two calls apart. The name of what would be made does not: it holds the minute it was asked in."""
+    naming = ("request", "expects", "wants") if call.risk == RiskClass.NAMED else ()
+    params = {name: said for name, said in call.params.items() if name not in naming}
+    return [call.operation, call.target, orjson.loads(orjson.dumps(params))]
 
 
 def request_url(*, platform: str, subject: str = "", action: str = "", params: Mapping[str, Any] | None = None) -> str:

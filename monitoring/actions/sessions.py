@@ -19,7 +19,7 @@ from opsportal.plans.execution import CallFailedError, CallUnknownError, registe
 from opsportal.plans.models import PlanCall, RiskClass
 from opsportal.plans.services import PlannedCall, PlanRefusedError
 from opsportal.targets.addresses import BlockedAddressError
-from opsportal.targets.database import DatabaseTargetError, read_rows, signal_session
+from opsportal.targets.database import AnswerLostError, DatabaseTargetError, read_rows, signal_session
 
 MOST_SESSIONS: Final = 10
 MOST_SHOWN: Final = 100
@@ -80,10 +80,11 @@ class SessionsForm(ActionForm):
     def prepare(self) -> None:
         rows = TargetDatabase.objects.filter(platform=self.platform).order_by("name", "pk")
         self.databases = {row.key: row for row in rows}
-        asked = self.data.get("target") or self.initial.get("target")
-        self.chosen = str(asked or next(iter(self.databases), ""))
+        # A platform's database is asked only once somebody named it.
+        asked = str(self.data.get("target") or self.initial.get("target") or "")
+        self.chosen = asked if asked in self.databases else ""
         names = [(key, row.name) for key, row in self.databases.items()]
-        self.listed = _listed(self, self.databases[self.chosen]) if self.chosen in self.databases else []
+        self.listed = _listed(self, self.databases[self.chosen]) if self.chosen else []
         for name, choices in (("target", names), ("sessions", [(self.key(row), _said(row)) for row in self.listed])):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
@@ -190,19 +191,27 @@ def _execute(call: PlanCall) -> Mapping[str, JSON]:
         if not before or (statement and before[0]["asked_at"] != statement):
             note = MAYBE_EARLIER if call.was_begun else "It had ended by itself; nothing was sent."
             return {"before": before, "after": [], "note": note}
-        sent = signal_session(
-            database.maintainer, "terminate" if call.operation == TERMINATE else "cancel", call.params["pid"],
-            began=call.params["began"], statement_began=statement,
-        )  # fmt: skip
+        sent = _signalled(database, call)
     except (DatabaseTargetError, BlockedAddressError) as error:
         raise CallFailedError(f"{call.target}: {error}") from error
+    was = "was signalled" if sent is not None else "may have been signalled: the connection was lost"
     try:
         after = _left(database, one, statement)
     except (DatabaseTargetError, BlockedAddressError) as error:
-        raise CallUnknownError(f"{call.target} was signalled; whether it is gone cannot be read: {error}") from error
+        raise CallUnknownError(f"{call.target} {was}; whether it is gone cannot be read: {error}") from error
     if after and (not statement or _still_runs(after[0], statement)):
-        raise CallUnknownError(f"{call.target} was signalled; {GONE_SECONDS:g} s later it is still there.")
+        raise CallUnknownError(f"{call.target} {was}; {GONE_SECONDS:g} s later it is still there.")
     return {"before": before[0], "after": after[0] if after else None, "signal sent": sent}
+
+
+def _signalled(database: TargetDatabase, call: PlanCall) -> bool | None:
+    """Whether PostgreSQL sent the signal; None when its answer was lost, and only a look can tell."""
+    signal = "terminate" if call.operation == TERMINATE else "cancel"
+    pid, began, asked_at = (call.params[name] for name in ("pid", "began", "asked_at"))
+    try:
+        return signal_session(database.maintainer, signal, pid, began=began, statement_began=asked_at)
+    except AnswerLostError:
+        return None
 
 
 def _left(database: TargetDatabase, one: Sequence[Any], statement: str) -> list[dict[str, Any]]:

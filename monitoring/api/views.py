@@ -1,8 +1,9 @@
 """Reads of monitoring for other programs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
+from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -22,10 +23,11 @@ from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform
 
+Rows = TypeVar("Rows", bound=Model)
 PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
 
 
-def _narrowed(rows: Any, request: Request) -> Any:
+def _narrowed(rows: QuerySet[Rows], request: Request) -> QuerySet[Rows]:
     key = request.query_params.get("platform", "")
     return rows.filter(platform__key=key) if key else rows
 

@@ -1,5 +1,6 @@
 """Checks about backups."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,7 +54,7 @@ def _is_database(row: Resource) -> bool:
     )
 
 
-def _age(source: str, rows: Any, at: datetime) -> timedelta | None:
+def _age(source: str, rows: Iterable[Resource], at: datetime) -> timedelta | None:
     times = [
         row.happened_at
         for row in rows

@@ -11,6 +11,7 @@ from opsportal.core.formats import number
 from opsportal.targets.database import DatabaseTargetError, read_rows
 
 CERTIFICATE_DANGER: Final = 7  # days
+NO_MONITOR: Final = "{name}: the sessions of other roles are hidden from its reader; it needs the role pg_monitor."
 
 
 @check("service.healthy", title="Services are healthy")
@@ -94,8 +95,9 @@ def db_connections(context: CheckContext) -> Finding:
     """The platform's own database has connections to spare."""
     limit = float(context.params.get("max_percent", 80))
     statement = (
-        "SELECT count(*) AS used, current_setting('max_connections')::int AS allowed FROM pg_stat_activity"
-        " WHERE backend_type = 'client backend'"
+        "SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS used,"
+        " count(*) FILTER (WHERE backend_type IS NULL) AS hidden,"
+        " current_setting('max_connections')::int AS allowed FROM pg_stat_activity"
     )
     asked: dict[str, Any] = {"sql": statement, "max_percent": limit}
     target = TargetDatabase.objects.filter(
@@ -107,6 +109,8 @@ def db_connections(context: CheckContext) -> Finding:
         row = read_rows(target.reader, statement)[0]
     except DatabaseTargetError as error:
         return unknown(str(error), fetched_at=context.at, asked=asked)
+    if row["hidden"]:
+        return unknown(NO_MONITOR.format(name=target.name), fetched_at=context.at, asked=asked)
     share = 100 * int(row["used"]) / int(row["allowed"])
     verdict = Verdict.FAIL if share > limit else Verdict.OK
     summary = f"{row['used']} of {row['allowed']} connections"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket
 from monitoring.selectors.slo_report import rolling, slo_rows
@@ -25,15 +25,25 @@ class Burnt:
     minutes: float | None
 
 
+def _about(platform_id: int, service_id: int | None) -> QuerySet[Slo]:
+    """The objectives that are about a service; without one, all of the platform."""
+    slos = Slo.objects.filter(platform_id=platform_id, enabled=True).order_by("key", "pk")
+    return slos if service_id is None else slos.filter(Q(service_id=service_id) | Q(service__isnull=True))
+
+
+def is_counted(*, platform_id: int, service_id: int | None, until: datetime) -> bool:
+    """Whether each objective about the service was counted up to `until`; true where there is none."""
+    reached = SloBucket.objects.filter(slo=OuterRef("pk"), res=5, covered__gt=0, ts__gte=until - SLICE)
+    return not _about(platform_id, service_id).filter(~Exists(reached)).exists()
+
+
 def burnt_by(*, platform_id: int, service_id: int | None, ref: str, at: datetime) -> list[Burnt]:
     """What the incident `ref` used of the budgets of its service, of all the platform's when it names none."""
     marks = Annotation.objects.filter(platform_id=platform_id, kind=AnnotationKind.INCIDENT)
     own = marks.filter(ref=ref).first()
     if own is None:
         return []
-    slos = Slo.objects.filter(platform_id=platform_id, enabled=True).order_by("key", "pk")
-    if service_id is not None:
-        slos = slos.filter(Q(service_id=service_id) | Q(service__isnull=True))
+    slos = _about(platform_id, service_id)
     ends_at = own.ends_at or at
     rows = slo_rows(list(slos), rolling(ends_at + SLICE, DAYS))
     if not rows:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
 
+from csp.decorators import csp_update
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response, patch_cache_control
@@ -89,6 +90,7 @@ def metric_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return _page(request, _metric_asked(request, pk))
 
 
+@csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("monitoring.series_view")
 def metric_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The same drawing as a file."""
@@ -101,6 +103,7 @@ def series_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
     return _page(request, _series_asked(request, pk))
 
 
+@csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("monitoring.series_view")
 def series_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The same drawing as a file."""
@@ -108,8 +111,7 @@ def series_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 def _svg(drawing: Drawing | None) -> HttpResponse:
-    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="24"><text y="16">No data</text></svg>'
-    body = charts.standalone(drawing.svg) if drawing else empty
+    body = charts.standalone(drawing.svg) if drawing else charts.NO_DRAWING
     response = HttpResponse(body, content_type="image/svg+xml")
     response["Cache-Control"] = f"private, max-age={int(timedelta(seconds=30).total_seconds())}"
     return response

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from opsportal.aws.errors import AwsUnreachableError, guard
+from opsportal.aws.errors import AwsError, AwsUnreachableError, guard
 from opsportal.aws.session import AwsAccount, client
 
 PAUSE_SECONDS: Final = 0.5
@@ -37,7 +38,10 @@ def query(
     limit: int = 50,
     seconds: float = 20.0,
 ) -> LogAnswer:
-    """Ask the log groups and wait up to `seconds` for the whole answer. Raises AwsError, also when it takes longer."""
+    """Ask the log groups and wait up to `seconds` for the whole answer. Raises AwsError, also when it takes longer.
+
+    A question that is given up is stopped.
+    """
     made = client(account, "logs", region)
     with guard(account, region, "logs:StartQuery"):
         begun = made.start_query(
@@ -47,19 +51,32 @@ def query(
             queryString=text,
             limit=limit,
         )
-    until = time.monotonic() + seconds
-    while True:
-        with guard(account, region, "logs:GetQueryResults"):
-            answer = made.get_query_results(queryId=begun["queryId"])
-        if answer["status"] in _ENDED or time.monotonic() > until:
-            break
-        time.sleep(PAUSE_SECONDS)
-    if answer["status"] != "Complete":
+    until, status = time.monotonic() + seconds, ""
+    try:
+        while True:
+            with guard(account, region, "logs:GetQueryResults"):
+                answer = made.get_query_results(queryId=begun["queryId"])
+            status = answer["status"]
+            if status in _ENDED or time.monotonic() > until:
+                break
+            time.sleep(PAUSE_SECONDS)
+    finally:
+        # Whatever ended the waiting, the task's time limit too: nobody will read what goes on being scanned and paid.
+        if status not in _ENDED:
+            with suppress(AwsError):
+                stop(account, region, begun["queryId"])
+    if status != "Complete":
         raise AwsUnreachableError(
             what=f"logs:GetQueryResults in {region} of account {account.account_id}",
             permission="logs:GetQueryResults",
-            code=str(answer["status"]),
-            detail=f"The question is {str(answer['status']).lower()} after {seconds:g} s: ask about less time.",
+            code=status,
+            detail=f"The question was {status.lower()} after {seconds:g} s: ask about less time.",
         )
     rows = tuple({cell["field"]: cell["value"] for cell in row if cell["field"] != "@ptr"} for row in answer["results"])
     return LogAnswer(rows, float(answer.get("statistics", {}).get("bytesScanned", 0.0)))
+
+
+def stop(account: AwsAccount, region: str, query_id: str) -> bool:
+    """End a question that still runs; whether it did. Raises AwsError, also when it has ended by itself."""
+    with guard(account, region, "logs:StopQuery"):
+        return bool(client(account, "logs", region).stop_query(queryId=query_id)["success"])

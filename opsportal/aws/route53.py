@@ -1,4 +1,4 @@
-"""Route 53: what a record of a public zone says, and whether a change is served everywhere."""
+"""Route 53: what a record of a public zone says."""
 
 from __future__ import annotations
 
@@ -52,10 +52,3 @@ def record(account: AwsAccount, region: str, *, name: str, kind: str) -> DnsReco
         values=tuple(sorted(value["Value"] for value in row.get("ResourceRecords", []))),
         is_plain="ResourceRecords" in row and "SetIdentifier" not in row and len(same) == 1,
     )
-
-
-def change_status(account: AwsAccount, region: str, change_id: str) -> str:
-    """Return PENDING or INSYNC."""
-    with guard(account, region, "route53:GetChange"):
-        answer = client(account, "route53", region).get_change(Id=change_id.rpartition("/")[2])
-    return str(answer["ChangeInfo"]["Status"])

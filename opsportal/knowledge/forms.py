@@ -10,7 +10,7 @@ from opsportal.knowledge.models import Decision, DecisionStatus, StepOutcome
 from opsportal.knowledge.models.runbooks import TRIGGERS
 from opsportal.knowledge.services.decisions import REPLACEABLE
 from opsportal.knowledge.services.runbooks import RunbookDraft
-from opsportal.knowledge.services.runs import MAX_OUTPUT
+from opsportal.knowledge.services.runs import MAX_OUTPUT, MAX_REASON
 from opsportal.platforms.models import Platform
 
 MAX_TEXT: Final = 20_000
@@ -139,7 +139,8 @@ class StepForm(VersionedForm):
 
 
 class EndForm(VersionedForm):
-    """The end of a run: does the runbook need a change?"""
+    """The end of a run: why, when it is before the last step; does the runbook need a change?"""
 
-    needs_change = forms.ChoiceField(choices=[("no", "No"), ("yes", "Yes")])
+    reason = forms.CharField(max_length=MAX_REASON, required=False)
+    needs_change = forms.ChoiceField(choices=[("no", "No"), ("yes", "Yes")], required=False)
     wanted_change = forms.CharField(max_length=2000, required=False)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -105,7 +106,7 @@ def _page(request: AuthorizedRequest, *, refused: str = "") -> HttpResponse:
     return render_page(request, PAGE, context, status=422 if refused else 200)
 
 
-def _platforms(rows: Any) -> list[tuple[str, str]]:
+def _platforms(rows: QuerySet[Any]) -> list[tuple[str, str]]:
     return list(rows.order_by("platform__name").values_list("platform__key", "platform__name").distinct())
 
 

@@ -8,7 +8,7 @@ class PacksConfig(AppConfig):
     label = "packs"
 
     def ready(self) -> None:
-        from incidents.advice import register_choice
+        from incidents.registries.triage_choices import register_choice
         from opsportal.packs.triage import triage_choice
 
         register_choice(triage_choice)
@@ -16,7 +16,7 @@ class PacksConfig(AppConfig):
         from opsportal.packs.selectors import clock_rules_declared, figure_targets, policy_declared
 
         register_targets(figure_targets)
-        from incidents.declared_rules import register_declared_rules
+        from incidents.registries.declared_rules import register_declared_rules
 
         register_declared_rules(clock_rules_declared)
         from monitoring.declared import register_declared_policy

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Count, Max
 
-from incidents.declared_rules import DeclaredRule
-from incidents.figures import Target, targets
+from incidents.figures.measures import Target, targets
+from incidents.registries.declared_rules import DeclaredRule
 from monitoring.declared import DeclaredPolicy
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS

@@ -26,8 +26,11 @@ def expiry(now: datetime) -> int:
 def lost(now: datetime) -> int:
     """Give up plans that run without a window and without anybody who goes on with them."""
     running = Plan.objects.filter(state=PlanState.RUNNING, starts_after__isnull=True).order_by("started_at", "pk")[:50]
-    done = 0
-    for plan in running:
-        if not Run.objects.filter(key=run_key(plan)).exclude(state__in=Run.ENDED).exists():
-            done += settle(partial(plan_give_up, by=EXPIRY, at=now, plan=plan, error=LOST))
-    return done
+    plans = {run_key(plan): plan for plan in running}
+    held = Run.objects.filter(key__in=plans).exclude(state__in=Run.ENDED).values_list("key", flat=True)
+    left = plans.keys() - set(held)
+    return sum(
+        settle(partial(plan_give_up, by=EXPIRY, at=now, plan=plan, error=LOST))
+        for key, plan in plans.items()
+        if key in left
+    )

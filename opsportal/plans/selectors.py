@@ -3,15 +3,14 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
-
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.prepared import Read
-from opsportal.plans.models import Plan, PlanState
+from opsportal.plans.models import Plan, PlanQuerySet, PlanState
 
 
-def plans(actor: Actor) -> QuerySet[Plan]:
+def plans(actor: Actor) -> PlanQuerySet:
+    """What this person or token may know of, with the names to show."""
     return Plan.objects.visible_to(actor).select_related("platform", "requested_by")
 
 

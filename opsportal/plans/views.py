@@ -1,5 +1,8 @@
 """Plans: the list, one plan, and the word of another person on it."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -20,6 +23,7 @@ from opsportal.plans.subjects import find_subject
 
 LIST = "plans/plan_list.html"
 PAGE = "plans/plan_detail.html"
+Seen = dict[str, Any]
 
 
 @require_action("plans.plan_view")
@@ -58,49 +62,53 @@ def _context(request: AuthorizedRequest, plan: Plan) -> dict[str, object]:
 @require_action("plans.plan_decide", methods=("POST",))
 def plan_decide_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Approve or reject the plan whose hash the form carries."""
-    plan = get_object_or_404(plans(request.actor), pk=pk)
-    authorize(request.actor, "plans.plan_decide", plan)
+
+    def decide(plan: Plan, seen: Seen) -> object:
+        verdict = Approval.Verdict(seen.pop("verdict"))
+        return plan_decide(by=request.actor, at=clock.now(), plan=plan, verdict=verdict, **_seen(seen))
+
     form = DecisionForm(request.POST)
-    refused = "Choose approve or reject; a rejection needs a reason. Nothing was changed."
-    if form.is_valid():
-        try:
-            plan_decide(
-                by=request.actor,
-                at=clock.now(),
-                plan=plan,
-                verdict=Approval.Verdict(form.cleaned_data["verdict"]),
-                seen_hash=form.cleaned_data["content_hash"],
-                expected=form.cleaned_data["version"],
-                reason=form.cleaned_data["reason"],
-            )
-            return redirect_or_fragment(request, reverse("plans:plan", args=[pk]))
-        except PlanRefusedError as error:
-            refused = str(error)
-    plan.refresh_from_db()
-    said = {"refused": refused, "reason": clean_text(request.POST.get("reason", ""))}
-    return render_page(request, PAGE, _context(request, plan) | said, status=422)
+    refusal = "Choose approve or reject; a rejection needs a reason. Nothing was changed."
+    return _decided(request, pk, "plans.plan_decide", form=form, decide=decide, refusal=refusal, kept_as="reason")
 
 
 @require_action("plans.plan_break_glass", methods=("POST",))
 def plan_break_glass_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Approve one's own plan alone, in an open incident of the highest severity that one commands."""
-    plan = get_object_or_404(plans(request.actor), pk=pk)
-    authorize(request.actor, "plans.plan_break_glass", plan)
+
+    def decide(plan: Plan, seen: Seen) -> object:
+        return plan_break_glass(by=request.actor, at=clock.now(), plan=plan, **_seen(seen))
+
     form = SeenForm(request.POST)
-    refused = "Say why nobody else can decide in time. Nothing was changed."
+    refusal = "Say why nobody else can decide in time. Nothing was changed."
+    action = "plans.plan_break_glass"
+    return _decided(request, pk, action, form=form, decide=decide, refusal=refusal, kept_as="glass_reason")
+
+
+def _seen(values: Seen) -> dict[str, Any]:
+    """What was on the screen, as the services take it."""
+    return {"seen_hash": values["content_hash"], "expected": values["version"], "reason": values["reason"]}
+
+
+def _decided(
+    request: AuthorizedRequest,
+    pk: int,
+    action: str,
+    *,
+    form: SeenForm,
+    decide: Callable[[Plan, Seen], object],
+    refusal: str,
+    kept_as: str,
+) -> HttpResponse:
+    """A word on a plan: its page again, or 422 with why nothing came of it and the typed reason kept."""
+    plan = get_object_or_404(plans(request.actor), pk=pk)
+    authorize(request.actor, action, plan)
     if form.is_valid():
         try:
-            plan_break_glass(
-                by=request.actor,
-                at=clock.now(),
-                plan=plan,
-                seen_hash=form.cleaned_data["content_hash"],
-                expected=form.cleaned_data["version"],
-                reason=form.cleaned_data["reason"],
-            )
+            decide(plan, form.cleaned_data)
             return redirect_or_fragment(request, reverse("plans:plan", args=[pk]))
         except PlanRefusedError as error:
-            refused = str(error)
+            refusal = str(error)
     plan.refresh_from_db()
-    said = {"refused": refused, "glass_reason": clean_text(request.POST.get("reason", ""))}
+    said = {"refused": refusal, kept_as: clean_text(request.POST.get("reason", ""))}
     return render_page(request, PAGE, _context(request, plan) | said, status=422)

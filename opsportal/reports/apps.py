@@ -8,7 +8,7 @@ class ReportsConfig(AppConfig):
     def ready(self) -> None:
         from opsportal.core.conflicts import register_last_change
         from opsportal.core.shell import register_nav
-        from opsportal.reports.audit_selectors import last_change
+        from opsportal.reports.audit.selectors import last_change
 
         register_last_change(last_change)
         register_nav(70, "reports", "Reports", "file-chart-column", "reports:checklists", "reports.checklist_view")

@@ -4,9 +4,9 @@ from django.urls import URLPattern, URLResolver, include, path
 
 app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("opsportal.reports.audit_urls")),
-    path("", include("opsportal.reports.checklist_urls")),
-    path("", include("opsportal.reports.incident_urls")),
-    path("", include("opsportal.reports.runbook_urls")),
-    path("", include("opsportal.reports.slo_urls")),
+    path("", include("opsportal.reports.audit.urls")),
+    path("", include("opsportal.reports.checklists.urls")),
+    path("", include("opsportal.reports.incidents.urls")),
+    path("", include("opsportal.reports.runbooks.urls")),
+    path("", include("opsportal.reports.slos.urls")),
 ]

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from opsportal.core.admin import ReadOnlyAdmin
-from opsportal.schedule.models import LoopPulse, Run, Schedule, Step
+from opsportal.schedule.models import LoopPulse, Run, Schedule
 
-for model in (Schedule, Run, Step, LoopPulse):
+for model in (Schedule, Run, LoopPulse):
     admin.site.register(model, ReadOnlyAdmin)

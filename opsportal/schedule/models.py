@@ -121,21 +121,6 @@ class Run(models.Model):
         return f"{self.key} {self.slot_utc:%Y-%m-%d %H:%M}"
 
 
-class Step(models.Model):
-    """Step `n` of a run: begun once; a repeat of the run finds it and goes on from there."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
-    n = models.PositiveSmallIntegerField()
-    name = models.CharField(max_length=120)
-    state = models.CharField(max_length=8, choices=RunState, default=RunState.RUNNING)
-    detail = models.JSONField(default=dict, blank=True)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "n"], name="run_step_unique")]
-
-
 class LoopPulse(models.Model):
     """The last sign of life of a loop, all in real time; any dispatcher that runs it writes here."""
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from opsportal.core.clock import real_now
-from opsportal.schedule.models import CatchUp, OnLost, Run, RunState, Schedule, Step
+from opsportal.schedule.models import CatchUp, OnLost, Run, RunState, Schedule
 from opsportal.schedule.recurrence import Rule, Slot, next_slot, next_slots
 from opsportal.schedule.wake import wake
 
@@ -272,24 +272,3 @@ def reap_runs(*, limit: int = 100) -> int:
         if runs:
             wake("runs")
     return len(runs)
-
-
-def begin_step(*, claim: RunClaim, n: int, name: str) -> Step | None:
-    """Begin step `n`, or return None when an earlier attempt already finished it.
-
-    A step found still running was cut off: it is handed back as it stands, and `detail` says how far it came.
-    Raises LeaseLostError.
-    """
-    renew(claim=claim)
-    step, _ = Step.objects.get_or_create(run_id=claim.run_id, n=n, defaults={"name": name, "started_at": real_now()})
-    return None if step.state == RunState.DONE else step
-
-
-def finish_step(
-    *, claim: RunClaim, step: Step, detail: Mapping[str, Any] | None = None, state: str = RunState.DONE
-) -> None:
-    """End a step with its figures. Raises LeaseLostError."""
-    with transaction.atomic():
-        renew(claim=claim)
-        step.state, step.detail, step.finished_at = state, dict(detail or {}), real_now()
-        step.save(update_fields=["state", "detail", "finished_at"])

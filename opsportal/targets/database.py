@@ -46,6 +46,10 @@ class DatabaseTargetError(Exception):
     """The platform's database refused, or does not answer."""
 
 
+class AnswerLostError(DatabaseTargetError):
+    """The connection was lost, or the time over, after the statement was sent: it may have been carried out."""
+
+
 class MaintainRefusedError(Exception):
     """The statement is not one of maintenance, or no approved plan is being executed."""
 
@@ -111,7 +115,11 @@ def _connect(target: DatabaseTarget, *, is_reading: bool) -> Iterator[psycopg.Co
         ) as opened:
             yield opened
     except psycopg.Error as error:
-        raise DatabaseTargetError(str(error).strip().partition("\n")[0][:300]) from error
+        raise DatabaseTargetError(_first_line(error)) from error
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0][:300]
 
 
 def read_rows(target: DatabaseTarget, statement: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -153,11 +161,14 @@ def signal_session(target: DatabaseTarget, signal: str, pid: int, *, began: str,
     """Cancel the statement of one session, or end the session; `signal` is cancel or terminate.
 
     False when PostgreSQL sent nothing: no such session, or (terminate) it was not gone after 3 s.
-    Raises MaintainRefusedError, BlockedAddressError, DatabaseTargetError.
+    Raises MaintainRefusedError, BlockedAddressError, AnswerLostError once it may have been sent, DatabaseTargetError.
     """
     if not _in_plan.get():
         raise MaintainRefusedError("Only the execution of an approved plan ends sessions.")
     named = {"pid": pid, "began": began, "statement_began": statement_began or None}
     with _connect(target, is_reading=False) as opened:
-        row = opened.execute(_SIGNALS[signal], named).fetchone()
+        try:
+            row = opened.execute(_SIGNALS[signal], named).fetchone()
+        except psycopg.OperationalError as error:
+            raise AnswerLostError(_first_line(error)) from error
     return row is not None and bool(row["sent"])

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from incidents.forms import MomentField
+from incidents.forms.base import MomentField
 from incidents.models import TimelineEntry
 from monitoring.forms import ExclusionForm
 from opsportal.accounts.forms import ZoneField

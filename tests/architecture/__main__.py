@@ -29,6 +29,7 @@ GATES: dict[str, Callable[[Path], list[str]]] = {
     "foreign-keys": django_gates.foreign_keys,
     "route-actions": django_gates.route_actions,
     "action-rows": django_gates.action_rows,
+    "view-names": django_gates.view_names,
     "celery-tasks": django_gates.celery_tasks,
     "loops-registered": django_gates.loops_registered,
     "missing-migrations": django_gates.missing_migrations,

@@ -110,6 +110,20 @@ def action_rows(_root: Path) -> list[str]:
     ]
 
 
+def view_names(_root: Path) -> list[str]:
+    """A view that only takes a POST ends in `_action`; one that shows a page does not."""
+    faults = []
+    for name, pattern, view in walk(get_resolver()):
+        called, methods = getattr(view, "__name__", ""), getattr(view, "methods", ())
+        if not methods or called.endswith("_action") == ("GET" not in methods):
+            continue
+        said = (
+            "shows a page and ends in _action" if "GET" in methods else "takes only a POST and does not end in _action"
+        )
+        faults.append(f"{called} of /{pattern} ({name}) {said}")
+    return faults
+
+
 # --- background work -------------------------------------------------------------------------------------------
 def celery_tasks(_root: Path) -> list[str]:
     """Every Celery task has an explicit name, one of our queues and a time limit."""

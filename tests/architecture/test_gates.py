@@ -12,6 +12,7 @@ GATES = (
     "foreign-keys",
     "route-actions",
     "action-rows",
+    "view-names",
     "celery-tasks",
     "loops-registered",
     "missing-migrations",

@@ -22,6 +22,21 @@ NO_ROW = """
 from opsportal.core.actions import require_action as _gate
 urlpatterns += [path("no-row/", _gate("core.thing_burn")(lambda request: None), name="no-row")]
 """
+WRITE_UNNAMED = """
+from opsportal.core.actions import require_action as _act
+
+
+def thing_burn(request): ...
+
+
+def thing_show_action(request): ...
+
+
+urlpatterns += [
+    path("burn/", _act("core.help_view", methods=("POST",))(thing_burn), name="burn"),
+    path("show/", _act("core.help_view")(thing_show_action), name="show"),
+]
+"""
 API_WITHOUT_ACTION = """
 from opsportal.core.api import ApiView as _View
 
@@ -80,6 +95,8 @@ MUTANTS = {
     "route-actions api": ("opsportal/core/urls.py", API_WITHOUT_ACTION, "/open/ (core:open) declares no action"),
     "route-actions library": ("opsportal/routes.py", LIBRARY_ROUTE, "(account_login) declares no action"),
     "action-rows": ("opsportal/core/urls.py", NO_ROW, "core.thing_burn of /no-row/ has no row"),
+    "view-names": ("opsportal/core/urls.py", WRITE_UNNAMED, "thing_burn of /burn/ (core:burn) takes only a POST"),
+    "view-names page": ("opsportal/core/urls.py", "", "thing_show_action of /show/ (core:show) shows a page"),
     "celery-tasks": ("monitoring/tasks.py", BARE_TASK, "monitoring.tidy_up names no queue"),
     "loops-registered": ("incidents/lost.py", LOST_LOOP, "incidents.lost (incidents/lost.py:6) is never imported"),
     "missing-migrations": ("opsportal/knowledge/models/decisions.py", NEW_FIELD, "+ Create model Forgotten"),

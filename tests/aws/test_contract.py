@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,9 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
     )
     groups = elb.target_groups(account, REGION)
     record = route53.record(account, REGION, name="www.bookstore.example.com", kind="CNAME")
+    begun = client(account, "logs", REGION).start_query(
+        logGroupNames=["/ecs/bookstore-api"], startTime=0, endTime=1, queryString=logs.ERRORS
+    )
     return {
         "identity": len([sts.caller_identity(account)]),
         "clusters": len(rds.clusters(account, REGION)),
@@ -105,8 +109,8 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
                 end=now,
             ).rows
         ),
+        "stopped": int(logs.stop(account, REGION, begun["queryId"])),
         "record": len(record.values) if record else 0,
-        "change": len(route53.change_status(account, REGION, f"C{int(now.timestamp()):020}")),
         "balancers": len(elb.load_balancers(account, REGION)),
         "targets": len(elb.target_health(account, REGION, groups[0].arn)),
         "certificates": len(acm.certificates(account, REGION)),
@@ -141,7 +145,7 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
         "DescribeTaskDefinition": {"taskDefinition": "bookstore-api:41"},
         "GetQueryResults": {"queryId": "q"},
         "StartQuery": asked_of_logs,
-        "GetChange": {"Id": "C00000000001773230400"},
+        "StopQuery": {"queryId": "q"},
         "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
         "GetCostAndUsage": {
@@ -169,8 +173,8 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
 
 def test_no_operation_of_the_policy_changes_anything() -> None:
     verbs = ("Describe", "Get", "List")
-    # A question to the logs is started, and reads like the others.
-    assert [o.name for o in policy.OPERATIONS if not o.name.startswith(verbs)] == ["StartQuery"]
+    # A question to the logs is started and stopped, and reads like the others.
+    assert [o.name for o in policy.OPERATIONS if not o.name.startswith(verbs)] == ["StartQuery", "StopQuery"]
     document = policy.policy_document()
     actions = document["Statement"][0]["Action"]
     assert actions == sorted(set(actions))
@@ -267,3 +271,21 @@ def test_pages_are_merged_per_series_in_the_order_asked(
         times = [at for at, _ in result.points]
         assert times == sorted(set(times))
         assert all(at.tzinfo is not None for at in times)
+
+
+@pytest.mark.parametrize("gives_up", [True, False], ids=["given up", "answered"])
+def test_a_question_to_the_logs_that_is_given_up_is_stopped(
+    aws_simulator: Simulator,
+    recorded: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    gives_up: bool,
+) -> None:
+    now = datetime.now(UTC)
+    ask = partial(
+        logs.query, aws_simulator.account, REGION, groups=["/ecs/bookstore-api"], text=logs.ERRORS, start=now, end=now
+    )
+    if gives_up:
+        monkeypatch.setattr(logs, "_ENDED", frozenset())  # it would run for ever
+    ask(seconds=-1.0)
+    assert (("logs", "StopQuery") in recorded) == gives_up

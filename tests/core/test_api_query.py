@@ -12,7 +12,7 @@ ClientFor = Callable[..., Client]
 pytestmark = pytest.mark.django_db
 LISTS = (
     "incidents", "alarms", "series", "checklist-runs", "windows", "platforms", "platforms/shop/services",
-    "platforms/shop/contacts", "runbooks", "clocks", "queue", "problems", "user-reports",
+    "platforms/shop/contacts", "runbooks", "plans", "clocks", "queue", "problems", "user-reports",
 )  # fmt: skip
 
 

@@ -44,6 +44,28 @@ def test_a_phone_shows_why_a_line_was_refused(
     expect(error).not_to_be_empty()
 
 
+def test_a_phone_keeps_the_composer_free_and_names_the_clock_that_is_paused(
+    open_page: Open, commander: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(commander), at=clock.now(), title="Checkout is down")
+    page = open_page(commander, incident.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.route("**/log/", lambda route: route.fulfill(status=500, body="no"))
+    page.locator(".composer .in").fill("/status respond")
+    page.locator(".composer .in").press("Enter")
+    toast, composer = page.locator("#toasts .toast"), page.locator(".composer")
+    expect(toast).to_be_visible()
+    shown, field = toast.bounding_box(), composer.bounding_box()
+    assert shown is not None
+    assert field is not None
+    assert shown["y"] + shown["height"] <= field["y"], "what went wrong stands above what is being written"
+    pause = page.get_by_role("link", name="Pause Status update")
+    target = pause.bounding_box()
+    assert target is not None
+    assert target["height"] >= 44
+    pause.click()
+    expect(page.locator("select[name=kind]")).to_have_value("update")
+
+
 def test_charts_of_a_service_share_one_crosshair(open_page: Open, viewer: User, platform: Platform) -> None:
     at = floor_to(clock.now(), 60)
     for key, name in (("requests", "RequestCount"), ("errors", "HTTPCode_ELB_5XX_Count")):

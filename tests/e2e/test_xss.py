@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from incidents.models import EntryMark, Incident
+from incidents.models import EntryMark, Incident, IncidentLink
 from incidents.services import (
     action_item_add,
     cause_add,
@@ -47,91 +47,18 @@ from monitoring.models import Alarm
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.knowledge.models import StepOutcome
+from opsportal.knowledge.models import Runbook, StepOutcome
 from opsportal.knowledge.services.runs import run_finish, run_start, step_finish
 from opsportal.notifications.webhooks import webhook_add
 from opsportal.platforms.models import BusinessCalendar, Platform, Service, Severity
+from tests.e2e.hostile import FOUND, HOOK, SHORT, cases, each, hostile, payloads
 from tests.factories.incidents import alarm, clock_policy, declare, transition
+from tests.factories.platforms import MembershipFactory, ServiceFactory
 from tests.factories.runbooks import TEXT, runbook
 
 pytestmark = pytest.mark.e2e
-# Out of a text, an attribute with either quote, a text area, a title, a script: for fields that hold one line.
-SHORT = "'\"></textarea></title></script><img src=x onerror=xss()>"
-CORPUS = (
-    "<script>xss()</script>",
-    "<img src=x onerror=xss()>",
-    "<svg onload=xss()>",
-    "<svg><script>xss()</script></svg>",
-    "<svg><animate onbegin=xss() attributeName=x dur=1s>",
-    "<math><mtext></p><script>xss()</script>",
-    '<iframe srcdoc="<script>parent.xss()</script>"></iframe>',
-    '<iframe src="javascript:parent.xss()"></iframe>',
-    '<object data="data:text/html,<script>xss()</script>"></object>',
-    '<embed src="data:text/html,<script>xss()</script>">',
-    "<details open ontoggle=xss()>x</details>",
-    "<video><source onerror=xss()></video>",
-    "<body onload=xss()>",
-    "<input autofocus onfocus=xss()>",
-    "<marquee onstart=xss()>x</marquee>",
-    "<style>*{background:url(javascript:xss())}</style>",
-    '<link rel="stylesheet" href="data:text/css,*{}">',
-    '<meta http-equiv="refresh" content="0;url=javascript:xss()">',
-    '<base href="javascript:xss()//">',
-    '<form action="javascript:xss()"><button formaction="javascript:xss()">x</button></form>',
-    '<a href="javascript:xss()">x</a>',
-    '<a href=" &#106;avascript:xss()">x</a>',
-    '<div hx-get="/x" hx-trigger="load" hx-on::load="xss()">x</div>',
-    '<div data-hx-get="/x" data-hx-on:htmx:load="xss()">x</div>',
-    '<p style="position:fixed;inset:0" onclick="xss()">x</p>',
-    "[x](javascript:xss())",
-    "[x](JaVaScRiPt&colon;xss())",
-    "[x](data:text/html;base64,PHNjcmlwdD54c3MoKTwvc2NyaXB0Pg==)",
-    "[x][y]\n\n[y]: javascript:xss()",
-    '![x](x"onerror="xss())',
-    "![x](javascript:xss())",
-    "<javascript:xss()>",
-    '<https://x.example/"onmouseover="xss()>',
-    "[x](https://x.example/ \"'onmouseover=xss() x='\")",
-    "`<img src=x onerror=xss()>`",
-    "```\n</code></pre><img src=x onerror=xss()>\n```",
-    '``` "onmouseover=xss()\nx\n```',
-    "| <img src=x onerror=xss()> | a |\n|---|---|\n| </td><script>xss()</script> | b |",
-    "<!--><img src=x onerror=xss()>-->",
-    "<![CDATA[<img src=x onerror=xss()>]]>",
-    '<noscript><p title="</noscript><img src=x onerror=xss()>"></noscript>',
-    "<template><img src=x onerror=xss()></template>",
-    "&lt;img src=x onerror=xss()&gt;",
-    "\\u003cimg src=x onerror=xss()\\u003e",
-    "{{constructor.constructor('xss()')()}} ${xss()} {% debug %}",
-    "'-xss()-' \";xss();// </script><script>xss()</script>",
-    "\u202e<img src=x onerror=xss()>",
-    "<img/src/onerror=xss()>",
-    "<x tabindex=1 onfocus=xss() autofocus>x</x>",
-)
-LONG = f"{SHORT}\n\n" + "\n\n".join(CORPUS)
-
-HOOK = """
-window.ran = []; window.refused = [];
-window.xss = window.alert = window.confirm = window.prompt = () => { ran.push(location.pathname); };
-addEventListener("securitypolicyviolation", (event) => refused.push(`${event.effectiveDirective} ${event.sourceFile || event.blockedURI}`));
-"""  # noqa: E501 - one line of script
-FOUND = r"""() => {
-  const isDrawing = document.documentElement.localName === "svg"; // its own style is refused when it is opened alone
-  const addresses = /^(href|src|action|formaction|data|xlink:href)$/;
-  const made = [...document.querySelectorAll("*")].flatMap((element) => {
-    const name = element.localName, attributes = [...element.attributes];
-    const bad = attributes.filter((one) => /^on|^(data-)?hx-on|^srcdoc$|^style$/.test(one.name)
-      || (/^(data-)?hx-(get|post)$/.test(one.name) && one.value === "/x")
-      || (addresses.test(one.name) && /^\s*(javascript|data:text)/i.test(one.value)));
-    const foreign = ["iframe", "object", "embed", "base", "math", "marquee", "video", "x"].includes(name)
-      || (name === "style" && !isDrawing)
-      || (name === "script" && !element.getAttribute("src")?.startsWith("/static/"))
-      || (name === "img" && element.getAttribute("src") === "x")
-      || (name === "link" && element.href.startsWith("data:text"));
-    return foreign || bad.length ? [element.cloneNode(false).outerHTML] : [];
-  });
-  return { made, ran: window.ran, refused: window.refused.filter((one) => !isDrawing || !one.startsWith("style-src")) };
-}"""
+LONG = hostile()
+LEAST = 2_000  # payloads by fields that hold text
 
 
 def _found(page: Page) -> dict[str, list[str]]:
@@ -157,34 +84,35 @@ def test_the_witnesses_see_what_would_be_wrong(open_context: Callable[..., Brows
 def _open_one(platform: Platform, by: Actor, person: User) -> Incident:
     """An incident that is being worked on, hostile in each of its texts."""
     at = clock.now()
-    incident = declare(
-        platform, by=by, at=at, label="P3", title=SHORT, summary=LONG, external_source=SHORT[:40], external_id=SHORT
-    )
+    known = {"title": SHORT, "summary": hostile(), "external_source": SHORT[:40], "external_id": SHORT}
+    incident = declare(platform, by=by, at=at, label="P3", **known)
 
     def now(**values: Any) -> dict[str, Any]:
         incident.refresh_from_db()
         return {"by": by, "at": at, "incident": incident, "expected": incident.version, **values}
 
-    for text in (LONG, *CORPUS):
+    for text in (hostile(), *payloads()):
         entry_log(by=by, at=at, incident=incident, body=text)
-    line = entry_log(by=by, at=at, incident=incident, body=SHORT)
-    fixed = entry_correct(by=by, at=at, entry=line, body=LONG)
+    line = entry_log(by=by, at=at, incident=incident, body=hostile())
+    entry_log(by=by, at=at, incident=incident, body=hostile(), kind="decision")
+    fixed = entry_correct(by=by, at=at, entry=line, body=hostile())
     entry_pin(by=by, at=at, entry=fixed, on=True)
     EntryMark.objects.create(incident=incident, entry=fixed, kind="tag", text=SHORT[:40], by=person, at=at)
     span = {"start": (at - timedelta(hours=1)).isoformat(), "end": at.isoformat()}
     graph = {"name": SHORT, "unit": "", "stat": SHORT, "points": [[int(at.timestamp()) - 60, 1.0]], **span}
     entry_log(by=by, at=at, incident=incident, body=SHORT, kind="graph", data=graph)
-    attachment_add(by=by, at=at, incident=incident, name=f"{SHORT}.html", content=LONG.encode())
+    attachment_add(by=by, at=at, incident=incident, name=f"{SHORT}.html", content=hostile().encode())
     task_add(by=by, at=at, incident=incident, title=SHORT, owner_id=person.pk)
-    update_post(**now(state="identified", audience="public", body=LONG[:4000]))
+    update_post(**now(state="identified", audience="public", body=hostile(4000)))
     role_assign(**now(role="scribe", user_id=person.pk, note=SHORT))
     incident_triage(**now(answers={"users": {"answer": "yes", "note": SHORT}}))
     clock_pause(**now(kind="update", why=SHORT))
     incident_plan(**now(planned_for=SHORT, planned_url="https://x.example/'\"onmouseover=xss()"))
-    changes = {"users_affected": SHORT, "impact_business": LONG, "impact_technical": LONG, "cause": LONG}
+    changes = {"users_affected": SHORT, "impact_business": hostile(), "impact_technical": hostile(), "cause": hostile()}
     incident_describe(**now(changes=changes, why=""))
-    problem = problem_open(by=by, at=at, platform_id=platform.pk, values={"title": SHORT, "impact": LONG})
-    texts = {"analysis": LONG, "workaround": LONG, "title": SHORT, "state": "open", "priority": 2, "impact": LONG}
+    problem = problem_open(by=by, at=at, platform_id=platform.pk, values={"title": SHORT, "impact": hostile()})
+    texts: dict[str, Any] = {name: hostile() for name in ("analysis", "workaround", "impact")}
+    texts = {**texts, "title": SHORT, "state": "open", "priority": 2}
     problem = problem_change(by=by, at=at, problem=problem, expected=problem.version, values=texts)
     problem_link(**now(problem=problem))
     other = declare(platform, by=by, at=at, title=SHORT, label="P3")
@@ -197,10 +125,10 @@ def _past_one(platform: Platform, by: Actor, person: User) -> Incident:
     """One with a review, hostile in each of its texts."""
     at = clock.now()
     incident = declare(platform, by=by, at=at - timedelta(minutes=5), title=SHORT, label="P0")
-    done = incident_resolve(by=by, at=at, incident=incident, expected=incident.version, resolution=LONG[:4000])
+    done = incident_resolve(by=by, at=at, incident=incident, expected=incident.version, resolution=hostile(4000))
     review = review_draft(by=by, at=at, incident=done)
     for section in review.sections.select_related("review__incident"):
-        review_section_edit(by=by, at=at, section=section, expected=section.version, body=LONG)
+        review_section_edit(by=by, at=at, section=section, expected=section.version, body=hostile())
     root = cause_add(by=by, at=at, review=review, parent=None, kind="root", text=SHORT)
     cause_add(by=by, at=at, review=review, parent=root, kind="root", text=SHORT)
     action_item_add(by=by, at=at, incident=done, title=SHORT, owner_id=person.pk)
@@ -209,15 +137,17 @@ def _past_one(platform: Platform, by: Actor, person: User) -> Incident:
 
 def _runbook(platform: Platform, by: Actor, incident: Incident) -> list[str]:
     at = clock.now()
-    body = TEXT.replace("Read the log.", "\n\n".join(text for text in CORPUS if "```" not in text))
+    body = TEXT.replace("Read the log.", "\n\n".join(text for text in payloads() if "```" not in text))
     body = body.replace("A deployment", '"<img src=x onerror=xss()>"').replace("### Look\n", f"### {SHORT}\n")
     book = runbook(platform, at=at, title=SHORT, summary=SHORT, body=body, owner=SHORT, note=SHORT,
                    triggers={"services": ["web"], "alarms": [SHORT], "tags": [SHORT]})  # fmt: skip
     first = runbook_start(by=by, at=at, incident=incident, runbook=book)
-    step_finish(by=by, at=at, run=first, expected=first.version, step=1, outcome=StepOutcome.DONE, note=LONG)
+    step_finish(by=by, at=at, run=first, expected=first.version, step=1, outcome=StepOutcome.DONE, note=hostile())
     past = run_start(by=by, at=at, runbook=book, is_practice=True)
     past = step_finish(by=by, at=at, run=past, expected=past.version, step=1, outcome=StepOutcome.FAILED, note=SHORT)
-    past = run_finish(by=by, at=at, run=past, expected=past.version, needs_change=True, wanted_change=LONG[:2000])
+    past = run_finish(
+        by=by, at=at, run=past, expected=past.version, needs_change=True, wanted_change=hostile(2000), reason=SHORT
+    )
     url = book.get_absolute_url()
     return ["/runbooks/", url, f"{url}edit/", first.get_absolute_url(), past.get_absolute_url(), "/reports/runbooks/"]
 
@@ -227,21 +157,52 @@ def _around(platform: Platform, by: Actor, incident: Incident) -> list[str]:
     at = clock.now()
     reports = [
         report_add(
-            by=by, at=at, platform_id=platform.pk, text=LONG[:8000], kind="fault", channel="phone", reporter=SHORT
+            by=by, at=at, platform_id=platform.pk, text=hostile(8000), kind="fault", channel="phone", reporter=SHORT
         )
         for _ in range(3)
     ]
     report_attach(by=by, at=at, report=reports[0], incident=incident)
-    report_answer(by=by, at=at, report=reports[1], expected=1, answer=LONG[:8000])
+    report_answer(by=by, at=at, report=reports[1], expected=1, answer=hostile(8000))
     first = (at - timedelta(days=40)).date()
     row = retrospective_open(by=by, at=at, platform=platform, kind="biweekly", starts_on=first)
-    retrospective_write(by=by, at=at, row=row, expected=1, well=LONG, improve=LONG, actions=LONG)
+    retrospective_write(by=by, at=at, row=row, expected=1, well=hostile(), improve=hostile(), actions=hostile())
     transition(alarm(platform, key="quiet", signal="quiet", opens_incident=False), "alarm", at, reason=SHORT)
     Alarm.objects.update(name=SHORT, reason=SHORT, state="alarm")
     address, events = "https://x.example/", ["incident.declared"]
     hook, _ = webhook_add(by=by, at=at, platform=platform, name=SHORT, url=address, events=events)
     return [*(f"/user-reports/{report.pk}/" for report in reports), row.url, f"/settings/webhooks/{hook.pk}/",
             f"/incidents/declare/?from=report:{reports[2].pk}"]  # fmt: skip
+
+
+def _rows(platform: Platform, by: Actor, incident: Incident, past: Incident) -> None:
+    """What holds one line, once for each payload: a row of a list or an item of a choice."""
+    at, service = clock.now(), incident.service
+    assert service is not None
+    common = {"platform": platform, "service": service, "severity": incident.severity, "rank": incident.rank}
+    times = {"impact_started_at": at, "detected_at": at, "declared_at": at}
+    planned = each()
+    others = Incident.objects.bulk_create(
+        Incident(
+            number=9000 + n, title=text, planned_for=planned[n][:120], detection_source="user_report", **common, **times
+        )
+        for n, text in enumerate(each())
+    )
+    IncidentLink.objects.bulk_create(
+        IncidentLink(incident=incident, other=other, kind="caused_by", note=text, linked_at=at)
+        for other, text in zip(others, each(), strict=True)
+    )
+    for text, reporter in zip(each(), each(), strict=True):
+        action_item_add(by=by, at=at, incident=past, title=text)
+        problem_open(by=by, at=at, platform_id=platform.pk, values={"title": text})
+        told: dict[str, Any] = {"text": text, "kind": "fault", "channel": "phone", "reporter": reporter[:120]}
+        report_add(by=by, at=at, platform_id=platform.pk, **told)
+    named = zip(each(), each(), each(), each(), each(), strict=True)
+    for n, (name, reason, service_name, person, summary) in enumerate(named):
+        quiet = alarm(platform, key=f"quiet-{n}", signal="", state="alarm", severity=None, reason=reason)
+        Alarm.objects.filter(pk=quiet.pk).update(name=name[:120])
+        ServiceFactory.create(platform=platform, environment=service.environment, name=service_name[:120])
+        MembershipFactory.create(platform=platform, user__name=person[:120])
+        Runbook.objects.create(platform=platform, slug=f"named-{n}", title=name, summary=summary)
 
 
 @pytest.fixture
@@ -252,18 +213,19 @@ def sinks(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> t
         platform=platform, key="office", name=SHORT, weekdays=[1, 2, 3, 4, 5], opens_at="09:00", closes_at="17:00",
         source_text=SHORT,
     )  # fmt: skip
-    clock_policy(platform, "update", 30, label="P3", calendar=office, text=SHORT, source_text=SHORT, note=LONG)
+    clock_policy(platform, "update", 30, label="P3", calendar=office, text=SHORT, source_text=SHORT, note=hostile())
     clock_policy(platform, "acknowledge", None, label="P3", text=SHORT, source_text=SHORT)
     User.objects.update(name=SHORT)
     Service.objects.update(name=SHORT)
     Severity.objects.update(name=SHORT[:40])
     incident, past = _open_one(platform, by, admin), _past_one(platform, by, admin)
     own = [*_runbook(platform, by, incident), *_around(platform, by, incident)]
+    _rows(platform, by, incident, past)
     Platform.objects.update(name=SHORT)
     url, asked = incident.url, urlencode({"q": SHORT})
     line = incident.entries.get(superseded_by=None, supersedes__isnull=False).number
     graph, file = (incident.entries.get(kind=kind).number for kind in ("graph", "file"))
-    item, problem = past.action_items.get(), incident.problem_link.problem
+    item, problem = past.action_items.earliest("pk"), incident.problem_link.problem
     acts = ("severity", "role", "update", "mitigate", "resolve", "describe", "restrict", "triage", "merge", "link",
             "plan", "problem", "clock-pause", "task", "pin", "metric", "attach", "export", "situation")  # fmt: skip
     pages = [
@@ -273,7 +235,8 @@ def sinks(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> t
         f"{past.url}review/public/?s=cause&s=impact", f"{past.url}review/sections/cause/",
         f"{past.url}review/causes/{past.review.causes.latest('pk').pk}/", "/actions/", f"/actions/{item.number}/",
         "/learnings/", "/learnings/retrospectives/", "/problems/", f"/problems/{problem.number}/", "/user-reports/",
-        "/user-reports/new/", "/incidents/queue/", "/clocks/", "/calendar/", "/wall/", "/", "/notices/", "/incidents/",
+        "/user-reports/new/", "/incidents/queue/", "/incidents/queue/?view=planned", "/clocks/",
+        "/calendar/", "/wall/", "/", "/notices/", "/incidents/",
         "/reports/incidents/", "/reports/incidents/rows/", "/settings/webhooks/",
         f"/platforms/{platform.key}/calendars/", f"/platforms/{platform.key}/calendars/{office.pk}/",
         f"/search/?{asked}", f"/incidents/?{asked}",
@@ -292,11 +255,12 @@ def test_no_text_becomes_markup_on_any_page_of_incidents(
 ) -> None:
     page = open_context(admin).new_page()
     page.add_init_script(HOOK)
-    faults = []
+    faults, seen = [], set[str]()
     for path in sinks[0]:
         answer = page.goto(path)
         page.wait_for_function("() => !document.querySelector('.skels')")
         found = {witness: seen for witness, seen in _found(page).items() if seen}
+        seen |= cases(page.content())
         if answer is None or answer.status != 200 or "xss" not in page.content() or found:
             faults.append(f"{path}: {answer and answer.status} {found or 'nothing of the corpus is on it'}")
     page.goto(sinks[0][0])
@@ -305,6 +269,7 @@ def test_no_text_becomes_markup_on_any_page_of_incidents(
     page.wait_for_function("() => document.querySelector('#palette-list [role=option]')")
     faults += [f"palette: {found}" for found in [_found(page)] if any(found.values())]
     assert not faults, "\n".join(faults)
+    assert len(seen) >= LEAST, f"{len(seen)} payloads by fields were on the pages"
 
 
 def test_no_file_is_shown_as_a_page(

@@ -1,4 +1,4 @@
-"""`python -m tests.faults crash|outage`: break the portal on a stack of its own, report, exit 1 on any fault."""
+"""`python -m tests.faults crash|outage|plans`: break the portal on a stack of its own, report, exit 1 on any fault."""
 
 import argparse
 import sys
@@ -9,6 +9,8 @@ from tests.faults.crash import Report as CrashReport
 from tests.faults.crash import crash
 from tests.faults.outage import LINKS, MODES, outage
 from tests.faults.outage import Report as OutageReport
+from tests.faults.plans import Report as PlansReport
+from tests.faults.plans import plans
 
 
 def _words(text: str) -> list[str]:
@@ -28,12 +30,14 @@ def main() -> int:
     two.add_argument("--links", type=_words, default=list(LINKS))
     two.add_argument("--modes", type=_words, default=list(MODES))
     two.add_argument("--seconds", type=float, default=10.0)
+    trials.add_parser("plans", help="kill the worker while it carries out approved plans")
     options = parser.parse_args()
+    report: CrashReport | OutageReport | PlansReport
     if options.trial == "crash":
         say(f"seed {options.seed}")
-        report: CrashReport | OutageReport = crash(
-            alerts=options.alerts, runs=options.runs, kills=options.kills, seed=options.seed
-        )
+        report = crash(alerts=options.alerts, runs=options.runs, kills=options.kills, seed=options.seed)
+    elif options.trial == "plans":
+        report = plans()
     else:
         report = outage(links=options.links, modes=options.modes, seconds=options.seconds)
     for line in report.lines():

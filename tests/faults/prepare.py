@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,20 @@ from django.conf import settings  # noqa: E402 - after setup, as all below
 from django.test import Client  # noqa: E402
 
 from maintenance.services.checklists import checklist_run_open  # noqa: E402
+from monitoring.actions.requests import ACTIONS, action_request  # noqa: E402
+from monitoring.models import AwsAccount, Resource, ResourceKind  # noqa: E402
 from monitoring.services.accounts import account_put, source_put  # noqa: E402
 from monitoring.services.binding import series_bind  # noqa: E402
 from monitoring.services.policy import alarm_rule_put  # noqa: E402
+from opsportal.accounts.actors import user_actor  # noqa: E402
 from opsportal.accounts.models import User  # noqa: E402
 from opsportal.accounts.services.people import person_create  # noqa: E402
 from opsportal.core import clock  # noqa: E402
 from opsportal.core.actor import system_actor  # noqa: E402
-from opsportal.local.aws.catalogue import ACCOUNT, EXTERNAL_IDS, REGION, ROLE_NAME  # noqa: E402
+from opsportal.local.aws.catalogue import ACCOUNT, ACT_ROLE_NAME, EXTERNAL_IDS, REGION, ROLE_NAME  # noqa: E402
 from opsportal.packs.services import pack_apply  # noqa: E402
+from opsportal.plans.models import Approval  # noqa: E402
+from opsportal.plans.services import plan_decide  # noqa: E402
 from opsportal.platforms.models import Platform, Service, Severity  # noqa: E402
 from opsportal.platforms.services.members import member_set  # noqa: E402
 from tests.factories.maintenance import checklist_template  # noqa: E402
@@ -68,6 +74,7 @@ def connected(platform: Platform, at: datetime) -> Platform:
         name="Shops",
         role_arn=f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}",
         external_id=EXTERNAL_IDS[ACCOUNT],
+        act_role_arn=f"arn:aws:iam::{ACCOUNT}:role/{ACT_ROLE_NAME}",
         regions=[REGION],
     )
     source_put(by=BY, at=at, platform=platform, account=account)
@@ -103,11 +110,45 @@ def checklist(platform: Platform, at: datetime) -> None:
     checklist_run_open(by=BY, at=at, template=template, slot_at=at.replace(second=0, microsecond=0))
 
 
+def ask(at: datetime, number: int) -> None:
+    """One approved plan of each kind that the worker may be killed in; `number` tells one asking from the next."""
+    platform, account = Platform.objects.get(key="trial"), AwsAccount.objects.get()
+    operator, commander = (user_actor(User.objects.get(email=f"{role}@example.com")) for role in ROLES[:2])
+    for key, kind, target, more in (
+        ("scale-service", ResourceKind.ECS_SERVICE, "bookstore-cluster/bookstore-web", {"tasks": 4 + number}),
+        ("restart-tasks", ResourceKind.ECS_SERVICE, "shop-management-cluster/shop-management-api", {}),
+        ("take-snapshot", ResourceKind.RDS_CLUSTER, "bookstore-production", {}),
+        ("reboot-instance", ResourceKind.RDS_INSTANCE, "production-postgres", {}),
+    ):
+        where: dict[str, Any] = {"account": account, "region": REGION, "kind": kind, "identifier": target}
+        Resource.objects.update_or_create(**where, defaults={"platform": platform, "fetched_at": at})
+        action = ACTIONS[key]
+        form = action.form({"target": target, **more}, platform=platform)
+        if not form.is_valid():
+            raise SystemExit(f"{key}: {form.errors.as_text()}")
+        plan = action_request(by=operator, at=at, platform=platform, action=action, form=form)
+        plan_decide(
+            by=replace(commander, mfa_at=clock.real_now()),
+            at=at,
+            plan=plan,
+            verdict=Approval.Verdict.APPROVED,
+            seen_hash=plan.content_hash,
+            expected=plan.version,
+        )
+
+
 def main(what: str, count: int = 0) -> None:
-    """Make the data of the trial WHAT: `shop` (a whole pack) or `alerts` (a small platform with N rules)."""
+    """Make the data of the trial WHAT.
+
+    `shop`: a whole pack; `alerts`: a small platform with N rules; `plans`: the same with none, where `ask` then asks
+    for approved plans.
+    """
     at = clock.now()
     if what == "shop":
         shop(at)
+        return
+    if what == "ask":
+        ask(at, count)
         return
     platform = connected(platform_with_policy(key="trial", name="Trial"), at)
     checklist(platform, at)

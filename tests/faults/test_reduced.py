@@ -1,4 +1,4 @@
-"""The fault trials in small; their full sizes are `python -m tests.faults crash` and `… outage`."""
+"""The fault trials in small; their full sizes are `python -m tests.faults crash`, `… outage` and `… plans`."""
 
 import subprocess
 import sys
@@ -8,6 +8,8 @@ import pytest
 from opsportal.local.environment import CHECKOUT
 from tests.faults.crash import Report as CrashReport
 from tests.faults.outage import Report as OutageReport
+from tests.faults.plans import AFTER, BEFORE, WANTED, Outcome
+from tests.faults.plans import Report as PlansReport
 
 pytestmark = pytest.mark.worker
 
@@ -36,3 +38,17 @@ def test_reports_notice_what_is_wrong() -> None:
     assert not OutageReport(slow=["redis hole: GET / 2.4 s"]).is_clean
     assert not OutageReport(failed=["redis hole: GET / 500"]).is_clean
     assert not OutageReport(healed={"redis hole": None}).is_clean
+
+
+def test_the_report_of_plans_notices_what_was_done_twice_guessed_or_never_cut_off() -> None:
+    right = [Outcome(point, kind, "", state, made, 2, said) for (point, kind), (state, made, said) in WANTED.items()]
+    assert PlansReport(right).is_clean
+    assert not PlansReport(right[1:]).is_clean
+    by_key = {(one.point, one.kind): one for one in right}
+    for wrong in (
+        by_key[AFTER, "reboot-instance"]._replace(made=2),
+        by_key[BEFORE, "restart-tasks"]._replace(state="done"),
+        by_key[AFTER, "take-snapshot"]._replace(said="It was so already; nothing was sent."),
+        by_key[BEFORE, "scale-service"]._replace(tries=1),
+    ):
+        assert not PlansReport([one for one in right if one[:2] != wrong[:2]] + [wrong]).is_clean

@@ -169,6 +169,14 @@ class Trial:
         if process is not None:
             os.kill(process.pid, signal.SIGKILL)
 
+    def arm(self, name: str, faults: str, seconds: float) -> None:
+        """Kill a service and have it start with these faults from now on. Raises TrialError."""
+        child = self.supervisor.children[name]
+        child.service = replace(child.service, env={**child.service.env, "OPSPORTAL_FAULTS": faults})
+        before = child.process
+        self.kill(name)
+        self.wait_for(name, lambda: child.process is not before and child.state == "ready", seconds)
+
     def _note_death(self, child: Child) -> None:
         self.deaths += 1
         # A trial kills faster than any back-off would bear.

@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 
 from incidents.models import Incident, Problem
+from incidents.services import report_add
+from incidents.types import questions
 from monitoring.models import AlarmState
 from opsportal.accounts.models import User
 from opsportal.knowledge.models import RunbookRun
@@ -71,6 +73,47 @@ def test_a_runbook_is_begun_once_for_an_incident(
     reader = client_for(token_persona(operator, "read", "incident:write"))
     assert reader.get(path).status_code == 200
     assert reader.post(path, {"runbook": "slow"}, content_type=JSON).status_code == 403
+
+
+def test_a_users_report_is_answered_or_attached_once(
+    client_for: ClientFor, token: TokenPersona, platform: Platform, incident: Incident, operator: User, at: datetime
+) -> None:
+    first, second = (
+        report_add(by=SYSTEM, at=at, platform_id=platform.pk, text="Checkout hangs", kind="fault", channel="phone")
+        for _ in range(2)
+    )
+    client, path = client_for(token), f"{API}user-reports/"
+    one, two = f"{path}{first.pk}/", f"{path}{second.pk}/"
+    headers = {"If-Match": client.get(one)["ETag"]}
+    assert client.post(f"{one}answer/", {"answer": "Cache"}, content_type=JSON).status_code == 428
+    assert client.post(f"{one}answer/", {"answer": ""}, content_type=JSON, headers=headers).status_code == 400
+    answered = client.post(f"{one}answer/", {"answer": "Cache"}, content_type=JSON, headers=headers)
+    assert (answered.status_code, answered.json()["state"], answered.json()["answer"]) == (200, "answered", "Cache")
+    again = client.post(f"{one}answer/", {"answer": "x"}, content_type=JSON, headers={"If-Match": answered["ETag"]})
+    assert again.status_code == 422
+    headers = {"If-Match": client.get(two)["ETag"]}
+    assert client.post(f"{two}attach/", {"incident": 999}, content_type=JSON, headers=headers).status_code == 400
+    attached = client.post(f"{two}attach/", {"incident": incident.number}, content_type=JSON, headers=headers)
+    assert (attached.status_code, attached.json()["state"]) == (200, "incident")
+    assert incident.entries.filter(body__contains="Checkout hangs").count() == 1
+    reader = client_for(token_persona(operator, "read"))
+    assert reader.get(two).status_code == 200
+    assert reader.post(f"{two}answer/", {"answer": "x"}, content_type=JSON).status_code == 403
+
+
+def test_a_type_asks_its_own_questions_by_api_too(
+    client_for: ClientFor, operator: User, platform: Platform, incident: Incident
+) -> None:
+    key = next(question.key for question in questions("data_breach")[5:])
+    client, url = client_for(token_persona(operator, "read", "incident:write")), f"{API}incidents/{incident.number}/"
+    headers = {"If-Match": client.get(url)["ETag"]}
+    lost = client.post(f"{url}triage/", {key: {"answer": "yes"}}, content_type=JSON, headers=headers)
+    assert (lost.status_code, key in lost.content.decode()) == (400, True)
+    Incident.objects.update(type="data_breach")
+    kept = client.post(f"{url}triage/", {key: {"answer": "yes"}}, content_type=JSON, headers=headers)
+    assert kept.status_code == 200, kept.content
+    incident.refresh_from_db()
+    assert incident.triage[key]["answer"] == "yes"
 
 
 def test_a_problem_is_opened_and_changed_under_its_version(

@@ -15,12 +15,15 @@ from monitoring.loops import call_again
 from monitoring.models import Annotation, Verdict
 from monitoring.services.alarms import alarm_transition
 from monitoring.services.marks import silence_end, silence_put
+from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
+from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform, Service
 from tests.factories.incidents import SYSTEM, alarm, clock_policy, declare, transition
+from tests.factories.monitoring import series_named, slo_of, write
 
 ActorFor = Callable[..., Actor]
 pytestmark = pytest.mark.django_db
@@ -238,6 +241,32 @@ def test_a_resolved_incident_gets_its_draft_from_the_record(
     assert "Acknowledge after 0" in texts["went-well"]
     assert "Status update 10\N{NO-BREAK SPACE}min late" in texts["went-wrong"]
     assert texts["prevention"] == ""
+
+
+def test_a_draft_waits_some_minutes_for_the_figures_of_its_end(platform: Platform) -> None:
+    ends = floor_to(clock.now(), 300)
+    slo_of(platform, at=ends - timedelta(days=1))
+    incident = declare(platform, by=SYSTEM, at=ends - 20 * MINUTE)
+    incident_resolve(by=SYSTEM, at=ends, incident=incident, expected=incident.version)
+    names = ("RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count")
+    for name in names:
+        write(series_named(name), [5.0] * 20, end=ends - 10 * MINUTE, column="sum")
+    assert draft_reviews(ends + 5 * MINUTE) == 0
+    for name in names:
+        write(series_named(name), [5.0] * 10, end=ends, column="sum")
+    assert draft_reviews(ends + 5 * MINUTE) == 1
+    impact = Review.objects.get().sections.get(key="impact").body
+    assert "Error budget used, as far as it was counted then" in impact
+
+
+def test_a_draft_does_not_wait_for_ever_and_calls_nothing_unknown_that_comes_later(
+    platform: Platform, at: datetime
+) -> None:
+    slo_of(platform, at=at)
+    incident = declare(platform, by=SYSTEM, at=at)
+    incident_resolve(by=SYSTEM, at=at + MINUTE, incident=incident, expected=incident.version)
+    assert [draft_reviews(at + minutes * MINUTE) for minutes in (2, 15, 16)] == [0, 0, 1]
+    assert "Error budget" not in Review.objects.get().sections.get(key="impact").body
 
 
 def test_a_mild_incident_without_a_review_rule_gets_no_draft(platform: Platform, at: datetime) -> None:

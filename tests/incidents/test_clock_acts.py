@@ -123,6 +123,29 @@ def test_a_policy_may_forbid_pauses_and_a_miss_cannot_be_undone(platform: Platfo
         clock_pause(by=SYSTEM, at=at, incident=incident, expected=7, kind="acknowledge", why="x")
 
 
+def test_a_clock_may_be_paused_as_its_own_rule_said(platform: Platform, at: datetime) -> None:
+    rule = clock_policy(platform, "resolve", 60, may_pause=False)
+    before = declare(platform, by=SYSTEM, at=at)
+    type(rule).objects.filter(pk=rule.pk).update(may_pause=True)
+    after = declare(platform, by=SYSTEM, at=at)
+    assert [clock(one, "resolve").may_pause for one in (before, after)] == [False, True]
+    type(rule).objects.filter(pk=rule.pk).update(may_pause=False)
+    with pytest.raises(IncidentError, match="cannot be paused"):
+        clock_pause(by=SYSTEM, at=at, incident=before, expected=1, kind="resolve", why="x")
+    clock_pause(by=SYSTEM, at=at, incident=after, expected=1, kind="resolve", why="x")
+
+
+def test_a_clocks_own_button_names_it_and_opens_its_form(
+    platform: Platform, commander: User, client_for: ClientFor, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=actor_for(commander), at=now())
+    client = client_for(commander)
+    assert 'aria-label="Pause Status update"' in client.get(incident.url).content.decode()
+    page = client.get(f"{incident.url}clock-pause/?kind=update").content.decode()
+    assert '<option value="update" selected' in page
+    assert client.get(f"{incident.url}clock-pause/?kind=nonsense").status_code == 200
+
+
 def test_a_milder_severity_keeps_the_pause_uncounted(platform: Platform, at: datetime) -> None:
     incident = declare(platform, by=SYSTEM, at=at)
     clock_pause(by=SYSTEM, at=at + MINUTE, incident=incident, expected=1, kind="acknowledge", why="x")

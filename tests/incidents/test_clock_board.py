@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from incidents import ical
+from incidents.exports import ical
 from incidents.loops import fire_clocks
 from incidents.models import Incident, IncidentClock
 from incidents.selectors import clock_views

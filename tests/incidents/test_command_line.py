@@ -9,6 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from incidents.models import Incident, TimelineEntry
+from incidents.services import incident_resolve, report_add
+from incidents.services.problems import problem_open
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.platforms.models import Platform
@@ -39,6 +41,75 @@ def test_an_outage_from_declare_to_export(platform: Platform, commander: User) -
     assert bodies.count("restarted the pool") == 1
     assert any("half of users" in body for body in bodies)
     assert set(AuditEntry.objects.values_list("actor_user_id", "request_id")) == {(commander.pk, "manage.py incident")}
+
+
+def test_a_commander_does_everything_from_a_shell(
+    platform: Platform, commander: User, operator: User, at: datetime
+) -> None:
+    one, two = (declare(platform, by=SYSTEM, at=at, take_command=False) for _ in range(2))
+    number = str(one.number)
+    assert run("act", number, "acknowledge", by=commander)["commander"] == commander.name
+    run("act", number, "triage", "users.answer=yes", "users.note=half", by=commander)
+    run("act", number, "role", "role=scribe", f"person={operator.email}", by=commander)
+    described = run("act", number, "describe", "users_affected=half", "cause=The pool ran dry", by=commander)
+    assert (described["users_affected"], described["cause"]) == ("half", "The pool ran dry")
+    run("act", number, "link", "kind=related", f"other={two.number}", "note=same pool", by=commander)
+    assert run("show", number, "links", by=commander)["links"] == [
+        {"link": "Related to", "incident": two.reference, "title": two.title, "note": "same pool"}
+    ]
+    run("log", number, "/task Restart the pool", by=commander)
+    (task,) = run("show", number, "tasks", by=commander)
+    assert run("task", number, str(task["id"]), by=operator)["done_at"]
+    assert run("task", number, str(task["id"]), "--undo", by=operator)["done_at"] is None
+    assert run("show", number, "runbooks", by=commander) == []
+    run("log", number, "/update internal identified It is the pool", by=commander)
+    assert [row["body"] for row in run("show", number, "updates", by=commander)] == ["It is the pool"]
+    run("resolve", number, "pool enlarged", by=commander)
+    assert run("review", number, by=commander)["state"] == "draft"
+    assert run("act", number, "close", by=commander)["state"] == "closed"
+    assert run("show", number, "review", by=commander)["sections"]
+    one.refresh_from_db()
+    assert one.triage["users"] == {"answer": "yes", "note": "half"}
+
+
+def test_boards_and_users_reports_from_a_shell(platform: Platform, operator: User, viewer: User, at: datetime) -> None:
+    mild = declare(platform, by=SYSTEM, at=at, label="P3", title="Typo", take_command=False)
+    first, second = (
+        report_add(by=SYSTEM, at=at, platform_id=platform.pk, text=text, kind="fault", channel="phone")
+        for text in ("Checkout hangs", "Wrong font")
+    )
+    problem_open(by=SYSTEM, at=at, platform_id=platform.pk, values={"title": "The pool runs dry"})
+    assert [row["number"] for row in run("queue", "--platform", "shop", by=viewer)] == [mild.number]
+    assert [row["title"] for row in run("problems", by=viewer)] == ["The pool runs dry"]
+    assert [row["text"] for row in run("reports", by=viewer)] == ["Checkout hangs", "Wrong font"]
+    assert run("attach", str(first.pk), str(mild.number), by=operator)["state"] == "incident"
+    assert run("answer", str(second.pk), "It is the new one", by=operator)["answer"] == "It is the new one"
+    assert run("reports", by=viewer) == []
+    with pytest.raises(CommandError):
+        run("answer", str(second.pk), "Again", by=viewer)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("act", "close"), "Write impact and cause first"),
+        (("act", "severity"), "severity: This field is required"),
+        (("act", "severity", "P1"), "P1 is no FIELD=VALUE"),
+        (("act", "triage", "users=yes", "users.note=x"), "has a value of its own"),
+        (("act", "triage", "users.answer=perhaps"), "users: answer: "),
+        (("act", "triage", "breach_told.answer=yes"), "not asked that"),
+        (("act", "explode"), "invalid choice"),
+        (("task", "7"), "no such"),
+    ],
+)
+def test_an_act_that_makes_no_sense_is_refused_in_words(
+    platform: Platform, commander: User, at: datetime, words: tuple[str, ...], said: str
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at, take_command=False)
+    if words[1] == "close":
+        incident_resolve(by=SYSTEM, at=at, incident=incident, expected=incident.version, resolution="x")
+    with pytest.raises(CommandError, match=said):
+        run(words[0], str(incident.number), *words[1:], by=commander)
 
 
 def test_the_same_declare_key_opens_one(platform: Platform, operator: User) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from incidents.models import DeclaredSituation, Incident, Review, ReviewSection
 from incidents.selectors.evidence import burnt_words, evidence_of
@@ -21,7 +22,7 @@ from opsportal.knowledge.models import StepOutcome
 from opsportal.knowledge.services.runs import run_finish, step_finish
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, alarm, declare
-from tests.factories.monitoring import series_named, slo_of, write
+from tests.factories.monitoring import metric_of, series_named, slo_of, write
 from tests.factories.runbooks import runbook
 
 ClientFor = Callable[..., Client]
@@ -46,7 +47,9 @@ def incident(platform: Platform, at: datetime, operator: User, actor_for: ActorF
     run = step_finish(
         by=by, at=at + 3 * MINUTE, run=run, expected=2, step=2, outcome=StepOutcome.SKIPPED, note="No such check"
     )
-    run_finish(by=by, at=at + 5 * MINUTE, run=run, expected=3, needs_change=True, wanted_change="Name the check")
+    run_finish(
+        by=by, at=at + 5 * MINUTE, run=run, expected=3, needs_change=True, wanted_change="Name it", reason="Over"
+    )
     row.refresh_from_db()
     return incident_resolve(by=by, at=at + 20 * MINUTE, incident=row, expected=row.version)
 
@@ -60,7 +63,7 @@ def test_the_draft_says_what_ran_what_changed_and_what_it_cost(review: Review) -
     texts = dict(ReviewSection.objects.filter(review=review).values_list("key", "body"))
     tools = texts["tools"].replace("\xa0", " ")
     assert "Slow answers, version 1, stopped before its end: 1 of 6 steps done, 1 skipped, in 4 min" in tools
-    assert "it needs a change: Name the check" in tools
+    assert "by Operator: Over; it needs a change: Name it" in tools
     assert "What changed within two hours of its beginning" in texts["cause"]
     assert "web:9" in texts["cause"]
     assert "unknown: no objective is about this service" in texts["impact"]
@@ -111,6 +114,21 @@ def test_an_earlier_incident_restricted_since_is_named_to_nobody_else(
         assert then is not None
         assert then.data["similar"] == seen
         assert ("Checkout down again" in str(then.groups)) == bool(seen)
+
+
+def test_keeping_the_situation_adds_ten_statements_to_declaring(
+    incident: Incident, platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metric_of(platform, at=at)
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as found:
+            declare(platform, by=SYSTEM, at=at, title="Checkout down")
+        return len(found)
+
+    kept = statements()
+    monkeypatch.setattr("incidents.services.declare.situation_keep", lambda *_args, **_values: None)
+    assert kept - statements() == 10, "seven reads, one row, and the savepoint that keeps a slow one from stopping it"
 
 
 def test_a_situation_that_cannot_be_read_stops_no_incident(

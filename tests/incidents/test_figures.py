@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents.figures import (
+from incidents.figures.measures import (
     CHANGE_WINDOW,
     MERGED,
     SPANS,
@@ -21,8 +21,8 @@ from incidents.figures import (
     rollbacks,
     targets,
 )
-from incidents.periods import Period, PeriodError, choices, period
-from incidents.periods import between as spanning
+from incidents.figures.periods import Period, PeriodError, choices, period
+from incidents.figures.periods import between as spanning
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -127,8 +127,8 @@ def test_time_between_incidents_is_counted_for_each_service() -> None:
     assert made.excluded == {"first of its service in this time": 2, "no service named": 1}
 
 
-def change(pk: int, when: str, service: int | None = 7, *, is_rolled_back: bool = False) -> Change:
-    return Change(pk=pk, platform_id=1, service_id=service, at=at(when), is_rolled_back=is_rolled_back)
+def change(pk: int, when: str, service: int | None = 7, **ended: bool) -> Change:
+    return Change(pk=pk, platform_id=1, service_id=service, at=at(when), **ended)
 
 
 def test_an_incident_within_an_hour_is_charged_to_the_latest_deployment_of_its_service() -> None:
@@ -147,6 +147,12 @@ def test_a_rollback_is_a_failed_change_and_counted_once() -> None:
     assert change_failures(changes, [case(1)]).part == 3
     assert rollbacks(changes).part == 2
     assert rollbacks([]).value is None
+
+
+def test_a_deployment_that_ecs_gave_up_is_a_failed_change_and_no_rollback() -> None:
+    changes = [change(1, "14:00", is_failed=True), change(2, "09:00", is_failed=True), change(3, "08:00")]
+    assert change_failures(changes, [case(1)]).part == 2
+    assert rollbacks(changes).part == 0
 
 
 def test_deployments_are_counted_a_week_over_the_span_asked() -> None:

@@ -9,9 +9,9 @@ from django.test import Client
 
 from incidents.choices import CauseKind
 from incidents.errors import IncidentError
+from incidents.exports.redaction import redact
 from incidents.loops import remind_actions
 from incidents.models import ActionItem, Cause, Incident, Review, ReviewSection
-from incidents.redaction import redact
 from incidents.selectors.learning import causes_of
 from incidents.services import (
     action_item_add,

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError
 
 from incidents.models import Incident, IncidentLink
-from incidents.origins import origin_of
+from incidents.registries.origins import origin_of
 from incidents.services import entry_log, incident_link, incident_merge, incident_resolve, incident_unlink, report_add
 from incidents.services.attachments import attachment_add
 from incidents.services.declare import Declaration, incident_declare_from

@@ -1,6 +1,7 @@
 """A plan asked for in an incident: each stage on its timeline, break-glass only where it is allowed, and reviewed."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from incidents.models import ActionItem, Incident
 from incidents.selectors.situation import error_sample
 from incidents.services import incident_acknowledge
 from incidents.services.access import incident_restrict
-from monitoring.actions.base import Action, ActionForm, Drafted
+from monitoring.actions.base import Action, ActionForm, Drafted, Wanted
 from monitoring.actions.requests import action_request
 from monitoring.models import EvidenceResult
 from opsportal.accounts.models import User
@@ -22,7 +23,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.models import JSON, VersionConflictError
 from opsportal.notifications.models import Notice
-from opsportal.plans import execution
+from opsportal.plans import execution, subjects
 from opsportal.plans.execution import CallFailedError, CallUnknownError, plan_run, register_executor
 from opsportal.plans.loops import expiry, lost
 from opsportal.plans.models import Approval, Plan, PlanCall, PlanState, RiskClass
@@ -36,10 +37,12 @@ from opsportal.plans.services import (
     plan_decide,
     run_key,
 )
+from opsportal.plans.subjects import Subject, SubjectRoom, find_subject, register_plan_subjects
 from opsportal.plans.tasks import carry_out
 from opsportal.platforms.models import Platform
-from opsportal.schedule.models import Run
+from opsportal.schedule.models import Run, RunState
 from opsportal.schedule.services import claim_run
+from tests.at_once import at_once
 from tests.chain import chain_last
 from tests.factories.incidents import SYSTEM, declare
 
@@ -54,16 +57,19 @@ def own_executors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "_executors", {"test.touch": lambda _call: {"after": 1}})
 
 
-def plan_for(incident: Incident, by: Actor, at: datetime) -> Plan:
-    draft = PlanDraft(
+def _draft(at: datetime) -> PlanDraft:
+    return PlanDraft(
         kind="test",
         title="Touch a thing",
         effect="It is touched.",
         calls=[PlannedCall(operation="test.touch", target="thing", risk=RiskClass.ONE_SHOT)],
         starts_after=None,
         expires_at=at + timedelta(minutes=30),
-        subject=incident.reference,
     )
+
+
+def plan_for(incident: Incident, by: Actor, at: datetime) -> Plan:
+    draft = replace(_draft(at), subject=incident.reference)
     return plan_create(by=by, at=at, platform=incident.platform, draft=draft)
 
 
@@ -99,7 +105,7 @@ def test_every_stage_is_a_line_and_the_worker_begins_at_once(
         "carried out plan HASH, Touch a thing",
     ]
     kinds = incident.entries.filter(data__plan=plan.pk).values_list("kind", flat=True)
-    assert set(kinds) == {EntryKind.RUNBOOK}
+    assert set(kinds) == {EntryKind.PLAN}
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,61 @@ def test_a_plan_nobody_decides_on_lapses_and_one_nobody_goes_on_with_is_unknown(
     stuck.refresh_from_db()
     assert stuck.state == PlanState.UNKNOWN
     assert "Look before you act again" in lines(incident)[-1]
+
+
+def test_of_many_that_run_one_question_finds_those_that_nobody_goes_on_with(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor,
+    django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:  # fmt: skip
+    incident = declare(platform, by=SYSTEM, at=at)
+    held = [plan_for(incident, actor_for(operator), at) for _ in range(3)]
+    for plan in held:
+        plan_decide(
+            by=actor_for(commander), at=at, plan=plan, verdict=APPROVED, seen_hash=plan.content_hash,
+            expected=plan.version,
+        )  # fmt: skip
+        plan.update_versioned(expected=plan.version, state=PlanState.RUNNING, started_at=at)
+    with django_assert_num_queries(2):
+        assert lost(at) == 0
+    Run.objects.filter(key=run_key(held[1])).update(state=RunState.FAILED)
+    assert lost(at) == 1
+    held[1].refresh_from_db()
+    assert held[1].state == PlanState.UNKNOWN
+
+
+def test_only_the_room_that_a_subject_is_of_speaks_for_its_plans(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = actor_for(operator)
+    told: list[str] = []
+    rooms = dict(subjects._rooms)
+    monkeypatch.setattr(subjects, "_rooms", rooms)
+    register_plan_subjects(
+        SubjectRoom(
+            prefix="DRILL",
+            hidden=rooms["INC"].hidden,
+            find=lambda _actor, name: Subject(name, "/", platform.pk, is_open=True),
+            asked=lambda plan, _by, _at: told.append(f"asked {plan.subject}"),
+            told=lambda plan, _text, _by, _at: told.append(f"told {plan.subject}"),
+            refusal=lambda _actor, _plan: "Never in a drill.",
+            broken=lambda plan, _reason, _by, _at: told.append(f"broken {plan.subject}"),
+        )
+    )
+    plan = plan_for(commanded(platform, by, at), by, at)
+    glass(plan, by, at)
+    plan.refresh_from_db()
+    assert plan.state == PlanState.APPROVED
+    assert told == []
+    drill = plan_create(by=by, at=at, platform=platform, draft=replace(_draft(at), subject="DRILL-1"))
+    assert told == ["told DRILL-1", "asked DRILL-1"]
+    with pytest.raises(PlanRefusedError, match="Never in a drill"):
+        glass(drill, by, at)
+    assert find_subject(by, "DRILL-1") is not None
+    assert find_subject(by, "CHANGE-1") is None
+    Plan.objects.filter(pk=drill.pk).update(subject="CHANGE-1")
+    drill.refresh_from_db()
+    with pytest.raises(PlanRefusedError, match="Only the commander"):
+        glass(drill, by, at)
 
 
 def test_of_two_approvers_one_wins(
@@ -359,3 +420,31 @@ def test_the_errors_beside_an_incident_are_of_its_own_time(
     assert "Read again" not in client_for(operator).get(f"{incident.url}situation/").content.decode()
     client_for(operator).post(f"{incident.url}logs/")
     assert Run.objects.filter(key=f"log-sample:{incident.pk}").count() == 1
+
+
+def test_the_plans_of_an_incident_are_lines_of_a_kind_of_their_own(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    plan_for(incident, actor_for(operator), at)
+    client = client_for(operator)
+    assert "requested plan" in client.get(incident.url, {"kind": "plan"}).content.decode()
+    assert "requested plan" not in client.get(incident.url, {"kind": "runbook"}).content.decode()
+    exported = b"".join(client.get(f"{incident.url}timeline.csv")).decode()
+    assert ",plan," in next(line for line in exported.splitlines() if "requested plan" in line)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_ask_at_once_for_the_same_both_are_given_one_plan(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    def draft(_wanted: Wanted) -> Drafted:
+        return Drafted("Touch", "Touched.", [PlannedCall(operation="test.touch", target="thing")])
+
+    action = Action(key="touch", label="Touch", does="", form=ActionForm, draft=draft)
+    form = ActionForm({}, platform=platform)
+    assert form.is_valid()
+    ask = partial(action_request, by=actor_for(operator), at=at, platform=platform, action=action, form=form)
+    found = at_once(*[ask] * 4)
+    assert Plan.objects.count() == 1
+    assert set(found) == {Plan.objects.get()}

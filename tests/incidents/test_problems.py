@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
-from incidents.errors import IncidentError
+from incidents.errors import AlarmTakenError, IncidentError
 from incidents.models import AlarmOwner, Incident, Problem, TimelineEntry, UserReport
 from incidents.services import (
+    alarm_own,
     incident_describe,
     incident_plan,
     incident_resolve,
@@ -20,13 +21,18 @@ from incidents.services import (
     report_answer,
     report_attach,
 )
-from monitoring.models import AlarmState
+from incidents.services.claims import claim_transition
+from monitoring.models import Alarm, AlarmState
 from opsportal.accounts.models import User
+from opsportal.audit.models import AuditEntry
+from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Contact, Platform, Service
-from tests.factories.incidents import SYSTEM, alarm, declare, severity
+from tests.chain import chain_last
+from tests.factories.incidents import SYSTEM, alarm, declare, severity, transition
 
 pytestmark = pytest.mark.django_db
+ActorFor = Callable[..., Actor]
 ClientFor = Callable[..., Client]
 MINUTE = timedelta(minutes=1)
 
@@ -231,6 +237,36 @@ def test_somebody_looks_after_a_firing_alarm_that_pages_nobody(
     assert client.post(url, {"instead_of": operator.pk}).status_code == 409
     assert other.post(url, {"give_back": "1"}).status_code == 303
     assert not AlarmOwner.objects.exists()
+
+
+def test_who_looks_after_an_alarm_is_free_when_it_recovers(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    quiet = alarm(platform, key="disk", signal="disk", opens_incident=False, state=AlarmState.ALARM)
+    by = actor_for(operator)
+    claim_transition(transition=transition(quiet, "alarm", at), at=at)
+    alarm_own(by=by, at=at, alarm=quiet)
+    Alarm.objects.update(state=AlarmState.OK)
+    with chain_last():
+        claim_transition(transition=transition(quiet, "ok", at + MINUTE), at=at + MINUTE)
+    assert not AlarmOwner.objects.exists()
+    freed = AuditEntry.objects.filter(verb="incidents.alarm.owned").latest("pk")
+    assert (freed.data, freed.actor_user_id) == ({"owner": None}, None)
+    with pytest.raises(IncidentError, match="does not fire any more"):
+        alarm_own(by=by, at=at + MINUTE, alarm=quiet)
+    assert not AlarmOwner.objects.exists()
+
+
+def test_who_took_an_alarm_that_fires_anew_keeps_it(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor
+) -> None:
+    quiet = alarm(platform, key="disk", signal="disk", opens_incident=False, state=AlarmState.ALARM)
+    recovered = transition(quiet, "ok", at)
+    alarm_own(by=actor_for(operator), at=at + MINUTE, alarm=quiet)  # it fires again before the recovery is dealt with
+    claim_transition(transition=recovered, at=at + 2 * MINUTE)
+    assert AlarmOwner.objects.get().owner == operator
+    with pytest.raises(AlarmTakenError, match=r"10 Mar 10:01 CET"):  # the platform's zone
+        alarm_own(by=actor_for(commander), at=at + 3 * MINUTE, alarm=quiet)
 
 
 def test_an_incident_is_declared_from_an_alarm_and_later_ones_join_it(

@@ -1,7 +1,7 @@
 """A runbook carried out for an incident: what matches comes first, every step lands on the timeline."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -14,16 +14,21 @@ from incidents.selectors.runbooks import runbooks_matching
 from incidents.services.access import incident_restrict
 from incidents.services.acts import acts_offered
 from incidents.services.claims import claim_transition
+from incidents.services.links import incident_merge
+from incidents.services.progress import CLOSING_TEXTS, incident_close, incident_resolve
 from incidents.services.runbooks import runbook_meant, runbook_start
 from monitoring.models import AlarmRule
 from opsportal.accounts.models import User
+from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import RunbookRun, StepOutcome
 from opsportal.knowledge.runbooks.step_kinds import StepAnswer
-from opsportal.knowledge.services.runs import run_finish, step_answered, step_ask, step_finish
+from opsportal.knowledge.services.runs import run_finish, run_start, step_answered, step_ask, step_finish
 from opsportal.live.topics import allowed_topics
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform, Service
+from tests.chain import chain_last
+from tests.factories.accounts import token_persona
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
 from tests.factories.runbooks import runbook
 
@@ -48,7 +53,15 @@ def test_every_step_lands_on_the_timeline(
     step_answered(by=SYSTEM, at=at, asked=asked, answer=StepAnswer("fail", "2 alarms firing", at))
     run = step_finish(by=by, at=at, run=run, expected=2, step=2, outcome=StepOutcome.FAILED, note="still firing")
     run = step_finish(by=by, at=at, run=run, expected=3, step=3, outcome=StepOutcome.CHOSEN, choice="roll-back")
-    run_finish(by=by, at=at, run=run, expected=4, needs_change=True, wanted_change="Say which one.")
+    run_finish(
+        by=by,
+        at=at,
+        run=run,
+        expected=4,
+        needs_change=True,
+        wanted_change="Say which one.",
+        reason="Ada does it by hand",
+    )
     of = "of 6 of Slow answers"
     assert lines(incident) == [
         "began the runbook Slow answers",
@@ -56,8 +69,60 @@ def test_every_step_lands_on_the_timeline(
         f"answered step 2 {of}, Is it healthy?: failed, 2 alarms firing",
         f"failed at step 2 {of}, Is it healthy?: still firing",
         f"chose “A deployment” at step 3 {of}, What is it?",
-        "stopped the runbook Slow answers with 3\N{NO-BREAK SPACE}steps to go; it needs a change: Say which one.",
+        "left the runbook Slow answers at step 4 of 6: Ada does it by hand; it needs a change: Say which one.",
     ]
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["closed", "merged"])
+def test_what_is_over_leaves_its_runbooks_where_they_stand(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, *, is_merged: bool
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at)
+    other = declare(platform, by=by, at=at, title="The first of the two", service=None)
+    first = runbook_start(by=by, at=at, incident=incident, runbook=runbook(platform, at=at))
+    first = step_finish(by=by, at=at, run=first, expected=1, step=1, outcome=StepOutcome.DONE)
+    through = runbook_start(by=by, at=at, incident=incident, runbook=runbook(platform, at=at, slug="b", title="B"))
+    RunbookRun.objects.filter(pk=through.pk).update(position=7)
+    elsewhere = runbook_start(by=by, at=at, incident=other, runbook=first.runbook)
+    incident.refresh_from_db()
+    with chain_last():
+        if is_merged:
+            incident_merge(by=by, at=at, incident=incident, expected=incident.version, target=other)
+        else:
+            incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+    if not is_merged:
+        with chain_last():
+            incident_close(
+                by=by, at=at, incident=incident, expected=incident.version, texts=dict.fromkeys(CLOSING_TEXTS, "text")
+            )
+    why = "the incident was closed as a duplicate" if is_merged else "the incident was closed"
+    first.refresh_from_db()
+    through.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert (first.state, first.end_reason, first.finished_at) == ("stopped", why, at)
+    assert (through.state, through.end_reason, through.needs_change) == ("finished", "", None)
+    assert elsewhere.is_running
+    assert lines(incident)[-2:] == [f"left the runbook Slow answers at step 2 of 6: {why}", "finished the runbook B"]
+    assert incident.entries.latest("number").body.startswith("closed")
+    told = AuditEntry.objects.filter(verb="knowledge.runbook_run.left").values_list("obj_id", flat=True)
+    assert {int(pk) for pk in told} == {first.pk, through.pk}
+
+
+def test_one_that_is_older_than_the_newest_twenty_is_gone_on_with(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    by = actor_for(operator)
+    incident, written = declare(platform, by=by, at=at), runbook(platform, at=at)
+    run = runbook_start(by=by, at=at, incident=incident, runbook=written)
+    for number in range(20):
+        newer = run_start(by=by, at=at + timedelta(minutes=number), runbook=written, subject=incident.reference)
+        IncidentRunbookRun.objects.create(incident=incident, run=newer)
+        RunbookRun.objects.filter(pk=newer.pk).update(state="stopped")
+    client = client_for(token_persona(operator))
+    url = f"/api/v1/incidents/{incident.number}/runbook-runs/"
+    answer = client.post(url, {"runbook": "slow"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["id"]) == (201, run.pk)
 
 
 def test_the_notice_of_an_alarms_incident_names_the_runbook(

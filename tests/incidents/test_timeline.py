@@ -1,5 +1,6 @@
 """Lines of a timeline: pinned, tagged, filtered; tasks, kept graphs, files, lines that come late."""
 
+import base64
 import csv
 import hashlib
 import json
@@ -25,7 +26,6 @@ from incidents.services.attachments import MOST_BYTES, MOST_FILES, attachment_ad
 from incidents.services.graphs import metric_keep
 from incidents.services.marks import MOST_PINS, entry_pin, entry_tag, line_pin
 from incidents.services.tasks import task_add, task_take, task_tick
-from incidents.services.timeline import device_time
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
 from opsportal.core import clock
@@ -94,51 +94,6 @@ def test_command_passes_on_with_a_note() -> None:
     assert (command.person, command.body) == ("Omar Haddad", "pool is restarted, watch p99")
     command = parse("/role scribe @Mia", now=NIGHT, zone="UTC")
     assert (command.word, command.person, command.body) == ("scribe", "Mia", "")
-
-
-@given(held=st.floats(0, 10**6), ago=st.one_of(st.none(), st.floats(-100, 10**6)))
-def test_the_devices_time_lies_between_the_last_contact_and_now(held: float, ago: float | None) -> None:
-    contact = NIGHT - timedelta(seconds=ago) if ago is not None else None
-    found = device_time(at=NIGHT, held=timedelta(seconds=held), contact=contact)
-    if timedelta(seconds=held) <= timedelta(seconds=2):
-        assert found is None
-    else:
-        assert found is not None
-        assert min(contact or NIGHT, NIGHT) <= found <= NIGHT
-        assert found >= NIGHT - timedelta(seconds=held)
-
-
-def test_a_line_that_comes_late_has_the_devices_time_and_says_so(
-    client_for: ClientFor, operator: User, incident: Incident
-) -> None:
-    client, now = client_for(operator), clock.now()
-    contact = f"{now - timedelta(minutes=3):%Y-%m-%dT%H:%M:%SZ}"
-    assert log(client, incident, "pool is full", held=60, contact=contact) == 303
-    assert log(client, incident, "older than the last contact", held=3600, contact=contact) == 303
-    assert log(client, incident, "at once", held=1, contact=contact) == 303
-    late, older, prompt = incident.entries.filter(kind="log").order_by("number")
-    assert timedelta(seconds=59) < late.recorded_at - late.occurred_at < timedelta(seconds=61)
-    assert abs(older.occurred_at - (now - timedelta(minutes=3))) < timedelta(seconds=2)
-    assert prompt.occurred_at == prompt.recorded_at
-    assert [entry.data.get("sent_late") for entry in (late, older, prompt)] == [True, True, None]
-    assert text(client, incident.url).count("sent late, device time") == 2
-
-
-def test_what_a_late_line_says_of_time_is_meant_as_of_when_it_was_written(
-    client_for: ClientFor, operator: User, incident: Incident, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    morning = datetime.fromisoformat("2026-03-11T10:00:00+00:00")
-    monkeypatch.setattr("incidents.views.composer.now", lambda: morning)
-    monkeypatch.setattr("incidents.views.composer.local_zone", lambda: "UTC")
-    client, written = client_for(operator), morning - timedelta(hours=24, minutes=55)
-    held, contact = int((morning - written).total_seconds()), "2026-03-10T09:00:00Z"
-    for typed in ("/at 09:00 failover", "/task Restart 15m"):
-        assert log(client, incident, typed, held=held, contact=contact) == 303
-    line, asked = incident.entries.filter(kind__in=("log", "task")).order_by("number")
-    assert line.occurred_at == datetime.fromisoformat("2026-03-10T09:00:00+00:00")
-    assert asked.occurred_at == written
-    assert [entry.data for entry in (line, asked)] == [{"sent_late": True}] * 2
-    assert ResponseTask.objects.get().due_at == written + timedelta(minutes=15)
 
 
 def test_a_resent_line_task_and_pin_are_stored_once(client_for: ClientFor, operator: User, incident: Incident) -> None:
@@ -322,7 +277,10 @@ def test_a_kept_graph_outlives_its_points(
     kept = entry.data["points"]
     assert {value for _, value in kept} == {2.5}  # five minutes each
     client = client_for(operator)
-    drawn = client.get(f"{incident.url}log/{entry.number}/graph.svg").content
+    answer = client.get(f"{incident.url}log/{entry.number}/graph.svg")
+    drawn, (style,) = answer.content, re.findall(r"<style>(.*?)</style>", answer.content.decode())
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'self' 'sha256-{digest}';" in f"{answer['Content-Security-Policy']};", "it has its colours alone"
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.choices import RESTRICTED_TYPES, TRIAGE_QUESTIONS, IncidentType
+from incidents.choices import RESTRICTED_TYPES, IncidentType
 from incidents.models import Incident, IncidentClock, TimelineEntry
 from incidents.services import incident_declare, incident_describe, incident_triage
 from incidents.services.declare import Declaration
@@ -31,7 +31,7 @@ def test_every_type_has_its_row_and_what_is_stored_is_the_table() -> None:
     assert set(IncidentType.values) == {kind.value for kind in Type}
     assert {Type.SECURITY, Type.DATA_CORRUPTION, Type.DATA_BREACH} == set(RESTRICTED_TYPES)
     assert [kind for kind, row in TYPES.items() if row.clocks] == [Type.DATA_BREACH]
-    assert dict(TRIAGE_QUESTIONS).keys() == PORTAL_RANKS.keys()
+    assert {question.key for question in TRIAGE} == PORTAL_RANKS.keys()
 
 
 @given(ANSWERS, RANKS)

@@ -12,7 +12,7 @@ from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import TEMPLATE
-from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepRun, StepOutcome
+from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepAnswer, RunbookStepRun, StepOutcome
 from opsportal.knowledge.runbooks import step_kinds
 from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, ask_step, problems_of
 from opsportal.knowledge.selectors.runbooks import matching_runbooks, never_run, runbook_rows
@@ -46,6 +46,32 @@ def text_of(client: Client, url: str, **query: str) -> str:
     answer = client.get(url, query)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def test_lines_of_a_log_are_for_those_who_may_carry_it_out(
+    platform: Platform, operator: User, viewer: User, at: datetime, client_for: ClientFor, actor_for: ActorFor
+) -> None:
+    body = TEXT.replace("check: alarms.pending", "logs:\n  service: web\n  query: fields @message").replace(
+        "```check", "```query"
+    )
+    book = runbook(platform, at=at, body=body)
+    by = actor_for(operator)
+    run = run_start(by=by, at=at, runbook=book, is_practice=True)
+    run = step_finish(by=by, at=at, run=run, expected=run.version, step=1, outcome=StepOutcome.DONE)
+    asked = RunbookStepRun.objects.create(run=run, step=2, attempt=1, outcome=StepOutcome.ASKED, started_at=at, at=at)
+    RunbookStepAnswer.objects.create(
+        step_run=asked,
+        summary="1 line of web",
+        columns=["@message"],
+        rows=[["card 4111 refused"]],
+        fetched_at=at,
+        at=at,
+    )
+    for person, reads in ((operator, True), (viewer, False)):
+        page = client_for(person).get(run.get_absolute_url()).content.decode()
+        assert "1 line of web" in page
+        assert ("card 4111 refused" in page) == reads
+        assert ("The lines are shown to operators and commanders." in page) != reads
 
 
 def test_the_index_says_what_was_run_and_what_is_only_named(
@@ -307,10 +333,35 @@ def test_ended_early_says_so_and_ends_once(
 ) -> None:
     by = actor_for(operator)
     run = run_start(by=by, at=at, runbook=runbook(platform, at=at))
-    run = run_finish(by=by, at=at, run=run, expected=1, needs_change=False)
-    assert run.state == "stopped"
+    with pytest.raises(RunbookError, match="Say why"):
+        run_finish(by=by, at=at, run=run, expected=1, needs_change=False)
+    run = run_finish(by=by, at=at, run=run, expected=1, reason="It is  another fault")
+    assert (run.state, run.end_reason, run.needs_change) == ("stopped", "It is another fault", None)
     with pytest.raises(RunbookError, match="has ended"):
         run_take_over(by=by, at=at, run=run, expected=2)
+
+
+def test_a_run_whose_holder_is_gone_is_left_by_another(
+    client_for: ClientFor, operator: User, commander: User, viewer: User, platform: Platform, at: datetime,
+    actor_for: ActorFor,
+) -> None:  # fmt: skip
+    run = run_start(by=actor_for(operator), at=at, runbook=runbook(platform, at=at))
+    client, end = client_for(commander), reverse("knowledge:runbook-run-end", args=[run.pk])
+    assert "Leave the run before its end" in text_of(client, run.get_absolute_url())
+    assert "Leave the run" not in text_of(client_for(viewer), run.get_absolute_url())
+    refused = client.post(end, {"version": 1, "needs_change": "yes", "reason": "Ada <went> home"})
+    assert refused.status_code == 422
+    assert 'value="Ada &lt;went&gt; home"' in refused.content.decode()
+    assert client.post(end, {"version": 1, "reason": "Ada went home"}).status_code == 303
+    run.refresh_from_db()
+    assert (run.state, run.end_reason, run.holder_id) == ("stopped", "Ada went home", operator.pk)
+    assert "Left at step 1: Ada went home" in text_of(client_for(viewer), run.get_absolute_url())
+    through = run_start(by=actor_for(operator), at=at, runbook=run.runbook)
+    RunbookRun.objects.filter(pk=through.pk).update(position=7)
+    with pytest.raises(RunbookError, match="holds this run"):  # its last word is the holder's
+        run_finish(by=actor_for(commander), at=at, run=through, expected=1, needs_change=False, reason="x")
+    with pytest.raises(RunbookError, match="needs a change"):
+        run_finish(by=actor_for(operator), at=at, run=through, expected=1)
 
 
 def test_one_that_is_only_named_cannot_be_carried_out(

@@ -12,6 +12,7 @@ from django.urls import reverse
 from maintenance.models import ChecklistItem, HandOver, ItemState, OperationsLogEntry
 from maintenance.services.checklists import checklist_run_open
 from maintenance.services.windows import window_now
+from monitoring.models import EvidenceResult
 from opsportal.accounts.models import User
 from opsportal.platforms.models import Platform
 from tests.factories.maintenance import PORTAL, checklist_run, window
@@ -93,6 +94,25 @@ def test_the_selected_item_shows_what_was_asked(
     url = reverse("maintenance:checklist-run", args=[run.pk])
     page = client_for(operator).get(url, {"item": item.pk}).content.decode()
     assert "No check belongs to this item" in page
+
+
+def test_log_lines_beside_an_item_are_for_those_who_may_read_logs(
+    client_for: ClientFor, operator: User, viewer: User, platform: Platform, at: datetime
+) -> None:
+    run = checklist_run(platform, at=at)
+    got = {"lines": [["2026-03-10 08:59:00", "ERROR 500 of [mail]"]]}
+    kept = EvidenceResult.objects.create(
+        platform=platform, check_name="logs.errors", verdict="warn", summary="1 error line in 30 min", fetched_at=at,
+        created_at=at, digest="0" * 64, got=got,
+    )  # fmt: skip
+    item = run.items.get(position=1)
+    ChecklistItem.objects.filter(pk=item.pk).update(evidence=kept)
+    url = f"{reverse('maintenance:checklist-run', args=[run.pk])}?item={item.pk}"
+    for person, reads in ((operator, True), (viewer, False)):
+        for part in ("", "&part=beside"):
+            page = client_for(person).get(f"{url}{part}").content.decode()
+            assert ("ERROR 500 of [mail]" in page) == reads
+            assert ("The lines are shown to operators and commanders." in page) != reads
 
 
 def test_a_run_says_its_rule_in_words_and_earlier_days_in_the_readers_zone(

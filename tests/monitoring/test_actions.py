@@ -11,11 +11,13 @@ import pytest
 from pytest_django import Settings
 
 from monitoring.actions import base
+from monitoring.actions.dns import CHANGE
 from monitoring.actions.ecs_services import SCALE
 from monitoring.actions.requests import ACTIONS, action_request, plan_ask
 from monitoring.evidence.runner import run_check
 from monitoring.models import AwsAccount, MetricSource, Resource, ResourceKind
 from monitoring.runbook_steps import query_ask
+from monitoring.services.accounts import aws_session
 from opsportal.accounts.models import User
 from opsportal.aws import acting, ecs, rds, route53
 from opsportal.aws.errors import AwsUnreachableError
@@ -165,6 +167,19 @@ def test_a_snapshot_is_found_again_and_not_made_twice(
     assert sum(row.identifier == plan.calls.get().params["wants"]["snapshot"] for row in found) == 1
 
 
+def test_a_snapshot_asked_for_again_a_minute_later_is_the_same_plan(
+    shop: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    """A step of a runbook that is asked again because its worker was lost."""
+    by = actor_for(operator)
+    plan = ask(shop, by, at, "take-snapshot", target=CLUSTER)
+    assert ask(shop, by, at + timedelta(minutes=1), "take-snapshot", target=CLUSTER) == plan
+    other = ask(shop, by, at + timedelta(minutes=1), "take-snapshot", target="production-postgres")
+    assert other != plan
+    Plan.objects.filter(pk=plan.pk).update(state=PlanState.DONE)
+    assert ask(shop, by, at + timedelta(minutes=1), "take-snapshot", target=CLUSTER) not in (plan, other)
+
+
 def test_a_cluster_and_an_instance_fail_over(
     shop: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor
 ) -> None:
@@ -198,6 +213,51 @@ def test_a_record_of_the_platforms_own_domain_points_elsewhere(
     assert found.values == ("standby.example.net",)
     form = ACTIONS["change-dns"].form({**elsewhere, "name": "api", "values": "no name"}, platform=shop)
     assert not form.is_valid()
+
+
+@pytest.mark.parametrize(
+    "kind, values, written",
+    [
+        ("A", "192.0.2.7 192.0.2.10,192.0.2.7", ["192.0.2.10", "192.0.2.7"]),
+        ("AAAA", "2001:DB8:0:0:0:0:0:1", ["2001:db8::1"]),
+        ("CNAME", "Standby.Example.NET.", ["standby.example.net"]),
+        ("A", "999.1.1.1", None),
+        ("A", "192.0.2.07", None),
+        ("A", "2001:db8::1", None),
+        ("AAAA", ":::", None),
+        ("AAAA", "fe80::1%eth0", None),
+        ("AAAA", "192.0.2.7", None),
+        ("CNAME", "one.example.net two.example.net", None),
+        ("CNAME", "192.0.2.7", None),
+        ("CNAME", ",", None),
+    ],
+)
+def test_what_a_record_shall_point_to_is_an_address_or_a_name(
+    shop: Platform, *, kind: str, values: str, written: list[str] | None
+) -> None:
+    said = {"target": "arn:certificate", "name": "api", "ttl": 60, "type": kind, "values": values}
+    form = ACTIONS["change-dns"].form(said, platform=shop)
+    assert form.is_valid() == (written is not None), form.errors
+    if written is not None:
+        assert form.cleaned_data["values"] == written
+
+
+def test_an_address_is_the_same_however_route_53_spells_it(
+    shop: Platform, at: datetime, operator: User, actor_for: ActorFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = route53.DnsRecord(
+        zone_id="Z1", zone="bookstore.example.com.", name="api.bookstore.example.com.", kind="AAAA", ttl=60,
+        values=("2001:0DB8::0001",), is_plain=True,
+    )  # fmt: skip
+    monkeypatch.setattr(route53, "record", lambda *_args, **_more: held)
+    said = {"target": "arn:certificate", "name": "api", "type": "AAAA", "ttl": 60}
+    with pytest.raises(PlanRefusedError, match="points there already"):
+        ask(shop, actor_for(operator), at, "change-dns", **said, values="2001:db8:0::1")
+    call = ask(shop, actor_for(operator), at, "change-dns", **said, values="2001:db8::2").calls.get()
+    assert call.params["expects"] == {"values": ["2001:db8::1"], "ttl": 60}
+    monkeypatch.setattr(route53, "record", lambda *_args, **_more: replace(held, values=("2001:DB8:0:0::2",)))
+    place = base.Place(AwsAccount.objects.get(), REGION, aws_session(AwsAccount.objects.get()))
+    assert CHANGE.reached(CHANGE.look(place, call.params["request"]), call.params)
 
 
 def test_nothing_can_be_asked_for_without_an_act_role(

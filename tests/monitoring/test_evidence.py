@@ -2,10 +2,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from pytest_django import Settings
 
+from monitoring.evidence import health
 from monitoring.evidence.registry import CheckContext, CheckDeclarationError, Finding, check, registered_checks
 from monitoring.evidence.runner import run_check
-from monitoring.models import Alarm, EvidenceResult, Resource, ResourcePoll
+from monitoring.models import Alarm, EvidenceResult, Resource, ResourcePoll, TargetDatabase
 from monitoring.services.alarms import alarm_transition
 from opsportal.platforms.models import Platform
 from tests.factories.monitoring import BY, REGION, account_of, metric_of, rule_of, series_named, service_of, write
@@ -149,6 +152,28 @@ def test_an_unknown_check_or_parameter_is_could_not_check(platform: Platform, at
 
 def test_a_database_that_is_not_named_is_could_not_check(platform: Platform, at: datetime) -> None:
     assert ask(platform, "db.connections", at, database="shop").verdict == "unknown"
+
+
+def test_connections_that_the_reader_may_not_see_are_no_spare_ones(
+    platform: Platform, at: datetime, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = connection.settings_dict
+    settings.TARGET_SOCKETS = {"database": [here["HOST"]]}
+    TargetDatabase.objects.create(
+        platform=platform,
+        key="shop",
+        name="Shop",
+        socket_dir=here["HOST"],
+        database=here["NAME"],
+        reader_role="ops_app",
+    )
+    blind = ask(platform, "db.connections", at, database="shop")
+    assert blind.verdict == "unknown"
+    assert "it needs the role pg_monitor" in blind.summary
+    for used, hidden, verdict in ((5, 0, "ok"), (90, 0, "fail"), (5, 1, "unknown")):
+        row = {"used": used, "hidden": hidden, "allowed": 100}
+        monkeypatch.setattr(health, "read_rows", lambda *_asked, row=row: [row])
+        assert ask(platform, "db.connections", at, database="shop").verdict == verdict
 
 
 def test_a_check_is_declared_once() -> None:

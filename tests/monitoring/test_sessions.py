@@ -7,6 +7,7 @@ from datetime import datetime
 import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 
 from monitoring.actions import sessions
@@ -19,9 +20,17 @@ from opsportal.plans.execution import plan_run
 from opsportal.plans.models import Approval, Plan, PlanState
 from opsportal.plans.services import plan_decide
 from opsportal.platforms.models import Platform
-from opsportal.targets.database import MaintainRefusedError, signal_session
+from opsportal.targets import database as database_target
+from opsportal.targets.database import (
+    AnswerLostError,
+    DatabaseTarget,
+    DatabaseTargetError,
+    MaintainRefusedError,
+    signal_session,
+)
 
 ActorFor = Callable[..., Actor]
+ClientFor = Callable[..., Client]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -223,3 +232,64 @@ def test_a_reader_that_may_not_look_is_said_to_be_blind(
     database.reader_role = "ops_owner"
     database.save()
     _end(int(listed(platform, "end-sessions").split()[0]))
+
+
+def test_no_database_is_asked_before_somebody_chose_it(
+    platform: Platform, database: TargetDatabase, operator: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def none_open(row: TargetDatabase) -> list[dict[str, object]]:
+        asked.append(row.key)
+        return []
+
+    monkeypatch.setattr(sessions, "sessions_of", none_open)
+    client, url = client_for(operator), "/act/?platform=shop&action=end-sessions"
+    page = client.get(url).content.decode()
+    assert "Show its sessions" in page
+    assert "Make the plan" not in page
+    assert client.get(f"{url}&target=elsewhere").status_code == 200
+    assert asked == []
+    page = client.get(f"{url}&target=shop").content.decode()
+    assert "No session of a client is open" in page
+    assert "Make the plan" in page
+    assert asked == ["shop"]
+
+
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "still there"])
+def test_an_answer_lost_while_it_was_signalled_is_never_said_to_have_failed(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor, busy: list[str],
+    monkeypatch: pytest.MonkeyPatch, *, is_gone: bool,
+) -> None:  # fmt: skip
+    """The platform's database restarts under the signal: PostgreSQL ends the portal's own session first."""
+    plan = planned(platform, actor_for(operator), at, "end-sessions", listed(platform, "end-sessions"))
+    plan_decide(
+        by=actor_for(commander), at=at, plan=plan, verdict=Approval.Verdict.APPROVED, seen_hash=plan.content_hash,
+        expected=plan.version,
+    )  # fmt: skip
+    waiting = plan.calls.get().params["pid"]
+
+    def cut(target: DatabaseTarget, *_args: object, **_more: object) -> bool:
+        if is_gone:
+            _end(waiting)
+        monkeypatch.setitem(database_target._SIGNALS, "terminate", "SELECT pg_terminate_backend(pg_backend_pid())")
+        return signal_session(target, "terminate", waiting, began="2020-01-01")
+
+    monkeypatch.setattr(sessions, "signal_session", cut)
+    monkeypatch.setattr(sessions, "GONE_SECONDS", 0.5)
+    ends = plan_run(by=system_actor("tests"), clock=lambda: at, plan=plan)
+    assert ends == (PlanState.DONE if is_gone else PlanState.UNKNOWN)
+    if is_gone:
+        assert plan.calls.get().result["signal sent"] is None
+    else:
+        assert "may have been signalled: the connection was lost" in Plan.objects.get(pk=plan.pk).error
+        _end(waiting)
+
+
+def test_a_signal_that_postgresql_refused_was_not_sent(
+    database: TargetDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(database_target._SIGNALS, "terminate", "SELECT no_such_function()")
+    with database_target.plan_execution(), pytest.raises(DatabaseTargetError) as refused:
+        signal_session(database.maintainer, "terminate", 1, began="2026-01-01")
+    assert not isinstance(refused.value, AnswerLostError)

@@ -6,3 +6,4 @@ from tests.rbac.objects import route
 
 route("plans:plan-break-glass", lambda case: {"pk": _plan(case).pk}, data=lambda _case: {"version": "1"})
 route("incidents:log-sample", _incident)
+route("plans-api:plan", lambda case: {"pk": _plan(case).pk})

@@ -42,3 +42,9 @@ for _name in ("merge", "link", "plan"):
     route(f"incidents-api:{_name}", _incident)
 route("incidents-api:problem", _problem)
 route("incidents-api:runbook-runs", _incident, data=lambda _case: {"runbook": "slow"})
+for _name in ("user-report", "user-report-answer", "user-report-attach"):
+    route(
+        f"incidents-api:{_name}",
+        lambda case: {"pk": _report(case).pk},
+        data=lambda _case: {"answer": "x", "incident": "1"},
+    )

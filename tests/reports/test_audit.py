@@ -15,7 +15,7 @@ from opsportal.audit.models import AuditEntry
 from opsportal.core import pagination
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
-from opsportal.reports.audit_selectors import AuditFilter, audit_entries
+from opsportal.reports.audit.selectors import AuditFilter, audit_entries
 from tests.factories.incidents import declare
 
 Actors = Callable[..., Actor]

@@ -16,7 +16,7 @@ from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
-from opsportal.reports.checklist_selectors import compliance
+from opsportal.reports.checklists.selectors import compliance
 from tests.factories.maintenance import PORTAL, checklist_template
 
 ClientFor = Callable[..., Client]

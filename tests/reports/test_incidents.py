@@ -85,8 +85,12 @@ def test_the_deployment_before_an_incident_is_a_failed_change(
     failed = page_of(client, CHANGES, failed="1")
     assert "web:8" in failed
     assert "web:7" not in failed
-    Deployment.objects.filter(external_id="d7").update(state="rolled_back")
-    assert "web:7" in page_of(client, CHANGES, failed="1")
+    for state, said in (("rolled_back", "rolled back"), ("failed", "failed")):
+        Deployment.objects.filter(external_id="d7").update(state=state)
+        assert re.search(r"Changes that failed.*?100\.0 %", page_of(client, REPORT), re.DOTALL)
+        failed = page_of(client, CHANGES, failed="1")
+        assert "web:7" in failed
+        assert said in failed.partition("web:7")[2].partition("</tr>")[0]
 
 
 def test_a_restricted_incident_is_in_nobodys_figures_who_may_not_know(

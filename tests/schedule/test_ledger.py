@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 
 from opsportal.core.clock import real_now
-from opsportal.schedule.models import CatchUp, OnLost, Run, RunState, Schedule, Step
+from opsportal.schedule.models import CatchUp, OnLost, Run, RunState, Schedule
 from opsportal.schedule.recurrence import Rule
 from opsportal.schedule.retention import prune_runs
 from opsportal.schedule.services import (
     LeaseLostError,
     RunClaim,
-    begin_step,
     claim_run,
     ensure_slots,
     fail_run,
     finish_run,
-    finish_step,
     reap_runs,
     renew,
     run_request,
@@ -169,26 +167,6 @@ def test_a_failure_is_tried_again_after_a_pause_and_then_given_up() -> None:
 
 def test_a_permanent_failure_is_not_tried_again() -> None:
     assert fail_run(claim=claimed(max_attempts=9), error="wrong", is_permanent=True) == RunState.FAILED
-
-
-def test_a_step_done_before_the_crash_is_not_done_again() -> None:
-    claim = claimed()
-    step = begin_step(claim=claim, n=1, name="count")
-    assert step is not None
-    finish_step(claim=claim, step=step, detail={"orders": 3})
-    cut_off = begin_step(claim=claim, n=2, name="send")
-    assert cut_off is not None
-    expire(claim)
-    reap_runs()
-    second = claim_run(run_id=claim.run_id, holder="b")
-    assert second is not None
-    assert begin_step(claim=second, n=1, name="count") is None
-    again = begin_step(claim=second, n=2, name="send")
-    assert again is not None
-    assert again.pk == cut_off.pk
-    with pytest.raises(LeaseLostError):
-        finish_step(claim=claim, step=cut_off)
-    assert Step.objects.get(n=2).state == RunState.RUNNING
 
 
 def test_old_quiet_runs_go_and_troubled_or_open_ones_stay() -> None:

@@ -6,9 +6,11 @@ Axis labels keep their size at any width: positions are percentages, only the cu
 from opsportal.core.charts.line import line_chart
 from opsportal.core.charts.model import Annotation, Band, Series, Threshold
 from opsportal.core.charts.small import bar, day_strip, heat_map, spark
-from opsportal.core.charts.special import burn_down, standalone
+from opsportal.core.charts.special import NO_DRAWING, STYLE_SOURCE, burn_down, standalone
 
 __all__ = (
+    "NO_DRAWING",
+    "STYLE_SOURCE",
     "Annotation",
     "Band",
     "Series",

@@ -18,7 +18,15 @@ from opsportal.knowledge.models import RunbookRun, StepOutcome
 from opsportal.knowledge.runbooks.text import StepKind
 from opsportal.knowledge.selectors.runs import run_view
 from opsportal.knowledge.services.runbooks import RunbookError
-from opsportal.knowledge.services.runs import MAX_OUTPUT, run_finish, run_start, run_take_over, step_ask, step_finish
+from opsportal.knowledge.services.runs import (
+    MAX_OUTPUT,
+    MAX_REASON,
+    run_finish,
+    run_start,
+    run_take_over,
+    step_ask,
+    step_finish,
+)
 
 VIEW: Final = "knowledge.runbook_view"
 RUN: Final = "knowledge.runbook_run"
@@ -56,7 +64,7 @@ class RunSerializer(serializers.ModelSerializer[RunbookRun]):
     class Meta:
         model = RunbookRun
         fields = ("id", "url", "platform", "runbook", "text_version", "is_practice", "subject", "state", "position",
-                  "holder", "started_at", "finished_at", "needs_change", "wanted_change", "steps",
+                  "holder", "started_at", "finished_at", "end_reason", "needs_change", "wanted_change", "steps",
                   "version")  # fmt: skip
         read_only_fields = fields
 
@@ -83,7 +91,18 @@ class StepResultSerializer(serializers.Serializer[Any]):
 
 
 class FinishSerializer(serializers.Serializer[Any]):
-    needs_change = serializers.BooleanField(help_text="does the runbook need a change?")
+    """Every step done: `needs_change`. Before that anybody who may carry it out may leave it: `reason`."""
+
+    reason = CleanCharField(
+        max_length=MAX_REASON,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="why it ends before its last step",
+    )
+    needs_change = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="does the runbook need a change?"
+    )
     wanted_change = CleanCharField(max_length=2000, required=False, default="", allow_blank=True)
 
 
@@ -190,7 +209,7 @@ class FinishView(RunApiView):
     @extend_schema(operation_id="runbook_runs_finish", request=FinishSerializer, responses=RunSerializer)
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
-        """End the run; needs `If-Match`."""
+        """End the run, or leave it before its end; needs `If-Match`."""
         serializer = FinishSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data

@@ -57,6 +57,7 @@ class RunbookRun(VersionedModel):
     started_at = models.DateTimeField()
     holder = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")
     finished_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=300, blank=True, help_text="why it was left before its last step")
     needs_change = models.BooleanField(null=True, help_text="does the runbook need a change? null: not answered")
     wanted_change = models.TextField(blank=True)
 
@@ -71,6 +72,11 @@ class RunbookRun(VersionedModel):
     @property
     def is_running(self) -> bool:
         return self.state == RunState.RUNNING
+
+    @property
+    def is_through(self) -> bool:
+        """Whether the last step is behind it."""
+        return self.position > len(self.text.parsed.steps)
 
     @property
     def lasted(self) -> timedelta | None:

@@ -53,6 +53,11 @@ class StepView:
         return None
 
     @property
+    def shows_log(self) -> bool:
+        """Whether its answer is lines of a log, which not everyone may read who may see the run."""
+        return "logs" in self.step.params
+
+    @property
     def waiting(self) -> RunbookStepRun | None:
         """The question that has no answer yet."""
         last = self.attempts[-1] if self.attempts else None
@@ -73,11 +78,6 @@ class RunView:
     @property
     def closed(self) -> int:
         return sum(view.last is not None for view in self.steps)
-
-    @property
-    def is_through(self) -> bool:
-        """Whether the last step is behind it."""
-        return self.run.position > len(self.steps)
 
 
 def run_view(run: RunbookRun) -> RunView:

@@ -1,14 +1,14 @@
 """Carrying a runbook out: by one holder at a time, step by step, every result kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
-from opsportal.core.formats import plural
 from opsportal.core.live import touch
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.models import (
@@ -169,28 +169,58 @@ def run_finish(
     at: datetime,
     run: RunbookRun,
     expected: int,
-    needs_change: bool,
+    needs_change: bool | None = None,
     wanted_change: str = "",
+    reason: str = "",
 ) -> RunbookRun:
-    """End the run and say whether the runbook needs a change. Raises RunbookError, VersionConflictError."""
-    current = _held(run, by=by, expected=expected)
+    """End the run and say whether the runbook needs a change.
+
+    Before its last step whoever may carry it out may leave it there, with a reason: its holder may be gone. After that
+    the last word is the holder's. Raises RunbookError, VersionConflictError.
+    """
+    current = _locked(run, expected=expected)
+    if not current.is_through and not reason.strip():
+        raise RunbookError("Say why the run ends before its last step.")
+    if current.is_through:
+        _check_holder(current, by)
+        if needs_change is None:
+            raise RunbookError("Say whether the runbook needs a change.")
     if needs_change and not wanted_change.strip():
         raise RunbookError("Say what should change in the runbook.")
-    left = len(current.text.parsed.steps) - current.position + 1
-    state = RunState.STOPPED if left > 0 else RunState.FINISHED
-    current.update_versioned(
-        expected=expected,
-        state=state,
-        finished_at=at,
-        needs_change=needs_change,
-        wanted_change=wanted_change.strip()[:2000] if needs_change else "",
-    )
-    ended = f"stopped the runbook {current.runbook.title} with {plural(left, 'step')} to go"
-    ended = ended if left > 0 else f"finished the runbook {current.runbook.title}"
-    change = f"; it needs a change: {wanted_change.strip()}" if needs_change else ""
-    tell(current, f"{ended}{change}", by=by, at=at)
-    _record(current, "finished", by=by, at=at, state=str(state), needs_change=needs_change)
+    wanted = wanted_change.strip()[:2000] if needs_change else ""
+    ended = _end(current, at=at, reason=reason, needs_change=needs_change, wanted_change=wanted)
+    tell(current, ended + (f"; it needs a change: {wanted}" if wanted else ""), by=by, at=at)
+    _record(current, "finished", by=by, at=at, state=str(current.state), needs_change=needs_change)
     return current
+
+
+def runs_leave(*, by: Actor, at: datetime, runs: QuerySet[RunbookRun], reason: str) -> list[RunbookRun]:
+    """End those of the runs that still go on, because what they were for is over; inside the caller's transaction.
+
+    `runs_left` writes their audit rows, once the caller has locked all that it will.
+    """
+    going_on = runs.filter(state=RunState.RUNNING).order_by("pk").select_for_update(of=("self",))
+    ended = list(going_on.select_related("runbook", "text"))
+    for run in ended:
+        tell(run, _end(run, at=at, reason=reason), by=by, at=at)
+    return ended
+
+
+def runs_left(runs: Iterable[RunbookRun], *, by: Actor, at: datetime) -> None:
+    """The audit rows of what `runs_leave` ended."""
+    for run in runs:
+        _record(run, "left", by=by, at=at, state=str(run.state))
+
+
+def _end(run: RunbookRun, *, at: datetime, reason: str, **answer: Any) -> str:
+    """Close the locked row; the words for it."""
+    steps, reason = len(run.text.parsed.steps), " ".join(reason.split())[:MAX_REASON]
+    state = RunState.FINISHED if run.is_through else RunState.STOPPED
+    why = "" if run.is_through else reason
+    run.update_versioned(expected=run.version, state=state, finished_at=at, end_reason=why, **answer)
+    if run.is_through:
+        return f"finished the runbook {run.runbook.title}"
+    return f"left the runbook {run.runbook.title} at step {run.position} of {steps}: {reason}"
 
 
 def _locked(run: RunbookRun, *, expected: int) -> RunbookRun:
@@ -205,10 +235,14 @@ def _locked(run: RunbookRun, *, expected: int) -> RunbookRun:
 
 def _held(run: RunbookRun, *, by: Actor, expected: int) -> RunbookRun:
     current = _locked(run, expected=expected)
-    if current.holder_id != by.user_id:
-        name = current.holder.name if current.holder else "Nobody"
-        raise RunbookError(f"{name} holds this run: take it over first.")
+    _check_holder(current, by)
     return current
+
+
+def _check_holder(run: RunbookRun, by: Actor) -> None:
+    if run.holder_id != by.user_id:
+        name = run.holder.name if run.holder else "Nobody"
+        raise RunbookError(f"{name} holds this run: take it over first.")
 
 
 def _present(run: RunbookRun) -> Step:

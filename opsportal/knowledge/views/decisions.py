@@ -11,7 +11,7 @@ from opsportal.core import clock, shell
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
@@ -27,7 +27,7 @@ from opsportal.knowledge.selectors.decisions import (
 )
 from opsportal.knowledge.services import decisions
 from opsportal.knowledge.services.decisions import SECTIONS, DecisionError, decision_add
-from opsportal.platforms.models import Platform
+from opsportal.knowledge.views.shared import platform_to_write
 
 VIEW, WRITE = "knowledge.decision_view", "knowledge.decision_write"
 FORM: Final = "knowledge/decision_edit.html"
@@ -53,14 +53,7 @@ def decision_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def decision_new(request: AuthorizedRequest) -> HttpResponse:
     """Write down a decision of the chosen platform; `?supersedes=` names the one it takes the place of."""
-    platforms = list(Platform.objects.filter(pk__in=platforms_where(request.actor, WRITE)).order_by("name", "pk"))
-    chosen = shell.selected_platform(request)
-    asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
-    platform = next((row for row in platforms if row.key == asked), None)
-    if platform is None:
-        if request.POST.get("platform"):  # never written down under another one than was meant
-            raise HiddenError(WRITE)
-        platform = platforms[0]
+    platform, platforms = platform_to_write(request, WRITE)
     earlier = bounded_int(request.GET.get("supersedes", ""))
     replaced = Decision.objects.visible_to(request.actor).filter(pk=earlier or 0).select_related("platform").first()
     if replaced is not None and request.method != "POST":

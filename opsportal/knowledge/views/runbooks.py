@@ -10,7 +10,7 @@ from opsportal.core import clock, shell
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import BIGGEST, bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
@@ -29,7 +29,7 @@ from opsportal.knowledge.selectors.runbooks import (
 )
 from opsportal.knowledge.services import runbooks
 from opsportal.knowledge.services.runbooks import RunbookError, runbook_add
-from opsportal.platforms.models import Platform
+from opsportal.knowledge.views.shared import platform_to_write
 
 VIEW, WRITE, RUN = "knowledge.runbook_view", "knowledge.runbook_write", "knowledge.runbook_run"
 FORM: Final = "knowledge/runbook_edit.html"
@@ -100,14 +100,7 @@ def runbook_detail(request: AuthorizedRequest, platform: str, slug: str) -> Http
 @idempotent
 def runbook_new(request: AuthorizedRequest) -> HttpResponse:
     """Write a runbook from the template; `preview` shows it without publishing."""
-    platforms = list(Platform.objects.filter(pk__in=platforms_where(request.actor, WRITE)).order_by("name", "pk"))
-    chosen = shell.selected_platform(request)
-    asked = request.POST.get("platform", "") or (chosen.key if chosen else "")
-    platform = next((row for row in platforms if row.key == asked), None)
-    if platform is None:
-        if request.POST.get("platform"):  # never written down under another one than was meant
-            raise HiddenError(WRITE)
-        platform = platforms[0]
+    platform, platforms = platform_to_write(request, WRITE)
     alarm = clean_text(request.GET.get("alarm", ""))[:80]
     form = RunbookForm(request.POST or None, initial={"body": TEMPLATE, "alarms": alarm})
     extra: dict[str, Any] = {}

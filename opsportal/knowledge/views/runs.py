@@ -12,6 +12,7 @@ from opsportal.core.forms import VersionedForm
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
+from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import EndForm, StepForm
 from opsportal.knowledge.models import RunbookRun, StepOutcome
@@ -33,6 +34,8 @@ def run_context(request: AuthorizedRequest, run: RunbookRun, *, error: str = "",
         "holds": run.holder_id == request.actor.user_id,
         "run_error": error,
         "note": note,
+        # What was sent to end the run stays in the form that is shown again.
+        "said": {name: clean_text(request.POST.get(name, ""))[:2000] if error else "" for name in EndForm.base_fields},
         "back": local_url(request, request.POST.get("next", ""), ""),
     }
 
@@ -132,20 +135,21 @@ def run_take_over_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @require_action(RUN, methods=WRITE)
 @idempotent
 def run_finish_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """End the run: does the runbook need a change?"""
+    """End the run, or leave it before its end; does the runbook need a change?"""
     form = EndForm(request.POST)
 
     def do(run: RunbookRun) -> RunbookRun:
         if not form.is_valid():
-            raise RunbookError("Say whether the runbook needs a change.")
+            raise RunbookError("Send the version of the run you looked at, and a reason of at most 300 characters.")
         data = form.cleaned_data
         return run_finish(
             by=request.actor,
             at=clock.now(),
             run=run,
             expected=data["version"],
-            needs_change=data["needs_change"] == "yes",
+            needs_change={"yes": True, "no": False}.get(data["needs_change"]),
             wanted_change=data["wanted_change"],
+            reason=data["reason"],
         )
 
     return _act(request, pk, do)

@@ -89,19 +89,5 @@ def change_resource_record_sets(call: Call) -> dict[str, Any]:
             raise AnswerError("InvalidChangeBatch", f"Tried to {change['Action']} {place[0]} type {place[1]}.")
         value = {"ttl": int(record["TTL"]), "values": [row["Value"] for row in record["ResourceRecords"]]}
         call.world.act(Act("record", " ".join(place), call.now, value), after=DNS_SPREADS)
-    # The id says when, so that GetChange needs no memory.
-    return {"ChangeInfo": _info(call, f"C{int(call.now.timestamp()):020}")}
-
-
-def get_change(call: Call) -> dict[str, Any]:
-    wanted = str(call.params["Id"]).rpartition("/")[2]
-    seconds = wanted.removeprefix("C")
-    if not seconds.isdecimal() or int(seconds) == 0:
-        raise AnswerError("NoSuchChange", f"Could not find resource with ID: {wanted}")
-    return {"ChangeInfo": _info(call, wanted)}
-
-
-def _info(call: Call, identity: str) -> dict[str, Any]:
-    at = moment(int(identity.removeprefix("C")))
-    status = "INSYNC" if call.now >= at + DNS_SPREADS else "PENDING"
-    return {"Id": f"/change/{identity}", "Status": status, "SubmittedAt": at}
+    identity = f"/change/C{int(call.now.timestamp()):020}"
+    return {"ChangeInfo": {"Id": identity, "Status": "PENDING", "SubmittedAt": moment(int(call.now.timestamp()))}}

@@ -11,12 +11,12 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from incidents.figures import Figure, Rate, Share
-from incidents.periods import PeriodError, between
+from incidents.figures.measures import Figure, Rate, Share
+from incidents.figures.periods import PeriodError, between
 from opsportal.core import clock
 from opsportal.core.api import ApiView
 from opsportal.platforms.selectors import platform_id_said
-from opsportal.reports.incident_selectors import Report, report
+from opsportal.reports.incidents.selectors import Report, report
 
 DAYS: Final = timedelta(days=30)
 FIRST_YEAR: Final = 2000

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.timezone import get_current_timezone
 
 from incidents.choices import DetectionSource, IncidentType
-from incidents.figures import (
+from incidents.figures.measures import (
     SPANS,
     Case,
     Change,
@@ -25,7 +25,7 @@ from incidents.figures import (
     quantile,
     rollbacks,
 )
-from incidents.periods import Period
+from incidents.figures.periods import Period
 from incidents.selectors.figures import MOST, cases, clock_shares, documented, incidents_in, targets_of
 from monitoring.models import Deployment
 from opsportal.core.actor import Actor
@@ -49,8 +49,8 @@ MEANS: Final[Mapping[str, str]] = {
     "mitigate": "from the impact to the mitigation",
     "mttr": "from the detection until users are served again: mitigated, or resolved where nothing was noted before",
     "mtbf": "between the beginnings of two incidents of one service",
-    "change_failure": "deployments that an incident followed within 60 min on that service, or that were rolled back"
-    " (DORA's change failure rate); an incident is charged to the latest deployment before it",
+    "change_failure": "deployments that failed, were rolled back, or that an incident followed within 60 min on that"
+    " service (DORA's change failure rate); an incident is charged to the latest deployment before it",
     "rollback": "deployments that were rolled back",
     "clocks": "of clocks that were due in this time, without reviews",
     "reviews": "of review clocks that were due in this time",
@@ -58,6 +58,7 @@ MEANS: Final[Mapping[str, str]] = {
 }
 TIMES: Final = (*SPANS, "mtbf")
 ROLLED_BACK: Final = ("rolled_back", "rollback")
+FAILED: Final = "failed"  # ECS gave it up
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,14 @@ def changes(actor: Actor, period: Period, platform_id: int | None) -> list[Chang
     rows = rows.filter(started_at__gte=period.since, started_at__lt=period.until).order_by("started_at", "pk")
     found = rows.values_list("pk", "platform_id", "service_id", "started_at", "state")
     return [
-        Change(pk=pk, platform_id=platform, service_id=service, at=at, is_rolled_back=state in ROLLED_BACK)
+        Change(
+            pk=pk,
+            platform_id=platform,
+            service_id=service,
+            at=at,
+            is_rolled_back=state in ROLLED_BACK,
+            is_failed=state == FAILED,
+        )
         for pk, platform, service, at, state in found
     ]
 

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.exceptions import BadRequest
+from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 
-from incidents.documented import is_documented
+from incidents.figures.periods import Period, PeriodError, choices, period
 from incidents.models import Incident
-from incidents.periods import Period, PeriodError, choices, period
+from incidents.selectors.documented import is_documented
 from incidents.selectors.figures import cases, incidents_in
 from monitoring.models import Deployment
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -19,8 +20,9 @@ from opsportal.core.htmx import render_page
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
-from opsportal.reports.incident_selectors import (
+from opsportal.reports.incidents.selectors import (
     CAUSES,
+    FAILED,
     GROUPS,
     MEANS,
     NAMES,
@@ -168,12 +170,12 @@ def change_rows(request: AuthorizedRequest) -> HttpResponse:
     if only_rolled_back:
         rows = rows.filter(state__in=ROLLED_BACK)
     elif only_failed:
-        rows = rows.filter(pk__in=blamed) | rows.filter(state__in=ROLLED_BACK)
+        rows = rows.filter(Q(pk__in=blamed) | Q(state__in=[*ROLLED_BACK, FAILED]))
     page = keyset_page(rows, order=("-started_at", "-id"), cursor=request.GET.get("cursor"), size=PAGE)
     context = {
         "page": page,
         "blamed": blamed,
-        "rolled_back": ROLLED_BACK,
+        "ended_badly": {**dict.fromkeys(ROLLED_BACK, "rolled back"), FAILED: "failed"},
         "word": "Changes rolled back" if only_rolled_back else "Changes that failed" if only_failed else "Changes",
         "period": asked,
     }

@@ -34,10 +34,8 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         .order_by("occurred_at", "number")
         .only("kind", "body", "occurred_at")[:20]
     )
-    burnt = budget_lines(budget_burnt(incident, incident.resolved_at or incident.declared_at))
-    used = [": ".join(pair) for pair in burnt]
     texts = {
-        "impact": f"{_impact(incident)}\n\nError budget used, as far as it was counted then:\n\n{_lines(used)}",
+        "impact": _impact(incident) + _budget(incident),
         "cause": _cause(incident, entries),
         "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
         "went-well": _lines(
@@ -60,6 +58,16 @@ def _impact(incident: Incident) -> str:
     users = f"Users affected: {incident.users_affected}." if incident.users_affected else ""
     times = _lines(f"{word} {stamp(at)}" for word, at in _times(incident))
     return "\n\n".join(part for part in (first, users, *texts, times) if part)
+
+
+def _budget(incident: Incident) -> str:
+    """What was counted when this is drafted. What is counted later stands beside the text, not in it as unknown."""
+    burnt = budget_burnt(incident, incident.resolved_at or incident.declared_at)
+    counted = [row for row in burnt if row.share is not None]
+    if burnt and not counted:
+        return ""
+    used = _lines(": ".join(pair) for pair in budget_lines(counted))
+    return f"\n\nError budget used, as far as it was counted then:\n\n{used}"
 
 
 def _times(incident: Incident) -> list[tuple[str, datetime]]:

@@ -18,7 +18,7 @@ from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page, keyset_pages
 from opsportal.core.spreadsheets import csv_lines
-from opsportal.reports.audit_selectors import (
+from opsportal.reports.audit.selectors import (
     AuditFilter,
     AuditRow,
     audit_entries,

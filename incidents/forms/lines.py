@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from incidents.choices import EntryKind
-from incidents.forms import AREA, IncidentForm
+from incidents.forms.base import AREA, IncidentForm, MomentField
 from incidents.models import Incident
 from incidents.selectors import members_of
 from incidents.selectors.beside import EntryFilter, writers_of
@@ -23,6 +23,19 @@ SPANS = (
     ("480", "8 h"),
     ("1440", "1 d"),
 )
+
+
+class ComposerForm(VersionedForm):
+    text = forms.CharField(max_length=10_000, strip=False)
+    client_key = forms.CharField(max_length=64, required=False)
+    last = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    held = forms.IntegerField(required=False, min_value=0, max_value=86_400 * 7)
+    contact = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M:%SZ"])
+
+
+class CorrectForm(CleanForm):
+    body = forms.CharField(widget=AREA, max_length=10_000, label="Corrected text")
+    occurred_at = MomentField(required=False, label="It happened at", help_text="Empty: as it stands.")
 
 
 class LineForm(IncidentForm):

@@ -15,7 +15,7 @@ from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
-from opsportal.reports.checklist_selectors import OUTCOMES, compliance, report_runs
+from opsportal.reports.checklists.selectors import OUTCOMES, compliance, report_runs
 
 VIEW: Final = "reports.checklist_view"
 HEAD: Final = ("platform", "list", "done_in_time", "done_late", "missed", "share_in_time", "last_missed_at_utc")

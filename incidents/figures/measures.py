@@ -149,13 +149,14 @@ def between(cases: Iterable[Case]) -> Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One deployment: to a service, or to a whole platform."""
+    """One deployment: to a service, or to a whole platform. One that failed never ran as a whole."""
 
     pk: int
     platform_id: int
     service_id: int | None
     at: datetime
     is_rolled_back: bool = False
+    is_failed: bool = False
 
 
 def blamed(changes: Iterable[Change], cases: Iterable[Case]) -> dict[int, list[int]]:
@@ -180,9 +181,10 @@ def _may_have_caused(change: Change, case: Case) -> bool:
 
 
 def change_failures(changes: Sequence[Change], cases: Iterable[Case]) -> Share:
-    """Deployments that an incident followed or that were rolled back, of all deployments (DORA's definition)."""
+    """Deployments that failed, were rolled back or were followed by an incident, of all (DORA's definition)."""
     found = blamed(changes, cases)
-    return Share(sum(change.is_rolled_back or change.pk in found for change in changes), len(changes))
+    bad = sum(change.is_failed or change.is_rolled_back or change.pk in found for change in changes)
+    return Share(bad, len(changes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from incidents.choices import ActionKind, CauseKind
+from incidents.exports.redaction import redact
 from incidents.models import ActionItem, Incident, Review, ReviewSection
-from incidents.redaction import redact
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.evidence import Evidence, Graph, change_words

@@ -1,0 +1,1 @@
+"""What people type, parsed; one module for each kind of page."""

@@ -1,0 +1,189 @@
+"""What is done to one incident."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+
+from incidents.choices import (
+    DONE_BY_HAND,
+    TRIAGE_ANSWERS,
+    UNPAUSABLE,
+    Audience,
+    ClockKind,
+    DetectionSource,
+    IncidentRole,
+    IncidentType,
+    StageChoice,
+    UpdateState,
+)
+from incidents.forms.base import AREA, ActForm, MomentField
+from incidents.lifecycle import WORKING
+from incidents.models import Incident
+from incidents.selectors import members_of
+from incidents.types import questions
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Service, Severity
+
+
+class NoteForm(ActForm):
+    note = forms.CharField(required=False, widget=AREA, max_length=4000)
+
+
+class SeverityForm(ActForm):
+    severity = forms.ModelChoiceField(Severity.objects.none(), empty_label=None)
+    why = forms.CharField(required=False, max_length=400, label="Why")
+
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        rows = Severity.objects.of_platform(incident.platform_id).of_incidents()
+        self.fields["severity"].queryset = rows  # type: ignore[attr-defined]
+        self.fields["severity"].label_from_instance = lambda row: f"{row.label} {row.name}".strip()  # type: ignore[attr-defined]
+
+
+class RoleForm(ActForm):
+    role = forms.ChoiceField(choices=IncidentRole.choices)
+    user_id = forms.TypedChoiceField(coerce=int, label="Person")
+    note = forms.CharField(required=False, max_length=400, label="Hand-over note")
+
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["user_id"].choices = members_of(incident.platform_id)  # type: ignore[attr-defined]
+
+
+class StageForm(ActForm):
+    stage = forms.ChoiceField(choices=[(stage.value, StageChoice(stage).label) for stage in WORKING])
+
+
+class UpdateForm(ActForm):
+    state = forms.ChoiceField(choices=UpdateState.choices)
+    audience = forms.ChoiceField(choices=Audience.choices)
+    body = forms.CharField(widget=AREA, max_length=4000, label="What people should know")
+
+
+class MitigateForm(NoteForm):
+    mitigated_at = MomentField(required=False, label="Mitigated at", help_text="Empty: now.")
+
+
+class ResolveForm(ActForm):
+    resolution = forms.CharField(required=False, widget=AREA, max_length=4000, label="What ended it")
+    resolved_at = MomentField(required=False, label="Resolved at", help_text="Empty: now.")
+
+
+class ReopenForm(ActForm):
+    why = forms.CharField(max_length=400, label="Why")
+
+
+class EndForm(ActForm):
+    """Closing: what is still missing can be written here at once."""
+
+    users_affected = forms.CharField(
+        required=False,
+        max_length=120,
+        label="Impact: users affected",
+        help_text="Figure or range, and where it is from.",
+    )
+    impact_business = forms.CharField(required=False, widget=AREA, max_length=8000, label="Impact on the business")
+    impact_technical = forms.CharField(required=False, widget=AREA, max_length=8000, label="Technical impact")
+    cause = forms.CharField(required=False, widget=AREA, max_length=8000)
+    resolution = forms.CharField(required=False, widget=AREA, max_length=8000, label="What ended it")
+    reviewer_id = forms.TypedChoiceField(
+        coerce=int,
+        required=False,
+        empty_value=None,
+        label="Who writes the review",
+        help_text="Of the two worst severities, or where the pack sets a review's time.",
+    )
+
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["reviewer_id"].choices = [("", "The commander"), *members_of(incident.platform_id)]  # type: ignore[attr-defined]
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        texts = super().values(by)
+        return {"reviewer_id": texts.pop("reviewer_id"), "texts": texts}
+
+
+class TriageForm(ActForm):
+    """The five questions, and what else the incident's type must answer."""
+
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.questions = questions(incident.type)
+        for key, text in ((question.key, question.text) for question in self.questions):
+            self.fields[key] = forms.ChoiceField(
+                choices=[("", "Not asked"), *TRIAGE_ANSWERS], required=False, label=text
+            )
+            self.fields[f"{key}_note"] = forms.CharField(required=False, max_length=200, label=f"{text}: note")
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        del by
+        data = self.cleaned_data
+        keys = [question.key for question in self.questions if data[question.key]]
+        return {"answers": {key: {"answer": data[key], "note": data[f"{key}_note"]} for key in keys}}
+
+
+class DescribeForm(ActForm):
+    title = forms.CharField(max_length=200)
+    type = forms.ChoiceField(choices=IncidentType.choices, required=False)
+    service = forms.ModelChoiceField(Service.objects.none(), required=False, empty_label="Not named")
+    detection_source = forms.ChoiceField(choices=DetectionSource.choices, required=False, label="Found by")
+    summary = forms.CharField(required=False, widget=AREA, max_length=4000)
+    users_affected = forms.CharField(required=False, max_length=120, help_text="Figure or range, and where it is from.")
+    impact_business = forms.CharField(required=False, widget=AREA, max_length=8000, label="Business impact")
+    impact_technical = forms.CharField(required=False, widget=AREA, max_length=8000, label="Technical impact")
+    cause = forms.CharField(required=False, widget=AREA, max_length=8000)
+    resolution = forms.CharField(required=False, widget=AREA, max_length=8000)
+    impact_started_at = MomentField(required=False, label="Impact began")
+    detected_at = MomentField(required=False, label="Detected")
+    declared_at = MomentField(required=False, label="Declared")
+    acknowledged_at = MomentField(required=False, label="Acknowledged")
+    mitigated_at = MomentField(required=False, label="Mitigated")
+    resolved_at = MomentField(required=False, label="Resolved")
+    closed_at = MomentField(required=False, label="Closed")
+    why = forms.CharField(required=False, max_length=400, label="Why a time is corrected")
+
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        rows = Service.objects.filter(platform_id=incident.platform_id).order_by("name", "pk")
+        self.fields["service"].queryset = rows  # type: ignore[attr-defined]
+
+    def values(self, by: Actor) -> dict[str, Any]:
+        changes = super().values(by)
+        why = changes.pop("why")
+        # A stored time is shown to the minute: sent back as it was shown, it is no correction.
+        same = [name for name, value in changes.items() if _is_same_minute(value, getattr(self.incident, name))]
+        return {"changes": {name: changes[name] for name in changes if name not in same}, "why": why}
+
+
+def _is_same_minute(typed: object, stored: object) -> bool:
+    return isinstance(stored, datetime) and typed == stored.replace(second=0, microsecond=0)
+
+
+class RestrictForm(ActForm):
+    is_restricted = forms.BooleanField(required=False, label="Known only to those named, and auditors")
+    user_ids = forms.TypedMultipleChoiceField(
+        coerce=int, required=False, label="Named", widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
+        super().__init__(*args, incident=incident, **kwargs)
+        self.fields["user_ids"].choices = members_of(incident.platform_id)  # type: ignore[attr-defined]
+
+
+class ClockPauseForm(ActForm):
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in ClockKind if kind not in UNPAUSABLE], label="Clock"
+    )
+    why = forms.CharField(max_length=200, label="Why", help_text="What you wait for: a vendor, a window, a person.")
+
+
+class ClockResumeForm(ActForm):
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in ClockKind if kind not in UNPAUSABLE], label="Clock"
+    )
+
+
+class ClockDoneForm(ActForm):
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in DONE_BY_HAND], label="Done")
+    note = forms.CharField(required=False, max_length=200, help_text="Whom, how, under which number.")

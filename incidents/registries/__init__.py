@@ -1,0 +1,1 @@
+"""What the rooms above register here: they know this room, it does not know them."""
