@@ -80,7 +80,7 @@ def _one(asked: Asked, request: AuthorizedRequest) -> tuple[Drawing | None, Rang
 
 def _page(request: AuthorizedRequest, asked: Asked) -> HttpResponse:
     drawing, span = _one(asked, request)
-    context = {"asked": asked, "drawing": drawing, **range_context(span, now())}
+    context = {"asked": asked, "drawing": drawing, **range_context(span, now(), stat=asked.stat)}
     return render_page(request, "monitoring/chart.html", context, fragment="chart")
 
 
@@ -148,6 +148,6 @@ def series_query(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "points": len(drawn),
         "body": cloudwatch_query.request_json(series, asked.stat, period, span.start, span.end),
         "source": cloudwatch_query.console_source(series, asked.stat, period, span.start, span.end),
-        "shell": cloudwatch_query.shell_command(series),
+        "command": cloudwatch_query.shell_command(series),
     }
     return render_page(request, "monitoring/series_query.html", context)

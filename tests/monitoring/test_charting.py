@@ -218,6 +218,16 @@ def test_the_page_without_script_shows_each_chart_and_leads_to_other_times(
     assert re.search(r'href="\?from=\S+">Link to these times', text)
 
 
+def test_another_range_keeps_the_statistic(platform: Platform, viewer: User, client_for: ClientFor) -> None:
+    metric = drawn_metric(platform, [1.0] * 12, end=ends())
+    ServiceMetric.objects.update(stats=["Sum", "Maximum"])
+    url = reverse("monitoring:metric-chart", args=[metric.pk])
+    text = client_for(viewer).get(url, {"range": "24h", "stat": "Maximum"}).content.decode()
+    assert 'href="?range=7d&amp;stat=Maximum"' in text
+    assert '<input type="hidden" name="stat" value="Maximum">' in text
+    assert 'aria-label="Requests, Maximum"' in text
+
+
 def test_the_points_of_a_chart_come_as_csv(platform: Platform, viewer: User, client_for: ClientFor) -> None:
     end = ends()
     drawn_metric(platform, [100.0, None, 300.0], end=end)
@@ -249,4 +259,5 @@ def test_the_question_stands_on_a_page_of_its_own(platform: Platform, viewer: Us
     url = reverse("monitoring:series-query", args=[series_named("RequestCount").pk])
     text = client_for(viewer).get(url, {"range": "24h"}).content.decode()
     assert "&#34;MetricName&#34;: &#34;RequestCount&#34;" in text
+    assert "<pre>aws cloudwatch get-metric-data --region us-east-1 --cli-input-json file://query.json</pre>" in text
     assert text.count("data-copy") == 3
