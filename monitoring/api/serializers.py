@@ -95,7 +95,7 @@ class LimitSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     value = serializers.FloatField()
     above = serializers.BooleanField()
-    source = serializers.CharField()
+    guide = serializers.CharField(source="source")
     expected = serializers.DateField(source="when.expected", allow_null=True, default=None)
     earliest = serializers.DateField(source="when.earliest", allow_null=True, default=None)
     latest = serializers.DateField(source="when.latest", allow_null=True, default=None)

@@ -11,7 +11,6 @@ from monitoring.store import floor_to
 from opsportal.core.actor import Actor
 
 BACK: Final = timedelta(days=7)
-GAP: Final = timedelta(minutes=1)  # a shorter hole between two polls is none
 
 
 class SeriesQuality(NamedTuple):
@@ -71,7 +70,10 @@ class _Covered(NamedTuple):
 
 
 def _coverage(series_ids: list[int], since: datetime, until: datetime) -> dict[int, _Covered]:
-    """Seconds answered, holes between and after the stretches, and the longest hole, of each series."""
+    """Seconds answered, holes between the stretches and after them, and the longest hole, of each series.
+
+    A hole of a minute between two polls is none, nor is what the next common poll may still bring.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -85,11 +87,11 @@ def _coverage(series_ids: list[int], since: datetime, until: datetime) -> dict[i
                 FROM own WINDOW w AS (PARTITION BY series_id ORDER BY b)
             )
             SELECT series_id, extract(epoch FROM sum(answered))::float8,
-                count(*) FILTER (WHERE before > %(gap)s) + count(*) FILTER (WHERE after > %(edge)s),
+                count(*) FILTER (WHERE before > interval '1 minute') + count(*) FILTER (WHERE after > interval '11 minutes'),
                 greatest(max(before), max(after))
             FROM holes GROUP BY series_id
             """,
-            {"ids": series_ids, "since": since, "until": until, "gap": GAP, "edge": timedelta(minutes=11)},
+            {"ids": series_ids, "since": since, "until": until},
         )
         return {int(pk): _Covered(seconds, gaps, longest) for pk, seconds, gaps, longest in cursor.fetchall()}
 

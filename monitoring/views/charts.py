@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import cast
 
 from csp.decorators import csp_update
 from django.http import HttpResponse, StreamingHttpResponse
@@ -41,7 +40,7 @@ def service_charts(request: AuthorizedRequest, pk: int) -> HttpResponse:
     etag = _etag(request, asked, span)
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None:
-        return cast("HttpResponse", unchanged)
+        return unchanged
     context = {"title": service.name, "span": span, "charts": zip(asked, draw_all(asked, span, at=at), strict=True)}
     response = render_page(request, "monitoring/charts.html", context, fragment="charts")
     response["ETag"] = etag

@@ -232,7 +232,7 @@ def test_the_points_of_a_chart_come_as_csv(platform: Platform, viewer: User, cli
     end = ends()
     drawn_metric(platform, [100.0, None, 300.0], end=end)
     response = client_for(viewer).get(reverse("monitoring:series-csv", args=[series_named("RequestCount").pk]))
-    rows = list(csv.DictReader(b"".join(response).decode().splitlines()))  # type: ignore[arg-type]
+    rows = list(csv.DictReader(b"".join(response).decode().splitlines()))
     assert [float(row["sum"]) for row in rows] == [100.0, 300.0]
     assert rows[0]["from"] == (end - timedelta(minutes=15)).isoformat(timespec="seconds")
     assert response["Content-Disposition"].endswith('300s.csv"')
@@ -245,6 +245,7 @@ def test_the_question_for_cloudwatch_is_one_it_takes(platform: Platform, stat: s
     series.count_below = 0.5
     text = cloudwatch_query.request_json(series, stat, 300, at - HOUR, at)
     shape = botocore.session.get_session().get_service_model("cloudwatch").operation_model("GetMetricData").input_shape
+    assert shape is not None
     assert not ParamValidator().validate(json.loads(text), shape).has_errors()
     body = json.loads(text)["MetricDataQueries"][0]["MetricStat"]
     assert body["Stat"] == ("TC(:0.5)" if stat == "TC" else stat)
