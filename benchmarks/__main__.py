@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, charts, start, growth on a stack of their own.
+"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, charts, start, growth, collector on own stacks.
 
 Each prints its figures beside limits of the same run and its targets; exit 1 when one is missed.
 """
@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from benchmarks.charts import charts
+from benchmarks.collector import collector
 from benchmarks.pages import growth, incidents, ticks, today
 from benchmarks.start import start
 from benchmarks.targets import Result, show
@@ -20,6 +21,7 @@ ALL = {
     "charts": charts,
     "start": start,
     "growth": growth,
+    "collector": collector,
 }
 
 

@@ -19,7 +19,15 @@ from monitoring.models import (
     ServiceMetric,
 )
 from monitoring.ranges import Range
-from monitoring.selectors.points import Curve, Wanted, curves, fitting_periods, gaps_of
+from monitoring.selectors.points import (
+    Curve,
+    Wanted,
+    curves,
+    fitting_periods,
+    gaps_of,
+    silence_filled,
+    unread_for,
+)
 from opsportal.core import charts
 from opsportal.core.formats import number, stamp
 
@@ -84,15 +92,16 @@ def draw_all(asked: Sequence[Asked], span: Range, *, at: datetime) -> list[Drawi
     wanted = [Wanted(one.series, one.stat) for one in known if one.series is not None]
     if not wanted:
         return [None for _ in asked]
-    periods = fitting_periods(wanted, span.start, span.end)
+    own = [one.series for one in wanted]
+    periods = fitting_periods(own, span.start, span.end)
     before: list[Curve] = [[] for _ in wanted]
     if span.back is not None:
         start, end = span.start - span.back, span.end - span.back
         # A sum of a minute beside one of five says nothing: both are drawn at the coarser of the two.
-        periods = [max(pair) for pair in zip(periods, fitting_periods(wanted, start, end), strict=True)]
+        periods = [max(pair) for pair in zip(periods, fitting_periods(own, start, end), strict=True)]
         before = curves(wanted, periods, start, end)
     now_drawn = curves(wanted, periods, span.start, span.end)
-    behind = _background([one.series for one in wanted], span)
+    behind = _background(own, span)
     drawn = iter(
         _draw(one, series.series, (points, earlier), period, span, behind, at)
         for one, series, points, earlier, period in zip(known, wanted, now_drawn, before, periods, strict=True)
@@ -160,10 +169,13 @@ def _draw(
 ) -> Drawing:
     points, earlier = lines
     rules, blind = behind.rules[series.pk], behind.gaps[series.pk]
+    points = silence_filled(
+        series, points, stat=asked.stat, period=period, start=span.start, end=span.end, unread=list(blind)
+    )
     moments, bands = _marks(behind, series, span)
     wide = (span.end - span.start) / 6  # a narrower hole has no room for its words
     bands += [charts.Band(a, b, "not read" if b - a > wide else "", "nodata") for a, b in blind]
-    is_stale = span.end > at - LIVE and series.is_late(at)
+    is_stale = span.end > at - LIVE and (series.watermark is None or unread_for(series, at) is not None)
     drawn = [charts.Series(asked.stat, _cut(points, blind))]
     if span.back is not None:
         drawn.append(charts.Series(span.back_name, [(ts + span.back, value) for ts, value in earlier], "second"))
@@ -176,7 +188,6 @@ def _draw(
         thresholds=_limits(rules, asked.stat),
         annotations=moments,
         bands=bands,
-        is_stale=is_stale,
     )
     newest = points[-1] if points else None
     labels = [(rule.severity.label if rule.severity else "limit", rule) for rule in rules]

@@ -57,7 +57,8 @@ counted AS (
 )
 """
 
-# A slice is one event; a rate reads silence as zero, anything else as "nothing happened".
+# A slice is one event. Silence is what the series' policy says: zero of a count or a rate, the last figure of an hour,
+# or nothing that could be judged.
 _TIMESLICES: Final = """
 counted AS (
     SELECT l.slo_id, l.ts, l.covered, l.excluded,
@@ -65,12 +66,19 @@ counted AS (
         CASE WHEN l.covered AND v.value {sign} %(limit)s THEN 1.0 ELSE 0.0 END AS good
     FROM slices l LEFT JOIN LATERAL (
         SELECT CASE WHEN %(per_second)s THEN coalesce(max(p.sum), 0) / 300
+            WHEN max(s.missing) = 'zero' AND max(t.stat) = 'Sum' THEN coalesce(max(p.sum), 0)
+            WHEN max(s.missing) = 'zero' AND max(t.stat) = 'SampleCount' THEN coalesce(max(p.n), 0)
             WHEN max(t.stat) = 'Average' THEN max(p.sum) / nullif(max(p.n), 0)
             WHEN max(t.stat) = 'p50' THEN max(p.p50) WHEN max(t.stat) = 'p95' THEN max(p.p95)
             WHEN max(t.stat) = 'p99' THEN max(p.p99) WHEN max(t.stat) = 'Minimum' THEN max(p.min)
             WHEN max(t.stat) = 'SampleCount' THEN max(p.n) WHEN max(t.stat) = 'Sum' THEN max(p.sum)
             ELSE max(p.max) END AS value
-        FROM monitoring_sloterm t LEFT JOIN monitoring_point_5m p ON p.series_id = t.series_id AND p.ts = l.ts
+        FROM monitoring_sloterm t JOIN monitoring_series s ON s.id = t.series_id
+        LEFT JOIN LATERAL (
+            SELECT * FROM monitoring_point_5m q WHERE q.series_id = t.series_id AND q.ts <= l.ts
+                AND q.ts >= l.ts - CASE s.missing WHEN 'carry' THEN interval '1 hour' ELSE interval '0' END
+            ORDER BY q.ts DESC LIMIT 1
+        ) p ON true
         WHERE t.slo_id = l.slo_id
     ) v ON true
 )

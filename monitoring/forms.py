@@ -44,6 +44,10 @@ class AwsAccountForm(CleanForm):
     cost_cap_usd = forms.DecimalField(
         min_value=0, max_value=100_000, max_digits=8, decimal_places=2, initial=150, label="Cost cap, USD a month"
     )
+    usd_per_metric = forms.DecimalField(
+        min_value=0, max_value=1, max_digits=10, decimal_places=8, required=False, label="Price of a metric, USD",
+        help_text="What AWS bills for each metric a request asks for, in this account. Empty: 0.00001.",
+    )  # fmt: skip
     act_role_arn = forms.CharField(
         max_length=200,
         required=False,

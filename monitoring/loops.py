@@ -7,6 +7,7 @@ from django.db.models import F, Max, Min
 
 from monitoring import store
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, MetricSource, PollCoverage, PollRun, Series
+from monitoring.models.sources import read_every
 from monitoring.services.alarms import (
     BLIND_KEY,
     alarm_call_again,
@@ -19,7 +20,7 @@ from opsportal.platforms.models import Platform
 from opsportal.schedule.loops import loop
 
 BLIND_AFTER_POLLS: Final = 3
-SLACK: Final = timedelta(seconds=60)  # of real time, when the business clock runs faster
+SLACK: Final = timedelta(seconds=20)  # of real time, when the business clock runs faster
 RUNS_KEPT: Final = timedelta(days=40)
 COVERAGE_KEPT: Final = timedelta(days=455)
 
@@ -30,14 +31,14 @@ def blind_platforms(now: datetime) -> dict[int, str]:
     What was never read counts from the day its account was connected.
     """
     read = Series.objects.filter(enabled=True, account__enabled=True, account__regions__contains=[F("region")])
-    regions = read.values_list("platform_id", "account_id", "region", "account__created_at").order_by(
-        "platform_id", "account_id", "region"
-    )
+    columns = ("platform_id", "account_id", "region", "account__created_at", "account__pace")
+    regions = read.values_list(*columns).order_by(*columns)
     blind: dict[int, str] = {}
-    for platform_id, account_id, region, connected_at, newest, every in regions.annotate(
+    for platform_id, account_id, region, connected_at, pace, newest, own in regions.annotate(
         Max("watermark"), Min("poll_every")
     ):
-        since = now - BLIND_AFTER_POLLS * timedelta(seconds=every) - SLACK * (rate() - 1)
+        every = timedelta(seconds=read_every(own, pace))
+        since = now - BLIND_AFTER_POLLS * every - SLACK * (rate() - 1)
         if (newest or connected_at) >= since:
             continue
         last = PollRun.objects.filter(account_id=account_id, region=region, kind="poll").order_by("-started_at", "-pk")

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/cost/", upkeep.cost, name="cost"),
     path("monitoring/quality/", upkeep.quality, name="quality"),
     path("monitoring/polls/", pages.polls, name="polls"),
+    path("monitoring/polls/<int:pk>/", pages.poll_run, name="poll-run"),
     path("monitoring/metrics/<int:pk>/chart/", charts.metric_chart, name="metric-chart"),
     path("monitoring/metrics/<int:pk>/chart.svg", charts.metric_chart_svg, name="metric-chart-svg"),
     path("monitoring/series/<int:pk>/chart/", charts.series_chart, name="series-chart"),

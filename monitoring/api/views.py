@@ -105,10 +105,10 @@ class SeriesPointsView(ApiView):
         parameters=[OpenApiParameter(name, str) for name in ("from", "to", "range", "period")],
     )
     def get(self, request: Request, pk: int) -> Response:
-        series = get_object_or_404(Series.objects.visible_to(self.actor), pk=pk)
+        series = get_object_or_404(Series.objects.visible_to(self.actor).select_related("account"), pk=pk)
         span = range_of(plain_request(request), now())
         asked = request.query_params.get("period", "")
-        fits = fitting_period(series, span.start, span.end, stat="Sum")
+        fits = fitting_period(series, span.start, span.end)
         period = int(asked) if asked in {str(one) for one in TABLE_OF} else fits
         points = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end)
         body = {"period": period, "points": points, "gaps": gaps(series, span.start, span.end)}

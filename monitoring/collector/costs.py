@@ -1,51 +1,67 @@
-"""Cost Explorer, once a day and account: each request is billed."""
+"""What an account's polling has cost this month, will cost, and the pace that its cap allows."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
-from django.db import transaction
+from django.db.models import Sum
 
-from monitoring.models import AwsAccount, CostReading, ResourcePoll
-from monitoring.services.accounts import aws_session
-from opsportal.aws import costs
-from opsportal.aws.errors import AwsDeniedError, AwsError
-
-KIND: Final = "cost"
-EVERY: Final = timedelta(hours=24)
-MONTHS_BACK: Final = 12
+from monitoring.collector.budget import Load, forecast, pace_within
+from monitoring.collector.fetch import COARSE, PERCENTILES, billed
+from monitoring.models import AwsAccount, PollRun, Series
+from monitoring.models.sources import CRITICAL_POLL_SECONDS, PACES
 
 
-def read_costs(*, account: AwsAccount, at: datetime) -> bool:
-    """Ask for the last twelve months and this one, unless it was tried within a day; says whether it was asked.
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """US dollars of a month: spent so far, and at its end if polling goes on at the account's pace."""
 
-    A failed answer keeps what was read before; the poll's row says since when and which permission is missing.
-    """
-    tried = ResourcePoll.objects.filter(account=account, region=costs.REGION, kind=KIND).first()
-    if tried is not None and tried.tried_at > at - EVERY:
-        return False
-    first = at.date().replace(day=1)
-    start = first.replace(year=first.year - 1)
-    said: dict[str, object] = {"tried_at": at, "error": "", "permission": ""}
-    found: list[costs.MonthCost] = []
-    try:
-        found = costs.month_costs(aws_session(account), start=start, end=at.date() + timedelta(days=1))
-        said["fetched_at"] = at
-    except AwsError as error:
-        said["error"] = str(error)[:500]
-        said["permission"] = error.permission if isinstance(error, AwsDeniedError) else ""
-    with transaction.atomic():
-        if not said["error"]:
-            CostReading.objects.filter(account=account, month__gte=start).delete()
-            CostReading.objects.bulk_create(
-                CostReading(
-                    account=account,
-                    month=cost.month,
-                    service=cost.service[:120],
-                    usd=cost.usd,
-                    is_estimated=cost.is_estimated,
-                    fetched_at=at,
-                )
-                for cost in found
-            )
-        ResourcePoll.objects.update_or_create(account=account, region=costs.REGION, kind=KIND, defaults=said)
-    return True
+    spent: Decimal
+    forecast: Decimal
+
+
+def month_cost_usd(account: AwsAccount, at: datetime) -> Decimal:
+    """What this month's metric requests cost so far, by our own count."""
+    start = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    runs = PollRun.objects.filter(account=account, started_at__gte=start)
+    return Decimal(runs.aggregate(n=Sum("metrics_billed"))["n"] or 0) * account.usd_per_metric
+
+
+def load_of(account: AwsAccount) -> Load:
+    """How many metrics one reading of the account's series bills."""
+    common = critical = percentiles = hourly = 0
+    rows = Series.objects.filter(account=account, enabled=True, region__in=account.regions)
+    for stats, poll_every in rows.values_list("stats", "poll_every"):
+        own = billed(PERCENTILES.intersection(stats))
+        hourly += own * len(COARSE)
+        if poll_every == CRITICAL_POLL_SECONDS:
+            critical += billed(stats)
+            percentiles += own
+        else:
+            common += billed(stats)
+    return Load(common, critical, percentiles, hourly)
+
+
+def costs(account: AwsAccount, *, at: datetime) -> Costs:
+    """The meter of an account."""
+    spent = month_cost_usd(account, at)
+    every = PACES[min(account.pace, len(PACES) - 1)]
+    ahead = forecast(load_of(account), every, spent=float(spent), price=float(account.usd_per_metric), at=at)
+    return Costs(spent, Decimal(ahead))
+
+
+def pace_settle(account: AwsAccount, *, at: datetime) -> int:
+    """Choose the fastest pace whose forecast stays within the month's cap, and keep it with the account."""
+    pace = pace_within(
+        load_of(account),
+        PACES,
+        spent=float(month_cost_usd(account, at)),
+        price=float(account.usd_per_metric),
+        cap=float(account.cost_cap_usd),
+        at=at,
+    )
+    if pace != account.pace:
+        # Not a person's change: it moves no version, so that a form that is open stays good.
+        AwsAccount.objects.filter(pk=account.pk).update(pace=pace)
+        account.pace = pace
+    return pace

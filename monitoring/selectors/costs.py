@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from monitoring.collector.costs import EVERY, KIND
-from monitoring.collector.poll import month_cost_usd
+from monitoring.collector.bill import EVERY, KIND
+from monitoring.collector.costs import costs
 from monitoring.declared import DeclaredPolicy, declared_policy
 from monitoring.models import AwsAccount, CostReading, ResourcePoll
 from monitoring.selectors.polls import accounts_of
@@ -77,12 +77,12 @@ def _account(account: AwsAccount, poll: ResourcePoll | None, bill: list[CostRead
         services[row.service][row.month] = row.usd
     asked_at = poll.fetched_at if poll else None
     month_usd = by_month.get(this) if asked_at and asked_at.date() >= this else None
-    reading, nothing = month_cost_usd(account, at), Decimal(0)
+    meter, nothing = costs(account, at=at), Decimal(0)
     rows = [ServiceCost(name, own.get(this, nothing), own.get(before, nothing)) for name, own in services.items()]
     return AccountCost(
         account=account,
-        reading_usd=reading,
-        reading_forecast=reading / _passed(at),
+        reading_usd=meter.spent,
+        reading_forecast=meter.forecast,
         poll=poll,
         services=sorted(rows, key=lambda row: (-row.now_usd, -row.before_usd, row.name)),
         months=sorted(by_month.items()),

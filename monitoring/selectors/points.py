@@ -8,7 +8,8 @@ from typing import Final
 
 from django.db import connection
 
-from monitoring.models import PollCoverage, Series
+from monitoring.missing import filled
+from monitoring.models import MissingPoint, PollCoverage, Series
 from monitoring.store import STAT_COLUMNS, floor_to
 
 TABLE_OF: Final = {
@@ -18,6 +19,18 @@ TABLE_OF: Final = {
     86400: "monitoring_point_1d",
 }
 MAX_POINTS: Final = 2_100
+
+
+STALE_GRACE: Final = timedelta(minutes=1)  # how long a reading itself may take
+LATE: Final = timedelta(minutes=3)  # an empty period younger than this may still get its datapoint
+
+
+def unread_for(series: Series, at: datetime) -> timedelta | None:
+    """How long ago a series was last read, when that is more than two of its intervals; None while it is fresh."""
+    if series.watermark is None:
+        return None
+    age = at - series.watermark
+    return age if age > timedelta(seconds=2 * series.read_every) + STALE_GRACE else None
 
 
 _FIGURES: Final = " ".join(f"WHEN '{stat}' THEN p.{column}" for stat, column in STAT_COLUMNS.items())
@@ -32,25 +45,18 @@ class Wanted:
     stat: str
 
 
-def fitting_period(series: Series, start: datetime, end: datetime, *, stat: str) -> int:
-    """The finest resolution that stays under 2,100 points; percentiles exist up to 5 minutes only."""
-    return fitting_periods([Wanted(series, stat)], start, end)[0]
+def fitting_period(series: Series, start: datetime, end: datetime) -> int:
+    """The finest resolution that stays under 2,100 points."""
+    return fitting_periods([series], start, end)[0]
 
 
-def fitting_periods(wanted: Sequence[Wanted], start: datetime, end: datetime) -> list[int]:
+def fitting_periods(series: Sequence[Series], start: datetime, end: datetime) -> list[int]:
     """The period of each, in seconds: see `fitting_period`. Older history has no minutes, whatever the pace now."""
     span = (end - start).total_seconds()
-    fine = {one.series.pk for one in wanted if one.series.poll_every == 60 and span / 60 <= MAX_POINTS}
+    fine = {one.pk for one in series if one.poll_every == 60 and span / 60 <= MAX_POINTS}
     fine = _with_minutes(fine, start) if fine else fine
-    coarse = 3600 if span / 3600 <= MAX_POINTS else 86400
-    return [
-        60
-        if one.series.pk in fine
-        else 300
-        if span / 300 <= MAX_POINTS or one.stat in ("p50", "p95", "p99")
-        else coarse
-        for one in wanted
-    ]
+    coarse = 300 if span / 300 <= MAX_POINTS else 3600 if span / 3600 <= MAX_POINTS else 86400
+    return [60 if one.pk in fine else coarse for one in series]
 
 
 def _with_minutes(series_ids: set[int], start: datetime) -> set[int]:
@@ -109,11 +115,11 @@ def gaps_of(series: Sequence[Series], start: datetime, end: datetime) -> Mapping
     rows = PollCoverage.objects.filter(series__in=series, ends_at__gt=start, starts_at__lt=end)
     for series_id, starts_at, ends_at in rows.order_by("starts_at").values_list("series_id", "starts_at", "ends_at"):
         covered[series_id].append((starts_at, ends_at))
-    return {one.pk: _holes(covered[one.pk], start, end, one.poll_every) for one in series}
+    return {one.pk: _holes(covered[one.pk], start, end, one.read_every) for one in series}
 
 
 def _holes(
-    covered: Sequence[tuple[datetime, datetime]], start: datetime, end: datetime, poll_every: int
+    covered: Sequence[tuple[datetime, datetime]], start: datetime, end: datetime, read_every: int
 ) -> list[tuple[datetime, datetime]]:
     found: list[tuple[datetime, datetime]] = []
     cursor = start
@@ -121,10 +127,34 @@ def _holes(
         if starts_at - cursor > timedelta(minutes=1):
             found.append((cursor, starts_at))
         cursor = max(cursor, ends_at)
-    edge = end - timedelta(seconds=2 * poll_every + 60)
+    edge = end - timedelta(seconds=2 * read_every + 60)
     if cursor < edge:
         found.append((cursor, end))
     return found
+
+
+def silence_filled(
+    series: Series,
+    points: list[tuple[datetime, float]],
+    *,
+    stat: str,
+    period: int,
+    start: datetime,
+    end: datetime,
+    unread: list[tuple[datetime, datetime]],
+) -> list[tuple[datetime, float]]:
+    """The points with the periods in between that were read and had none, as the series' policy wants them."""
+    if series.missing == MissingPoint.GAP or series.watermark is None:
+        return points
+    step, known = timedelta(seconds=period), dict(points)
+    ends = min(end, series.watermark - LATE)
+    begins = floor_to(start, period)
+    grid = [begins + step * n for n in range(max(0, (ends - begins) // step))]
+    figures = filled([known.get(ts) for ts in grid], policy=series.missing, stat=stat)
+    for ts, value in zip(grid, figures, strict=True):
+        if value is not None and not any(a < ts + step and ts < b for a, b in unread):
+            known.setdefault(ts, value)
+    return sorted(known.items())
 
 
 @dataclass(frozen=True, slots=True)

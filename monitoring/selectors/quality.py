@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from django.db import connection
 
 from monitoring.models import Series
+from monitoring.selectors.points import unread_for
 from monitoring.store import floor_to
 from opsportal.core.actor import Actor
 
@@ -30,6 +31,11 @@ class SeriesQuality(NamedTuple):
         return self.longest.total_seconds()
 
 
+def is_late(series: Series, at: datetime) -> bool:
+    """Whether it was never read, or not for more than two of its intervals."""
+    return series.watermark is None or unread_for(series, at) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """The worst series first, and the sums over all."""
@@ -46,7 +52,7 @@ class Quality:
 def quality(actor: Actor, *, at: datetime, platform_id: int | None = None, size: int = 100) -> Quality:
     """Coverage, gaps and revisions of the last seven days, series by series. Three queries."""
     series = Series.objects.visible_to(actor).of_platform(platform_id).filter(enabled=True)
-    known = {row.pk: row for row in series.select_related("platform", "service").order_by("pk")}
+    known = {row.pk: row for row in series.select_related("platform", "service", "account").order_by("pk")}
     since, until = floor_to(at - BACK, 300), floor_to(at, 300)
     covered, points = _coverage(sorted(known), since, until), _points(sorted(known), since, until)
     rows = [_row(row, covered.get(pk), points.get(pk, (0, 0)), at, until - since) for pk, row in known.items()]
@@ -57,7 +63,7 @@ def quality(actor: Actor, *, at: datetime, platform_id: int | None = None, size:
         total=len(rows),
         coverage=sum(row.coverage for row in rows) / len(rows) if rows else None,
         never=sum(row.series.newest_point_at is None for row in rows),
-        late=sum(row.series.is_late(at) for row in rows),
+        late=sum(is_late(row.series, at) for row in rows),
         revised=sum(row.revised for row in rows),
         since=since,
     )
@@ -87,7 +93,8 @@ def _coverage(series_ids: list[int], since: datetime, until: datetime) -> dict[i
                 FROM own WINDOW w AS (PARTITION BY series_id ORDER BY b)
             )
             SELECT series_id, extract(epoch FROM sum(answered))::float8,
-                count(*) FILTER (WHERE before > interval '1 minute') + count(*) FILTER (WHERE after > interval '11 minutes'),
+                count(*) FILTER (WHERE before > interval '1 minute')
+                    + count(*) FILTER (WHERE after > interval '11 minutes'),
                 greatest(max(before), max(after))
             FROM holes GROUP BY series_id
             """,
@@ -117,7 +124,7 @@ def _row(
     if covered is None:
         return SeriesQuality(series, 0.0, 1, whole, *points, "fail")
     share = min(1.0, covered.seconds / whole.total_seconds())
-    if series.is_late(at):
+    if is_late(series, at):
         state = "stale"
     elif series.newest_point_at is None:
         state = "unknown"

@@ -4,17 +4,21 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import orjson
 from django.db import transaction
 
-from monitoring.models import AlarmRule, MetricSource, RuleTerm, Series, ServiceMetric, Slo, SloTerm
+from monitoring.missing import COUNTS
+from monitoring.models import AlarmRule, MetricSource, MissingPoint, RuleTerm, Series, ServiceMetric, Slo, SloTerm
 from monitoring.models.sources import COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS
 from monitoring.slo.indicator import Term, rule_terms, slo_terms
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
 
+# Load balancers send no datapoint where nothing happened: their silence, once asked about, is zero.
+SILENT_ZERO = frozenset({"AWS/ApplicationELB", "AWS/NetworkELB"})
 # What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
 FETCHED = {"Average": ("Sum", "SampleCount")}
 
@@ -28,6 +32,18 @@ class _Wanted:
     stats: set[str] = field(default_factory=set)
     poll_every: int = COMMON_POLL_SECONDS
     unit: str = ""
+    missing: str = ""
+
+    def values(self) -> dict[str, Any]:
+        """The fields of the series."""
+        usual = MissingPoint.ZERO if self.term.namespace in SILENT_ZERO and self.stats <= COUNTS else MissingPoint.GAP
+        return {
+            "service_id": self.service_id,
+            "stats": sorted(self.stats),
+            "poll_every": self.poll_every,
+            "unit": self.unit,
+            "missing": self.missing or usual,
+        }
 
 
 def dimensions_hash(dimensions: Iterable[tuple[str, str]]) -> str:
@@ -50,6 +66,7 @@ class _Binder:
         found.poll_every = min(found.poll_every, poll_every)
         found.service_id = found.service_id or service_id
         found.unit = found.unit or unit
+        found.missing = found.missing or term.missing
         return found
 
     def series_of(self, wanted: _Wanted) -> Series:
@@ -62,21 +79,9 @@ class _Binder:
             name=term.metric,
             dimensions_hash=dimensions_hash(term.dimensions),
             count_below=term.below,
-            defaults={
-                "dimensions": dict(term.dimensions),
-                "service_id": wanted.service_id,
-                "stats": sorted(wanted.stats),
-                "poll_every": wanted.poll_every,
-                "unit": wanted.unit,
-            },
+            defaults={"dimensions": dict(term.dimensions), **wanted.values()},
         )
-        changes = {
-            "service_id": wanted.service_id,
-            "stats": sorted(wanted.stats),
-            "poll_every": wanted.poll_every,
-            "unit": wanted.unit,
-            "enabled": True,
-        }
+        changes = {**wanted.values(), "enabled": True}
         if not is_new and any(getattr(series, name) != value for name, value in changes.items()):
             series.update_versioned(expected=series.version, **changes)
         return series

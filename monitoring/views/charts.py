@@ -56,14 +56,14 @@ def _etag(request: AuthorizedRequest, asked: Sequence[Asked], span: Range) -> st
 
 
 def _metric_asked(request: AuthorizedRequest, pk: int) -> Asked:
-    rows = ServiceMetric.objects.visible_to(request.actor).select_related("series", "service")
+    rows = ServiceMetric.objects.visible_to(request.actor).select_related("series__account", "service")
     metric = get_object_or_404(rows, pk=pk)
     authorize(request.actor, "monitoring.series_view", metric)
     return asked_of(metric, request.GET.get("stat", ""))
 
 
 def _series_asked(request: AuthorizedRequest, pk: int) -> Asked:
-    series = get_object_or_404(Series.objects.visible_to(request.actor), pk=pk)
+    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
     authorize(request.actor, "monitoring.series_view", series)
     usual = "Average" if {"Sum", "SampleCount"} <= set(series.stats) else next(iter(series.stats), "Sum")
     stat = request.GET.get("stat", usual)
@@ -119,10 +119,10 @@ def _svg(drawing: Drawing | None) -> HttpResponse:
 @require_action("monitoring.series_export")
 def series_csv(request: AuthorizedRequest, pk: int) -> StreamingHttpResponse:
     """The points behind a chart, oldest first, at the resolution it is drawn at; times in UTC."""
-    series = get_object_or_404(Series.objects.visible_to(request.actor), pk=pk)
+    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
     authorize(request.actor, "monitoring.series_export", series)
     span = range_of(request, now())
-    period = fitting_period(series, span.start, span.end, stat=request.GET.get("stat", "Sum"))
+    period = fitting_period(series, span.start, span.end)
     rows = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end, limit=CSV_ROWS)
     cells = ((p.ts, p.n, p.sum, p.average, p.min, p.max, p.p50, p.p95, p.p99, p.below, p.rev) for p in reversed(rows))
     response = StreamingHttpResponse(csv_lines(COLUMNS, cells), content_type="text/csv; charset=utf-8")
@@ -137,7 +137,7 @@ def series_query(request: AuthorizedRequest, pk: int) -> HttpResponse:
     series = asked.series
     assert series is not None
     span = range_of(request, now())
-    period = fitting_period(series, span.start, span.end, stat=asked.stat)
+    period = fitting_period(series, span.start, span.end)
     drawn = curves([Wanted(series, asked.stat)], [period], span.start, span.end)[0]
     context = {
         "series": series,

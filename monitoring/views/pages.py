@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -28,6 +29,7 @@ from opsportal.platforms.models import Service
 # As many as fit into 40 kB.
 POINTS: Final = 80
 RESOURCES: Final = 42
+RUNS: Final = 40
 EVIDENCE_FOR: Final = timedelta(days=7)
 
 
@@ -149,15 +151,34 @@ def polls(request: AuthorizedRequest) -> HttpResponse:
     """What polling asks, gets, misses and costs."""
     at = now()
     accounts = poll_reads.account_polls(request.actor, at=at)
+    asked = {name: request.GET.get(name, "") for name in ("show", "account", "region")}
+    view = asked["show"] if asked["show"] in poll_reads.RUN_VIEWS else ""
+    one = next((row.account.pk for row in accounts if row.account.account_id == asked["account"]), None)
+    runs = poll_reads.poll_runs(request.actor, view=view, account=one, region=asked["region"][:24])
+    base = reverse("monitoring:polls")
+    kept = {name: asked[name] for name in ("account", "region") if asked[name]}
     context = {
         "accounts": accounts,
         "share": {job.pk: poll_reads.backfill_share(job) for row in accounts for job in row.backfills},
-        "runs": poll_reads.recent_runs(request.actor),
+        "page": keyset_page(runs, order=poll_reads.RUN_ORDER, cursor=request.GET.get("cursor"), size=RUNS),
+        "views": [
+            {"label": label, "href": f"{base}?{urlencode({**kept, 'show': key})}", "current": key == view}
+            for key, (label, _) in poll_reads.RUN_VIEWS.items()
+        ],
+        "narrowed": " · ".join(kept.values()),
         "stale": reads.stale_series(request.actor, at=at),
         "unread": reads.unread_kinds(request.actor),
         "at": at,
     }
     return render_page(request, "monitoring/poll_list.html", context)
+
+
+@require_action("monitoring.poll_view")
+def poll_run(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One pass: every figure of it, and the series that were not answered completely."""
+    run = get_object_or_404(poll_reads.poll_runs(request.actor), pk=pk)
+    context = {"run": run, "unanswered": poll_reads.unanswered_series(request.actor, run), "at": now()}
+    return render_page(request, "monitoring/poll_detail.html", context)
 
 
 @require_action("monitoring.series_view")
@@ -168,11 +189,7 @@ def series_points(request: AuthorizedRequest, pk: int) -> HttpResponse:
     authorize(request.actor, "monitoring.series_view", found)
     span = range_of(request, now())
     asked = request.GET.get("period", "")
-    period = (
-        int(asked)
-        if asked in {str(one) for one in TABLE_OF}
-        else fitting_period(found, span.start, span.end, stat="Sum")
-    )
+    period = int(asked) if asked in {str(one) for one in TABLE_OF} else fitting_period(found, span.start, span.end)
     points = point_rows(series_id=found.pk, period=period, start=span.start, end=span.end, limit=POINTS + 1)
     context = {
         "series": found,

@@ -103,11 +103,10 @@ def test_a_day_is_drawn_by_the_minute_only_where_minutes_reach_back(platform: Pl
     rule_of(platform, at=end)
     series = series_named("DatabaseConnections")
     write(series, [4.0] * 30, end=end)
-    wanted = [Wanted(series, "Maximum")]
-    assert fitting_periods(wanted, end - timedelta(days=1), end) == [300]
+    assert fitting_periods([series], end - timedelta(days=1), end) == [300]
     write(series, [4.0], end=end - timedelta(days=1, minutes=3))
-    assert fitting_periods(wanted, end - timedelta(days=1), end) == [60]
-    assert fitting_periods(wanted, end - timedelta(days=30), end) == [3600]
+    assert fitting_periods([series], end - timedelta(days=1), end) == [60]
+    assert fitting_periods([series], end - timedelta(days=30), end) == [3600]
 
 
 def test_the_week_before_lies_under_the_curve_at_the_same_resolution(platform: Platform) -> None:
@@ -164,11 +163,11 @@ def test_what_was_not_read_lately_is_grey_and_says_so(platform: Platform, viewer
     assert not read(metric, Range("", end - HOUR, end), end).is_stale
     Series.objects.update(watermark=end - timedelta(minutes=25))
     text = client_for(viewer).get(reverse("monitoring:metric-chart", args=[metric.pk])).content.decode()
-    assert 'class="chart stale"' in text
-    assert "min old" in text[text.index('class="chip stale"') : text.index('class="plot"')].replace("\u00a0", " ")
+    assert 'class="plot is-stale"' in text
+    assert "min old" in text[text.index('class="chip stale"') : text.index('class="plot')].replace("\u00a0", " ")
     past = f"?from={end - 9 * HOUR:%Y-%m-%dT%H:%M:%SZ}&to={end - 8 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
     text = client_for(viewer).get(reverse("monitoring:metric-chart", args=[metric.pk]) + past).content.decode()
-    assert 'class="chart stale"' not in text
+    assert 'class="plot is-stale"' not in text
 
 
 def test_twelve_charts_cost_what_one_does(platform: Platform, viewer: User, client_for: ClientFor) -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from monitoring import store
-from monitoring.collector.costs import read_costs
+from monitoring.collector.bill import read_bill
 from monitoring.models import AwsAccount, CostReading, PollCoverage, PollRun, Resource, ResourcePoll, Series
 from monitoring.selectors.capacity import capacity
 from monitoring.selectors.costs import account_costs
@@ -147,10 +147,10 @@ def test_the_bill_is_read_once_a_day(
     account.role_arn, account.external_id = str(simulated_aws.account.role_arn), str(simulated_aws.account.external_id)
     account.save()
     PollRun.objects.create(account=account, region=REGION, period=60, started_at=at, state="ok", metrics_billed=50_000)
-    assert read_costs(account=account, at=at)
-    assert not read_costs(account=account, at=at + timedelta(hours=23))
+    assert read_bill(account=account, at=at)
+    assert not read_bill(account=account, at=at + timedelta(hours=23))
     rows = CostReading.objects.count()
-    assert read_costs(account=account, at=at + timedelta(hours=25))
+    assert read_bill(account=account, at=at + timedelta(hours=25))
     assert CostReading.objects.count() >= rows > 7
     (found,) = account_costs(actor_for(viewer), at=at + timedelta(hours=25))
     assert found.month_usd is not None
@@ -169,7 +169,7 @@ def test_a_missing_permission_is_could_not_check(
     at = now()
     account = second_account(platform, at)
     assert simulated_aws.url == settings.AWS_ENDPOINT_URL
-    assert read_costs(account=account, at=at)
+    assert read_bill(account=account, at=at)
     assert ResourcePoll.objects.get(kind="cost").permission == "ce:GetCostAndUsage"
     assert not CostReading.objects.exists()
     text = client_for(viewer).get(reverse("monitoring:cost")).content.decode()
@@ -193,7 +193,7 @@ def test_a_failed_question_keeps_the_bill(
         account=account, region="us-east-1", kind="cost", tried_at=at - timedelta(days=3),
         fetched_at=at - timedelta(days=3),
     )  # fmt: skip
-    assert read_costs(account=account, at=at)
+    assert read_bill(account=account, at=at)
     assert CostReading.objects.get().usd == Decimal("12.50")
     (found,) = account_costs(actor_for(viewer), at=at)
     assert found.is_late

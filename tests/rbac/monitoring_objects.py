@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitoring.models import Alarm, AwsAccount, Series, ServiceMetric, Silence, Slo, SloExclusion
+from monitoring.models import Alarm, AwsAccount, PollRun, Series, ServiceMetric, Silence, Slo, SloExclusion
 from opsportal.core.clock import now
 from tests.factories.monitoring import account_of, metric_of, rule_of, service_of, slo_of
 from tests.rbac.objects import Case, route
@@ -47,6 +47,11 @@ def account(case: Case) -> AwsAccount:
     return account_of(case.platform, at=now())
 
 
+def poll_run(case: Case) -> PollRun:
+    at = now()
+    return PollRun.objects.create(account=account(case), region="us-east-1", period=60, started_at=at, state="ok")
+
+
 def pk_of(build: Any) -> Any:
     return lambda case: {"pk": build(case).pk}
 
@@ -70,6 +75,7 @@ route("monitoring:slo", pk_of(slo))
 route("monitoring:slo-buckets", pk_of(slo))
 route("monitoring:slo-exclusion", pk_of(slo), data=lambda _: TIME)
 route("monitoring:slo-exclusion-void", pk_of(exclusion), data=lambda _: {"version": "1", "reason": "known"})
+route("monitoring:poll-run", pk_of(poll_run))
 route("monitoring:aws-account", pk_of(account), owned="portal")
 route("monitoring:aws-change", pk_of(account), owned="portal")
 route("monitoring:aws-check", pk_of(account), owned="portal")

@@ -58,13 +58,12 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
     annotations: Sequence[Annotation] = (),
     bands: Sequence[Band] = (),
     area: bool = True,
-    is_stale: bool = False,
     zone: tzinfo | None = None,
 ) -> Markup:
     """Curves over time, as wide as their box and `height` pixels high.
 
     `width` (pixels) is the expected width: it bounds the points drawn and the number of ticks. `bounds` fixes the
-    value axis' ends (None: from the data). Times are shown in `zone` (the reader's); `is_stale` is grey.
+    value axis' ends (None: from the data). Times are shown in `zone` (the reader's). Without a point it says so.
     """
     frame, ticks = _frame(series, thresholds, (start, end), bounds, height)
     zone = zone or get_current_timezone()
@@ -91,9 +90,7 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
         data_floor=frame.floor,
         data_unit=formats.number(1, unit)[1:].strip(),
     )
-    return tag(
-        "div", _value_axis(frame, ticks, unit) + drawn, cls="chart stale" if is_stale else "chart", data_chart=""
-    )
+    return tag("div", _value_axis(frame, ticks, unit) + drawn, cls="chart", data_chart="")
 
 
 def _value_axis(frame: Frame, ticks: Sequence[float], unit: str) -> Markup:

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0003_act_role")]
+    dependencies = [("monitoring", "0004_collector")]
 
     operations = [
         migrations.CreateModel(
