@@ -19,7 +19,7 @@ from monitoring.selectors.capacity import capacity
 from monitoring.selectors.costs import account_costs
 from monitoring.selectors.quality import quality
 from monitoring.services.policy import service_metric_put
-from monitoring.store import PointRow, floor_to
+from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.clock import now
@@ -46,16 +46,10 @@ def days_of(platform: Platform, values: list[float], *, at: datetime) -> Series:
     rule_of(platform, at=at, key="cpu", name="CPU high", indicator=indicator, stat="Average", unit="Percent")
     metric.refresh_from_db()
     series = series_named("CPUUtilization")
-    today = floor_to(at, 86400)
-    rows = [
-        PointRow(series.pk, today - timedelta(days=len(values) - n), n=10, sum=10 * value)
-        for n, value in enumerate(values)
-    ]
+    first = floor_to(at, 86400) - timedelta(days=len(values))
+    rows = [(series.pk, first + timedelta(days=n), 10, 10 * value) for n, value in enumerate(values)]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO monitoring_point_1d (series_id, ts, n, sum) VALUES (%s, %s, %s, %s)",
-            [(row.series_id, row.ts, row.n, row.sum) for row in rows],
-        )
+        cursor.executemany("INSERT INTO monitoring_point_1d (series_id, ts, n, sum) VALUES (%s, %s, %s, %s)", rows)
     return series
 
 
