@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, charts, start, growth, collector on own stacks.
+"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, … or those named, each on a stack of its own.
 
 Each prints its figures beside limits of the same run and its targets; exit 1 when one is missed.
 """
@@ -8,6 +8,7 @@ import sys
 
 from benchmarks.charts import charts
 from benchmarks.collector import collector
+from benchmarks.intake import intake
 from benchmarks.pages import growth, incidents, ticks, today
 from benchmarks.start import start
 from benchmarks.targets import Result, show
@@ -19,6 +20,7 @@ ALL = {
     "ticks": ticks,
     "timeline": timeline,
     "charts": charts,
+    "intake": intake,
     "start": start,
     "growth": growth,
     "collector": collector,

@@ -15,6 +15,7 @@ from monitoring.services.alarms import (
     blind_alarm_put,
     outlasting_silences,
 )
+from monitoring.services.burns import budget_steps_tell, burn_alarms_judge
 from opsportal.core.clock import rate
 from opsportal.platforms.models import Platform
 from opsportal.schedule.loops import loop
@@ -61,6 +62,18 @@ def watch_eyes(now: datetime) -> int:
         reason = "No AWS account is connected."
         alarm_transition(alarm=alarm, to_state=AlarmState.UNKNOWN, at=now, recorded_at=now, reason=reason)
     return changed
+
+
+@loop(name="monitoring.burns", every=15.0, limit=30.0)
+def judge_burns(now: datetime) -> int:
+    """Budgets that burn too fast are alarms like any other."""
+    return burn_alarms_judge(at=now)
+
+
+@loop(name="monitoring.budgets", every=300.0, limit=30.0)
+def tell_budgets(now: datetime) -> int:
+    """Those who answer for a platform hear once a month of each step its budgets reach."""
+    return budget_steps_tell(at=now)
 
 
 @loop(name="monitoring.silences", every=5.0, limit=20.0)

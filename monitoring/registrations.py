@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from monitoring import loops, runbook_steps, store
+from monitoring import intake_loops, loops, runbook_steps, store
 from monitoring.actions import requests
 from monitoring.evidence import alarms, backups, health, logs
 from monitoring.models import AwsAccount, Series
@@ -17,7 +17,7 @@ from opsportal.schedule.probes import Probe, register_probe
 
 PASSED = timedelta(hours=2)  # the partition loop passes every hour
 # Imported for what they register.
-REGISTERED = (loops, alarms, backups, health, logs)
+REGISTERED = (loops, intake_loops, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:
@@ -73,6 +73,10 @@ def register() -> None:
         60, "AWS", "Accounts the portal reads, their roles and permissions", "cloud", "monitoring:connect-aws",
         "monitoring.aws_account_view",
     )  # fmt: skip
+    register_setting(
+        62, "Alert sources", "Links that outside monitoring sends to, and what its alerts mean", "inbox",
+        "monitoring:alert-sources", "monitoring.alert_source_view",
+    )  # fmt: skip
     for signature in (
         "monitoring_ensure_partitions(timestamptz, timestamptz)",
         "monitoring_drop_partitions(timestamptz)",
@@ -83,3 +87,4 @@ def register() -> None:
     register_probe("aws", _aws_probe)
     invariant(name="monitoring.points_have_partitions")(_stray_points)
     invariant(name="monitoring.partitions_are_ahead")(_partitions_ahead)
+    invariant(name="monitoring.inbound_is_judged")(intake_loops.left_waiting)

@@ -16,7 +16,8 @@ from monitoring.selectors.capacity import capacity
 from monitoring.selectors.costs import account_costs
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
 from monitoring.selectors.quality import quality
-from monitoring.selectors.slo_report import rolling, slo_rows, slos_of
+from monitoring.selectors.slo_report import slo_rows, slos_of
+from monitoring.slo.periods import rolling
 from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now

@@ -65,14 +65,6 @@ class Migration(migrations.Migration):
             "pace",
             models.PositiveSmallIntegerField(default=0, help_text="step of PACES at which it was made"),
         ),
-        migrations.AddIndex(
-            "pollrun",
-            models.Index(
-                fields=["-started_at", "-id"],
-                condition=models.Q(("state", "ok"), _negated=True),
-                name="poll_run_trouble",
-            ),
-        ),
         migrations.CreateModel(
             name="RegionPoll",
             fields=[

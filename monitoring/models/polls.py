@@ -34,7 +34,7 @@ class PollRun(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["account", "region", "-started_at"], name="poll_run_recent"),
-            models.Index(fields=["-started_at", "-id"], name="poll_run_trouble", condition=~Q(state="ok")),
+            models.Index(fields=["-started_at", "-id"], name="poll_run_newest"),
         ]
 
 

@@ -3,20 +3,32 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import transaction
 
 from monitoring.missing import COUNTS
-from monitoring.models import AlarmRule, MetricSource, MissingPoint, RuleTerm, Series, ServiceMetric, Slo, SloTerm
+from monitoring.models import (
+    AlarmRule,
+    MetricSource,
+    MissingPoint,
+    RuleTerm,
+    Series,
+    ServiceMetric,
+    Slo,
+    SloTerm,
+    SloVersion,
+)
 from monitoring.models.sources import COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS
 from monitoring.slo.indicator import Term, rule_terms, slo_terms
+from monitoring.slo.periods import held
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
 
+LATE = timedelta(days=2)  # CloudWatch may add points for so long
 # Load balancers send no datapoint where nothing happened: their silence, once asked about, is zero.
 SILENT_ZERO = frozenset({"AWS/ApplicationELB", "AWS/NetworkELB"})
 # What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
@@ -102,7 +114,7 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
     slos = list(Slo.objects.filter(platform=platform, enabled=True).order_by("pk"))
     of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
-    of_slo = {slo.pk: _want_slo(binder, slo) for slo in slos}
+    of_version = {version: _want_slo(binder, version) for version in _promised(slos, at)}
     series = {id(wanted): binder.series_of(wanted) for wanted in binder.wanted.values()}
     for metric in metrics:
         found = series[id(of_metric[metric.pk])]
@@ -113,10 +125,13 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         RuleTerm.objects.bulk_create(
             [RuleTerm(rule=rule, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_rule[rule.pk]]
         )
-    for slo in slos:
-        slo.terms.all().delete()
+    for version, terms in of_version.items():
+        version.terms.all().delete()
         SloTerm.objects.bulk_create(
-            [SloTerm(slo=slo, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_slo[slo.pk]]
+            [
+                SloTerm(slo_id=version.slo_id, of_version=version, role=t.role, series=series[id(w)], stat=t.stat)
+                for t, w in terms
+            ]
         )
     unread = Series.objects.filter(platform=platform, enabled=True).exclude(pk__in=[s.pk for s in series.values()])
     unread.update(enabled=False)
@@ -150,7 +165,20 @@ def _want_rule(binder: _Binder, rule: AlarmRule) -> list[tuple[Term, _Wanted]]:
     ]
 
 
-def _want_slo(binder: _Binder, slo: Slo) -> list[tuple[Term, _Wanted]]:
-    version = slo.versions.order_by("-number").first()
-    terms = slo_terms(version.indicator) if version else []
-    return [(term, binder.want(term, service_id=slo.service_id, poll_every=CRITICAL_POLL_SECONDS)) for term in terms]
+def _promised(slos: Iterable[Slo], at: datetime) -> list[SloVersion]:
+    """The versions whose metrics are read: those that hold from LATE ago on. Older ones keep their terms."""
+    found: list[SloVersion] = []
+    dated: dict[int, list[tuple[datetime, SloVersion]]] = {}
+    for version in SloVersion.objects.filter(slo__in=slos).select_related("slo").order_by("effective_from", "number"):
+        dated.setdefault(version.slo_id, []).append((version.effective_from, version))
+    for versions in dated.values():
+        found += [version for version, _, _ in held(versions, at - LATE, datetime.max.replace(tzinfo=UTC))]
+    return found
+
+
+def _want_slo(binder: _Binder, version: SloVersion) -> list[tuple[Term, _Wanted]]:
+    service_id = version.slo.service_id
+    return [
+        (term, binder.want(term, service_id=service_id, poll_every=CRITICAL_POLL_SECONDS))
+        for term in slo_terms(version.indicator)
+    ]

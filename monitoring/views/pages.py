@@ -10,12 +10,14 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.charting import CHARTS
-from monitoring.models import Alarm, ResourceKind, Series
+from monitoring.models import Alarm, AlarmOrigin, ResourceKind, Series, Usefulness
 from monitoring.ranges import range_of
 from monitoring.selectors import alarms as alarm_reads
+from monitoring.selectors import intake as intake_reads
 from monitoring.selectors import polls as poll_reads
 from monitoring.selectors import services as reads
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
+from monitoring.selectors.usefulness import own_ratings
 from monitoring.views.ranges import range_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
@@ -102,16 +104,21 @@ def alarms(request: AuthorizedRequest) -> HttpResponse:
 @require_action("monitoring.alarm_view")
 def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One alarm: its rule, its state, its events."""
-    rows = Alarm.objects.visible_to(request.actor).select_related("rule", "severity", "platform", "service", "account")
+    joined = ("rule", "severity", "platform", "service", "account", "alert_source")
+    rows = Alarm.objects.visible_to(request.actor).select_related(*joined)
     found = get_object_or_404(rows, pk=pk)
     authorize(request.actor, "monitoring.alarm_view", found)
     at = now()
     terms = list(found.rule.terms.select_related("series").order_by("role", "pk")) if found.rule else []
+    events = alarm_reads.transitions_of(found)
     context = {
         "alarm": found,
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
-        "events": alarm_reads.transitions_of(found),
+        "events": events,
+        "can_rate": allows(request.actor, "monitoring.alarm_rate", found),
+        "rated": own_ratings(request.actor, found, events),
+        "usefulness": Usefulness.choices,
         "silences": [
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
         ],
@@ -121,6 +128,13 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "may_write": allows(request.actor, "knowledge.runbook_write", found),
         "at": at,
     }
+    if found.origin == AlarmOrigin.ALERT:
+        context |= {
+            "subjects": intake_reads.subjects_of(found),
+            "alerts": intake_reads.alerts_of(found),
+            "can_end": allows(request.actor, "monitoring.alert_group_end", found),
+            "can_see_messages": allows(request.actor, "monitoring.inbound_view", found),
+        }
     return render_page(request, "monitoring/alarm_detail.html", context)
 
 

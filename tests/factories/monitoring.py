@@ -9,7 +9,8 @@ from django.db import transaction
 from monitoring import counting, store
 from monitoring.models import AlarmRule, AwsAccount, MetricSource, Series, ServiceMetric, Slo
 from monitoring.services.binding import series_bind
-from monitoring.services.policy import alarm_rule_put, service_metric_put, slo_put
+from monitoring.services.objectives import slo_put
+from monitoring.services.policy import alarm_rule_put, service_metric_put
 from opsportal.core.actor import system_actor
 from opsportal.platforms.models import Platform, Service, Severity
 

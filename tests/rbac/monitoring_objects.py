@@ -57,6 +57,7 @@ def pk_of(build: Any) -> Any:
 
 
 REASON = {"minutes": "60", "reason": "known"}
+POLICY = {"version": "0", "notice_at": "50", "review_at": "75", "freeze_at": "100", "review_share": "20"}
 TIME = {"starts_at": "2025-01-01 00:00", "ends_at": "2025-01-01 01:00", "reason": "known"}
 
 route("monitoring:service", lambda case: {"pk": service_of(case.platform).pk})
@@ -75,12 +76,16 @@ route("monitoring:slo", pk_of(slo))
 route("monitoring:slo-buckets", pk_of(slo))
 route("monitoring:slo-exclusion", pk_of(slo), data=lambda _: TIME)
 route("monitoring:slo-exclusion-void", pk_of(exclusion), data=lambda _: {"version": "1", "reason": "known"})
+route("monitoring:slo-change", pk_of(slo), data=lambda _: {"version": "1"})
+route("monitoring:slo-exclusion-approve", pk_of(exclusion), data=lambda _: {"version": "1"})
+route("monitoring:budget-policy", lambda case: {"key": case.platform.key}, data=lambda _: POLICY)
 route("monitoring:poll-run", pk_of(poll_run))
 route("monitoring:aws-account", pk_of(account), owned="portal")
 route("monitoring:aws-change", pk_of(account), owned="portal")
 route("monitoring:aws-check", pk_of(account), owned="portal")
 route("monitoring:aws-source", pk_of(account), data=lambda case: {"platform": case.platform.pk}, owned="portal")
 route("monitoring:aws-disconnect", pk_of(account), data=lambda _: {"version": "1"}, owned="portal")
+route("monitoring-api:slo-versions", pk_of(slo))
 route("monitoring-api:alarm", pk_of(alarm))
 route("monitoring-api:alarm-transitions", pk_of(alarm))
 route("monitoring-api:series-points", pk_of(series))

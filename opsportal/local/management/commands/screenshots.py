@@ -39,6 +39,7 @@ FIXED: Final = (
     ("cost", "monitoring:cost"),
     ("slos", "monitoring:slos"),
     ("report", "reports:slo"),
+    ("standing", "reports:standing"),
     ("calendar", "maintenance:calendar"),
     ("decisions", "knowledge:decision-list"),
     ("health", "health:detail"),

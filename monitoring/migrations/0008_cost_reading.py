@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0004_collector")]
+    dependencies = [("monitoring", "0007_slo_windows")]
 
     operations = [
         migrations.CreateModel(
