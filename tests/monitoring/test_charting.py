@@ -164,7 +164,7 @@ def test_what_was_not_read_lately_is_grey_and_says_so(platform: Platform, viewer
     Series.objects.update(watermark=end - timedelta(minutes=25))
     text = client_for(viewer).get(reverse("monitoring:metric-chart", args=[metric.pk])).content.decode()
     assert 'class="plot is-stale"' in text
-    assert "min old" in text[text.index('class="chip stale"') : text.index('class="plot')].replace("\u00a0", " ")
+    assert "stale, " in text[text.index('class="chip stale"') : text.index('class="plot')].replace("\u00a0", " ")
     past = f"?from={end - 9 * HOUR:%Y-%m-%dT%H:%M:%SZ}&to={end - 8 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
     text = client_for(viewer).get(reverse("monitoring:metric-chart", args=[metric.pk]) + past).content.decode()
     assert 'class="plot is-stale"' not in text
