@@ -218,9 +218,10 @@ def test_who_tells_people_early_still_responds_after_it(platform: Platform, by: 
 
 
 def test_an_impact_to_come_is_refused_as_a_line_is(platform: Platform, by: Actor, at: datetime) -> None:
-    for moment in ("impact_started_at", "detected_at"):
+    to_come = at + timedelta(hours=1)
+    for refused in (partial(declare, impact_started_at=to_come), partial(declare, detected_at=to_come)):
         with pytest.raises(IncidentError, match="still to come"):
-            declare(platform, by=by, at=at, **{moment: at + timedelta(hours=1)})
+            refused(platform, by=by, at=at)
     assert not Incident.objects.exists()
 
 
