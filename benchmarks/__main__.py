@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, timeline, start, growth on a stack of their own.
+"""`python -m benchmarks [NAME ...]`: today, incidents, ticks, … or those named, each on a stack of its own.
 
 Each prints its figures beside limits of the same run and its targets; exit 1 when one is missed.
 """
@@ -6,12 +6,23 @@ Each prints its figures beside limits of the same run and its targets; exit 1 wh
 import argparse
 import sys
 
+from benchmarks.collector import collector
+from benchmarks.intake import intake
 from benchmarks.pages import growth, incidents, ticks, today
 from benchmarks.start import start
 from benchmarks.targets import Result, show
 from benchmarks.timeline import timeline
 
-ALL = {"today": today, "incidents": incidents, "ticks": ticks, "timeline": timeline, "start": start, "growth": growth}
+ALL = {
+    "today": today,
+    "incidents": incidents,
+    "ticks": ticks,
+    "timeline": timeline,
+    "intake": intake,
+    "start": start,
+    "growth": growth,
+    "collector": collector,
+}
 
 
 def main() -> int:

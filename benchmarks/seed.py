@@ -1,5 +1,6 @@
-"""`python -m benchmarks.seed incidents|items|grow N`: the rows that are measured."""
+"""`python -m benchmarks.seed incidents|items|grow|sources N`: the rows that are measured."""
 
+import json
 import os
 import sys
 from datetime import timedelta
@@ -10,6 +11,7 @@ import django
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402 - after setup, as all below
 from django.db.models import DateTimeField, F, Model  # noqa: E402
 
@@ -19,10 +21,12 @@ from incidents.services import incident_declare, incident_resolve  # noqa: E402
 from incidents.services.declare import Declaration  # noqa: E402
 from maintenance.models import ChecklistItem, ChecklistRun  # noqa: E402
 from monitoring.models import Alarm, AlarmTransition  # noqa: E402
+from monitoring.services.alert_sources import source_add  # noqa: E402
 from opsportal.accounts.actors import user_actor  # noqa: E402
 from opsportal.accounts.models import User  # noqa: E402
 from opsportal.audit.models import AuditEntry  # noqa: E402
 from opsportal.core import clock  # noqa: E402
+from opsportal.core.actor import system_actor  # noqa: E402
 from opsportal.platforms.models import Service  # noqa: E402
 
 STILL_OPEN = 75
@@ -131,5 +135,16 @@ def grow(count: int) -> None:
         )
 
 
+def sources(count: int) -> None:
+    """Links that outside monitoring sends to, into a file beside the data."""
+    platform, by = Service.objects.order_by("pk")[0].platform, system_actor("benchmarks")
+    links = []
+    for number in range(count):
+        values = {"name": f"Prometheus {number}", "opens_incident": True}
+        _, key = source_add(by=by, at=clock.now(), platform=platform, kind="alertmanager", values=values)
+        links.append(f"/in/alertmanager/{key}/")
+    (settings.OPSPORTAL_HOME / "links.json").write_text(json.dumps(links))
+
+
 if __name__ == "__main__":
-    {"incidents": incidents, "items": items, "grow": grow}[sys.argv[1]](int(sys.argv[2]))
+    {"incidents": incidents, "items": items, "grow": grow, "sources": sources}[sys.argv[1]](int(sys.argv[2]))

@@ -3,42 +3,49 @@
 Recounted from the points, never incremented; an hour is the sum of its twelve, so that sums agree to the last digit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from monitoring.models import Slo, SloTerm, SloVersion
+from monitoring.slo.periods import held
 from monitoring.store import floor_to
+
+# Whether an approved exclusion lies over slice {ts} of objective `s`.
+_EXCLUDED: Final = """EXISTS (
+    SELECT 1 FROM monitoring_sloexclusion x
+    WHERE x.voided_at IS NULL AND x.approved_at IS NOT NULL
+      AND x.starts_at < {ts} + interval '5 minutes' AND x.ends_at > {ts}
+      AND x.platform_id = s.platform_id AND (x.slo_id IS NULL OR x.slo_id = s.id)
+      AND (x.service_id IS NULL OR x.service_id = s.service_id)
+)"""
 
 # Whether a slice was asked about in full: no term of the objective lacks coverage over it.
 _SLICES: Final = """
 WITH slices AS (
     SELECT s.id AS slo_id, g.ts,
         NOT EXISTS (
-            SELECT 1 FROM monitoring_sloterm t WHERE t.slo_id = s.id AND NOT EXISTS (
+            SELECT 1 FROM monitoring_sloterm t WHERE t.of_version_id = ANY(%(versions)s) AND t.slo_id = s.id
+              AND NOT EXISTS (
                 SELECT 1 FROM monitoring_pollcoverage c
                 WHERE c.series_id = t.series_id AND c.starts_at <= g.ts AND c.ends_at >= g.ts + interval '5 minutes')
         ) AS covered,
-        EXISTS (
-            SELECT 1 FROM monitoring_sloexclusion x
-            WHERE x.voided_at IS NULL AND x.starts_at < g.ts + interval '5 minutes' AND x.ends_at > g.ts
-              AND x.platform_id = s.platform_id AND (x.slo_id IS NULL OR x.slo_id = s.id)
-              AND (x.service_id IS NULL OR x.service_id = s.service_id)
-        ) AS excluded
+        {excluded} AS excluded
     FROM monitoring_slo s
     CROSS JOIN generate_series(%(start)s::timestamptz, %(last)s::timestamptz, interval '5 minutes') AS g (ts)
     WHERE s.id = ANY(%(slos)s)
 ),
-"""
+""".format(excluded=_EXCLUDED.format(ts="g.ts"))  # noqa: S608 - constants of this module
 
 _OCCURRENCES: Final = """
 values_of AS (
     SELECT t.slo_id, t.role, p.ts,
         CASE t.stat WHEN 'Sum' THEN p.sum WHEN 'SampleCount' THEN p.n WHEN 'TC' THEN p.below END AS value
     FROM monitoring_sloterm t JOIN monitoring_point_5m p ON p.series_id = t.series_id
-    WHERE t.slo_id = ANY(%(slos)s) AND p.ts >= %(start)s AND p.ts <= %(last)s
+    WHERE t.of_version_id = ANY(%(versions)s) AND p.ts >= %(start)s AND p.ts <= %(last)s
 ),
 sums AS (
     SELECT slo_id, ts,
@@ -57,7 +64,8 @@ counted AS (
 )
 """
 
-# A slice is one event; a rate reads silence as zero, anything else as "nothing happened".
+# A slice is one event. Silence is what the series' policy says: zero of a count or a rate, the last figure of an hour,
+# or nothing that could be judged.
 _TIMESLICES: Final = """
 counted AS (
     SELECT l.slo_id, l.ts, l.covered, l.excluded,
@@ -65,13 +73,20 @@ counted AS (
         CASE WHEN l.covered AND v.value {sign} %(limit)s THEN 1.0 ELSE 0.0 END AS good
     FROM slices l LEFT JOIN LATERAL (
         SELECT CASE WHEN %(per_second)s THEN coalesce(max(p.sum), 0) / 300
+            WHEN max(s.missing) = 'zero' AND max(t.stat) = 'Sum' THEN coalesce(max(p.sum), 0)
+            WHEN max(s.missing) = 'zero' AND max(t.stat) = 'SampleCount' THEN coalesce(max(p.n), 0)
             WHEN max(t.stat) = 'Average' THEN max(p.sum) / nullif(max(p.n), 0)
             WHEN max(t.stat) = 'p50' THEN max(p.p50) WHEN max(t.stat) = 'p95' THEN max(p.p95)
             WHEN max(t.stat) = 'p99' THEN max(p.p99) WHEN max(t.stat) = 'Minimum' THEN max(p.min)
             WHEN max(t.stat) = 'SampleCount' THEN max(p.n) WHEN max(t.stat) = 'Sum' THEN max(p.sum)
             ELSE max(p.max) END AS value
-        FROM monitoring_sloterm t LEFT JOIN monitoring_point_5m p ON p.series_id = t.series_id AND p.ts = l.ts
-        WHERE t.slo_id = l.slo_id
+        FROM monitoring_sloterm t JOIN monitoring_series s ON s.id = t.series_id
+        LEFT JOIN LATERAL (
+            SELECT * FROM monitoring_point_5m q WHERE q.series_id = t.series_id AND q.ts <= l.ts
+                AND q.ts >= l.ts - CASE s.missing WHEN 'carry' THEN interval '1 hour' ELSE interval '0' END
+            ORDER BY q.ts DESC LIMIT 1
+        ) p ON true
+        WHERE t.of_version_id = ANY(%(versions)s)
     ) v ON true
 )
 """
@@ -110,35 +125,60 @@ def recount(*, series_ids: Sequence[int], start: datetime, end: datetime) -> int
 
 
 def recount_slos(*, slo_ids: Sequence[int], start: datetime, end: datetime) -> None:
-    """Recount these objectives over the whole 5-minute slices of [start, end), and the hours and days around them."""
-    first, last = floor_to(start, 300), floor_to(end, 300) - timedelta(minutes=5)
-    bound = sorted(set(SloTerm.objects.filter(slo_id__in=slo_ids).values_list("slo_id", flat=True)))
-    if not bound or last < first:
+    """Recount these objectives over the whole 5-minute slices of [start, end), and the hours and days around them.
+
+    Each slice is counted as the version that held then says; a version that reads no series counts nothing.
+    """
+    first, after = floor_to(start, 300), floor_to(end, 300)
+    if first >= after:
         return
-    kinds: dict[str, list[int]] = {"bad": [], "good": []}
-    for version in SloVersion.objects.filter(slo_id__in=bound).order_by("slo_id", "-number").distinct("slo_id"):
-        indicator = version.indicator
-        if indicator.get("method") == "timeslices":
-            _count_timeslices(version.slo_id, indicator, first, last)
-        else:
-            kinds["good" if indicator.get("good") else "bad"].append(version.slo_id)
-    for kind, ids in kinds.items():
-        if ids:
-            params = {"slos": ids, "start": first, "last": last, "by_good": kind == "good"}
-            _execute(_SLICES + _OCCURRENCES + _UPSERT + _CONFLICT, params)
-    _roll_up(bound, first, last)
+    with transaction.atomic():
+        bound = _hold(slo_ids)
+        groups: dict[tuple[bool, datetime, datetime], list[SloVersion]] = {}
+        for version, since, until in _versions_over(bound, first, after):
+            if version.indicator.get("method") == "timeslices":
+                _count_timeslices(version, since, until)
+            else:
+                groups.setdefault((bool(version.indicator.get("good")), since, until), []).append(version)
+        for (by_good, since, until), versions in groups.items():
+            _execute(_SLICES + _OCCURRENCES + _UPSERT + _CONFLICT, _span(versions, since, until) | {"by_good": by_good})
+        _roll_up(bound, first, after - timedelta(minutes=5))
 
 
-def _count_timeslices(slo_id: int, indicator: dict[str, Any], first: datetime, last: datetime) -> None:
-    statement = _SLICES + _TIMESLICES.format(sign=_SIGNS[indicator["comparison"]]) + _UPSERT + _CONFLICT
-    params = {
-        "slos": [slo_id],
-        "start": first,
-        "last": last,
-        "limit": float(indicator["value"]),
-        "per_second": bool(indicator.get("per_second")),
+def _hold(slo_ids: Sequence[int]) -> list[int]:
+    """These objectives' rows, held in order of key: a count and an exclusion of one objective take turns."""
+    rows = Slo.objects.select_for_update(no_key=True).filter(pk__in=slo_ids).order_by("pk")
+    return list(rows.values_list("pk", flat=True))
+
+
+def _versions_over(
+    slo_ids: Sequence[int], first: datetime, after: datetime
+) -> Iterator[tuple[SloVersion, datetime, datetime]]:
+    """Which version of each objective held when, of those that read anything."""
+    dated: dict[int, list[tuple[datetime, SloVersion]]] = {}
+    rows = SloVersion.objects.filter(slo_id__in=slo_ids).annotate(
+        is_bound=Exists(SloTerm.objects.filter(of_version=OuterRef("pk")))
+    )
+    for version in rows.order_by("slo_id", "effective_from", "number"):
+        dated.setdefault(version.slo_id, []).append((floor_to(version.effective_from, 300), version))
+    for versions in dated.values():
+        yield from (span for span in held(versions, first, after) if getattr(span[0], "is_bound", False))
+
+
+def _span(versions: Sequence[SloVersion], since: datetime, until: datetime) -> dict[str, Any]:
+    return {
+        "slos": [version.slo_id for version in versions],
+        "versions": [version.pk for version in versions],
+        "start": since,
+        "last": until - timedelta(minutes=5),
     }
-    _execute(statement, params)
+
+
+def _count_timeslices(version: SloVersion, since: datetime, until: datetime) -> None:
+    indicator = version.indicator
+    statement = _SLICES + _TIMESLICES.format(sign=_SIGNS[indicator["comparison"]]) + _UPSERT + _CONFLICT
+    limits = {"limit": float(indicator["value"]), "per_second": bool(indicator.get("per_second"))}
+    _execute(statement, _span([version], since, until) | limits)
 
 
 def _roll_up(slo_ids: list[int], first: datetime, last: datetime) -> None:
@@ -159,13 +199,33 @@ def _execute(statement: str, params: dict[str, Any]) -> None:
         cursor.execute(statement, params)
 
 
+_EXCLUDE: Final = """
+UPDATE monitoring_slobucket b
+SET xgood = CASE WHEN k.excluded THEN b.good ELSE 0 END, xtotal = CASE WHEN k.excluded THEN b.total ELSE 0 END
+FROM (
+    SELECT c.slo_id, c.ts, {excluded} AS excluded
+    FROM monitoring_slobucket c JOIN monitoring_slo s ON s.id = c.slo_id
+    WHERE c.slo_id = ANY(%(slos)s) AND c.res = 5 AND c.ts >= %(start)s AND c.ts <= %(last)s
+) k
+WHERE b.slo_id = k.slo_id AND b.res = 5 AND b.ts = k.ts
+  AND (b.xgood, b.xtotal) IS DISTINCT FROM (
+    CASE WHEN k.excluded THEN b.good ELSE 0 END, CASE WHEN k.excluded THEN b.total ELSE 0 END)
+""".format(excluded=_EXCLUDED.format(ts="c.ts"))  # noqa: S608 - constants of this module
+
+
 def recount_exclusion(
-    *, platform_id: int, slo_id: int | None, service_id: int | None, start: datetime, end: datetime, at: datetime
+    *, platform_id: int, slo_id: int | None, service_id: int | None, start: datetime, end: datetime
 ) -> None:
-    """Recount what an exclusion touches, up to now."""
+    """Leave out, or take in again, what was counted: the counts themselves stay, so it also holds for time whose points
+    are gone.
+    """
     slos = Slo.objects.filter(platform_id=platform_id, enabled=True)
     if slo_id is not None:
         slos = slos.filter(pk=slo_id)
     elif service_id is not None:
         slos = slos.filter(service_id=service_id)
-    recount_slos(slo_ids=list(slos.values_list("pk", flat=True)), start=start, end=min(end + timedelta(minutes=5), at))
+    first, last = floor_to(start, 300), floor_to(end, 300)
+    with transaction.atomic():
+        found = _hold(list(slos.values_list("pk", flat=True)))
+        _execute(_EXCLUDE, {"slos": found, "start": first, "last": last})
+        _roll_up(found, first, last)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from monitoring.models import AnnotationKind
 from monitoring.selectors.slo_detail import Detail
-from monitoring.selectors.slo_report import Period
+from monitoring.slo.periods import Period
 from opsportal.core import charts
 
 LABELLED: Final = 0.02  # a smaller share is no label on the chart

@@ -12,6 +12,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
+from monitoring.missing import CARRIED, filled
 from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, RuleTerm
 from monitoring.services.alarms import alarm_transition
 from monitoring.store import STAT_COLUMNS, TABLES, floor_to
@@ -31,6 +32,7 @@ class _Term:
     role: str
     series_id: int
     stat: str
+    missing: str
 
 
 def threshold_of(rule: AlarmRule) -> Threshold:
@@ -55,7 +57,7 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     )
     for term in bound.select_related("rule", "series").order_by("rule_id", "pk"):
         rules[term.rule_id] = term.rule
-        terms[term.rule_id].append(_Term(term.role, term.series_id, term.stat))
+        terms[term.rule_id].append(_Term(term.role, term.series_id, term.stat, term.series.missing))
         # Beyond what was asked about in full nothing is judged: not knowing is neither ok nor alarm.
         watermark = term.series.watermark or _NEVER
         read_to[term.rule_id] = min(read_to.get(term.rule_id, at), watermark)
@@ -64,7 +66,7 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     for period in sorted({rule.period for rule in rules.values()}):
         group = [rule for rule in rules.values() if rule.period == period]
         series = {term.series_id for rule in group for term in terms[rule.pk]}
-        longest = max(rule.window for rule in group)
+        longest = max(rule.window for rule in group) + CARRIED
         points = _points(series, period, at - CATCH_UP - GRACE - timedelta(seconds=period * (longest + 1)), at)
         for rule in group:
             changed += _judge_rule(rule, alarms[rule.pk], terms[rule.pk], points, read_to[rule.pk], at)
@@ -133,6 +135,24 @@ def _value(terms: Sequence[_Term], points: Mapping[PointKey, Sequence[float | No
     return 100 * bad / total if total > 0 else None
 
 
+def _values(
+    terms: Sequence[_Term],
+    points: Mapping[PointKey, Sequence[float | None]],
+    ends_at: datetime,
+    step: timedelta,
+    window: int,
+) -> tuple[list[float | None], bool]:
+    """The figures of the last `window` periods, oldest first, and whether the newest is a datapoint of its own.
+
+    A single statistic is filled as its series wants it; a share counts what is absent as no events anyway.
+    """
+    back = window + (CARRIED if terms[0].missing == "carry" else 0)
+    raw = [_value(terms, points, ends_at - step * n) for n in range(back, 0, -1)]
+    if terms[0].role == "value":
+        return filled(raw, policy=terms[0].missing, stat=terms[0].stat)[-window:], raw[-1] is not None
+    return raw, raw[-1] is not None
+
+
 def _judge_rule(
     rule: AlarmRule,
     alarm: Alarm,
@@ -152,8 +172,9 @@ def _judge_rule(
     last: tuple[datetime, Judgement] | None = None
     ends_at = first_end
     while ends_at <= newest_end:
-        values = [_value(terms, points, ends_at - step * back) for back in range(rule.window, 0, -1)]
-        if values[-1] is None and at - ends_at < GRACE and rule.missing in ("missing", "ignore"):
+        values, is_whole = _values(terms, points, ends_at, step, rule.window)
+        waits = rule.missing in ("missing", "ignore") or values[-1] is not None
+        if not is_whole and at - ends_at < GRACE and waits:
             break  # it may still come; the next pass goes on from here
         judgement = judge(threshold, values, _state(state))
         last = (ends_at, judgement)

@@ -1,11 +1,10 @@
 """Parsing of what people post."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from django import forms
-from django.utils import timezone
 
 from opsportal.core.forms import CleanForm, VersionedForm
 
@@ -44,6 +43,10 @@ class AwsAccountForm(CleanForm):
     cost_cap_usd = forms.DecimalField(
         min_value=0, max_value=100_000, max_digits=8, decimal_places=2, initial=150, label="Cost cap, USD a month"
     )
+    usd_per_metric = forms.DecimalField(
+        min_value=0, max_value=1, max_digits=10, decimal_places=8, required=False, label="Price of a metric, USD",
+        help_text="What AWS bills for each metric a request asks for, in this account. Empty: 0.00001.",
+    )  # fmt: skip
     act_role_arn = forms.CharField(
         max_length=200,
         required=False,
@@ -86,36 +89,3 @@ class AwsSourceForm(CleanForm):
 
     platform = forms.IntegerField(min_value=1)
     region = forms.CharField(max_length=24, required=False)
-
-
-class UtcField(forms.DateTimeField):
-    """A time in UTC, whatever the person's own zone: SLO periods are UTC months."""
-
-    def to_python(self, value: Any) -> datetime | None:
-        with timezone.override(UTC):
-            return super().to_python(value)
-
-    def prepare_value(self, value: Any) -> Any:
-        with timezone.override(UTC):
-            return super().prepare_value(value)
-
-
-class ExclusionForm(CleanForm):
-    """Time to exclude from adjusted figures, and why."""
-
-    starts_at = UtcField(label="From (UTC)")
-    ends_at = UtcField(label="To (UTC)")
-    reason = forms.CharField(max_length=240, label="Why")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
-        if starts_at and ends_at and not timedelta() < ends_at - starts_at <= timedelta(days=31):
-            raise forms.ValidationError("The end lies after the beginning, at most 31 days later.")
-        return cleaned
-
-
-class VoidForm(VersionedForm):
-    """Why an exclusion is voided."""
-
-    reason = forms.CharField(max_length=240, label="Why")

@@ -7,6 +7,7 @@ from django.db.models import F, Max, Min
 
 from monitoring import store
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, MetricSource, PollCoverage, PollRun, Series
+from monitoring.models.sources import read_every
 from monitoring.services.alarms import (
     BLIND_KEY,
     alarm_call_again,
@@ -14,12 +15,13 @@ from monitoring.services.alarms import (
     blind_alarm_put,
     outlasting_silences,
 )
+from monitoring.services.burns import budget_steps_tell, burn_alarms_judge
 from opsportal.core.clock import rate
 from opsportal.platforms.models import Platform
 from opsportal.schedule.loops import loop
 
 BLIND_AFTER_POLLS: Final = 3
-SLACK: Final = timedelta(seconds=60)  # of real time, when the business clock runs faster
+SLACK: Final = timedelta(seconds=20)  # of real time, when the business clock runs faster
 RUNS_KEPT: Final = timedelta(days=40)
 COVERAGE_KEPT: Final = timedelta(days=455)
 
@@ -30,14 +32,14 @@ def blind_platforms(now: datetime) -> dict[int, str]:
     What was never read counts from the day its account was connected.
     """
     read = Series.objects.filter(enabled=True, account__enabled=True, account__regions__contains=[F("region")])
-    regions = read.values_list("platform_id", "account_id", "region", "account__created_at").order_by(
-        "platform_id", "account_id", "region"
-    )
+    columns = ("platform_id", "account_id", "region", "account__created_at", "account__pace")
+    regions = read.values_list(*columns).order_by(*columns)
     blind: dict[int, str] = {}
-    for platform_id, account_id, region, connected_at, newest, every in regions.annotate(
+    for platform_id, account_id, region, connected_at, pace, newest, own in regions.annotate(
         Max("watermark"), Min("poll_every")
     ):
-        since = now - BLIND_AFTER_POLLS * timedelta(seconds=every) - SLACK * (rate() - 1)
+        every = timedelta(seconds=read_every(own, pace))
+        since = now - BLIND_AFTER_POLLS * every - SLACK * (rate() - 1)
         if (newest or connected_at) >= since:
             continue
         last = PollRun.objects.filter(account_id=account_id, region=region, kind="poll").order_by("-started_at", "-pk")
@@ -60,6 +62,18 @@ def watch_eyes(now: datetime) -> int:
         reason = "No AWS account is connected."
         alarm_transition(alarm=alarm, to_state=AlarmState.UNKNOWN, at=now, recorded_at=now, reason=reason)
     return changed
+
+
+@loop(name="monitoring.burns", every=15.0, limit=30.0)
+def judge_burns(now: datetime) -> int:
+    """Budgets that burn too fast are alarms like any other."""
+    return burn_alarms_judge(at=now)
+
+
+@loop(name="monitoring.budgets", every=300.0, limit=30.0)
+def tell_budgets(now: datetime) -> int:
+    """Those who answer for a platform hear once a month of each step its budgets reach."""
+    return budget_steps_tell(at=now)
 
 
 @loop(name="monitoring.silences", every=5.0, limit=20.0)

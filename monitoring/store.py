@@ -3,15 +3,29 @@
 Roll-ups are recomputed from the finer rows, never incremented, so that repeating any step is harmless.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from functools import cache
+from itertools import repeat, starmap
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
 
 COLUMNS: Final = ("n", "sum", "min", "max", "p50", "p95", "p99", "below")
-TABLES: Final = {60: "monitoring_point_1m", 300: "monitoring_point_5m", 3600: "monitoring_point_1h"}
-STEPS: Final = {"5 minutes": 300, "1 hour": 3600, "1 day": 86400}
+TABLES: Final = {
+    60: "monitoring_point_1m",
+    300: "monitoring_point_5m",
+    3600: "monitoring_point_1h",
+    86400: "monitoring_point_1d",
+}
+PARTITIONED: Final = {
+    "monitoring_point_1m": "day",
+    "monitoring_point_5m": "week",
+    "monitoring_point_1h": "month",
+}
+# Each rung of the ladder is recounted from the one before it.
+ROLL_UPS: Final = ((60, 300, "5 minutes"), (300, 3600, "1 hour"), (3600, 86400, "1 day"))
 STAT_COLUMNS: Final = {
     "SampleCount": "n",
     "Sum": "sum",
@@ -25,30 +39,56 @@ STAT_COLUMNS: Final = {
 _SETS: Final = ", ".join(f"{c} = coalesce(excluded.{c}, t.{c})" for c in COLUMNS)
 _CHANGED: Final = " OR ".join(f"coalesce(excluded.{c}, t.{c}) IS DISTINCT FROM t.{c}" for c in COLUMNS)
 _LIST: Final = ", ".join(COLUMNS)
+# Kept by the session: made anew for each write they would swell the catalogue.
+_TEMPORARY: Final = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE monitoring_point_1d INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;"
+    " CREATE TEMPORARY TABLE IF NOT EXISTS dirty (series_id integer, ts timestamptz) ON COMMIT DELETE ROWS;"
+    " TRUNCATE incoming, dirty; SET LOCAL work_mem = '32MB'"
+)
+CHUNK: Final = 256 * 1024  # bytes of COPY sent at once
+EPOCH_2000: Final = 946_684_800  # PostgreSQL counts microseconds from here
+# The usual case: the newest stretch of a series goes on, or holds this one already. Returns those series.
+_COVER_ON: Final = """
+WITH newest AS (
+    SELECT DISTINCT ON (series_id) id, series_id, starts_at, ends_at FROM monitoring_pollcoverage
+    WHERE series_id = ANY(%(ids)s) ORDER BY series_id, starts_at DESC
+), grown AS (
+    UPDATE monitoring_pollcoverage c SET ends_at = %(end)s FROM newest n
+    WHERE c.id = n.id AND n.starts_at <= %(start)s AND n.ends_at >= %(start)s AND n.ends_at < %(end)s
+)
+SELECT series_id FROM newest WHERE starts_at <= %(start)s AND ends_at >= %(start)s
+"""
+# One statement: take out what touches, put back the union, per series.
+_COVER: Final = """
+WITH touched AS (
+    DELETE FROM monitoring_pollcoverage
+    WHERE series_id = ANY(%(ids)s) AND starts_at <= %(end)s AND ends_at >= %(start)s
+    RETURNING series_id, starts_at, ends_at
+)
+INSERT INTO monitoring_pollcoverage AS c (series_id, starts_at, ends_at)
+SELECT s.id, least(min(t.starts_at), %(start)s), greatest(max(t.ends_at), %(end)s)
+FROM unnest(%(ids)s::int[]) AS s (id) LEFT JOIN touched t ON t.series_id = s.id
+GROUP BY s.id ORDER BY s.id
+"""
 _ensured: dict[str, tuple[datetime, datetime]] = {}
 
 
-class PointRow(NamedTuple):
-    """One datapoint as it is stored; None where the statistic was not asked or not answered."""
+class PointBlock(NamedTuple):
+    """Datapoints of a series by column: `columns[c][i]` is the figure of the period that starts at `times[i]`.
+
+    Times are epoch seconds, each once; a column that is left out was not asked or not answered.
+    """
 
     series_id: int
-    ts: datetime
-    n: float | None = None
-    sum: float | None = None
-    min: float | None = None
-    max: float | None = None
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    below: float | None = None
+    times: Sequence[int]
+    columns: Mapping[str, Sequence[float]]
 
 
 class Written(NamedTuple):
-    """What a write did: rows new or changed, rows changed after they had been stored, 5-minute buckets touched."""
+    """What a write did: rows new or changed, and rows changed after they had been stored."""
 
     changed: int
     revised: int
-    buckets: list[tuple[int, datetime]]
 
 
 def floor_to(at: datetime, seconds: int) -> datetime:
@@ -78,6 +118,20 @@ def drop_partitions(at: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
+def missing_partitions(at: datetime) -> list[str]:
+    """Partitions of now and of the next period that are not there: points would fall beside them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM (SELECT w.parent, format('%%s_%%s', w.parent, to_char(date_trunc(w.unit, %s AT TIME ZONE"
+            " 'UTC') + a.ahead * ('1 ' || w.unit)::interval, 'YYYYMMDD')) AS name"
+            " FROM unnest(%s::text[], %s::text[]) AS w (parent, unit), generate_series(0, 1) AS a (ahead)) AS wanted"
+            " WHERE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = to_regclass(wanted.name)"
+            " AND i.inhparent = to_regclass(wanted.parent)) ORDER BY name",
+            [at, list(PARTITIONED), list(PARTITIONED.values())],
+        )
+        return [str(name) for (name,) in cursor.fetchall()]
+
+
 def stray_points() -> int:
     """Points that fell outside every partition (the partition manager missed them)."""
     with connection.cursor() as cursor:
@@ -85,75 +139,91 @@ def stray_points() -> int:
         return int(cursor.fetchone()[0])
 
 
-def write_points(period: int, rows: Iterable[PointRow]) -> Written:
-    """Upsert points of one period (60 or 300 seconds) and roll them up. Call inside a transaction."""
+def lock_writer(account_id: int, region: str) -> None:
+    """Let one writer of an account and region store at a time, until the transaction ends."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"monitoring:{account_id}:{region}"])
+
+
+@cache
+def _row_of(columns: tuple[str, ...]) -> Struct:
+    """One row of COPY's binary format: its number of fields, then each with its length, -1 for NULL."""
+    return Struct(">hiiiq" + "".join("id" if name in columns else "i" for name in COLUMNS))
+
+
+def _binary(block: PointBlock) -> bytes:
+    """The rows of a block, put together without an object of ours per row."""
+    cells: list[Iterable[Any]] = [repeat(2 + len(COLUMNS)), repeat(4), repeat(block.series_id), repeat(8)]
+    cells.append([(at - EPOCH_2000) * 1_000_000 for at in block.times])
+    for name in COLUMNS:
+        cells += [repeat(8), block.columns[name]] if name in block.columns else [repeat(-1)]
+    return b"".join(starmap(_row_of(tuple(block.columns)).pack, zip(*cells, strict=False)))
+
+
+def copy_stream(blocks: Iterable[PointBlock]) -> Iterator[bytes]:
+    """The blocks in COPY's binary format: series_id, ts and COLUMNS."""
+    chunk = bytearray(b"PGCOPY\n\xff\r\n\x00" + bytes(8))
+    for block in blocks:
+        chunk += _binary(block)
+        if len(chunk) > CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk + b"\xff\xff")
+
+
+def write_points(period: int, blocks: Iterable[PointBlock]) -> Written:
+    """Upsert points of one period (a key of TABLES, in seconds) and roll them up. Call inside a transaction.
+
+    No two blocks may hold the same period of the same series, and nobody else may write these series meanwhile
+    (`lock_writer`): rows are taken as they come, for a sort would cost a third of the whole.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TEMPORARY)
+        with cursor.copy(f"COPY incoming (series_id, ts, {_LIST}) FROM STDIN (FORMAT BINARY)") as copy:
+            for chunk in copy_stream(blocks):
+                copy.write(chunk)
         cursor.execute(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE {TABLES[period]} INCLUDING DEFAULTS) ON COMMIT DROP;"
-            " TRUNCATE incoming"
-        )
-        with cursor.copy(f"COPY incoming (series_id, ts, {_LIST}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute(
-            f"INSERT INTO {TABLES[period]} AS t (series_id, ts, {_LIST})"  # noqa: S608 - our own table and column names
-            f" SELECT series_id, ts, {_LIST} FROM incoming ORDER BY series_id, ts"
+            f"WITH changed AS (INSERT INTO {TABLES[period]} AS t (series_id, ts, {_LIST})"  # noqa: S608 - our own names
+            f" SELECT series_id, ts, {_LIST} FROM incoming"
             f" ON CONFLICT (series_id, ts) DO UPDATE SET {_SETS}, rev = least(t.rev + 1, 32000) WHERE {_CHANGED}"
-            " RETURNING series_id, ts, rev"
+            " RETURNING series_id, ts, rev), noted AS (INSERT INTO dirty SELECT series_id, ts FROM changed)"
+            " SELECT count(*), count(*) FILTER (WHERE rev > 0), min(ts), max(ts) FROM changed"
         )
-        changed = cursor.fetchall()
-    buckets = sorted({(int(series), floor_to(ts, 300)) for series, ts, _ in changed})
-    if period == 60:
-        _roll_up(buckets, source="monitoring_point_1m", target="monitoring_point_5m", step="5 minutes")
-    roll_up_hours(buckets)
-    return Written(len(changed), sum(rev > 0 for _, _, rev in changed), buckets)
+        changed, revised, first, last = cursor.fetchone()
+        if changed:
+            for source, target, step in ROLL_UPS:
+                if source >= period:
+                    _roll_up(cursor, source=source, target=target, step=step, first=first, last=last)
+    return Written(changed, revised)
 
 
-def roll_up_hours(buckets: Sequence[tuple[int, datetime]]) -> None:
-    """Recompute the hours and days that hold these 5-minute buckets."""
-    hours = sorted({(series, floor_to(ts, 3600)) for series, ts in buckets})
-    days = sorted({(series, floor_to(ts, 86400)) for series, ts in buckets})
-    _roll_up(hours, source="monitoring_point_5m", target="monitoring_point_1h", step="1 hour")
-    _roll_up(days, source="monitoring_point_1h", target="monitoring_point_1d", step="1 day")
+def _roll_up(cursor: Any, *, source: int, target: int, step: str, first: datetime, last: datetime) -> None:
+    """Recompute the periods of `target` that hold a changed point.
 
-
-def _roll_up(dirty: Sequence[tuple[int, datetime]], *, source: str, target: str, step: str) -> None:
-    """Percentiles are left alone: they are fetched at their own period or not at all."""
-    if not dirty:
-        return
-    span = timedelta(seconds=STEPS[step])
-    first, last = min(ts for _, ts in dirty), max(ts for _, ts in dirty) + span
-    sums = "sum(p.n), sum(p.sum), min(p.min), max(p.max), NULL::float8, NULL::float8, NULL::float8, sum(p.below)"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {target} AS t (series_id, ts, {_LIST})"  # noqa: S608 - our own table and column names
-            f" SELECT d.series_id, d.ts, {sums} FROM unnest(%s::int[], %s::timestamptz[]) AS d (series_id, ts)"
-            f" JOIN {source} p ON p.series_id = d.series_id AND p.ts >= d.ts AND p.ts < d.ts + interval '{step}'"
-            # Constant bounds as well: without them every partition is searched.
-            " WHERE p.ts >= %s AND p.ts < %s GROUP BY d.series_id, d.ts ORDER BY d.series_id, d.ts"
-            f" ON CONFLICT (series_id, ts) DO UPDATE SET {_SETS} WHERE {_CHANGED}",
-            [[series for series, _ in dirty], [ts for _, ts in dirty], first, last],
-        )
+    Percentiles are left alone: they are fetched at their own period or not at all.
+    """
+    cursor.execute(
+        f"INSERT INTO {TABLES[target]} AS t (series_id, ts, {_LIST})"  # noqa: S608 - our own table and column names
+        " SELECT d.series_id, d.start, a.n, a.sum, a.min, a.max, NULL, NULL, NULL, a.below FROM (SELECT DISTINCT"
+        f" series_id, date_bin('{step}', ts, timestamptz 'epoch') AS start FROM dirty) d"
+        # By itself for each period, so that the key is always used: a join on the series alone pairs each period with
+        # every point. Constant bounds as well: without them every partition is searched.
+        " CROSS JOIN LATERAL (SELECT count(*) AS rows, sum(n) AS n, sum(sum) AS sum, min(min) AS min, max(max) AS max,"
+        f" sum(below) AS below FROM {TABLES[source]} p WHERE p.series_id = d.series_id AND p.ts >= d.start"
+        f" AND p.ts < d.start + interval '{step}' AND p.ts >= %s AND p.ts < %s) a WHERE a.rows > 0"
+        f" ON CONFLICT (series_id, ts) DO UPDATE SET {_SETS} WHERE {_CHANGED}",
+        [floor_to(first, target), floor_to(last, target) + timedelta(seconds=target)],
+    )
 
 
 def cover(series_ids: Sequence[int], start: datetime, end: datetime) -> None:
     """Note that CloudWatch answered completely about these series in [start, end). Touching stretches become one."""
     if not series_ids or end <= start:
         return
-    ids = sorted(series_ids)
     with connection.cursor() as cursor:
-        # One statement: take out what touches, put back the union, per series.
-        cursor.execute(
-            """
-            WITH touched AS (
-                DELETE FROM monitoring_pollcoverage
-                WHERE series_id = ANY(%(ids)s) AND starts_at <= %(end)s AND ends_at >= %(start)s
-                RETURNING series_id, starts_at, ends_at
-            )
-            INSERT INTO monitoring_pollcoverage AS c (series_id, starts_at, ends_at)
-            SELECT s.id, least(min(t.starts_at), %(start)s), greatest(max(t.ends_at), %(end)s)
-            FROM unnest(%(ids)s::int[]) AS s (id) LEFT JOIN touched t ON t.series_id = s.id
-            GROUP BY s.id ORDER BY s.id
-            """,
-            {"ids": ids, "start": start, "end": end},
-        )
+        params: dict[str, Any] = {"ids": sorted(series_ids), "start": start, "end": end}
+        cursor.execute(_COVER_ON, params)
+        known = {pk for (pk,) in cursor.fetchall()}
+        params["ids"] = [pk for pk in params["ids"] if pk not in known]
+        if params["ids"]:
+            cursor.execute(_COVER, params)

@@ -1,8 +1,9 @@
 """Celery tasks: read the clock, load, one call. Messages carry the id of a run in the ledger, nothing else."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from monitoring.collector.gate import asking
 from monitoring.collector.history import fill_history as fill
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
@@ -16,6 +17,8 @@ from opsportal.platforms.models import Platform
 from opsportal.schedule.services import RunClaim
 from opsportal.schedule.tasks import PermanentTaskError, scheduled_task
 
+BUSY: Final[Mapping[str, Any]] = {"left_out": "AWS does not answer, and another account that waits for it is asked"}
+
 
 def _account(claim: RunClaim) -> AwsAccount:
     account = AwsAccount.objects.filter(pk=claim.args["account_id"], enabled=True).first()
@@ -27,7 +30,11 @@ def _account(claim: RunClaim) -> AwsAccount:
 @scheduled_task(name="monitoring.poll_metrics", queue="aws", time_limit=120)
 def poll_metrics(claim: RunClaim) -> Mapping[str, Any]:
     """One pass over an account, region and period."""
-    run = poll(account=_account(claim), region=claim.args["region"], period=claim.args["period"], at=now())
+    account, region = _account(claim), claim.args["region"]
+    with asking(account, region) as may_ask:
+        if not may_ask:
+            return BUSY
+        run = poll(account=account, region=region, period=claim.args["period"], at=now())
     return {"poll_run": run.pk, "state": run.state, "points": run.points}
 
 
@@ -35,14 +42,19 @@ def poll_metrics(claim: RunClaim) -> Mapping[str, Any]:
 def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
     """Resources and CloudWatch's own alarms of an account and region."""
     account, region = _account(claim), claim.args["region"]
-    read = read_resources(account=account, region=region, at=now())
-    return {"kinds": read, "alarms": mirror_alarms(account=account, region=region, at=now())}
+    with asking(account, region) as may_ask:
+        if not may_ask:
+            return BUSY
+        read = read_resources(account=account, region=region, at=now())
+        return {"kinds": read, "alarms": mirror_alarms(account=account, region=region, at=now())}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)
 def fill_history(claim: RunClaim) -> Mapping[str, Any]:
     """The next slices of history."""
-    return {"slices": fill(account=_account(claim), region=claim.args["region"], at=now())}
+    account, region = _account(claim), claim.args["region"]
+    with asking(account, region) as may_ask:
+        return {"slices": fill(account=account, region=region, at=now())} if may_ask else BUSY
 
 
 @scheduled_task(name="monitoring.run_check", queue="checks", time_limit=60)

@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.views import acting, actions, aws, charts, pages, runbooks, slos
+from monitoring.views import (
+    acting,
+    actions,
+    alert_sources,
+    aws,
+    charts,
+    inbound,
+    intake,
+    objectives,
+    pages,
+    runbooks,
+    slos,
+)
 
 app_name = "monitoring"
 urlpatterns: list[URLPattern] = [
@@ -10,12 +22,21 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/services/<int:pk>/", pages.service, name="service"),
     path("monitoring/alarms/", pages.alarms, name="alarms"),
     path("monitoring/alarms/of-runbook/<int:pk>/", runbooks.runbook_alarms, name="runbook-alarms"),
+    path("monitoring/alarms/week/", inbound.alarm_week, name="alarm-week"),
     path("monitoring/alarms/<int:pk>/", pages.alarm, name="alarm"),
+    path("monitoring/alarms/<int:pk>/rate/", inbound.alarm_rate_action, name="alarm-rate"),
+    path("monitoring/alarms/<int:pk>/end/", inbound.alert_group_end_action, name="alert-group-end"),
     path("monitoring/alarms/<int:pk>/silence/", actions.silence, name="silence"),
     path("monitoring/silences/<int:pk>/end/", actions.silence_end_action, name="silence-end"),
+    path("in/<slug:kind>/<slug:key>/", intake.receive, name="alert-receive"),
+    path("monitoring/alerts/", inbound.alert_groups, name="alert-groups"),
+    path("monitoring/inbound/", inbound.inbound, name="inbound"),
+    path("monitoring/inbound/<int:pk>/", inbound.inbound_message, name="inbound-message"),
+    path("monitoring/inbound/<int:pk>/replay/", inbound.inbound_replay_action, name="inbound-replay"),
     path("monitoring/resources/", pages.resources, name="resources"),
     path("act/", acting.act, name="act"),
     path("monitoring/polls/", pages.polls, name="polls"),
+    path("monitoring/polls/<int:pk>/", pages.poll_run, name="poll-run"),
     path("monitoring/metrics/<int:pk>/chart/", charts.metric_chart, name="metric-chart"),
     path("monitoring/metrics/<int:pk>/chart.svg", charts.metric_chart_svg, name="metric-chart-svg"),
     path("monitoring/series/<int:pk>/chart/", charts.series_chart, name="series-chart"),
@@ -24,8 +45,18 @@ urlpatterns: list[URLPattern] = [
     path("slos/", slos.slos, name="slos"),
     path("slos/<int:pk>/", slos.slo, name="slo"),
     path("slos/<int:pk>/buckets/", slos.slo_buckets, name="slo-buckets"),
-    path("slos/<int:pk>/exclusions/new/", actions.exclusion, name="slo-exclusion"),
-    path("slos/exclusions/<int:pk>/void/", actions.exclusion_take_back, name="slo-exclusion-void"),
+    path("slos/<int:pk>/change/", objectives.slo_change, name="slo-change"),
+    path("slos/<int:pk>/exclusions/new/", objectives.exclusion, name="slo-exclusion"),
+    path("slos/exclusions/<int:pk>/approve/", objectives.exclusion_approve_action, name="slo-exclusion-approve"),
+    path("slos/exclusions/<int:pk>/void/", objectives.exclusion_take_back, name="slo-exclusion-void"),
+    path("slos/policy/<slug:key>/", objectives.budget_policy, name="budget-policy"),
+    path("settings/alert-sources/", alert_sources.alert_sources, name="alert-sources"),
+    path("settings/alert-sources/new/<slug:key>/", alert_sources.alert_source_new, name="alert-source-new"),
+    path("settings/alert-sources/<int:pk>/", alert_sources.alert_source, name="alert-source"),
+    path("settings/alert-sources/<int:pk>/preview/", alert_sources.alert_source_preview, name="alert-source-preview"),
+    path("settings/alert-sources/<int:pk>/rotate/", alert_sources.source_rotate_action, name="alert-source-rotate"),
+    path("settings/alert-sources/<int:pk>/try/", alert_sources.source_test_action, name="alert-source-test"),
+    path("settings/topics/<int:pk>/", alert_sources.sns_topic_action, name="sns-topic"),
     path("settings/aws/", aws.aws_accounts, name="connect-aws"),
     path("settings/aws/connect/", aws.aws_connect_action, name="aws-connect"),
     path("settings/aws/<int:pk>/", aws.aws_account, name="aws-account"),

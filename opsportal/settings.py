@@ -285,7 +285,7 @@ HEARTBEAT_URL: str = env.str("HEARTBEAT_URL", "")
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 
 # --- outbound connections: public addresses only; each purpose opens further networks and sockets by itself ------
-_PURPOSES = ("database", "heartbeat", "probe", "webhook")
+_PURPOSES = ("database", "heartbeat", "probe", "sns", "webhook")
 TARGET_NETWORKS: dict[str, list[str]] = {
     purpose: env.list(f"TARGET_NETWORKS_{purpose.upper()}", []) for purpose in _PURPOSES
 }

@@ -8,6 +8,7 @@ from typing import Final
 ROLLING: Final = {"30d": 30, "92d": 92}
 LONGEST: Final = timedelta(days=400)
 _MONTH: Final = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
+_SPAN: Final = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ)\.\.(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 
 
 class PeriodError(ValueError):
@@ -35,8 +36,13 @@ class Period:
 
 
 def period(text: str, at: datetime) -> Period:
-    """`30d`, `92d` or a month such as `2026-10`; empty is 30 days. Raises PeriodError."""
+    """`30d`, `92d`, a month such as `2026-10`, or `2026-10-01T00:00:00Z..2026-10-08T00:00:00Z`: two instants in UTC.
+
+    Empty is 30 days. Raises PeriodError.
+    """
     key = text or "30d"
+    if span := _SPAN.fullmatch(key):
+        return _span(key, span[1], span[2], at)
     if key in ROLLING:
         days = ROLLING[key]
         return Period(key, f"Last {days} days", at - timedelta(days=days), at)
@@ -46,6 +52,15 @@ def period(text: str, at: datetime) -> Period:
     if first > at:
         raise PeriodError("This month has not begun.")
     return Period(key, f"{first:%B %Y}", first, min((first + timedelta(days=32)).replace(day=1), at))
+
+
+def _span(key: str, first: str, last: str, at: datetime) -> Period:
+    try:
+        since, until = datetime.fromisoformat(first), min(datetime.fromisoformat(last), at)
+    except ValueError as error:
+        raise PeriodError("These are no two instants.") from error
+    found = between(since, until)
+    return Period(key, found.name, since, until)
 
 
 def between(since: datetime, until: datetime) -> Period:

@@ -54,7 +54,7 @@ def metric_keep(
         raise IncidentError(f"{metric.name} is not read: connect AWS first.")
     start, end = chart_span(incident, occurred_at or at)
     stat = metric.stats[0]
-    period = fitting_period(metric.series, start, end, stat=stat)
+    period = fitting_period(metric.series, start, end)
     if (end - start) / timedelta(seconds=period) > MOST_POINTS:
         period = 300
     points = stat_values(series_id=metric.series.pk, stat=stat, period=period, start=start, end=end)

@@ -13,7 +13,8 @@ from django.urls import reverse
 from maintenance.models import LogKind, OccurrenceState, Window, WindowKind, WindowOccurrence
 from maintenance.services.operations_log import log_add
 from monitoring.models import AnnotationKind
-from monitoring.services.marks import annotation_put, exclusion_put, silence_put
+from monitoring.services.exclusions import exclusion_put
+from monitoring.services.marks import annotation_put, silence_put
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch

@@ -2,14 +2,24 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import views
+from monitoring.api import intake, objectives, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
     path("alarms/", views.AlarmListView.as_view(), name="alarms"),
     path("alarms/<int:pk>/", views.AlarmDetailView.as_view(), name="alarm"),
     path("alarms/<int:pk>/transitions/", views.AlarmTransitionListView.as_view(), name="alarm-transitions"),
+    path("alarms/<int:pk>/alerts/", intake.AlarmAlertListView.as_view(), name="alarm-alerts"),
+    path("alarms/<int:pk>/ratings/", intake.AlarmRatingView.as_view(), name="alarm-ratings"),
+    path("alarms/<int:pk>/end/", intake.AlertGroupEndView.as_view(), name="alert-group-end"),
+    path("alarm-weeks/", intake.AlarmWeekView.as_view(), name="alarm-weeks"),
+    path("alert-groups/", intake.AlertGroupListView.as_view(), name="alert-groups"),
+    path("alert-sources/", intake.AlertSourceListView.as_view(), name="alert-sources"),
+    path("inbound-messages/", intake.InboundMessageListView.as_view(), name="inbound-messages"),
+    path("inbound-messages/<int:pk>/", intake.InboundMessageView.as_view(), name="inbound-message"),
+    path("inbound-messages/<int:pk>/replay/", intake.InboundReplayView.as_view(), name="inbound-replay"),
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
     path("slos/", views.SloListView.as_view(), name="slos"),
+    path("slos/<int:pk>/versions/", objectives.SloVersionListView.as_view(), name="slo-versions"),
 ]

@@ -13,7 +13,8 @@ from monitoring.api import serializers
 from monitoring.models import Alarm, AlarmState, Series
 from monitoring.ranges import range_of
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
-from monitoring.selectors.slo_report import rolling, slo_rows, slos_of
+from monitoring.selectors.slo_report import slo_rows, slos_of
+from monitoring.slo.periods import rolling
 from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
@@ -95,10 +96,10 @@ class SeriesPointsView(ApiView):
         parameters=[OpenApiParameter(name, str) for name in ("from", "to", "range", "period")],
     )
     def get(self, request: Request, pk: int) -> Response:
-        series = get_object_or_404(Series.objects.visible_to(self.actor), pk=pk)
+        series = get_object_or_404(Series.objects.visible_to(self.actor).select_related("account"), pk=pk)
         span = range_of(plain_request(request), now())
         asked = request.query_params.get("period", "")
-        fits = fitting_period(series, span.start, span.end, stat="Sum")
+        fits = fitting_period(series, span.start, span.end)
         period = int(asked) if asked in {str(one) for one in TABLE_OF} else fits
         points = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end)
         body = {"period": period, "points": points, "gaps": gaps(series, span.start, span.end)}

@@ -1,4 +1,6 @@
-"""History of a newly connected account, newest day first, so that pages fill where people look."""
+"""History: of a newly connected account, and of what an outage left out. Newest first, so that pages fill where people
+look; each stretch at the finest period that CloudWatch still has.
+"""
 
 import time
 from datetime import datetime, timedelta
@@ -9,34 +11,41 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from monitoring import counting, store
-from monitoring.collector.fetch import fetch, stats_for
-from monitoring.collector.poll import lock_writer
+from monitoring.collector.fetch import COARSE, Fetched, Question, Wanted, fetch, stats_for
+from monitoring.collector.pace import Pace
 from monitoring.models import AwsAccount, Backfill, PollRun, Series
-from monitoring.services.accounts import aws_session
+from monitoring.services.accounts import RECENT, aws_session, backfill_add
 
-SLICE: Final = {60: timedelta(hours=3), 300: timedelta(days=2)}
-SPEND: Final = 150.0  # real seconds of one task run; the next one goes on
+SLICE: Final = {60: timedelta(hours=3), 300: timedelta(days=2), 3600: timedelta(days=30)}
+SPEND: Final = 20.0  # real seconds of one task run, so that polls find a worker; the next one goes on
+
+
+def gap_request(*, account: AwsAccount, region: str, start: datetime, end: datetime, at: datetime) -> None:
+    """Have [start, end) fetched, unless it is asked for already."""
+    open_jobs = Backfill.objects.filter(account=account, region=region, finished_at=None)
+    if not open_jobs.filter(starts_at__lte=start, ends_at__gte=end).exists():
+        start, end = store.floor_to(start, 300), store.floor_to(end + timedelta(seconds=299), 300)
+        backfill_add(account=account, region=region, start=start, end=end, at=at)
 
 
 def fill_history(*, account: AwsAccount, region: str, at: datetime) -> int:
     """Fetch slices of open backfills until none is left or the time is spent; returns how many slices were stored.
 
-    One filler per account and region: a second copy finds the lock held and leaves.
+    One filler at a time over all accounts, so that history never holds every worker: another copy leaves at once.
     """
     begun = time.monotonic()
     done = 0
     if not Backfill.objects.filter(account=account, region=region, finished_at=None).exists():
         return 0
     with connection.cursor() as cursor:
-        key = f"monitoring-history:{account.pk}:{region}"
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [key])
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('monitoring-history'))")
         if not cursor.fetchone()[0]:
             return 0
         try:
             while time.monotonic() - begun < SPEND and fill_slice(account=account, region=region, at=at):
                 done += 1
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [key])
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('monitoring-history'))")
     return done
 
 
@@ -48,34 +57,24 @@ def fill_slice(*, account: AwsAccount, region: str, at: datetime) -> bool:
     begun = time.monotonic()
     end = job.cursor_at
     start = max(job.starts_at, end - SLICE[job.period])
-    series = Series.objects.filter(account=account, region=region, enabled=True).order_by("pk")
-    if job.period < 300:
-        series = series.filter(poll_every=job.period)
-    # History comes at 5 minutes for every series: sums too, since no minutes stand behind that far back.
-    wanted = [(one, one.stats if job.period >= 300 else stats_for(one, job.period)) for one in series]
-    found = fetch(aws_session(account), region, wanted, period=job.period, start=start, end=end)
+    wanted = _wanted(account, region, job.period)
+    pace = Pace(account, region, is_old=at - start > RECENT)  # beyond it AWS allows half as many points a second
+    question = Question(aws_session(account), region, job.period, start, end, pace.take, begun + SPEND)
+    found = fetch(question, wanted)
+    coarse = _coarse(question, wanted) if job.period == 300 and not found.stopped else {}
+    if found.throttles:
+        pace.throttled()
     run = PollRun(
-        account=account,
-        region=region,
-        period=job.period,
-        kind="backfill",
-        started_at=at,
-        until=end,
-        requests=found.requests,
-        metrics_billed=found.metrics_billed,
-        series=len(wanted),
-        points=len(found.rows),
+        account=account, region=region, period=job.period, kind="backfill", started_at=at, until=end,
+        pace=account.pace, requests=pace.requests, series=len(wanted), points=found.points, refused=found.refused,
+        metrics_billed=found.metrics_billed + sum(one.metrics_billed for one in coarse.values()),
+        throttles=found.throttles, error=found.error[:500],
         state="ok" if not found.error else "partial" if found.complete else "failed",
-        error=found.error[:500],
-    )
+    )  # fmt: skip
     with transaction.atomic():
-        lock_writer(account.pk, region)
+        store.lock_writer(account.pk, region)
         if found.complete:
-            store.ensure_partitions(start, max(end, at))
-            run.changed = store.write_points(job.period, found.rows).changed
-            store.cover(found.complete, start, end)
-            Series.objects.filter(pk__in=found.complete).update(watermark=Greatest(F("watermark"), end))
-            counting.recount(series_ids=found.complete, start=start, end=end)
+            _store(run, found, coarse, start=start, end=end, at=at)
         # A denied series is not asked for ever: the slice counts as tried once something came, or nothing ever will.
         moved = bool(found.complete) or not wanted
         if moved:
@@ -86,4 +85,38 @@ def fill_slice(*, account: AwsAccount, region: str, at: datetime) -> bool:
         job.save(update_fields=["cursor_at", "error", "finished_at"])
         run.duration_ms = int((time.monotonic() - begun) * 1000)
         run.save()
-    return moved and not found.throttles
+    return moved and not found.stopped
+
+
+def _wanted(account: AwsAccount, region: str, period: int) -> list[Wanted]:
+    series = Series.objects.filter(account=account, region=region, enabled=True).order_by("pk")
+    if period < 300:
+        return [(one, stats_for(one, period)) for one in series.filter(poll_every=period)]
+    # From 5 minutes on every series comes with its sums too, since no minutes stand behind that far back.
+    return [(one, one.stats) for one in series]
+
+
+def _coarse(question: Question, wanted: list[Wanted]) -> dict[int, Fetched]:
+    """Percentiles of the whole hours and days that end in a slice."""
+    found: dict[int, Fetched] = {}
+    for period in COARSE:
+        start, end = store.floor_to(question.start, period), store.floor_to(question.end, period)
+        asked = [(one, stats_for(one, period)) for one, _ in wanted]
+        if start < end and any(stats for _, stats in asked):
+            own = Question(question.session, question.region, period, start, end, question.pace, question.until)
+            found[period] = fetch(own, asked)
+    return found
+
+
+def _store(
+    run: PollRun, found: Fetched, coarse: dict[int, Fetched], *, start: datetime, end: datetime, at: datetime
+) -> None:
+    store.ensure_partitions(store.floor_to(start, 86400), max(end, at))
+    run.changed = store.write_points(run.period, found.blocks).changed
+    for period, more in coarse.items():
+        store.write_points(period, more.blocks)
+    if run.period > 300:
+        return  # hours prove nothing about the 5 minutes that objectives count
+    store.cover(found.complete, start, end)
+    Series.objects.filter(pk__in=found.complete).update(watermark=Greatest(F("watermark"), end))
+    counting.recount(series_ids=found.complete, start=start, end=end)

@@ -16,7 +16,7 @@ from monitoring.models import AwsAccount, Resource, ResourceKind, ResourcePoll
 from monitoring.services.accounts import aws_session
 from monitoring.services.marks import deployment_put
 from opsportal.aws import acm, backup, ecs, elb, rds
-from opsportal.aws.errors import AwsError
+from opsportal.aws.errors import AwsError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount as AwsSession
 from opsportal.core.actor import system_actor
 
@@ -164,10 +164,14 @@ READERS: Final[Mapping[str, Callable[[AwsSession, str, datetime], Iterable[Found
 def poll_resources(*, account: AwsAccount, region: str, at: datetime, kinds: Iterable[str] = tuple(READERS)) -> int:
     """Read the kinds, one transaction each; returns how many could be read. Never raises for what AWS does."""
     session, owners, read = aws_session(account), Owners(account), 0
+    silent: AwsUnreachableError | None = None
     for kind in kinds:
         try:
+            if silent is not None:
+                raise silent  # who gave no answer is not asked six times more, with the worker waiting
             found = list(READERS[kind](session, region, at))
         except AwsError as error:
+            silent = error if isinstance(error, AwsUnreachableError) and error.is_silence else None
             values: dict[str, Any] = {"tried_at": at, "error": str(error)[:500], "permission": error.permission[:80]}
             ResourcePoll.objects.update_or_create(account=account, region=region, kind=kind, defaults=values)
             continue

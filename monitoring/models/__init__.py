@@ -11,36 +11,57 @@ from monitoring.models.alarms import (
     RuleTerm,
 )
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
+from monitoring.models.intake import (
+    AlarmRating,
+    Alert,
+    AlertSource,
+    AlertSubject,
+    InboundMessage,
+    InboundVerdict,
+    SnsTopic,
+    SourceKind,
+    TopicState,
+    Usefulness,
+)
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
-from monitoring.models.polls import Backfill, PollCoverage, PollRun
+from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
-from monitoring.models.slos import Slo, SloBucket, SloTerm, SloVersion
-from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, Series, ServiceMetric
+from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
+from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
 
 __all__ = [
     "WORST_FIRST",
     "Alarm",
     "AlarmOrigin",
+    "AlarmRating",
     "AlarmRule",
     "AlarmState",
     "AlarmTransition",
+    "Alert",
+    "AlertSource",
+    "AlertSubject",
     "Annotation",
     "AnnotationKind",
     "AwsAccount",
     "AwsPermission",
     "Backfill",
+    "BudgetPolicy",
     "Comparison",
     "Deployment",
     "EvidenceResult",
+    "InboundMessage",
+    "InboundVerdict",
     "MetricSource",
     "Missing",
+    "MissingPoint",
     "Point1d",
     "Point1h",
     "Point1m",
     "Point5m",
     "PollCoverage",
     "PollRun",
+    "RegionPoll",
     "Resource",
     "ResourceKind",
     "ResourcePoll",
@@ -53,6 +74,11 @@ __all__ = [
     "SloExclusion",
     "SloTerm",
     "SloVersion",
+    "SnsTopic",
+    "SourceKind",
     "TargetDatabase",
+    "TopicState",
+    "Usefulness",
     "Verdict",
+    "WindowKind",
 ]

@@ -89,6 +89,7 @@ class RuleTerm(models.Model):
 class AlarmOrigin(models.TextChoices):
     RULE = "rule", "portal rule"
     CLOUDWATCH = "cloudwatch", "CloudWatch"
+    ALERT = "alert", "outside source"
     PORTAL = "portal", "the portal itself"
 
 
@@ -102,10 +103,10 @@ class AlarmQuerySet(PlatformQuerySet["Alarm"]):
     """Alarms, and those among them whose state still means something."""
 
     def judged(self) -> Self:
-        """What something still judges: a rule in force whose series are read, CloudWatch, or the portal's own eyes.
+        """What something still judges: a rule whose series are read, CloudWatch, a source, the portal's own eyes.
 
-        The rest keeps its last word for ever and must not count: rules switched off, accounts disconnected, alarms
-        that CloudWatch does not have any more (the mirror empties their `fetched_at`).
+        The rest keeps its last word for ever and must not count: rules switched off, accounts disconnected, sources
+        paused, alarms that CloudWatch does not have any more (the mirror empties their `fetched_at`).
         """
         read = RuleTerm.objects.filter(
             rule_id=OuterRef("rule_id"),
@@ -114,23 +115,30 @@ class AlarmQuerySet(PlatformQuerySet["Alarm"]):
             series__account__regions__contains=[F("series__region")],
         )
         return self.filter(
-            Q(rule=None, account=None)
+            Q(rule=None, account=None, alert_source=None)
+            | Q(alert_source__enabled=True)
             | Q(account__enabled=True, fetched_at__isnull=False)
             | Q(Exists(read), rule__enabled=True)
         )
 
 
 class Alarm(VersionedModel):
-    """The present state of a rule, of a mirrored CloudWatch alarm, or of the portal's own eyes ("monitoring blind")."""
+    """The present state of a rule, a mirrored CloudWatch alarm, a group of outside alerts, or the portal's own eyes.
+
+    Of a group, `value` is how many subjects fire and `fetched_at` when the source last told about it.
+    """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="alarms")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="alarms")
     origin = models.CharField(max_length=12, choices=AlarmOrigin)
-    key = models.CharField(max_length=255, help_text="rule key, alarm ARN, or portal key")
+    key = models.CharField(max_length=255, help_text="rule key, alarm ARN, source and group, or portal key")
     name = models.CharField(max_length=255)
     signal = models.SlugField(max_length=60, blank=True)
     rule = models.OneToOneField(AlarmRule, on_delete=models.PROTECT, null=True, related_name="alarm")
     account = models.ForeignKey(AwsAccount, on_delete=models.PROTECT, null=True, related_name="alarms")
+    alert_source = models.ForeignKey(
+        "monitoring.AlertSource", on_delete=models.PROTECT, null=True, related_name="alarms"
+    )
     severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, related_name="+")
     opens_incident = models.BooleanField(default=False)
     state = models.CharField(max_length=8, choices=AlarmState, default=AlarmState.UNKNOWN)

@@ -50,7 +50,10 @@ class Silence(VersionedModel):
 
 
 class SloExclusion(VersionedModel):
-    """Time left out of the *adjusted* figures; raw figures never change. Voided, not deleted."""
+    """Time left out of the *adjusted* figures; raw figures never change. Voided, not deleted.
+
+    It counts from its approval on: by another person than who asked, or by the window it comes from.
+    """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="slo_exclusions")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -63,6 +66,7 @@ class SloExclusion(VersionedModel):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
+    approved_at = models.DateTimeField(null=True, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
     void_reason = models.CharField(max_length=240, blank=True)
 

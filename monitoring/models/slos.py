@@ -1,7 +1,7 @@
 """Objectives, their dated versions, the terms they count, and the buckets counted."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from monitoring.models.sources import Series
 from opsportal.core.models import PlatformQuerySet, VersionedModel
@@ -31,8 +31,18 @@ class Slo(VersionedModel):
         return self.name
 
 
+class WindowKind(models.TextChoices):
+    ROLLING = "rolling", "the last days"
+    WEEK = "week", "calendar week"
+    MONTH = "month", "calendar month"
+    QUARTER = "quarter", "calendar quarter"
+    YEAR = "year", "calendar year"
+
+
 class SloVersion(models.Model):
-    """What was promised from `effective_from` on. Objective in per cent; budget window in days.
+    """What was promised from `effective_from` on. Objective in per cent.
+
+    The budget's window: the last `window_days` days, or a calendar period as `zone` counts days.
 
     `indicator` says what is counted (monitoring.slo.indicator reads it):
     {"method": "occurrences", "total": [TERM…], "bad": [TERM…]}   or "good" instead of "bad"
@@ -43,7 +53,9 @@ class SloVersion(models.Model):
     slo = models.ForeignKey(Slo, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveSmallIntegerField()
     objective = models.DecimalField(max_digits=6, decimal_places=3)
+    window_kind = models.CharField(max_length=8, choices=WindowKind, default=WindowKind.ROLLING)
     window_days = models.PositiveSmallIntegerField(default=30)
+    zone = models.CharField(max_length=64, default="UTC")
     indicator = models.JSONField()
     effective_from = models.DateTimeField()
     created_by_name = models.CharField(max_length=120)
@@ -56,16 +68,40 @@ class SloVersion(models.Model):
 
 
 class SloTerm(models.Model):
-    """One series that an objective counts, bound once an account is connected."""
+    """One series that a version of an objective counts, bound once an account is connected.
+
+    A slice is counted by the terms of the version that held then, however late its points come.
+    """
 
     slo = models.ForeignKey(Slo, on_delete=models.CASCADE, related_name="terms")
+    of_version = models.ForeignKey(SloVersion, on_delete=models.CASCADE, related_name="terms", null=True)
     role = models.CharField(max_length=8)  # total, bad, good, value
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="slo_terms")
     stat = models.CharField(max_length=16)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["slo", "role", "series", "stat"], name="slo_term_unique"),
+            models.UniqueConstraint(fields=["of_version", "role", "series", "stat"], name="slo_term_once"),
+        ]
+
+
+class BudgetPolicy(VersionedModel):
+    """What follows when a platform's budgets are spent; shares of the budget in per cent."""
+
+    platform = models.OneToOneField(Platform, on_delete=models.PROTECT, related_name="budget_policy")
+    notice_at = models.PositiveSmallIntegerField(default=50)
+    review_at = models.PositiveSmallIntegerField(default=75)
+    freeze_at = models.PositiveSmallIntegerField(default=100)
+    review_share = models.PositiveSmallIntegerField(default=20, help_text="used by one incident: its review is due")
+
+    objects = PlatformQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(notice_at__gt=0, review_at__gt=F("notice_at"), freeze_at__gt=F("review_at")),
+                name="budget_policy_steps",
+            )
         ]
 
 

@@ -1,5 +1,6 @@
 """AWS accounts, which platforms they carry, and the series read from them. No secret is ever stored."""
 
+from decimal import Decimal
 from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,6 +11,14 @@ from opsportal.platforms.models import Platform, PolicySource, Service
 
 CRITICAL_POLL_SECONDS: Final = 60
 COMMON_POLL_SECONDS: Final = 300
+# Seconds between two readings of common and of critical series, as the budget allows: critical ones slow down last.
+PACES: Final = ((300, 60), (900, 60), (3600, 60), (3600, 300), (3600, 900))
+
+
+def read_every(poll_every: int, pace: int) -> int:
+    """Seconds between two readings of a series of that own interval, at that step of PACES."""
+    common, critical = PACES[min(pace, len(PACES) - 1)]
+    return critical if poll_every == CRITICAL_POLL_SECONDS else common
 
 
 class AwsAccount(VersionedModel):
@@ -24,8 +33,12 @@ class AwsAccount(VersionedModel):
     )
     regions = ArrayField(models.CharField(max_length=24))
     cost_cap_usd = models.DecimalField(
-        max_digits=8, decimal_places=2, default=150, help_text="a month; polling of common series stops there"
+        max_digits=8, decimal_places=2, default=150, help_text="a month; polling slows down to stay below"
     )
+    usd_per_metric = models.DecimalField(
+        max_digits=10, decimal_places=8, default=Decimal("0.00001"), help_text="GetMetricData, each metric requested"
+    )
+    pace = models.PositiveSmallIntegerField(default=0, help_text="step of PACES; above 0 the budget slows polling down")
     enabled = models.BooleanField(default=True)
     identity_arn = models.CharField(max_length=200, blank=True, help_text="who AWS says we are")
     checked_at = models.DateTimeField(null=True, blank=True)
@@ -33,6 +46,12 @@ class AwsAccount(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.account_id})"
+
+    @property
+    def pace_words(self) -> str:
+        """How often its series are read now."""
+        common, critical = (read_every(own, self.pace) // 60 for own in (COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS))
+        return f"series of objectives and alarms every {critical} min, the others every {common} min"
 
 
 class AwsPermission(models.Model):
@@ -61,6 +80,14 @@ class MetricSource(VersionedModel):
         constraints = [models.UniqueConstraint(fields=["platform", "account"], name="metric_source_unique")]
 
 
+class MissingPoint(models.TextChoices):
+    """What a period means for which CloudWatch answered and had no datapoint."""
+
+    GAP = "gap", "no figure"
+    ZERO = "zero", "zero events"
+    CARRY = "carry", "as before"
+
+
 class Series(VersionedModel):
     """One metric of one account and region, with the statistics fetched for it.
 
@@ -81,6 +108,7 @@ class Series(VersionedModel):
     unit = models.CharField(max_length=16, blank=True)
     stats = ArrayField(models.CharField(max_length=16))
     poll_every = models.PositiveSmallIntegerField(default=COMMON_POLL_SECONDS)
+    missing = models.CharField(max_length=8, choices=MissingPoint, default=MissingPoint.GAP)
     watermark = models.DateTimeField(null=True)
     newest_point_at = models.DateTimeField(null=True)
     last_status = models.CharField(max_length=40, blank=True)
@@ -100,6 +128,11 @@ class Series(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.name}"
+
+    @property
+    def read_every(self) -> int:
+        """Seconds between two readings at the present pace of its account."""
+        return read_every(self.poll_every, self.account.pace)
 
 
 class ServiceMetric(VersionedModel):

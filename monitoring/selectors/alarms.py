@@ -14,6 +14,7 @@ from opsportal.core.formats import number
 from opsportal.core.pagination import Head, head, rank_of
 
 STALE_GRACE = timedelta(minutes=2)
+HEARD_FOR = timedelta(hours=24)
 SHOWN = 200
 
 
@@ -28,8 +29,14 @@ class AlarmRow:
 
     @property
     def kind(self) -> str:
-        """The word of the state language."""
+        """The word of the state language; what an outside source told last is over, which is not the same as fine."""
+        if self.alarm.origin == AlarmOrigin.ALERT and self.state == AlarmState.OK:
+            return "off"
         return {"ok": "ok", "alarm": "fail", "stale": "stale"}.get(self.state, "unknown")
+
+    @property
+    def state_text(self) -> str:
+        return "over" if self.kind == "off" else self.state
 
     @property
     def now_text(self) -> str:
@@ -43,7 +50,11 @@ class AlarmRow:
 
 
 def shown_state(alarm: Alarm, at: datetime) -> str:
-    """A state older than two periods is stale, whatever it says."""
+    """A state older than two periods is stale, whatever it says; of an outside source, one not repeated for a day."""
+    if alarm.origin == AlarmOrigin.ALERT and alarm.state == AlarmState.ALARM:
+        return "stale" if alarm.fetched_at is None or at - alarm.fetched_at > HEARD_FOR else alarm.state
+    if alarm.origin == AlarmOrigin.ALERT:
+        return alarm.state
     every = max(alarm.rule.period, alarm.rule.poll_every) if alarm.rule else 300
     limit = timedelta(seconds=2 * every) + STALE_GRACE
     if alarm.fetched_at is None:

@@ -6,7 +6,8 @@ from typing import Final
 
 from django.db import connection
 
-from monitoring.models import PollCoverage, Series
+from monitoring.missing import filled
+from monitoring.models import MissingPoint, PollCoverage, Series
 from monitoring.store import STAT_COLUMNS, floor_to
 
 TABLE_OF: Final = {
@@ -18,12 +19,24 @@ TABLE_OF: Final = {
 MAX_POINTS: Final = 2_100
 
 
-def fitting_period(series: Series, start: datetime, end: datetime, *, stat: str) -> int:
-    """The finest resolution that stays under 2,100 points; percentiles exist up to 5 minutes only."""
+STALE_GRACE: Final = timedelta(minutes=1)  # how long a reading itself may take
+LATE: Final = timedelta(minutes=3)  # an empty period younger than this may still get its datapoint
+
+
+def unread_for(series: Series, at: datetime) -> timedelta | None:
+    """How long ago a series was last read, when that is more than two of its intervals; None while it is fresh."""
+    if series.watermark is None:
+        return None
+    age = at - series.watermark
+    return age if age > timedelta(seconds=2 * series.read_every) + STALE_GRACE else None
+
+
+def fitting_period(series: Series, start: datetime, end: datetime) -> int:
+    """The finest resolution that stays under 2,100 points."""
     span = (end - start).total_seconds()
     if series.poll_every == 60 and span <= 6 * 3600:
         return 60
-    if span / 300 <= MAX_POINTS or stat in ("p50", "p95", "p99"):
+    if span / 300 <= MAX_POINTS:
         return 300
     return 3600 if span / 3600 <= MAX_POINTS else 86400
 
@@ -51,10 +64,34 @@ def gaps(series: Series, start: datetime, end: datetime) -> list[tuple[datetime,
         if one.starts_at - cursor > timedelta(minutes=1):
             found.append((cursor, one.starts_at))
         cursor = max(cursor, one.ends_at)
-    edge = end - timedelta(seconds=2 * series.poll_every + 60)
+    edge = end - timedelta(seconds=2 * series.read_every + 60)
     if cursor < edge:
         found.append((cursor, end))
     return found
+
+
+def silence_filled(
+    series: Series,
+    points: list[tuple[datetime, float]],
+    *,
+    stat: str,
+    period: int,
+    start: datetime,
+    end: datetime,
+    unread: list[tuple[datetime, datetime]],
+) -> list[tuple[datetime, float]]:
+    """The points with the periods in between that were read and had none, as the series' policy wants them."""
+    if series.missing == MissingPoint.GAP or series.watermark is None:
+        return points
+    step, known = timedelta(seconds=period), dict(points)
+    ends = min(end, series.watermark - LATE)
+    begins = floor_to(start, period)
+    grid = [begins + step * n for n in range(max(0, (ends - begins) // step))]
+    figures = filled([known.get(ts) for ts in grid], policy=series.missing, stat=stat)
+    for ts, value in zip(grid, figures, strict=True):
+        if value is not None and not any(a < ts + step and ts < b for a, b in unread):
+            known.setdefault(ts, value)
+    return sorted(known.items())
 
 
 @dataclass(frozen=True, slots=True)

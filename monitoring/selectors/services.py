@@ -24,7 +24,9 @@ from monitoring.models import (
     Series,
     ServiceMetric,
 )
+from monitoring.models.sources import COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS, PACES, read_every
 from monitoring.selectors.alarms import shown_state
+from monitoring.selectors.points import STALE_GRACE
 from monitoring.store import floor_to
 from opsportal.core.actor import Actor
 from opsportal.core.pagination import Head, head, rank_of
@@ -59,6 +61,7 @@ class ServiceRow:
     targets: Resource | None = None
     signals: list[Signal] = field(default_factory=list)
     read_at: datetime | None = None
+    every: int = 0  # seconds between two readings of its most often read metric, of which read_at is the newest
 
 
 def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> Head[ServiceRow]:
@@ -112,7 +115,7 @@ def _state(row: ServiceRow, alarms: Sequence[str], at: datetime) -> str:
         return "fail"
     if row.read_at is None:
         return "unknown"
-    if at - row.read_at > STALE_AFTER:
+    if at - row.read_at > timedelta(seconds=2 * row.every) + STALE_GRACE:
         return "stale"
     if any(part is not None and part.state == "warn" for part in (row.tasks, row.targets)):
         return "warn"
@@ -123,14 +126,14 @@ def _state(row: ServiceRow, alarms: Sequence[str], at: datetime) -> str:
 def _add_signals(rows: Mapping[int, ServiceRow], at: datetime) -> None:
     metrics = (
         ServiceMetric.objects.filter(service__in=rows, series__isnull=False)
-        .select_related("series")
+        .select_related("series__account")
         .order_by("service_id", "position", "pk")
     )
     chosen: dict[int, list[ServiceMetric]] = defaultdict(list)
     for metric in metrics:
         row = rows[metric.service_id]
         if metric.series and metric.series.watermark:
-            row.read_at = max(row.read_at or metric.series.watermark, metric.series.watermark)
+            _note_reading(row, metric.series.watermark, metric.series.read_every)
         if len(chosen[metric.service_id]) < 3:
             chosen[metric.service_id].append(metric)
     values = recent_values([m for group in chosen.values() for m in group], at=at)
@@ -140,6 +143,14 @@ def _add_signals(rows: Mapping[int, ServiceRow], at: datetime) -> None:
             grid = _grid(points, at)
             newest = max(points, default=None)
             rows[pk].signals.append(Signal(metric, grid, points[newest] if newest else None, newest))
+
+
+def _note_reading(row: ServiceRow, read_at: datetime, every: int) -> None:
+    """A service is as fresh as its most often read metrics: others may be old without anything being wrong."""
+    if not row.every or every < row.every:
+        row.read_at, row.every = read_at, every
+    elif every == row.every and row.read_at is not None:
+        row.read_at = max(row.read_at, read_at)
 
 
 def recent_values(metrics: Sequence[ServiceMetric], *, at: datetime) -> dict[int, dict[datetime, float]]:
@@ -292,10 +303,12 @@ def stale_series(actor: Actor, *, at: datetime, platform_id: int | None = None, 
     """Metrics that were not read for more than two of their intervals, those never read first."""
     rows = Series.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
     rows = rows.of_platform(platform_id)
-    late = Q(poll_every=60, watermark__lt=at - timedelta(minutes=4)) | Q(
-        poll_every=300, watermark__lt=at - timedelta(minutes=12)
-    )
-    return head(rows.filter(late | Q(watermark=None)).order_by(F("watermark").asc(nulls_first=True), "pk"), size)
+    late = Q(watermark=None)
+    for pace in range(len(PACES)):
+        for own in (CRITICAL_POLL_SECONDS, COMMON_POLL_SECONDS):
+            oldest = at - timedelta(seconds=2 * read_every(own, pace)) - STALE_GRACE
+            late |= Q(account__pace=pace, poll_every=own, watermark__lt=oldest)
+    return head(rows.filter(late).order_by(F("watermark").asc(nulls_first=True), "pk"), size)
 
 
 def newest_evidence(actor: Actor, *, since: datetime, platform_id: int | None = None) -> QuerySet[EvidenceResult]:

@@ -12,6 +12,7 @@ from monitoring.slo.budget import Count
 from monitoring.store import floor_to
 
 Window = tuple[datetime, datetime]
+LAG = timedelta(hours=1)
 _RUNGS = ((1440, 86400), (60, 3600), (5, 300))
 
 
@@ -22,7 +23,7 @@ def segments(start: datetime, end: datetime) -> list[tuple[int, datetime, dateti
     for res, seconds in _RUNGS:
         right: list[Window] = []
         for begins, ends in left:
-            first, last = _ceil(begins, seconds), floor_to(ends, seconds)
+            first, last = ceil_to(begins, seconds), floor_to(ends, seconds)
             if first < last:
                 found.append((res, first, last))
                 right += [(begins, first), (last, ends)]
@@ -32,7 +33,8 @@ def segments(start: datetime, end: datetime) -> list[tuple[int, datetime, dateti
     return found
 
 
-def _ceil(at: datetime, seconds: int) -> datetime:
+def ceil_to(at: datetime, seconds: int) -> datetime:
+    """The first start of a period at or after `at`."""
     floor = floor_to(at, seconds)
     return floor if floor == at else floor + timedelta(seconds=seconds)
 
@@ -42,41 +44,52 @@ def slices(start: datetime, end: datetime) -> int:
     return max(0, int((floor_to(end, 300) - floor_to(start, 300)) / timedelta(minutes=5)))
 
 
-def counts(slo_ids: Sequence[int], windows: Mapping[str, Window]) -> dict[tuple[int, str], Count]:
-    """The count of every objective in every window, in one statement.
+def counts(windows: Mapping[tuple[int, str], Window]) -> dict[tuple[int, str], Count]:
+    """The count of each objective in each of its named windows, in one statement.
 
     `expected` is the time itself, not the rows: a stretch that was never counted is not covered. LATERAL has each
     piece read by the key; a plain join compares every bucket with every piece.
     """
-    names: list[str] = []
-    pieces: list[tuple[int, datetime, datetime]] = []
-    for name, (start, end) in windows.items():
-        for piece in segments(start, end):
-            names.append(name)
-            pieces.append(piece)
-    found: dict[tuple[int, str], Count] = {
-        (slo_id, name): Count(expected=slices(*window)) for slo_id in slo_ids for name, window in windows.items()
-    }
-    if not pieces or not slo_ids:
+    found = {key: Count(expected=slices(*window)) for key, window in windows.items()}
+    pieces = [(slo_id, name, *piece) for (slo_id, name), window in windows.items() for piece in segments(*window)]
+    if not pieces:
         return found
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT s.id, w.name, sum(b.good), sum(b.total), sum(b.xgood), sum(b.xtotal), sum(b.covered)
-            FROM unnest(%s::bigint[]) AS s (id)
-            CROSS JOIN unnest(%s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[]) AS w (name, res, a, z)
+            SELECT w.id, w.name, sum(b.good), sum(b.total), sum(b.xgood), sum(b.xtotal), sum(b.covered)
+            FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+                AS w (id, name, res, a, z)
             CROSS JOIN LATERAL (
                 SELECT sum(good) AS good, sum(total) AS total, sum(xgood) AS xgood, sum(xtotal) AS xtotal,
                        sum(covered) AS covered
                 FROM monitoring_slobucket
-                WHERE slo_id = s.id AND res = w.res AND ts >= w.a AND ts < w.z
+                WHERE slo_id = w.id AND res = w.res AND ts >= w.a AND ts < w.z
             ) AS b
             WHERE b.covered IS NOT NULL
-            GROUP BY s.id, w.name
+            GROUP BY w.id, w.name
             """,
-            [list(slo_ids), names, *(list(column) for column in zip(*pieces, strict=True))],
+            [list(column) for column in zip(*pieces, strict=True)],
         )
         for slo_id, name, good, total, xgood, xtotal, covered in cursor.fetchall():
             expected = found[slo_id, name].expected
             found[slo_id, name] = Count(good, total, xgood, xtotal, expected, min(int(covered), expected))
     return found
+
+
+def newest_counted(slo_ids: Sequence[int], until: datetime) -> dict[int, datetime]:
+    """Where the newest fully asked slice of each objective ends, at most LAG before `until`; else `until`.
+
+    CloudWatch answers minutes late: a burn rate over the last 5 minutes by the clock would judge nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT s.id, (
+                SELECT max(ts) FROM monitoring_slobucket
+                WHERE slo_id = s.id AND res = 5 AND ts >= %s AND ts < %s AND covered > 0)
+            FROM unnest(%s::bigint[]) AS s (id)
+            """,
+            [until - LAG, until, list(slo_ids)],
+        )
+        return {slo_id: until if ts is None else ts + timedelta(minutes=5) for slo_id, ts in cursor.fetchall()}

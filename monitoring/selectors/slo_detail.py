@@ -4,13 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q
 
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket, SloExclusion
-from monitoring.selectors.slo_report import Period, SloRow
+from monitoring.selectors.slo_counts import ceil_to
+from monitoring.selectors.slo_policy import policies
+from monitoring.selectors.slo_report import SloRow
 from monitoring.slo.attribution import SLICE, Mark, attribute
-from monitoring.slo.budget import REVIEW_ABOVE
+from monitoring.slo.periods import Period
+from monitoring.slo.policy import Policy
+from monitoring.store import floor_to
 
 # start, good, total, left out good, left out total, expected and covered slices
 Hour = tuple[datetime, float, float, float, float, int, int]
@@ -69,7 +74,7 @@ class Detail:
     gaps: Sequence[tuple[datetime, datetime]]
     # Incidents that used so much of the budget that the policy wants a review, each with its review if there is one.
     heavy: Sequence[tuple[Share, ReviewMark | None]]
-    review_above: float = REVIEW_ABOVE
+    policy: Policy
 
 
 def _annotations(slo: Slo, period: Period) -> list[Annotation]:
@@ -81,13 +86,10 @@ def _annotations(slo: Slo, period: Period) -> list[Annotation]:
 def slo_detail(row: SloRow, period: Period) -> Detail:
     """Read the buckets of one objective over a period."""
     allowed = row.budget.events
-    hours = list(
-        SloBucket.objects.filter(slo=row.slo, res=60, ts__gte=period.starts_at, ts__lt=period.until)
-        .order_by("ts")
-        .values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered")
-    )
+    hours = _hours(row.slo, period)
     marks = _annotations(row.slo, period)
     shares = _shares(row, marks, period)
+    policy = policies([row.slo.platform_id])[row.slo.platform_id]
     return Detail(
         row=row,
         left=_left(hours, allowed, period),
@@ -96,12 +98,31 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
         left_out=_left_out(row.slo, allowed, period),
         marks=marks,
         gaps=_gaps(hours, period),
-        heavy=_heavy(shares),
+        heavy=_heavy(shares, policy),
+        policy=policy,
     )
 
 
-def _heavy(shares: Sequence[Share]) -> list[tuple[Share, ReviewMark | None]]:
-    found = [share for share in shares if share.url and share.share > REVIEW_ABOVE]
+def _hours(slo: Slo, period: Period) -> list[Hour]:
+    """What was counted by hour, the first and the last only as far as the period goes: an hour's own bucket goes on."""
+    start, until = period.starts_at, period.until
+    first, last = ceil_to(start, 3600), floor_to(until, 3600)
+    inside = Q(res=5, ts__gte=start, ts__lt=until)
+    if first < last:
+        edges = Q(ts__gte=start, ts__lt=first) | Q(ts__gte=last, ts__lt=until)
+        inside = Q(res=60, ts__gte=first, ts__lt=last) | (Q(res=5) & edges)
+    rows = SloBucket.objects.filter(inside, slo=slo).order_by("ts")
+    found: dict[datetime, Hour] = {}
+    for ts, *counts in rows.values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered"):
+        hour = floor_to(ts, 3600)
+        before = found[hour][1:] if hour in found else (0.0, 0.0, 0.0, 0.0, 0, 0)
+        good, total, xgood, xtotal, expected, covered = (a + b for a, b in zip(before, counts, strict=True))
+        found[hour] = (hour, good, total, xgood, xtotal, int(expected), int(covered))
+    return list(found.values())
+
+
+def _heavy(shares: Sequence[Share], policy: Policy) -> list[tuple[Share, ReviewMark | None]]:
+    found = [share for share in shares if share.url and share.share > policy.review_share]
     marks = _reviews[0]([share.ref for share in found]) if found and _reviews else {}
     return [(share, marks.get(share.ref)) for share in found]
 
@@ -112,21 +133,23 @@ def _left(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[d
     for ts, good, total, xgood, xtotal, _expected, covered in hours:
         used += (total - xtotal) - (good - xgood)
         left = 100 * (1 - used / allowed) if allowed else None
-        points.append((ts + timedelta(hours=1), left if covered else None))
+        points.append((min(ts + timedelta(hours=1), period.until), left if covered else None))
     return points
 
 
 def _days(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[date, float | None]]:
-    """Budget used per UTC day in per cent; None where nothing is known."""
+    """Budget used in per cent by day, as the period's zone counts days; None where nothing is known."""
     used: dict[date, float | None] = {}
-    day = period.starts_at.date()
-    while day <= (period.until - timedelta(microseconds=1)).date():
+    zone = ZoneInfo(period.zone or "UTC")
+    day = period.starts_at.astimezone(zone).date()
+    while day <= (period.until - timedelta(microseconds=1)).astimezone(zone).date():
         used[day] = None
         day += timedelta(days=1)
     for ts, good, total, xgood, xtotal, _expected, covered in hours:
         if covered and allowed:
             bad = (total - xtotal) - (good - xgood)
-            used[ts.date()] = (used.get(ts.date()) or 0.0) + 100 * bad / allowed
+            day = ts.astimezone(zone).date()
+            used[day] = (used.get(day) or 0.0) + 100 * bad / allowed
     return sorted(used.items())
 
 
@@ -203,6 +226,7 @@ def _left_out(slo: Slo, allowed: float, period: Period) -> list[LeftOut]:
     found = []
     for row in rows:
         start, end = max(row.starts_at, period.starts_at) - SLICE, min(row.ends_at, period.until)
-        bad = sum(events for ts, events in slices if start < ts < end)
+        is_counted = row.approved_at is not None and row.voided_at is None
+        bad = sum(events for ts, events in slices if start < ts < end) if is_counted else 0.0
         found.append(LeftOut(row, bad / allowed if allowed else 0.0))
     return found

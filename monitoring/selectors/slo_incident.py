@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from monitoring.models import Annotation, AnnotationKind, Slo, SloBucket
-from monitoring.selectors.slo_report import rolling, slo_rows
+from monitoring.selectors.slo_report import slo_rows
 from monitoring.slo.attribution import SLICE, Mark, attribute
+from monitoring.slo.periods import rolling
 
 DAYS = 30
 

@@ -1,34 +1,28 @@
 """The SLO report: one row per objective over a period."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from monitoring.models import Slo, SloVersion
-from monitoring.selectors.slo_counts import Window, counts, slices
-from monitoring.slo.budget import Budget, Count, Health, budget, forecast, health
-from monitoring.slo.burn import SPANS, BurnState, burn_rate, burn_states, time_to_exhaustion
-from monitoring.store import floor_to
+from monitoring.selectors.slo_counts import Window, counts, newest_counted, slices
+from monitoring.slo.budget import Budget, Count, Health, Part, budget, forecast, health
+from monitoring.slo.burn import (
+    MIN_EVENTS,
+    MIN_SLICES,
+    SPANS,
+    BurnState,
+    burn_rate,
+    burn_states,
+    time_to_exhaustion,
+)
+from monitoring.slo.periods import Period, held, window
 from opsportal.core.actor import Actor
 
 RECENT: Final = timedelta(days=1)
 WORST_FIRST: Final = {"exhausted": 0, "at_risk": 1, "met": 2, "no_data": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """What a report is about: [starts_at, ends_at), judged as of `at` (which may lie before the end)."""
-
-    key: str
-    name: str
-    starts_at: datetime
-    ends_at: datetime
-    at: datetime
-
-    @property
-    def until(self) -> datetime:
-        return min(self.ends_at, floor_to(self.at, 300))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +31,14 @@ class SloRow:
 
     slo: Slo
     version: SloVersion
+    versions: list[SloVersion]
     count: Count
     raw: float | None
     adjusted: float | None
     budget: Budget
     burn_1h: float | None
     burns: list[BurnState]
+    judged_at: datetime
     forecast: float | None
     coverage: float | None
     before: float | None
@@ -58,28 +54,6 @@ class SloRow:
         return any(state.firing and state.rule.urgency == "page" for state in self.burns)
 
 
-def rolling(at: datetime, days: int = 30) -> Period:
-    """The last so many days."""
-    end = floor_to(at, 300)
-    return Period(f"{days}d", f"{days} days to {end:%-d %B %Y}", end - timedelta(days=days), end, at)
-
-
-def month(first: datetime, at: datetime) -> Period:
-    """A calendar month in UTC; `first` is any instant in it."""
-    start = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = (start + timedelta(days=32)).replace(day=1)
-    return Period(f"{start:%Y-%m}", f"{start:%B %Y}", start, end, at)
-
-
-def quarter(first: datetime, at: datetime) -> Period:
-    """A calendar quarter in UTC."""
-    start = first.replace(month=first.month - (first.month - 1) % 3, day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = (start + timedelta(days=95)).replace(day=1)
-    return Period(
-        f"{start:%Y}-q{(start.month + 2) // 3}", f"Quarter {(start.month + 2) // 3}, {start:%Y}", start, end, at
-    )
-
-
 def slos_of(actor: Actor, *, platform_id: int | None = None) -> list[Slo]:
     """The objectives an actor may see."""
     rows = Slo.objects.visible_to(actor).filter(enabled=True).select_related("platform", "service")
@@ -87,59 +61,102 @@ def slos_of(actor: Actor, *, platform_id: int | None = None) -> list[Slo]:
     return list(rows.order_by("platform__key", "key", "pk"))
 
 
-def versions_at(slos: Sequence[Slo], at: datetime) -> dict[int, SloVersion]:
-    """The promise that held at that time; the first one holds for everything before it too."""
-    found: dict[int, SloVersion] = {}
-    for version in SloVersion.objects.filter(slo__in=slos).order_by("slo_id", "number"):
-        if version.slo_id not in found or version.effective_from <= at:
-            found[version.slo_id] = version
+def versions_of(slos: Sequence[Slo]) -> dict[int, list[tuple[datetime, SloVersion]]]:
+    """Every promise of these objectives with the instant it holds from, in order of time."""
+    found: dict[int, list[tuple[datetime, SloVersion]]] = {}
+    for version in SloVersion.objects.filter(slo__in=slos).order_by("slo_id", "effective_from", "number"):
+        found.setdefault(version.slo_id, []).append((version.effective_from, version))
     return found
 
 
-def slo_rows(slos: Sequence[Slo], period: Period) -> list[SloRow]:
-    """The report's rows, worst first. Two queries, whatever the number of objectives and days."""
-    versions = versions_at(slos, period.until)
-    known = [slo for slo in slos if slo.pk in versions]
-    length = period.ends_at - period.starts_at
-    windows: dict[str, Window] = {
-        "period": (period.starts_at, period.until),
-        "before": (period.starts_at - length, period.starts_at),
-        "recent": (max(period.starts_at, period.until - RECENT), period.until),
+def versions_at(slos: Sequence[Slo], at: datetime) -> dict[int, SloVersion]:
+    """The promise that held at that time; the first one holds for everything before it too."""
+    return {
+        pk: held(dated, at, at + timedelta(microseconds=1))[0][0] for pk, dated in versions_of(slos).items() if dated
     }
-    windows |= {_span_name(span): (period.until - span, period.until) for span in SPANS}
-    found = counts([slo.pk for slo in known], windows)
-    rows = [_row(slo, versions[slo.pk], found, period) for slo in known]
+
+
+def window_at(version: SloVersion, at: datetime) -> Period:
+    """The budget's own window as it stands."""
+    return window(version.window_kind, days=version.window_days, zone=ZoneInfo(version.zone), at=at)
+
+
+def slo_rows(slos: Sequence[Slo], period: Period) -> list[SloRow]:
+    """The report's rows, worst first. Three queries, whatever the number of objectives and days."""
+    dated = versions_of(slos)
+    known = [slo for slo in slos if slo.pk in dated]
+    anchors = newest_counted([slo.pk for slo in known], period.until)
+    promised = {slo.pk: held(dated[slo.pk], period.starts_at, period.ends_at) for slo in known}
+    windows: dict[tuple[int, str], Window] = {}
+    for slo in known:
+        for n, (_, since, until) in enumerate(promised[slo.pk]):
+            windows[slo.pk, _part_name(n)] = (min(since, period.until), min(until, period.until))
+        windows[slo.pk, "before"] = period.before
+        windows[slo.pk, "recent"] = (max(period.starts_at, period.until - RECENT), period.until)
+        anchor = anchors[slo.pk]
+        windows |= {(slo.pk, span_name(span)): (anchor - span, anchor) for span in SPANS}
+    found = counts(windows)
+    rows = [_row(slo, promised[slo.pk], found, period, anchors[slo.pk]) for slo in known]
     return sorted(rows, key=lambda row: (WORST_FIRST[row.health], row.budget.left or 0.0, row.slo.pk))
 
 
-def _span_name(span: timedelta) -> str:
+def _part_name(n: int) -> str:
+    return f"part {n}"
+
+
+def span_name(span: timedelta) -> str:
+    """The name of a burn rate's window among those counted."""
     return f"burn {int(span.total_seconds())}"
 
 
-def _row(slo: Slo, version: SloVersion, found: Mapping[tuple[int, str], Count], period: Period) -> SloRow:
+def burns_of(
+    slo: Slo, version: SloVersion, found: Mapping[tuple[int, str], Count], anchor: datetime
+) -> list[BurnState]:
+    """Every burn rule of an objective, judged at its newest counted slice by its own window."""
+    return burn_states(
+        lambda span: found[slo.pk, span_name(span)].adjusted,
+        objective=float(version.objective) / 100,
+        window=window_at(version, anchor).length,
+        least=MIN_SLICES if version.indicator.get("method") == "timeslices" else MIN_EVENTS,
+    )
+
+
+def _row(
+    slo: Slo,
+    promised: Sequence[tuple[SloVersion, datetime, datetime]],
+    found: Mapping[tuple[int, str], Count],
+    period: Period,
+    anchor: datetime,
+) -> SloRow:
+    parts = [
+        Part(found[slo.pk, _part_name(n)], float(version.objective) / 100, until - since)
+        for n, (version, since, until) in enumerate(promised)
+    ]
+    count = sum((part.count for part in parts), Count())
+    version = next(one for one, since, _ in reversed(promised) if since < period.until or len(promised) == 1)
     objective = float(version.objective) / 100
-    length = period.ends_at - period.starts_at
-    count = found[slo.pk, "period"]
+    elapsed = (period.until - period.starts_at) / period.length
     adjusted = count.adjusted
-    elapsed = (period.until - period.starts_at) / length
-    state = budget(adjusted, objective=objective, window=length, elapsed=elapsed)
-    burns = burn_states(lambda span: found[slo.pk, _span_name(span)].adjusted, objective=objective, window=length)
-    hour = burn_rate(found[slo.pk, _span_name(timedelta(hours=1))].adjusted, objective=objective)
+    state = budget([replace(part, count=part.count.adjusted) for part in parts], elapsed=elapsed)
+    burns = burns_of(slo, version, found, anchor)
     day = burn_rate(found[slo.pk, "recent"].adjusted, objective=objective)
     firing = any(burn.firing and burn.rule.urgency == "page" for burn in burns)
-    remaining = slices(period.until, period.ends_at)
     return SloRow(
         slo=slo,
         version=version,
+        versions=[one for one, since, _ in promised if since < period.until],
         count=count,
         raw=count.attained,
         adjusted=adjusted.attained,
         budget=state,
-        burn_1h=hour,
+        burn_1h=burn_rate(found[slo.pk, span_name(timedelta(hours=1))].adjusted, objective=objective),
         burns=burns,
-        forecast=forecast(adjusted, found[slo.pk, "recent"].adjusted, remaining_slices=remaining),
+        judged_at=anchor,
+        forecast=forecast(
+            adjusted, found[slo.pk, "recent"].adjusted, remaining_slices=slices(period.until, period.ends_at)
+        ),
         coverage=count.coverage,
         before=found[slo.pk, "before"].adjusted.attained,
         health=health(state, burning=firing, coverage=count.coverage),
-        exhausts_in=time_to_exhaustion(state.left, day, window=length),
+        exhausts_in=time_to_exhaustion(state.left, day, window=period.length),
     )

@@ -25,7 +25,9 @@ from opsportal.schedule.models import Schedule
 from opsportal.schedule.recurrence import Rule
 from opsportal.schedule.services import run_request, schedule_put, schedule_remove
 
-RECENT: Final = timedelta(hours=3)  # kept at one minute; older history comes at five
+RECENT: Final = timedelta(hours=3)  # of a new account's history this much comes at one minute
+# How long CloudWatch keeps points of a period (seconds): what is older comes at the next longer one.
+KEPT: Final = ((60, timedelta(days=15)), (300, timedelta(days=63)), (3600, timedelta(days=455)))
 RESOURCES_EVERY: Final = 300
 _HERE: Final = "{} is here already: change it on its own page."
 REGION_GONE: Final = "Its region is not read any more."
@@ -67,13 +69,15 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     external_id: str,
     regions: Sequence[str],
     cost_cap_usd: Decimal | None = None,
+    usd_per_metric: Decimal | None = None,
     act_role_arn: str | None = None,
     expected: int | None = None,
 ) -> AwsAccount:
     """Connect an account, or with `expected` change it; its polls are scheduled per region.
 
     Connecting one that is here already changes nothing of it: AwsAccountError, unless it says the same.
-    Regions left out are not read any more. At `cost_cap_usd` a month polling of common series stops.
+    Regions left out are not read any more. Polling slows down so that a month costs at most `cost_cap_usd`, by our own
+    count of metrics at `usd_per_metric`.
     `act_role_arn` is what approved plans act as; "" allows no change of this account. Raises VersionConflictError.
     """
     values: dict[str, Any] = {
@@ -83,7 +87,7 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "regions": list(regions),
         "enabled": True,
     }
-    asked = {"cost_cap_usd": cost_cap_usd, "act_role_arn": act_role_arn}
+    asked = {"cost_cap_usd": cost_cap_usd, "usd_per_metric": usd_per_metric, "act_role_arn": act_role_arn}
     values |= {name: value for name, value in asked.items() if value is not None}
     account, is_new = AwsAccount.objects.select_for_update().get_or_create(
         account_id=account_id, defaults=values | {"created_at": at}
@@ -111,8 +115,13 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
 
 def _said(account: AwsAccount) -> dict[str, Any]:
     """What the audit keeps of an account."""
-    cap, role = float(account.cost_cap_usd), account.act_role_arn
-    return {"account": account.account_id, "regions": list(account.regions), "cost_cap_usd": cap, "act_role": role}
+    return {
+        "account": account.account_id,
+        "regions": list(account.regions),
+        "cost_cap_usd": float(account.cost_cap_usd),
+        "usd_per_metric": float(account.usd_per_metric),
+        "act_role": account.act_role_arn,
+    }
 
 
 def _record(*, by: Actor, at: datetime, account: AwsAccount, verb: str, data: dict[str, Any]) -> None:
@@ -136,6 +145,7 @@ def account_connect(  # noqa: PLR0913 - keyword-only, each a field of the row
     external_id: str,
     regions: Sequence[str],
     cost_cap_usd: Decimal,
+    usd_per_metric: Decimal | None = None,
     act_role_arn: str = "",
 ) -> AwsAccount:
     """Connect an account that is not here yet. Raises AwsAccountError."""
@@ -151,6 +161,7 @@ def account_connect(  # noqa: PLR0913 - keyword-only, each a field of the row
         external_id=external_id,
         regions=regions,
         cost_cap_usd=cost_cap_usd,
+        usd_per_metric=usd_per_metric,
         act_role_arn=act_role_arn,
     )
 
@@ -268,30 +279,18 @@ def account_check(*, by: Actor, at: datetime, account: AwsAccount) -> list[AwsPe
 
 @transaction.atomic
 def backfill_start(*, by: Actor, at: datetime, account: AwsAccount, days: int = 35) -> list[Backfill]:
-    """Ask for history: `days` at 5 minutes, the last 3 h at one where polled so. Idempotent while open."""
+    """Ask for `days` of history: the last 3 h at one minute where polled so, then 5 minutes as far back as CloudWatch
+    has them, then hours. Idempotent while open.
+    """
     made = []
     for region in account.regions:
         if Backfill.objects.filter(account=account, region=region, finished_at=None).exists():
             continue
-        series = Series.objects.filter(account=account, region=region, enabled=True)
-        if not series.exists():
+        if not Series.objects.filter(account=account, region=region, enabled=True).exists():
             continue
-        edge = (at - RECENT).replace(minute=0, second=0, microsecond=0)
         start = (at - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
-        end = at.replace(second=0, microsecond=0)
-        end_5m = end - timedelta(minutes=end.minute % 5)
-        for period, begins, ends in ((60, edge, end), (300, start, end_5m)):
-            made.append(
-                Backfill.objects.create(
-                    account=account,
-                    region=region,
-                    period=period,
-                    starts_at=begins,
-                    ends_at=ends,
-                    cursor_at=ends,
-                    created_at=at,
-                )
-            )
+        edge = (at - RECENT).replace(minute=0, second=0, microsecond=0)
+        made += backfill_add(account=account, region=region, start=start, end=at, at=at, minutes_from=edge)
     if made:
         _record(
             by=by,
@@ -301,3 +300,38 @@ def backfill_start(*, by: Actor, at: datetime, account: AwsAccount, days: int = 
             data={"days": days},
         )
     return made
+
+
+def backfill_add(
+    *,
+    account: AwsAccount,
+    region: str,
+    start: datetime,
+    end: datetime,
+    at: datetime,
+    minutes_from: datetime | None = None,
+) -> list[Backfill]:
+    """Ask for [start, end) at every period that CloudWatch still has of it; minutes from `minutes_from` on only.
+
+    5-minute points are asked for beside minutes too: not every series is read each minute. Call in a transaction.
+    """
+    made = []
+    for period, kept in KEPT:
+        oldest = _ceil(at - kept, period)
+        begins = max(start, oldest)
+        if period == 60:
+            begins = max(begins, minutes_from or begins)
+        ends = end.replace(second=0, microsecond=0)
+        if period == 3600:  # hours only where nothing finer is left
+            ends = min(ends, _ceil(at - KEPT[1][1], period))
+        ends -= timedelta(seconds=int(ends.timestamp()) % period)
+        if begins < ends:
+            values = {"period": period, "starts_at": begins, "ends_at": ends, "cursor_at": ends, "created_at": at}
+            made.append(Backfill.objects.create(account=account, region=region, **values))
+    return made
+
+
+def _ceil(at: datetime, period: int) -> datetime:
+    """The first start of a period not before `at`."""
+    whole = at.replace(microsecond=0)
+    return whole + timedelta(seconds=-int(whole.timestamp()) % period)

@@ -3,18 +3,34 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 from django.db import transaction
 
-from monitoring.models import AlarmRule, MetricSource, RuleTerm, Series, ServiceMetric, Slo, SloTerm
+from monitoring.missing import COUNTS
+from monitoring.models import (
+    AlarmRule,
+    MetricSource,
+    MissingPoint,
+    RuleTerm,
+    Series,
+    ServiceMetric,
+    Slo,
+    SloTerm,
+    SloVersion,
+)
 from monitoring.models.sources import COMMON_POLL_SECONDS, CRITICAL_POLL_SECONDS
 from monitoring.slo.indicator import Term, rule_terms, slo_terms
+from monitoring.slo.periods import held
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
 
+LATE = timedelta(days=2)  # CloudWatch may add points for so long
+# Load balancers send no datapoint where nothing happened: their silence, once asked about, is zero.
+SILENT_ZERO = frozenset({"AWS/ApplicationELB", "AWS/NetworkELB"})
 # What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
 FETCHED = {"Average": ("Sum", "SampleCount")}
 
@@ -28,6 +44,18 @@ class _Wanted:
     stats: set[str] = field(default_factory=set)
     poll_every: int = COMMON_POLL_SECONDS
     unit: str = ""
+    missing: str = ""
+
+    def values(self) -> dict[str, Any]:
+        """The fields of the series."""
+        usual = MissingPoint.ZERO if self.term.namespace in SILENT_ZERO and self.stats <= COUNTS else MissingPoint.GAP
+        return {
+            "service_id": self.service_id,
+            "stats": sorted(self.stats),
+            "poll_every": self.poll_every,
+            "unit": self.unit,
+            "missing": self.missing or usual,
+        }
 
 
 def dimensions_hash(dimensions: Iterable[tuple[str, str]]) -> str:
@@ -50,6 +78,7 @@ class _Binder:
         found.poll_every = min(found.poll_every, poll_every)
         found.service_id = found.service_id or service_id
         found.unit = found.unit or unit
+        found.missing = found.missing or term.missing
         return found
 
     def series_of(self, wanted: _Wanted) -> Series:
@@ -62,21 +91,9 @@ class _Binder:
             name=term.metric,
             dimensions_hash=dimensions_hash(term.dimensions),
             count_below=term.below,
-            defaults={
-                "dimensions": dict(term.dimensions),
-                "service_id": wanted.service_id,
-                "stats": sorted(wanted.stats),
-                "poll_every": wanted.poll_every,
-                "unit": wanted.unit,
-            },
+            defaults={"dimensions": dict(term.dimensions), **wanted.values()},
         )
-        changes = {
-            "service_id": wanted.service_id,
-            "stats": sorted(wanted.stats),
-            "poll_every": wanted.poll_every,
-            "unit": wanted.unit,
-            "enabled": True,
-        }
+        changes = {**wanted.values(), "enabled": True}
         if not is_new and any(getattr(series, name) != value for name, value in changes.items()):
             series.update_versioned(expected=series.version, **changes)
         return series
@@ -97,7 +114,7 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
     slos = list(Slo.objects.filter(platform=platform, enabled=True).order_by("pk"))
     of_metric = {metric.pk: _want_metric(binder, metric) for metric in metrics}
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
-    of_slo = {slo.pk: _want_slo(binder, slo) for slo in slos}
+    of_version = {version: _want_slo(binder, version) for version in _promised(slos, at)}
     series = {id(wanted): binder.series_of(wanted) for wanted in binder.wanted.values()}
     for metric in metrics:
         found = series[id(of_metric[metric.pk])]
@@ -108,10 +125,13 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         RuleTerm.objects.bulk_create(
             [RuleTerm(rule=rule, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_rule[rule.pk]]
         )
-    for slo in slos:
-        slo.terms.all().delete()
+    for version, terms in of_version.items():
+        version.terms.all().delete()
         SloTerm.objects.bulk_create(
-            [SloTerm(slo=slo, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_slo[slo.pk]]
+            [
+                SloTerm(slo_id=version.slo_id, of_version=version, role=t.role, series=series[id(w)], stat=t.stat)
+                for t, w in terms
+            ]
         )
     unread = Series.objects.filter(platform=platform, enabled=True).exclude(pk__in=[s.pk for s in series.values()])
     unread.update(enabled=False)
@@ -145,7 +165,20 @@ def _want_rule(binder: _Binder, rule: AlarmRule) -> list[tuple[Term, _Wanted]]:
     ]
 
 
-def _want_slo(binder: _Binder, slo: Slo) -> list[tuple[Term, _Wanted]]:
-    version = slo.versions.order_by("-number").first()
-    terms = slo_terms(version.indicator) if version else []
-    return [(term, binder.want(term, service_id=slo.service_id, poll_every=CRITICAL_POLL_SECONDS)) for term in terms]
+def _promised(slos: Iterable[Slo], at: datetime) -> list[SloVersion]:
+    """The versions whose metrics are read: those that hold from LATE ago on. Older ones keep their terms."""
+    found: list[SloVersion] = []
+    dated: dict[int, list[tuple[datetime, SloVersion]]] = {}
+    for version in SloVersion.objects.filter(slo__in=slos).select_related("slo").order_by("effective_from", "number"):
+        dated.setdefault(version.slo_id, []).append((version.effective_from, version))
+    for versions in dated.values():
+        found += [version for version, _, _ in held(versions, at - LATE, datetime.max.replace(tzinfo=UTC))]
+    return found
+
+
+def _want_slo(binder: _Binder, version: SloVersion) -> list[tuple[Term, _Wanted]]:
+    service_id = version.slo.service_id
+    return [
+        (term, binder.want(term, service_id=service_id, poll_every=CRITICAL_POLL_SECONDS))
+        for term in slo_terms(version.indicator)
+    ]

@@ -1,12 +1,11 @@
-"""Marks over the time line, written by upper apps and people: annotations, silences, exclusions, deployments."""
+"""Marks over the time line, written by upper apps and people: annotations, silences, deployments."""
 
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from monitoring.counting import recount_exclusion
-from monitoring.models import Alarm, Annotation, Deployment, Silence, Slo, SloExclusion
+from monitoring.models import Alarm, Annotation, Deployment, Silence
 from opsportal.audit.services import record, text_digest
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
@@ -101,64 +100,6 @@ def silence_end(*, by: Actor, at: datetime, silence: Silence, expected: int) -> 
     silence.update_versioned(expected=expected, ends_at=ends_at)
     touch("today", silence.pk)
     _audit(by, at, "silence.ended", silence, ends_at=ends_at)
-
-
-@transaction.atomic
-def exclusion_put(  # noqa: PLR0913 - keyword-only, each a field of the row
-    *,
-    by: Actor,
-    at: datetime,
-    platform: Platform,
-    service: Service | None,
-    slo: Slo | None,
-    starts_at: datetime,
-    ends_at: datetime,
-    reason: str,
-    ref: str = "",
-    url: str = "",
-    approved_by_id: int | None = None,
-) -> SloExclusion:
-    """Leave [starts_at, ends_at) out of adjusted figures; buckets are recounted here, raw figures never change."""
-    values = {
-        "service_id": service.pk if service else None,
-        "slo_id": slo.pk if slo else None,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "reason": clean_text(reason)[:240],
-        "url": url,
-        "approved_by_id": approved_by_id,
-        "voided_at": None,
-    }
-    made = values | {"requested_by_id": by.user_id, "created_at": at}
-    start, end = starts_at, ends_at
-    if ref:
-        row, is_new = SloExclusion.objects.select_for_update().get_or_create(platform=platform, ref=ref, defaults=made)
-        start, end = min(start, row.starts_at), max(end, row.ends_at)
-        changed = {} if is_new else {name: value for name, value in values.items() if getattr(row, name) != value}
-        if changed:
-            row.update_versioned(expected=row.version, **changed)
-        if not is_new and not changed:
-            return row
-    else:
-        row = SloExclusion.objects.create(platform=platform, **made)
-    _recount(row, start, end, at)
-    digest = text_digest(row.reason, salt=f"exclusion-{row.pk}")
-    _audit(by, at, "slo_exclusion.set", row, ref=ref, starts_at=starts_at, ends_at=ends_at, reason=digest)
-    return row
-
-
-@transaction.atomic
-def exclusion_void(*, by: Actor, at: datetime, exclusion: SloExclusion, reason: str, expected: int) -> None:
-    """Take an exclusion back; the row stays with who and why. Raises VersionConflictError."""
-    exclusion.update_versioned(expected=expected, voided_at=at, void_reason=clean_text(reason)[:240])
-    _recount(exclusion, exclusion.starts_at, exclusion.ends_at, at)
-    _audit(by, at, "slo_exclusion.voided", exclusion)
-
-
-def _recount(row: SloExclusion, start: datetime, end: datetime, at: datetime) -> None:
-    recount_exclusion(
-        platform_id=row.platform_id, slo_id=row.slo_id, service_id=row.service_id, start=start, end=end, at=at
-    )
 
 
 @transaction.atomic

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
 Health = Literal["met", "at_risk", "exhausted", "no_data"]
 AT_RISK_BELOW: Final = 1 / 3  # of the budget left
-REVIEW_ABOVE: Final = 0.2  # of the budget, used by one incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +79,30 @@ class Budget:
         return None if self.left is None else self.left * self.minutes
 
 
-def budget(count: Count, *, objective: float, window: timedelta, elapsed: float = 1.0) -> Budget:
-    """The budget of a count as it stands; `objective` is a share such as 0.999.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was counted while one objective held, and how long that is of the window (the time to come included)."""
 
-    `elapsed` is the share of the window that has passed: the whole window is expected to bring events at that pace.
+    count: Count
+    objective: float
+    length: timedelta
+
+
+def budget(parts: Sequence[Part], *, elapsed: float = 1.0) -> Budget:
+    """The budget of a window as it stands, each event judged by the objective of its own time.
+
+    `elapsed` is the share of the window that has passed: the rest is expected to bring events at the same pace, under
+    the last objective. Budget = sum over parts of total · (1 − objective); see docs/monitoring.md.
     """
+    whole = sum((part.count for part in parts), Count())
+    last = parts[-1].objective
+    coming = whole.total * (1 / max(elapsed, 1e-9) - 1)
     return Budget(
-        objective=objective,
-        attained=count.attained,
-        events=count.total * (1 - objective) / max(elapsed, 1e-9),
-        used_events=count.bad,
-        minutes=window.total_seconds() / 60 * (1 - objective),
+        objective=last,
+        attained=whole.attained,
+        events=sum(part.count.total * (1 - part.objective) for part in parts) + coming * (1 - last),
+        used_events=whole.bad,
+        minutes=sum(part.length.total_seconds() / 60 * (1 - part.objective) for part in parts),
     )
 
 

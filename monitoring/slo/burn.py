@@ -11,6 +11,7 @@ from monitoring.slo.budget import Count
 
 Urgency = Literal["page", "ticket"]
 MIN_EVENTS: Final = 100  # one failure among few requests is not a fire
+MIN_SLICES: Final = 6  # of five minutes: half of the shortest long window
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ def burn_rate(count: Count, *, objective: float) -> float | None:
     return None if attained is None else (1 - attained) / (1 - objective)
 
 
-def burn_states(count_of: Callable[[timedelta], Count], *, objective: float, window: timedelta) -> list[BurnState]:
-    """Judge every rule; `count_of` gives the adjusted count of the last so long."""
+def burn_states(
+    count_of: Callable[[timedelta], Count], *, objective: float, window: timedelta, least: int = MIN_EVENTS
+) -> list[BurnState]:
+    """Judge every rule; `count_of` gives the adjusted count of the last so long, `least` the events it takes."""
     states = []
     for rule in RULES:
         long_count, short_count = count_of(rule.long), count_of(rule.short)
@@ -62,7 +65,7 @@ def burn_states(count_of: Callable[[timedelta], Count], *, objective: float, win
         short_rate = burn_rate(short_count, objective=objective)
         factor = rule.factor(window)
         firing = (
-            long_count.total >= MIN_EVENTS
+            long_count.total >= least
             and long_rate is not None
             and short_rate is not None
             and min(long_rate, short_rate) >= factor

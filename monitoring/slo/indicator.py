@@ -8,6 +8,7 @@ from typing import Any, Final
 
 ADDITIVE: Final = frozenset({"Sum", "SampleCount", "Minimum", "Maximum", "TC"})
 STATS: Final = ADDITIVE | {"Average", "p50", "p95", "p99"}
+MISSING: Final = frozenset({"", "gap", "zero", "carry"})
 COUNTED: Final = frozenset({"Sum", "SampleCount", "TC"})
 
 
@@ -17,7 +18,10 @@ class IndicatorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One statistic of one metric; `below` belongs to TC, the number of samples under it."""
+    """One statistic of one metric; `below` belongs to TC, the number of samples under it.
+
+    `missing` says what a period without a datapoint means (gap, zero, carry); "" leaves it to the kind of metric.
+    """
 
     role: str
     namespace: str
@@ -26,6 +30,7 @@ class Term:
     stat: str
     below: float | None = None
     region: str = ""
+    missing: str = ""
 
 
 def read_term(data: Mapping[str, Any], *, role: str, stat: str = "") -> Term:
@@ -44,7 +49,10 @@ def read_term(data: Mapping[str, Any], *, role: str, stat: str = "") -> Term:
         raise IndicatorError(f"{role}: namespace, metric and dimensions are needed.")
     pairs = tuple(sorted((str(name), str(value)) for name, value in dimensions.items()))
     limit = None if below is None else float(below)
-    return Term(role, str(namespace), str(metric), pairs, chosen, limit, str(data.get("region") or ""))
+    missing = str(data.get("missing") or "")
+    if missing not in MISSING:
+        raise IndicatorError(f"{role}: missing is one of gap, zero and carry.")
+    return Term(role, str(namespace), str(metric), pairs, chosen, limit, str(data.get("region") or ""), missing)
 
 
 def slo_terms(indicator: Mapping[str, Any]) -> list[Term]:

@@ -1,4 +1,4 @@
-"""Posts: silences and exclusions."""
+"""Posts: silences."""
 
 from datetime import timedelta
 
@@ -8,9 +8,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.forms import SHORT_SILENCE, ExclusionForm, SilenceForm, VoidForm
-from monitoring.models import Alarm, Silence, Slo, SloExclusion
-from monitoring.services.marks import exclusion_put, exclusion_void, silence_end, silence_put
+from monitoring.forms import SHORT_SILENCE, SilenceForm
+from monitoring.models import Alarm, Silence
+from monitoring.services.marks import silence_end, silence_put
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import VersionedForm
@@ -53,42 +53,3 @@ def silence_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     silence_end(by=request.actor, at=now(), silence=found, expected=form.cleaned_data["version"])
     messages.success(request, "The silence is over.")
     return redirect_or_fragment(request, reverse("monitoring:alarms"))
-
-
-@require_action("monitoring.slo_exclusion_set", methods=READ_WRITE)
-@idempotent
-def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """Exclude a stretch of time from the adjusted figures of one objective."""
-    slo = get_object_or_404(Slo.objects.visible_to(request.actor).select_related("platform"), pk=pk)
-    authorize(request.actor, "monitoring.slo_exclusion_set", slo)
-    form = ExclusionForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        exclusion_put(
-            by=request.actor, at=now(), platform=slo.platform, service=None, slo=slo,
-            starts_at=form.cleaned_data["starts_at"], ends_at=form.cleaned_data["ends_at"],
-            reason=form.cleaned_data["reason"],
-        )  # fmt: skip
-        messages.success(request, "Excluded from the adjusted figures; the raw ones stay as they are.")
-        return redirect_or_fragment(request, reverse("monitoring:slo", args=[slo.pk]))
-    status = 422 if request.method == "POST" else 200
-    return render_page(request, "monitoring/exclusion_new.html", {"slo": slo, "form": form}, status=status)
-
-
-@require_action("monitoring.slo_exclusion_void", methods=READ_WRITE)
-@idempotent
-def exclusion_take_back(request: AuthorizedRequest, pk: int) -> HttpResponse:
-    """Void an exclusion, with a reason; the row stays."""
-    rows = SloExclusion.objects.visible_to(request.actor).select_related("slo", "platform", "service")
-    found = get_object_or_404(rows, pk=pk, voided_at=None)
-    authorize(request.actor, "monitoring.slo_exclusion_void", found)
-    form = VoidForm(request.POST or None, initial={"version": found.version})
-    if request.method == "POST" and form.is_valid():
-        exclusion_void(
-            by=request.actor, at=now(), exclusion=found, reason=form.cleaned_data["reason"],
-            expected=form.cleaned_data["version"],
-        )  # fmt: skip
-        messages.success(request, "The exclusion is void: its time counts.")
-        url = reverse("monitoring:slo", args=[found.slo_id]) if found.slo_id else reverse("monitoring:slos")
-        return redirect_or_fragment(request, url)
-    status = 422 if request.method == "POST" else 200
-    return render_page(request, "monitoring/exclusion_void.html", {"exclusion": found, "form": form}, status=status)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from monitoring.models import AlarmRule, Annotation, AnnotationKind, RuleTerm, Series, ServiceMetric
 from monitoring.ranges import Range, range_of
-from monitoring.selectors.points import fitting_period, gaps, stat_values
+from monitoring.selectors.points import fitting_period, gaps, silence_filled, stat_values, unread_for
 from opsportal.core import charts
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
@@ -36,6 +36,7 @@ class Drawing:
     rows: list[tuple[str, str]]
     foot: str
     series: Series | None
+    stale_for: timedelta | None = None
 
 
 def _rules(series: Series) -> list[AlarmRule]:
@@ -70,13 +71,14 @@ def _marks(series: Series, span: Range) -> tuple[list[charts.Annotation], list[c
     return moments, bands
 
 
-def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Drawing:
-    """Draw one statistic of a series over a range, with limits, marks and gaps."""
-    period = fitting_period(series, span.start, span.end, stat=stat)
+def draw(*, series: Series, stat: str, title: str, unit: str, span: Range, at: datetime) -> Drawing:
+    """Draw one statistic of a series over a range, with limits, marks and gaps, as it is known at `at`."""
+    period = fitting_period(series, span.start, span.end)
     points = stat_values(series_id=series.pk, stat=stat, period=period, start=span.start, end=span.end)
+    blind = gaps(series, span.start, span.end)
+    points = silence_filled(series, points, stat=stat, period=period, start=span.start, end=span.end, unread=blind)
     rules = _rules(series)
     moments, bands = _marks(series, span)
-    blind = gaps(series, span.start, span.end)
     wide = (span.end - span.start) / 6  # a narrower hole has no room for its words
     bands += [charts.Band(a, b, "not read" if b - a > wide else "", "nodata") for a, b in blind]
     curve: list[tuple[datetime, float | None]] = []
@@ -109,19 +111,22 @@ def draw(*, series: Series, stat: str, title: str, unit: str, span: Range) -> Dr
         rows=[(stamp(ts), number(value, unit)) for ts, value in points[::-step]],
         foot="; ".join(dict.fromkeys(limits)),
         series=series,
+        stale_for=unread_for(series, at),
     )
 
 
 def _metric_drawing(request: AuthorizedRequest, pk: int) -> tuple[ServiceMetric, Drawing | None, Range]:
-    rows = ServiceMetric.objects.visible_to(request.actor).select_related("series", "service")
+    rows = ServiceMetric.objects.visible_to(request.actor).select_related("series__account", "service")
     metric = get_object_or_404(rows, pk=pk)
     authorize(request.actor, "monitoring.series_view", metric)
-    span = range_of(request, now())
+    at = now()
+    span = range_of(request, at)
     if metric.series is None:
         return metric, None, span
     stat = request.GET.get("stat", "")
     stat = stat if stat in metric.stats else metric.stats[0]
-    return metric, draw(series=metric.series, stat=stat, title=metric.name, unit=metric.unit, span=span), span
+    drawing = draw(series=metric.series, stat=stat, title=metric.name, unit=metric.unit, span=span, at=at)
+    return metric, drawing, span
 
 
 @require_action("monitoring.series_view")
@@ -141,13 +146,14 @@ def metric_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 def _series_drawing(request: AuthorizedRequest, pk: int) -> tuple[Series, Drawing, Range]:
-    series = get_object_or_404(Series.objects.visible_to(request.actor), pk=pk)
+    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
     authorize(request.actor, "monitoring.series_view", series)
-    span = range_of(request, now())
+    at = now()
+    span = range_of(request, at)
     usual = "Average" if {"Sum", "SampleCount"} <= set(series.stats) else next(iter(series.stats), "Sum")
     stat = request.GET.get("stat", usual)
     stat = stat if stat in (*series.stats, "Average") else usual
-    drawing = draw(series=series, stat=stat, title=series.name, unit=series.unit, span=span)
+    drawing = draw(series=series, stat=stat, title=series.name, unit=series.unit, span=span, at=at)
     return series, drawing, span
 
 

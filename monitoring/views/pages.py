@@ -3,17 +3,20 @@
 from collections import Counter
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.models import Alarm, ResourceKind, Series
+from monitoring.models import Alarm, AlarmOrigin, ResourceKind, Series, Usefulness
 from monitoring.ranges import SPANS, range_of
 from monitoring.selectors import alarms as alarm_reads
+from monitoring.selectors import intake as intake_reads
 from monitoring.selectors import polls as poll_reads
 from monitoring.selectors import services as reads
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
+from monitoring.selectors.usefulness import own_ratings
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows, authorize
@@ -26,6 +29,7 @@ from opsportal.platforms.models import Service
 # As many as fit into 40 kB.
 POINTS: Final = 80
 RESOURCES: Final = 42
+RUNS: Final = 40
 EVIDENCE_FOR: Final = timedelta(days=7)
 
 
@@ -100,16 +104,21 @@ def alarms(request: AuthorizedRequest) -> HttpResponse:
 @require_action("monitoring.alarm_view")
 def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One alarm: its rule, its state, its events."""
-    rows = Alarm.objects.visible_to(request.actor).select_related("rule", "severity", "platform", "service", "account")
+    joined = ("rule", "severity", "platform", "service", "account", "alert_source")
+    rows = Alarm.objects.visible_to(request.actor).select_related(*joined)
     found = get_object_or_404(rows, pk=pk)
     authorize(request.actor, "monitoring.alarm_view", found)
     at = now()
     terms = list(found.rule.terms.select_related("series").order_by("role", "pk")) if found.rule else []
+    events = alarm_reads.transitions_of(found)
     context = {
         "alarm": found,
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
-        "events": alarm_reads.transitions_of(found),
+        "events": events,
+        "can_rate": allows(request.actor, "monitoring.alarm_rate", found),
+        "rated": own_ratings(request.actor, found, events),
+        "usefulness": Usefulness.choices,
         "silences": [
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
         ],
@@ -119,6 +128,13 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "may_write": allows(request.actor, "knowledge.runbook_write", found),
         "at": at,
     }
+    if found.origin == AlarmOrigin.ALERT:
+        context |= {
+            "subjects": intake_reads.subjects_of(found),
+            "alerts": intake_reads.alerts_of(found),
+            "can_end": allows(request.actor, "monitoring.alert_group_end", found),
+            "can_see_messages": allows(request.actor, "monitoring.inbound_view", found),
+        }
     return render_page(request, "monitoring/alarm_detail.html", context)
 
 
@@ -149,15 +165,34 @@ def polls(request: AuthorizedRequest) -> HttpResponse:
     """What polling asks, gets, misses and costs."""
     at = now()
     accounts = poll_reads.account_polls(request.actor, at=at)
+    asked = {name: request.GET.get(name, "") for name in ("show", "account", "region")}
+    view = asked["show"] if asked["show"] in poll_reads.RUN_VIEWS else ""
+    one = next((row.account.pk for row in accounts if row.account.account_id == asked["account"]), None)
+    runs = poll_reads.poll_runs(request.actor, view=view, account=one, region=asked["region"][:24])
+    base = reverse("monitoring:polls")
+    kept = {name: asked[name] for name in ("account", "region") if asked[name]}
     context = {
         "accounts": accounts,
         "share": {job.pk: poll_reads.backfill_share(job) for row in accounts for job in row.backfills},
-        "runs": poll_reads.recent_runs(request.actor),
+        "page": keyset_page(runs, order=poll_reads.RUN_ORDER, cursor=request.GET.get("cursor"), size=RUNS),
+        "views": [
+            {"label": label, "href": f"{base}?{urlencode({**kept, 'show': key})}", "current": key == view}
+            for key, (label, _) in poll_reads.RUN_VIEWS.items()
+        ],
+        "narrowed": " · ".join(kept.values()),
         "stale": reads.stale_series(request.actor, at=at),
         "unread": reads.unread_kinds(request.actor),
         "at": at,
     }
     return render_page(request, "monitoring/poll_list.html", context)
+
+
+@require_action("monitoring.poll_view")
+def poll_run(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """One pass: every figure of it, and the series that were not answered completely."""
+    run = get_object_or_404(poll_reads.poll_runs(request.actor), pk=pk)
+    context = {"run": run, "unanswered": poll_reads.unanswered_series(request.actor, run), "at": now()}
+    return render_page(request, "monitoring/poll_detail.html", context)
 
 
 @require_action("monitoring.series_view")
@@ -168,11 +203,7 @@ def series_points(request: AuthorizedRequest, pk: int) -> HttpResponse:
     authorize(request.actor, "monitoring.series_view", found)
     span = range_of(request, now())
     asked = request.GET.get("period", "")
-    period = (
-        int(asked)
-        if asked in {str(one) for one in TABLE_OF}
-        else fitting_period(found, span.start, span.end, stat="Sum")
-    )
+    period = int(asked) if asked in {str(one) for one in TABLE_OF} else fitting_period(found, span.start, span.end)
     points = point_rows(series_id=found.pk, period=period, start=span.start, end=span.end, limit=POINTS + 1)
     context = {
         "series": found,

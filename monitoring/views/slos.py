@@ -12,7 +12,8 @@ from monitoring.drawings import drawings
 from monitoring.models import Slo, SloBucket, SloTerm
 from monitoring.ranges import range_of
 from monitoring.selectors.slo_detail import slo_detail
-from monitoring.selectors.slo_report import Period, rolling, slo_rows, slos_of, versions_at
+from monitoring.selectors.slo_report import slo_rows, slos_of, versions_at, window_at
+from monitoring.slo.periods import Period, rolling
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows, authorize
@@ -45,7 +46,7 @@ def slo(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One objective over its own window."""
     found, at = _slo(request, pk), now()
     version = versions_at([found], at).get(found.pk)
-    period: Period = rolling(at, days=version.window_days if version else 30)
+    period: Period = window_at(version, at) if version else rolling(at)
     rows = slo_rows([found], period)
     detail = slo_detail(rows[0], period) if rows else None
     context = {
@@ -57,6 +58,10 @@ def slo(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "is_drawn": True,
         "versions": list(found.versions.order_by("-number")),
         "terms": list(found.terms.select_related("series").order_by("role", "pk")),
+        "can_change": allows(request.actor, "monitoring.slo_change", found),
+        "can_set_policy": allows(request.actor, "monitoring.budget_policy_set", found),
+        "can_approve": allows(request.actor, "monitoring.slo_exclusion_approve", found),
+        "person": request.actor.user_id,
         "can_exclude": allows(request.actor, "monitoring.slo_exclusion_set", found),
         "can_void": allows(request.actor, "monitoring.slo_exclusion_void", found),
     }

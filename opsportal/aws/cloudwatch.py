@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from opsportal.aws.errors import guard
+from opsportal.aws.errors import AwsUnreachableError, guard
 from opsportal.aws.session import AwsAccount, client
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import (
         GetMetricDataInputTypeDef,
+        GetMetricDataOutputTypeDef,
         MetricAlarmTypeDef,
         MetricDataQueryTypeDef,
     )
 
 QUERIES_PER_REQUEST: Final = 500
 DATAPOINTS_PER_REQUEST: Final = 100_800
+_PERMISSION: Final = "cloudwatch:GetMetricData"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,30 @@ class MetricQuery:
     period: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MetricResult:
-    """The datapoints of one query, oldest first, merged over every page.
+    """The datapoints of one query as two columns, in the order of the answer, merged over every page.
 
-    `complete` is true only when CloudWatch said so: a gap in a result that is not complete means
-    that we do not know.
+    `times` are the starts of the periods in epoch seconds. `complete` is true only when CloudWatch said so: a gap in a
+    result that is not complete means that we do not know.
     """
 
     key: str
-    points: tuple[tuple[datetime, float], ...]
-    status: str
-    messages: tuple[str, ...]
-    complete: bool
+    times: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    status: str = "Missing"
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return self.status == "Complete"
+
+    @property
+    def points(self) -> list[tuple[datetime, float]]:
+        """(start of the period, value), oldest first."""
+        return sorted(
+            (datetime.fromtimestamp(at, UTC), value) for at, value in zip(self.times, self.values, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +99,37 @@ class AlarmHistoryItem:
 
 
 def metric_data(
-    account: AwsAccount, region: str, queries: Sequence[MetricQuery], *, start: datetime, end: datetime
+    account: AwsAccount,
+    region: str,
+    queries: Sequence[MetricQuery],
+    *,
+    start: datetime,
+    end: datetime,
+    before_page: Callable[[], None] = lambda: None,
 ) -> list[MetricResult]:
     """Return one result per query, in the order asked, for the half-open interval from start to end.
 
-    Align start and end to the period; then the buckets are those of CloudWatch whatever the age.
-    Raises AwsError when a request fails; nothing of that batch is returned then.
+    Align start and end to the period; then the buckets are those of CloudWatch whatever the age. `before_page` is
+    called before each request. Raises AwsError when a request fails; nothing of that batch is returned then.
     """
     results: list[MetricResult] = []
     for first in range(0, len(queries), QUERIES_PER_REQUEST):
         batch = queries[first : first + QUERIES_PER_REQUEST]
-        results.extend(_batch(account, region, batch, start, end))
+        found = {f"m{number}": MetricResult(query.key) for number, query in enumerate(batch)}
+        for page in _pages(account, region, batch, start, end, before_page):
+            _merge(found, page)
+        results += found.values()
     return results
 
 
-def _batch(
-    account: AwsAccount, region: str, batch: Sequence[MetricQuery], start: datetime, end: datetime
-) -> Iterator[MetricResult]:
-    points: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    status: dict[str, str] = {}
-    messages: dict[str, list[str]] = defaultdict(list)
+def _pages(
+    account: AwsAccount,
+    region: str,
+    batch: Sequence[MetricQuery],
+    start: datetime,
+    end: datetime,
+    before_page: Callable[[], None],
+) -> Iterator[GetMetricDataOutputTypeDef]:
     request: GetMetricDataInputTypeDef = {
         "MetricDataQueries": [_query(f"m{number}", query) for number, query in enumerate(batch)],
         "StartTime": start,
@@ -114,31 +137,41 @@ def _batch(
         "ScanBy": "TimestampAscending",
         "MaxDatapoints": DATAPOINTS_PER_REQUEST,
     }
+    seen: set[str] = set()
     while True:
-        with guard(account, region, "cloudwatch:GetMetricData"):
+        before_page()
+        with guard(account, region, _PERMISSION):
             page = client(account, "cloudwatch", region).get_metric_data(**request)
-        general = [_message(m.get("Code"), m.get("Value")) for m in page.get("Messages", [])]
-        for result in page["MetricDataResults"]:
-            key = result["Id"]
-            points[key].extend(zip(result["Timestamps"], result["Values"], strict=True))
-            # A series cut by a page reads PartialData until its last page; the last word counts.
-            status[key] = result["StatusCode"]
-            messages[key].extend(_message(m.get("Code"), m.get("Value")) for m in result.get("Messages", []))
-            messages[key].extend(general)
+        yield page
         token = page.get("NextToken")
         if not token:
-            break
+            return
+        if token in seen:
+            what = f"{_PERMISSION} in {region} of account {account.account_id}"
+            detail = "the answer names a page that was there before"
+            raise AwsUnreachableError(what=what, permission=_PERMISSION, code="RepeatedPage", detail=detail)
+        seen.add(token)
         request["NextToken"] = token
-    for number, query in enumerate(batch):
-        key = f"m{number}"
-        found = status.get(key, "Missing")
-        yield MetricResult(
-            key=query.key,
-            points=tuple(sorted(points[key])),
-            status=found,
-            messages=tuple(dict.fromkeys(messages[key])),
-            complete=found == "Complete",
-        )
+
+
+def _merge(found: dict[str, MetricResult], page: GetMetricDataOutputTypeDef) -> None:
+    general = [_message(m.get("Code"), m.get("Value")) for m in page.get("Messages", [])]
+    for answer in page.get("MetricDataResults", []):
+        result = found.get(answer["Id"])
+        if result is None:
+            continue
+        times: list[Any] = list(answer.get("Timestamps", []))
+        if times and isinstance(times[0], datetime):  # botocore's own parser read this page
+            times = [at.timestamp() for at in times]
+        # A series cut by a page reads PartialData until its last page; the last word counts.
+        result.status = answer["StatusCode"]
+        if len(times) == len(answer.get("Values", [])):
+            result.times += map(int, times)
+            result.values += answer["Values"]
+        else:
+            result.status = "Malformed"
+        said = [_message(m.get("Code"), m.get("Value")) for m in answer.get("Messages", [])]
+        result.messages += [text for text in (*said, *general) if text not in result.messages]
 
 
 def _query(identity: str, query: MetricQuery) -> MetricDataQueryTypeDef:

@@ -39,6 +39,9 @@ _THROTTLED: Final = frozenset(
         "TooManyRequestsException",
     }
 )
+_SILENT: Final = frozenset(
+    {"ConnectTimeoutError", "ConnectionClosedError", "EndpointConnectionError", "ReadTimeoutError"}
+)
 _NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError)
 _SERVER_FAULT: Final = 500
 _DETAIL_LENGTH: Final = 500
@@ -73,6 +76,11 @@ class AwsThrottledError(AwsError):
 
 class AwsUnreachableError(AwsError):
     """No answer in time, or a server fault on the side of AWS."""
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether nothing came at all: whoever asks the next question waits as long."""
+        return self.code in _SILENT
 
 
 class AwsRejectedError(AwsError):

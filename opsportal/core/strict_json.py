@@ -69,10 +69,10 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, is_cleaned: bool = True) -> Any:
     """JSON as PostgreSQL can hold it: bounded size, depth and integers; NUL and lone surrogates replaced.
 
-    Raises APIException with 400 or 413.
+    Without `is_cleaned` its texts stay as they came, for a signature over them. Raises APIException with 400 or 413.
     """
     if len(body) > MAX_BODY:
         raise PayloadTooLargeError
@@ -87,7 +87,7 @@ def parse_json(body: bytes) -> Any:
         )
     except (ValueError, RecursionError) as error:
         raise exceptions.ParseError(f"The body is not JSON in UTF-8: {error}.") from error
-    return _clean(value)
+    return _clean(value) if is_cleaned else value
 
 
 class StrictJSONParser(BaseParser):

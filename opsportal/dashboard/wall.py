@@ -7,7 +7,8 @@ from typing import Final
 from django.http import HttpResponse
 
 from monitoring.selectors.services import stale_series
-from monitoring.selectors.slo_report import SloRow, rolling, slo_rows, slos_of
+from monitoring.selectors.slo_report import SloRow, slo_rows, slos_of
+from monitoring.slo.periods import rolling
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.actor import Actor

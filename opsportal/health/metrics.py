@@ -1,11 +1,13 @@
 """The portal's own figures for Prometheus, read from the database at each scrape."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from monitoring.selectors.polls import newest_lags, region_polls
 from opsportal.core.clock import real_now
 from opsportal.health.selectors import Reading
 
@@ -46,6 +48,40 @@ class PortalCollector(Collector):
             runs.add_metric([state], count)
         yield runs
         yield GaugeMetricFamily("opsportal_findings", "Broken invariants.", value=len(reading.findings))
+        yield from _collector_metrics()
+
+
+# What the collector counts per account and region, and how it reads in the exposition.
+COUNTED: Final = {
+    "requests": "Requests made to GetMetricData.",
+    "metrics_billed": "Metrics requested, as AWS bills them.",
+    "points": "Datapoints answered.",
+    "late_revisions": "Datapoints that changed after they were stored.",
+    "refused": "Datapoints refused: outside the time asked about, or no number.",
+    "throttles": "Passes that AWS throttled.",
+    "failures": "Passes without any answer.",
+}
+
+
+def _collector_metrics() -> Iterator[Metric]:
+    """The collector of CloudWatch metrics, per account and region."""
+    labels = ["account", "region"]
+    rows, lags = region_polls(), newest_lags()
+    for name, text in COUNTED.items():
+        counter = CounterMetricFamily(f"opsportal_collector_{name}", text, labels=labels)
+        for row in rows:
+            counter.add_metric([row.account.account_id, row.region], getattr(row, name))
+        yield counter
+    lag = GaugeMetricFamily("opsportal_collector_lag_seconds", "Age of the newest datapoint when read.", labels=labels)
+    share = GaugeMetricFamily("opsportal_collector_share", "Part of AWS's limits that is used.", labels=labels)
+    pace = GaugeMetricFamily("opsportal_collector_pace", "Steps by which the budget slows polling.", labels=labels)
+    for row in rows:
+        key = [row.account.account_id, row.region]
+        if (row.account_id, row.region) in lags:
+            lag.add_metric(key, lags[row.account_id, row.region])
+        share.add_metric(key, row.share)
+        pace.add_metric(key, row.account.pace)
+    yield from (lag, share, pace)
 
 
 def exposition() -> bytes:

@@ -5,7 +5,7 @@ import json
 import os
 import smtplib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -71,11 +71,24 @@ def _address(local_part: str) -> str:
     return f"<{digest}@{urlsplit(settings.PUBLIC_URL).hostname or 'opsportal'}>"
 
 
+UnsubscribeAddress = Callable[[OutboxMessage], str]
+_unsubscribe: Final[dict[str, UnsubscribeAddress]] = {}
+
+
+def register_unsubscribe(kind: str, address: UnsubscribeAddress) -> None:
+    """Where mails of this kind are ended by one click (RFC 8058); from AppConfig.ready."""
+    _unsubscribe[kind] = address
+
+
 def mail_headers(message: OutboxMessage) -> dict[str, str]:
     """Stable over repeats: the key as Message-ID and Idempotency-Key; the group as a thread."""
     headers = {"Idempotency-Key": message.key, "Message-ID": _address(message.key), "Auto-Submitted": "auto-generated"}
     if message.group_key:
         headers["References"] = headers["In-Reply-To"] = _address(f"group:{message.group_key}")
+    address = _unsubscribe[message.kind](message) if message.kind in _unsubscribe else ""
+    if address:
+        headers["List-Unsubscribe"] = f"<{address}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
 
 

@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("opsportal.reports.audit.urls")),
     path("", include("opsportal.reports.checklists.urls")),
     path("", include("opsportal.reports.incidents.urls")),
+    path("", include("opsportal.reports.period.urls")),
     path("", include("opsportal.reports.runbooks.urls")),
     path("", include("opsportal.reports.slos.urls")),
 ]

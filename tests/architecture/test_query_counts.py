@@ -26,7 +26,9 @@ from incidents.services.reports import report_add
 from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
-from monitoring.models import AlarmState, Resource
+from monitoring.models import Alarm, AlarmState, AlertSource, Resource
+from monitoring.services.inbound import inbound_judge
+from monitoring.services.ratings import alarm_rate
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
@@ -37,7 +39,8 @@ from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform
-from tests.factories.incidents import alarm, clock_policy, declare
+from tests.factories.incidents import alarm, clock_policy, declare, transition
+from tests.factories.intake import fired, post, source_of, together
 from tests.factories.maintenance import checklist_run
 from tests.factories.monitoring import account_of
 from tests.factories.runbooks import runbook
@@ -240,6 +243,47 @@ def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/act/?platform={platform.key}&action=scale-service"
 
 
+def _alert_groups(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    _, link = source_of(platform, at=at)
+    post(link, together(*(fired(f"Fault {number}", starts=at.isoformat()) for number in range(count))))
+    inbound_judge(at=at)
+    for number in range(count):
+        alarm(platform, key=f"g{number}", signal="g", state=AlarmState.ALARM, since=at)
+    Alarm.objects.filter(platform=platform, key__startswith="g").update(
+        origin="alert", alert_source=AlertSource.objects.get(platform=platform)
+    )
+    return f"/monitoring/alerts/?platform={platform.key}"
+
+
+def _alert_group(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    _, link = source_of(platform, at=at)
+    post(link, together(*(fired("Slow", instance=str(number), starts=at.isoformat()) for number in range(count))))
+    inbound_judge(at=at)
+    return f"/monitoring/alarms/{Alarm.objects.get(platform=platform, origin='alert').pk}/"
+
+
+def _inbound(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    _, link = source_of(platform, at=at)
+    for _ in range(count):
+        post(link, b"{}")
+    return f"/monitoring/inbound/?platform={platform.key}"
+
+
+def _alert_sources(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        source_of(platform, at=at, name=f"Source {number}")
+    return "/settings/alert-sources/"
+
+
+def _alarm_week(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        alarm_rate(
+            by=by, at=at, word="noise",
+            transition=transition(alarm(platform, key=f"w{number}", signal=f"w{number}"), "alarm", at),
+        )  # fmt: skip
+    return f"/monitoring/alarms/week/?platform={platform.key}"
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
@@ -268,6 +312,11 @@ PAGES: dict[str, Fill] = {
     "plans": _plans,
     "plan": _plan_page,
     "ask for an action": _act,
+    "alert groups": _alert_groups,
+    "alert group": _alert_group,
+    "inbound messages": _inbound,
+    "alert sources": _alert_sources,
+    "alarms of a week": _alarm_week,
 }
 
 

@@ -31,7 +31,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "long": (int,),
     "double": (float, int),
     "float": (float, int),
-    "timestamp": (datetime,),
+    "timestamp": (datetime, int),  # the times of GetMetricData stay numbers (opsportal.aws.columns)
 }
 
 

@@ -12,16 +12,20 @@ import pytest
 from django.template.loader import get_template
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from monitoring.slo.periods import calendar
+from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
+from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform
 from opsportal.platforms.services.invitations import invitation_create
+from opsportal.reports.period.services import commentary_write, report_publish
 from tests.e2e.conftest import Open
 from tests.factories.accounts import PASSWORD
 from tests.factories.incidents import declare
 from tests.factories.maintenance import checklist_run, window
-from tests.factories.monitoring import rule_of, slo_of
+from tests.factories.monitoring import rule_of, series_named, slo_of, write
 
 pytestmark = pytest.mark.e2e
 PHONE = {"width": 390, "height": 844}
@@ -42,6 +46,8 @@ FIXED = (
     "/health/",
     "/reports/audit/",
     "/reports/slo/",
+    "/reports/standing/",
+    "/reports/published/",
     "/packs/",
     "/nowhere/",
 )
@@ -56,7 +62,17 @@ def pages(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     rule_of(platform, at=at)
     slo = slo_of(platform, at=at)
     window(platform)
-    return [*FIXED, f"/incidents/{incident.number}/", f"/checklists/{run.pk}/", f"/slos/{slo.pk}/"]
+    write(series_named("RequestCount"), [100.0] * 12, end=floor_to(at, 300), period=300, column="sum")
+    zone = zone_of(platform.pk)
+    month = calendar("month", at.astimezone(zone).date(), at, zone)
+    by = actor_for(admin)
+    commentary_write(by=by, at=at, platform=platform, service=None, period=month, expected=0, text="**Calm**.")
+    edition = report_publish(by=by, at=at, platform=platform, service=None, period=month)
+    return [
+        *FIXED, f"/incidents/{incident.number}/", f"/checklists/{run.pk}/", f"/slos/{slo.pk}/",
+        f"/slos/{slo.pk}/change/", f"/slos/policy/{platform.key}/", f"/reports/period/{platform.key}/",
+        edition.get_absolute_url(), f"/reports/mails/{platform.key}/",
+    ]  # fmt: skip
 
 
 @cache

@@ -9,7 +9,8 @@ from django.db import transaction
 from monitoring import counting, store
 from monitoring.models import AlarmRule, AwsAccount, MetricSource, Series, ServiceMetric, Slo
 from monitoring.services.binding import series_bind
-from monitoring.services.policy import alarm_rule_put, service_metric_put, slo_put
+from monitoring.services.objectives import slo_put
+from monitoring.services.policy import alarm_rule_put, service_metric_put
 from opsportal.core.actor import system_actor
 from opsportal.platforms.models import Platform, Service, Severity
 
@@ -99,14 +100,12 @@ def write(
 ) -> None:
     """Points that end at `end`, one per period, covered as if polled; None leaves a hole."""
     start = end - timedelta(seconds=period * len(values))
-    rows = []
-    for n, value in enumerate(values):
-        cells: dict[str, Any] = {column: value}
-        if value is not None:
-            rows.append(store.PointRow(series.pk, start + timedelta(seconds=period * n))._replace(**cells))
+    first = int(start.timestamp())
+    known = [(first + period * n, value) for n, value in enumerate(values) if value is not None]
+    block = store.PointBlock(series.pk, [at for at, _ in known], {column: [value for _, value in known]})
     with transaction.atomic():
         store.ensure_partitions(start, end)
-        store.write_points(period, rows)
+        store.write_points(period, [block])
         store.cover([series.pk], start, end)
         Series.objects.filter(pk=series.pk).update(watermark=end)
         counting.recount(series_ids=[series.pk], start=start, end=end)

@@ -1,12 +1,15 @@
-"""`python -m tests.faults crash|outage|plans`: break the portal on a stack of its own, report, exit 1 on any fault."""
+"""`python -m tests.faults crash|outage|plans|aws`: break the portal on a stack of its own; exit 1 on any fault."""
 
 import argparse
 import sys
 
+from opsportal.local.aws.trouble import TROUBLES
 from opsportal.local.supervisor import StopAskedError
 from opsportal.local.terminal import say
 from tests.faults.crash import Report as CrashReport
 from tests.faults.crash import crash
+from tests.faults.lying import Report as LyingReport
+from tests.faults.lying import lying
 from tests.faults.outage import LINKS, MODES, outage
 from tests.faults.outage import Report as OutageReport
 from tests.faults.plans import Report as PlansReport
@@ -31,13 +34,17 @@ def main() -> int:
     two.add_argument("--modes", type=_words, default=list(MODES))
     two.add_argument("--seconds", type=float, default=10.0)
     trials.add_parser("plans", help="kill the worker while it carries out approved plans")
+    three = trials.add_parser("aws", help="an AWS that is throttled, denied, slow, silent, half-paged or lies")
+    three.add_argument("--troubles", type=_words, default=list(TROUBLES))
     options = parser.parse_args()
-    report: CrashReport | OutageReport | PlansReport
+    report: CrashReport | LyingReport | OutageReport | PlansReport
     if options.trial == "crash":
         say(f"seed {options.seed}")
         report = crash(alerts=options.alerts, runs=options.runs, kills=options.kills, seed=options.seed)
     elif options.trial == "plans":
         report = plans()
+    elif options.trial == "aws":
+        report = lying(troubles=options.troubles)
     else:
         report = outage(links=options.links, modes=options.modes, seconds=options.seconds)
     for line in report.lines():

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from opsportal.local.environment import CHECKOUT
 from tests.faults.crash import Report as CrashReport
+from tests.faults.lying import Report as LyingReport
+from tests.faults.lying import Row
 from tests.faults.outage import Report as OutageReport
 from tests.faults.plans import AFTER, BEFORE, WANTED, Outcome
 from tests.faults.plans import Report as PlansReport
@@ -52,3 +55,28 @@ def test_the_report_of_plans_notices_what_was_done_twice_guessed_or_never_cut_of
         by_key[BEFORE, "scale-service"]._replace(tries=1),
     ):
         assert not PlansReport([one for one in right if one[:2] != wrong[:2]] + [wrong]).is_clean
+
+
+def test_the_report_of_a_lying_aws_notices_what_is_wrong() -> None:
+    """The mutants: late, twice, green, an alarm opened, never healed, a hole, an untrue objective."""
+    good: dict[str, Any] = {
+        "trouble": "hole",
+        "shown": "3 stale",
+        "blind_after": 2.9,
+        "blind_alarms": 1,
+        "opened": 0,
+        "healed": 9.0,
+    }
+    assert LyingReport(rows=[Row(**good, holes=0)], slos=2).is_clean
+    assert not LyingReport(rows=[], slos=0).is_clean
+    assert not LyingReport(rows=[], slos=2, untrue=["objective 1"]).is_clean
+    assert not LyingReport(rows=[Row(**good, holes=1)], slos=2).is_clean
+    wrong: list[dict[str, Any]] = [
+        {"blind_after": None}, {"blind_after": 9.0}, {"blind_alarms": 2}, {"shown": "3 green"}, {"opened": 1},
+        {"healed": None}, {"healed": 600.0},
+    ]  # fmt: skip
+    for one in wrong:
+        assert not LyingReport(rows=[Row(**{**good, **one}, holes=0)], slos=2).is_clean, one
+    slow = {**good, "trouble": "slow", "blind_after": None, "blind_alarms": 0, "shown": "3 green"}
+    assert LyingReport(rows=[Row(**slow, holes=0)], slos=2).is_clean
+    assert not LyingReport(rows=[Row(**{**slow, "blind_alarms": 1}, holes=0)], slos=2).is_clean

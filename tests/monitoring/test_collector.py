@@ -23,6 +23,7 @@ from monitoring.models import (
     Series,
     SloBucket,
 )
+from monitoring.models.sources import PACES
 from monitoring.services.accounts import (
     AwsAccountError,
     account_check,
@@ -38,6 +39,7 @@ from opsportal.core.clock import now
 from opsportal.local.aws.faults import Fault
 from opsportal.platforms.models import Platform, Service
 from opsportal.schedule.models import Run, RunState, Schedule
+from opsportal.schedule.probes import probes
 from opsportal.schedule.services import ensure_slots
 from tests.factories.monitoring import BY, REGION, metric_of, rule_of, series_named, service_of, slo_of, term
 
@@ -193,11 +195,34 @@ def test_an_alarm_that_cloudwatch_lost_is_let_go(account: AwsAccount, monkeypatc
     assert Alarm.objects.judged().filter(origin="cloudwatch").count() == count - 1
 
 
-def test_at_the_cost_cap_only_critical_series_are_read(account: AwsAccount) -> None:
+def test_a_budget_slows_polling_down_and_objectives_last(account: AwsAccount, platform: Platform) -> None:
+    at = floor_to(now(), 3600) - 60 * MINUTE
+    metric_of(platform, at=at, key="latency", name="TargetResponseTime")
+    Series.objects.exclude(account=account).update(enabled=False)
     AwsAccount.objects.filter(pk=account.pk).update(cost_cap_usd=0)
     account.refresh_from_db()
-    assert poll(account=account, region=REGION, period=300, at=now()).error.startswith("The cost cap")
-    assert poll(account=account, region=REGION, period=60, at=now()).state == "ok"
+    first = poll(account=account, region=REGION, period=300, at=at)
+    assert (first.state, first.pace) == ("ok", len(PACES) - 1)
+    assert poll(account=account, region=REGION, period=60, at=at).series == 4
+    for minutes, common, critical in ((5, 0, 0), (10, 0, 0), (15, 0, 4), (55, 0, 4), (60, 1, 0)):
+        later = at + minutes * MINUTE
+        assert poll(account=account, region=REGION, period=300, at=later).series == common, minutes
+        assert poll(account=account, region=REGION, period=60, at=later).series == critical, minutes
+    AwsAccount.objects.filter(pk=account.pk).update(cost_cap_usd=1000)
+    account.refresh_from_db()
+    assert poll(account=account, region=REGION, period=300, at=at + 61 * MINUTE).pace == 0
+
+
+def test_a_slow_pace_is_said_and_is_not_blindness(account: AwsAccount, platform: Platform) -> None:
+    at = now()
+    AwsAccount.objects.filter(pk=account.pk).update(cost_cap_usd=0)
+    account.refresh_from_db()
+    poll(account=account, region=REGION, period=300, at=at)
+    poll(account=account, region=REGION, period=60, at=at)
+    assert blind_platforms(at + 40 * MINUTE) == {}
+    assert list(blind_platforms(at + 50 * MINUTE)) == [platform.pk]
+    probe = next(one for one in probes() if one.name == "aws")
+    assert (probe.state, "every 15 min, the others every 60 min" in probe.text) == ("stale", True)
 
 
 def test_history_comes_newest_first_and_only_once(account: AwsAccount, platform: Platform) -> None:

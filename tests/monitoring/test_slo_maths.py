@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitoring.selectors.slo_counts import segments, slices
 from monitoring.slo.attribution import Mark, attribute
-from monitoring.slo.budget import Count, budget, forecast, health
+from monitoring.slo.budget import Count, Part, budget, forecast, health
 from monitoring.slo.burn import RULES, burn_rate, burn_states, time_to_exhaustion
 from monitoring.slo.indicator import IndicatorError, rule_terms, slo_terms
 
@@ -31,7 +31,7 @@ def test_sums_of_parts_equal_the_whole(counts: list[Count], cut: int) -> None:
 
 @given(buckets)
 def test_what_is_used_and_what_is_left_make_one(counts: list[Count]) -> None:
-    state = budget(sum(counts, Count()), objective=0.999, window=MONTH)
+    state = budget([Part(sum(counts, Count()), 0.999, MONTH)])
     if state.used is None:
         assert state.left is None
     else:
@@ -42,7 +42,7 @@ def test_what_is_used_and_what_is_left_make_one(counts: list[Count]) -> None:
 def test_unknown_is_never_one_hundred_per_cent() -> None:
     unknown = Count(expected=100, covered=0)
     assert unknown.attained is None
-    assert health(budget(unknown, objective=0.99, window=MONTH), burning=False, coverage=unknown.coverage) == "no_data"
+    assert health(budget([Part(unknown, 0.99, MONTH)]), burning=False, coverage=unknown.coverage) == "no_data"
 
 
 def test_no_traffic_is_neither_good_nor_bad() -> None:
@@ -50,7 +50,7 @@ def test_no_traffic_is_neither_good_nor_bad() -> None:
 
 
 def test_the_budget_of_three_nines_is_43_minutes_12_seconds() -> None:
-    state = budget(Count(good=9995, total=10_000, expected=1, covered=1), objective=0.999, window=MONTH)
+    state = budget([Part(Count(good=9995, total=10_000, expected=1, covered=1), 0.999, MONTH)])
     assert state.minutes == pytest.approx(43.2)
     assert state.left == pytest.approx(0.5)
     assert state.left_minutes == pytest.approx(21.6)
@@ -58,8 +58,8 @@ def test_the_budget_of_three_nines_is_43_minutes_12_seconds() -> None:
 
 def test_an_unfinished_period_has_the_whole_periods_budget() -> None:
     count = Count(good=990, total=1000, expected=1, covered=1)
-    assert budget(count, objective=0.99, window=MONTH).left == pytest.approx(0)
-    assert budget(count, objective=0.99, window=MONTH, elapsed=0.25).left == pytest.approx(0.75)
+    assert budget([Part(count, 0.99, MONTH)]).left == pytest.approx(0)
+    assert budget([Part(count, 0.99, MONTH)], elapsed=0.25).left == pytest.approx(0.75)
 
 
 def test_exclusions_change_adjusted_figures_only() -> None:

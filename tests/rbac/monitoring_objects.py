@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitoring.models import Alarm, AwsAccount, Series, ServiceMetric, Silence, Slo, SloExclusion
+from monitoring.models import Alarm, AwsAccount, PollRun, Series, ServiceMetric, Silence, Slo, SloExclusion
 from opsportal.core.clock import now
 from tests.factories.monitoring import account_of, metric_of, rule_of, service_of, slo_of
 from tests.rbac.objects import Case, route
@@ -47,11 +47,17 @@ def account(case: Case) -> AwsAccount:
     return account_of(case.platform, at=now())
 
 
+def poll_run(case: Case) -> PollRun:
+    at = now()
+    return PollRun.objects.create(account=account(case), region="us-east-1", period=60, started_at=at, state="ok")
+
+
 def pk_of(build: Any) -> Any:
     return lambda case: {"pk": build(case).pk}
 
 
 REASON = {"minutes": "60", "reason": "known"}
+POLICY = {"version": "0", "notice_at": "50", "review_at": "75", "freeze_at": "100", "review_share": "20"}
 TIME = {"starts_at": "2025-01-01 00:00", "ends_at": "2025-01-01 01:00", "reason": "known"}
 
 route("monitoring:service", lambda case: {"pk": service_of(case.platform).pk})
@@ -67,11 +73,16 @@ route("monitoring:slo", pk_of(slo))
 route("monitoring:slo-buckets", pk_of(slo))
 route("monitoring:slo-exclusion", pk_of(slo), data=lambda _: TIME)
 route("monitoring:slo-exclusion-void", pk_of(exclusion), data=lambda _: {"version": "1", "reason": "known"})
+route("monitoring:slo-change", pk_of(slo), data=lambda _: {"version": "1"})
+route("monitoring:slo-exclusion-approve", pk_of(exclusion), data=lambda _: {"version": "1"})
+route("monitoring:budget-policy", lambda case: {"key": case.platform.key}, data=lambda _: POLICY)
+route("monitoring:poll-run", pk_of(poll_run))
 route("monitoring:aws-account", pk_of(account), owned="portal")
 route("monitoring:aws-change", pk_of(account), owned="portal")
 route("monitoring:aws-check", pk_of(account), owned="portal")
 route("monitoring:aws-source", pk_of(account), data=lambda case: {"platform": case.platform.pk}, owned="portal")
 route("monitoring:aws-disconnect", pk_of(account), data=lambda _: {"version": "1"}, owned="portal")
+route("monitoring-api:slo-versions", pk_of(slo))
 route("monitoring-api:alarm", pk_of(alarm))
 route("monitoring-api:alarm-transitions", pk_of(alarm))
 route("monitoring-api:series-points", pk_of(series))

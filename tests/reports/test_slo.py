@@ -10,7 +10,8 @@ from django.urls import reverse
 from incidents.choices import ReviewState
 from incidents.services import incident_resolve, review_draft
 from monitoring.models import AnnotationKind, Slo
-from monitoring.services.marks import annotation_put, exclusion_put
+from monitoring.services.exclusions import exclusion_put
+from monitoring.services.marks import annotation_put
 from monitoring.store import floor_to
 from opsportal.accounts.models import User
 from opsportal.core.clock import now

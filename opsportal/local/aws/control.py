@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any, Final
 
+from opsportal.local.aws.catalogue import ACCOUNT
 from opsportal.local.aws.faults import Fault
 
 _SECONDS: Final = 5.0
@@ -34,6 +35,10 @@ class Control:
     def heal(self) -> dict[str, Any]:
         """End every fault that lasts and return the state."""
         return self._call("heal", {})
+
+    def trouble(self, mode: str, *, account: str = ACCOUNT) -> dict[str, Any]:
+        """Let an account's calls fail (`trouble.TROUBLES`), "" for no more. Raises ControlError for an unknown mode."""
+        return self._call("trouble", {"mode": mode, "account": account})
 
     def add_overlays(self, faults: Sequence[Fault]) -> dict[str, Any]:
         """Lay faults of any time over the values and return the state."""

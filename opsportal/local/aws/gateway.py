@@ -29,6 +29,7 @@ from werkzeug.exceptions import NotFound
 from opsportal.local.aws import identity
 from opsportal.local.aws.calls import AnswerError, MetricAnswer, make_call
 from opsportal.local.aws.operations import operations
+from opsportal.local.aws.trouble import Troubles
 from opsportal.local.aws.world import World
 
 _SCOPE: Final = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -54,6 +55,7 @@ class Gateway:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.troubles = Troubles()
         self._table = operations(world)
         self._moto: Any = None
         self._lock = Lock()
@@ -84,12 +86,17 @@ class Gateway:
         """Return status, headers and body; no body for an operation that is moto's."""
         service = operation.service_model.service_name
         try:
+            if service != "sts":
+                self.troubles.before(identity.account_of(access_key), f"{service}:{operation.name}")
             identity.check_allowed(access_key, service, operation.name)
             handler = self._table.get((service, operation.name))
             if handler is None:
                 return 0, {}, None
             account = identity.account_of(access_key)
-            found: Any = handler(make_call(self._world, account, region, _parameters(request, operation, labels)))
+            call = make_call(self._world, account, region, _parameters(request, operation, labels))
+            found: Any = handler(call)
+            if isinstance(found, MetricAnswer):
+                found = self.troubles.bend(account, call.params, found)
         except AnswerError as error:
             found = _exception(service, error.code, error.message)
         except Exception:  # noqa: BLE001  AWS answers 500 for a fault of its own; our log has to say which

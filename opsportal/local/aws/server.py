@@ -11,6 +11,7 @@ from typing import Any, Final
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from opsportal.core import clock
+from opsportal.local.aws.catalogue import ACCOUNT
 from opsportal.local.aws.gateway import Gateway, StartResponse
 from opsportal.local.aws.world import DEFAULT_MINUTES, UnknownFaultError, World, fault_from_row
 
@@ -32,7 +33,8 @@ class Application:
     """Answers `/opsportal-sim/…` itself and gives everything else to the gateway.
 
     GET state · POST fault {name, minutes?, platform?} · POST heal · POST overlays [{name, platform,
-    starts_at, ends_at}]. Only `manage.py demo` and the demo panel call these; the portal never does.
+    starts_at, ends_at}] · POST trouble {mode, account?}, mode "" for none. Only `manage.py demo`, the demo panel
+    and the fault trials call these; the portal never does.
     """
 
     def __init__(self, world: World) -> None:
@@ -57,7 +59,7 @@ class Application:
         if environ["REQUEST_METHOD"] == "GET" and verb == "state":
             return HTTPStatus.OK, self.world.describe(now)
         if environ["REQUEST_METHOD"] != "POST":
-            return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, overlays"}
+            return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, overlays, trouble"}
         body = _body(environ)
         if verb == "fault":
             minutes = int(body.get("minutes") or DEFAULT_MINUTES)
@@ -66,6 +68,8 @@ class Application:
             self.world.heal(at=now)
         elif verb == "overlays":
             self.world.add_faults([fault_from_row(row) for row in body])
+        elif verb == "trouble":
+            self._gateway.troubles.set(str(body.get("account") or ACCOUNT), str(body["mode"]))
         else:
             return HTTPStatus.NOT_FOUND, {"error": f"no {verb} here"}
         return HTTPStatus.OK, self.world.describe(now)

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitoring.models import AlarmRule, Slo, SloVersion
-from monitoring.services.policy import alarm_rule_put, slo_put
+from monitoring.services.objectives import slo_put
+from monitoring.services.policy import alarm_rule_put
 from opsportal.core.actor import Actor
 from opsportal.packs.kinds.base import (
     Context,

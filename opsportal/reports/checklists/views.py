@@ -1,6 +1,5 @@
 """The checklist report: done, late and missed per list; print and CSV; each figure opens its runs."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -8,6 +7,8 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.urls import reverse
 
+from incidents.figures.periods import PeriodError
+from incidents.figures.periods import period as period_of
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
@@ -22,16 +23,12 @@ HEAD: Final = ("platform", "list", "done_in_time", "done_late", "missed", "share
 
 
 def _span(text: str, at: datetime) -> tuple[str, datetime, datetime]:
-    """Key, beginning and end of `30d` or a month such as `2026-10`; raises BadRequest."""
-    if text in ("", "30d"):
-        return "30d", at - timedelta(days=30), at
-    if re.fullmatch(r"20\d\d-(?:0[1-9]|1[0-2])", text) is None:
-        raise BadRequest("A period is 30d or a month such as 2026-10.")
-    first = datetime(int(text[:4]), int(text[5:]), 1, tzinfo=UTC)
-    if first > at:
-        raise BadRequest("This month has not begun.")
-    following = (first + timedelta(days=32)).replace(day=1)
-    return text, first, min(following, at)
+    """Key, beginning and end of a period; raises BadRequest."""
+    try:
+        found = period_of(text, at)
+    except PeriodError as error:
+        raise BadRequest(str(error)) from error
+    return found.key, found.since, found.until
 
 
 def _views(chosen: str, at: datetime) -> list[dict[str, object]]:

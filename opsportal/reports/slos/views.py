@@ -1,9 +1,9 @@
 """The SLO report: one row per objective, one of them in depth; print and CSV."""
 
 import hashlib
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
@@ -12,13 +12,15 @@ from django.utils.cache import patch_vary_headers
 
 from monitoring.drawings import drawings
 from monitoring.selectors.slo_detail import slo_detail
-from monitoring.selectors.slo_report import Period, SloRow, month, quarter, rolling, slo_rows, slos_of
+from monitoring.selectors.slo_report import SloRow, slo_rows, slos_of
+from monitoring.slo.periods import Period, PeriodError, choices, parse
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows
 from opsportal.core.htmx import VARY, render_page, wants_fragment
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
+from opsportal.platforms.days import zone_of
 
 HEAD = (
     "platform", "objective", "target", "raw", "adjusted", "good", "total", "left_out_total", "budget_events",
@@ -26,26 +28,26 @@ HEAD = (
 )  # fmt: skip
 
 
-def _period(text: str, at: datetime) -> Period:
-    """`30d`, `2026-10` or `2026-q3`; raises BadRequest."""
-    if text in ("", "30d"):
-        return rolling(at)
-    found = re.fullmatch(r"(20\d\d)-(?:q([1-4])|(0[1-9]|1[0-2]))", text)
-    if found is None:
-        raise BadRequest("A period is 30d, a month such as 2026-10, or a quarter such as 2026-q3.")
-    year, number, name = int(found[1]), found[2], found[3]
-    first = datetime(year, int(name) if name else 3 * int(number) - 2, 1, tzinfo=UTC)
-    if first > at:
-        raise BadRequest("This period has not begun.")
-    return month(first, at) if name else quarter(first, at)
+def _zone(request: AuthorizedRequest) -> ZoneInfo:
+    """Whose months these are: the chosen platform's, UTC's for all of them."""
+    platform = selected_platform(request)
+    return zone_of(platform.pk) if platform else ZoneInfo("UTC")
 
 
-def _views(chosen: Period, at: datetime) -> list[dict[str, object]]:
-    last = month(at.replace(day=1) - timedelta(days=1), at)
-    options = [("30 days", "30d"), (f"{last.starts_at:%B}", last.key), (f"{at:%B}", month(at, at).key)]
-    options.append(("Quarter", quarter(at, at).key))
+def _period(request: AuthorizedRequest, at: datetime) -> Period:
+    """`?period=`; raises BadRequest."""
+    try:
+        return parse(request.GET.get("period", ""), at, _zone(request))
+    except PeriodError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _views(request: AuthorizedRequest, chosen: Period) -> list[dict[str, object]]:
     base = reverse("reports:slo")
-    return [{"label": label, "href": f"{base}?period={key}", "current": key == chosen.key} for label, key in options]
+    return [
+        {"label": label, "href": f"{base}?period={key}", "current": key == chosen.key}
+        for key, label in choices(chosen.at, _zone(request))
+    ]
 
 
 def _rows(request: AuthorizedRequest, period: Period) -> list[SloRow]:
@@ -66,9 +68,8 @@ def _cells(rows: Sequence[SloRow], period: Period) -> list[list[object]]:
 
 @require_action("monitoring.slo_view")
 def slo_report(request: AuthorizedRequest) -> HttpResponse:
-    """`?period=30d|2026-10|2026-q4` and `?slo=` for the one shown in depth (the worst otherwise)."""
-    at = now()
-    period = _period(request.GET.get("period", ""), at)
+    """`?period=30d|2026-w47|2026-10|2026-q4|2026|…` and `?slo=` for the one shown in depth (the worst otherwise)."""
+    period = _period(request, now())
     rows = _rows(request, period)
     wanted = request.GET.get("slo", "")
     chosen = next((row for row in rows if str(row.slo.pk) == wanted), rows[0] if rows else None)
@@ -83,7 +84,7 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
     digest = hashlib.sha256(repr(_cells(rows, period)).encode()).hexdigest()[:8]
     context = {
         "period": period,
-        "period_views": _views(period, at),
+        "period_views": _views(request, period),
         "rows": rows,
         "words": {word: sum(row.health == word for row in rows) for word in ("met", "at_risk", "exhausted", "no_data")},
         "chosen": chosen,
@@ -91,6 +92,9 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
         "drawings": drawn,
         "is_drawn": is_drawing,
         "digest": digest,
+        "can_set_policy": chosen is not None and allows(request.actor, "monitoring.budget_policy_set", chosen.slo),
+        "can_approve": chosen is not None and allows(request.actor, "monitoring.slo_exclusion_approve", chosen.slo),
+        "person": request.actor.user_id,
         "can_void": chosen is not None and allows(request.actor, "monitoring.slo_exclusion_void", chosen.slo),
     }
     return render_page(request, "reports/slo_report.html", context)
@@ -99,7 +103,7 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
 @require_action("monitoring.slo_export")
 def slo_csv(request: AuthorizedRequest) -> HttpResponse:
     """The report's rows as CSV, shares as fractions of one."""
-    period = _period(request.GET.get("period", ""), now())
+    period = _period(request, now())
     lines = csv_lines(HEAD, _cells(_rows(request, period), period))
     name = f"slo-report-{period.key}.csv"
     return HttpResponse(

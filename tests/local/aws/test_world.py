@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from opsportal.aws import acm, backup, ecs, elb, rds
-from opsportal.local.aws import nights, script
+from opsportal.aws import acm, backup, cloudwatch, ecs, elb, rds, sts
+from opsportal.aws.errors import AwsDeniedError, AwsError, AwsThrottledError
+from opsportal.local.aws import nights, script, trouble
 from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION, platform
 from opsportal.local.aws.control import ControlError
 from opsportal.local.aws.faults import FAULTS, Fault
@@ -18,6 +19,7 @@ from opsportal.local.aws.world import World
 from tests.local.aws.simulator import Simulator, aws_simulator, running_simulator
 
 __all__ = ["aws_simulator"]
+DATABASE = (("DBClusterIdentifier", "shop-management-aurora"),)
 NOW = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 
 
@@ -182,3 +184,33 @@ def test_the_past_is_full_and_within_its_days() -> None:
     moments = [deployment.at for deployment in past.deployments]
     assert moments == sorted(moments)
     assert {deployment.outcome for deployment in past.deployments} == {"succeeded", "rolled_back"}
+
+
+@pytest.mark.aws
+def test_troubles_befall_one_account_and_end(aws_simulator: Simulator) -> None:
+    query = cloudwatch.MetricQuery("x", "AWS/RDS", "DatabaseConnections", DATABASE, "Maximum", 60)
+    end = now().replace(second=0, microsecond=0) - timedelta(minutes=2)
+
+    def asked() -> cloudwatch.MetricResult:
+        return cloudwatch.metric_data(
+            aws_simulator.account, REGION, [query, query], start=end - timedelta(minutes=10), end=end
+        )[1]
+
+    try:
+        truth = asked()
+        assert len(truth.times) == 10
+        for mode, error in (("throttled", AwsThrottledError), ("denied", AwsDeniedError), ("half-paged", AwsError)):
+            aws_simulator.control.trouble(mode)
+            assert sts.caller_identity(aws_simulator.account).arn
+            with pytest.raises(error):
+                asked()
+        aws_simulator.control.trouble("clock")
+        assert asked().times == [at + trouble.AHEAD_SECONDS for at in truth.times]
+        aws_simulator.control.trouble("partial")
+        assert (asked().status, len(asked().times)) == ("PartialData", 5)
+        assert rds.clusters(aws_simulator.second_account, REGION) == []
+        with pytest.raises(ControlError, match="Troubles: throttled"):
+            aws_simulator.control.trouble("flood")
+    finally:
+        aws_simulator.control.trouble("")
+    assert asked() == truth

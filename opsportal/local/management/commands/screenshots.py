@@ -37,6 +37,7 @@ FIXED: Final = (
     ("alarms", "monitoring:alarms"),
     ("slos", "monitoring:slos"),
     ("report", "reports:slo"),
+    ("standing", "reports:standing"),
     ("calendar", "maintenance:calendar"),
     ("decisions", "knowledge:decision-list"),
     ("health", "health:detail"),

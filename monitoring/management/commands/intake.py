@@ -1,0 +1,101 @@
+"""`manage.py intake list|messages|replay|test`: sources of outside alerts from a shell, answered in JSON."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from monitoring.api.intake import AlertSourceSerializer, InboundMessageSerializer
+from monitoring.models import AlertSource, InboundMessage, InboundVerdict
+from monitoring.selectors.intake import message_page
+from monitoring.services.alert_sources import source_test
+from monitoring.services.inbound import message_replay
+from opsportal.accounts.actors import user_actor
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError, authorize, platforms_where
+
+AS: Final = "OPSPORTAL_AS"
+REQUEST: Final = "manage.py intake"
+MOST: Final = 200
+
+
+class Command(BaseCommand):
+    help = "Lists sources of outside alerts and their messages, judges a message anew, sends a sample. Answers JSON."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        person = CommandParser(add_help=False, called_from_command_line=True)
+        person.add_argument("--as", dest="email", default=os.environ.get(AS, ""), help=f"address of who acts; or {AS}")
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs.add_parser("list", help="every source of the platforms this person administers", parents=[person])
+        messages = verbs.add_parser("messages", help=f"the newest messages, at most {MOST}", parents=[person])
+        messages.add_argument("--source", type=int, help="id of a source")
+        messages.add_argument("--verdict", choices=InboundVerdict.values, default="")
+        again = verbs.add_parser("replay", help="judge a message anew", parents=[person])
+        again.add_argument("message", type=int)
+        sample = verbs.add_parser("test", help="put a sample among a source's messages", parents=[person])
+        sample.add_argument("source", type=int)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        del args
+        verbs: dict[str, Callable[[Actor, dict[str, Any]], Any]] = {
+            "list": self._list,
+            "messages": self._messages,
+            "replay": self._replay,
+            "test": self._test,
+        }
+        actor = self._actor(options["email"])
+        try:
+            answer = verbs[options["verb"]](actor, options)
+        except HiddenError as error:
+            raise CommandError("There is none with this number, or it is not for this person.") from error
+        except DeniedError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(answer, indent=2, default=str))
+
+    def _actor(self, email: str) -> Actor:
+        person = User.objects.filter(email=email.lower(), is_active=True).first()
+        if person is None:
+            raise CommandError(
+                f"Nobody active here has the address {email}." if email else f"Say who acts: --as EMAIL, or {AS}."
+            )
+        return replace(user_actor(person), request_id=REQUEST)  # the audit says that it came from a shell
+
+    def _list(self, actor: Actor, options: dict[str, Any]) -> Any:
+        del options
+        rows = AlertSource.objects.filter(platform__in=platforms_where(actor, "monitoring.alert_source_view"))
+        rows = rows.select_related("platform", "service", "severity").order_by("platform__key", "name", "pk")
+        return AlertSourceSerializer(rows, many=True).data
+
+    def _messages(self, actor: Actor, options: dict[str, Any]) -> Any:
+        page = message_page(
+            actor,
+            platform_ids=platforms_where(actor, "monitoring.inbound_view"),
+            source_id=options["source"],
+            verdict=options["verdict"],
+            size=MOST,
+        )
+        return InboundMessageSerializer(page.rows, many=True).data
+
+    def _replay(self, actor: Actor, options: dict[str, Any]) -> Any:
+        rows = InboundMessage.objects.visible_to(actor).select_related("replay_of", "source", "platform")
+        found = rows.filter(pk=options["message"]).first()
+        if found is None:
+            raise HiddenError("monitoring.inbound_replay")
+        authorize(actor, "monitoring.inbound_replay", found)
+        again = message_replay(by=actor, at=clock.now(), message=found)
+        return InboundMessageSerializer(again).data
+
+    def _test(self, actor: Actor, options: dict[str, Any]) -> Any:
+        source = AlertSource.objects.visible_to(actor).select_related("platform").filter(pk=options["source"]).first()
+        if source is None:
+            raise HiddenError("monitoring.alert_source_edit")
+        with suppress(StaleMfaError):  # a shell on the portal's own machine has no second factor to show
+            authorize(actor, "monitoring.alert_source_edit", source)
+        message = source_test(by=actor, at=clock.now(), source=source)
+        return InboundMessageSerializer(message).data
