@@ -85,7 +85,7 @@ def test_part_and_whole_of_each_share_open_exactly_their_rows(
     for round_, (kind, outcome) in enumerate(rows, start=1):
         IncidentClock.objects.create(
             incident=incident, kind=kind, outcome=outcome, round=10 + round_, started_at=due - MINUTE, due_at=due,
-            stopped_at=due,
+            stopped_at=due, source_text="Guide §2",
         )  # fmt: skip
     client = client_for(viewer)
     page = page_of(client, REPORT)
