@@ -12,11 +12,12 @@ from typing import Final
 
 from django.db import connection, transaction
 
+from monitoring.figures import BoundTerm, HourlyBaseline, hourly_baseline
 from monitoring.missing import CARRIED, filled
-from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, RuleTerm
+from monitoring.models import Alarm, AlarmOrigin, AlarmRule, AwsAccount, Measure, RuleTerm
 from monitoring.services.alarms import alarm_transition
 from monitoring.store import STAT_COLUMNS, TABLES, floor_to
-from monitoring.thresholds import Judgement, State, Threshold, describe, judge
+from monitoring.thresholds import BASELINE_LEAST, Judgement, State, Threshold, describe, deviation, judge
 from opsportal.core.formats import number
 
 GRACE: Final = timedelta(minutes=3)  # how late a datapoint may be before its absence counts
@@ -28,11 +29,33 @@ PointKey = tuple[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class _Term:
-    role: str
-    series_id: int
-    stat: str
-    missing: str
+class _Judged:
+    """What one rule is judged by: its terms, the points they share with other rules, its baseline if it has one."""
+
+    terms: Sequence[BoundTerm]
+    points: Mapping[PointKey, Sequence[float | None]]
+    usual: HourlyBaseline | None
+
+    def figures(self, starts: Sequence[datetime], step: timedelta) -> tuple[list[float | None], bool]:
+        """The figures of these periods, and whether the newest is a datapoint of its own.
+
+        A single statistic is filled as its series wants it; a share counts what is absent as no events anyway.
+        """
+        first, term = starts[0], self.terms[0]
+        more = CARRIED if term.missing == "carry" else 0
+        raw = [_value(self.terms, self.points, first - step * n) for n in range(more, 0, -1)]
+        raw += [_value(self.terms, self.points, ts) for ts in starts]
+        is_whole = raw[-1] is not None
+        if term.role == "value":
+            raw = filled(raw, policy=term.missing, stat=term.stat)
+        return raw[more:], is_whole
+
+    def score(self, rule: AlarmRule, ts: datetime, figure: float | None) -> float | None:
+        """What the limits are compared with; None too where a baseline is still too young."""
+        if self.usual is None or figure is None:
+            return figure
+        usual = self.usual.at(int(ts.timestamp()))
+        return deviation(figure, usual, rule.measure) if usual is not None else None
 
 
 def threshold_of(rule: AlarmRule) -> Threshold:
@@ -44,20 +67,24 @@ def threshold_of(rule: AlarmRule) -> Threshold:
         window=rule.window,
         clear_value=rule.clear_threshold,
         missing=rule.missing,
+        warning=rule.warn_threshold,
+        opposite=rule.opposite_threshold,
+        opposite_warning=rule.opposite_warn,
+        clear_periods=rule.clear_periods,
     )
 
 
 def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     """Judge every rule whose series live in this account and region; returns how many changed state."""
     rules: dict[int, AlarmRule] = {}
-    terms: dict[int, list[_Term]] = defaultdict(list)
+    terms: dict[int, list[BoundTerm]] = defaultdict(list)
     read_to: dict[int, datetime] = {}
     bound = RuleTerm.objects.filter(
         rule__enabled=True, series__account=account, series__region=region, series__enabled=True
     )
     for term in bound.select_related("rule", "series").order_by("rule_id", "pk"):
         rules[term.rule_id] = term.rule
-        terms[term.rule_id].append(_Term(term.role, term.series_id, term.stat, term.series.missing))
+        terms[term.rule_id].append(BoundTerm(term.role, term.series_id, term.stat, term.series.missing))
         # Beyond what was asked about in full nothing is judged: not knowing is neither ok nor alarm.
         watermark = term.series.watermark or _NEVER
         read_to[term.rule_id] = min(read_to.get(term.rule_id, at), watermark)
@@ -66,11 +93,20 @@ def evaluate_account(*, account: AwsAccount, region: str, at: datetime) -> int:
     for period in sorted({rule.period for rule in rules.values()}):
         group = [rule for rule in rules.values() if rule.period == period]
         series = {term.series_id for rule in group for term in terms[rule.pk]}
-        longest = max(rule.window for rule in group) + CARRIED
+        longest = max(threshold_of(rule).reach for rule in group) + CARRIED
         points = _points(series, period, at - CATCH_UP - GRACE - timedelta(seconds=period * (longest + 1)), at)
         for rule in group:
-            changed += _judge_rule(rule, alarms[rule.pk], terms[rule.pk], points, read_to[rule.pk], at)
+            judged = _Judged(terms[rule.pk], points, _usual(rule, terms[rule.pk], at))
+            changed += _judge_rule(rule, alarms[rule.pk], judged, read_to[rule.pk], at)
     return changed
+
+
+def _usual(rule: AlarmRule, terms: Sequence[BoundTerm], at: datetime) -> HourlyBaseline | None:
+    """The baseline of the hours a pass can still judge."""
+    if rule.measure == Measure.VALUE:
+        return None
+    first = at - CATCH_UP - timedelta(seconds=rule.period * (threshold_of(rule).reach + 1))
+    return hourly_baseline(terms, period=rule.period, start=first, end=at, at=at)
 
 
 def _alarms_of(rules: Iterable[AlarmRule], at: datetime) -> dict[int, Alarm]:
@@ -123,7 +159,7 @@ def _stat(point: Sequence[float | None] | None, stat: str) -> float | None:
     return point[_ORDER.index(STAT_COLUMNS[stat])]
 
 
-def _value(terms: Sequence[_Term], points: Mapping[PointKey, Sequence[float | None]], ts: datetime) -> float | None:
+def _value(terms: Sequence[BoundTerm], points: Mapping[PointKey, Sequence[float | None]], ts: datetime) -> float | None:
     """The figure of one period: the statistic, or bad events in per cent of all; no event at all is no figure."""
     if terms[0].role == "value":
         return _stat(points.get((terms[0].series_id, ts)), terms[0].stat)
@@ -135,32 +171,7 @@ def _value(terms: Sequence[_Term], points: Mapping[PointKey, Sequence[float | No
     return 100 * bad / total if total > 0 else None
 
 
-def _values(
-    terms: Sequence[_Term],
-    points: Mapping[PointKey, Sequence[float | None]],
-    ends_at: datetime,
-    step: timedelta,
-    window: int,
-) -> tuple[list[float | None], bool]:
-    """The figures of the last `window` periods, oldest first, and whether the newest is a datapoint of its own.
-
-    A single statistic is filled as its series wants it; a share counts what is absent as no events anyway.
-    """
-    back = window + (CARRIED if terms[0].missing == "carry" else 0)
-    raw = [_value(terms, points, ends_at - step * n) for n in range(back, 0, -1)]
-    if terms[0].role == "value":
-        return filled(raw, policy=terms[0].missing, stat=terms[0].stat)[-window:], raw[-1] is not None
-    return raw, raw[-1] is not None
-
-
-def _judge_rule(
-    rule: AlarmRule,
-    alarm: Alarm,
-    terms: Sequence[_Term],
-    points: Mapping[PointKey, Sequence[float | None]],
-    read_to: datetime,
-    at: datetime,
-) -> int:
+def _judge_rule(rule: AlarmRule, alarm: Alarm, judged: _Judged, read_to: datetime, at: datetime) -> int:
     """Judge every whole period since the last time; returns how many changes."""
     step = timedelta(seconds=rule.period)
     newest_end = floor_to(read_to, rule.period)
@@ -169,54 +180,84 @@ def _judge_rule(
     first_end = alarm.evaluated_until + step if alarm.evaluated_until else floor_to(alarm.since, rule.period)
     first_end = max(first_end, floor_to(at - CATCH_UP, rule.period))
     threshold, state, changes = threshold_of(rule), alarm.state, 0
-    last: tuple[datetime, Judgement] | None = None
+    last: tuple[datetime, float | None] | None = None
+    unknown = ""  # why nothing can be said, as of the newest period
     ends_at = first_end
     while ends_at <= newest_end:
-        values, is_whole = _values(terms, points, ends_at, step, rule.window)
-        waits = rule.missing in ("missing", "ignore") or values[-1] is not None
+        starts = [ends_at - step * back for back in range(threshold.reach, 0, -1)]
+        figures, is_whole = judged.figures(starts, step)
+        waits = rule.missing in ("missing", "ignore") or figures[-1] is not None
         if not is_whole and at - ends_at < GRACE and waits:
             break  # it may still come; the next pass goes on from here
-        judgement = judge(threshold, values, _state(state))
-        last = (ends_at, judgement)
+        scores = [judged.score(rule, ts, figure) for ts, figure in zip(starts, figures, strict=True)]
+        judgement = judge(threshold, scores, _state(state))
+        if scores[-1] is None and figures[-1] is not None:
+            # There is a figure and nothing to hold it against: neither fine nor missing.
+            judgement = Judgement("unknown", 0, 0, None)
+        newest = next((figure for figure in reversed(figures[-threshold.window :]) if figure is not None), None)
+        last = (ends_at, newest)
+        is_unknown = judgement.state == "unknown"
+        unknown = _reason(rule, threshold, judgement, newest, judged, starts[-1]) if is_unknown else ""
         if judgement.state != state:
-            changes += _change(rule, alarm, threshold, judgement, values, ends_at, at)
+            reason = unknown or _reason(rule, threshold, judgement, newest, judged, starts[-1])
+            changes += _change(rule, alarm, judgement, figures[-threshold.window :], newest, reason, ends_at, at)
             state = judgement.state
         ends_at += step
     if last is not None:
-        Alarm.objects.filter(pk=alarm.pk).update(
-            evaluated_until=last[0], fetched_at=at, **({"value": last[1].newest} if last[1].newest is not None else {})
-        )
+        values: dict[str, object] = {"value": last[1]} if last[1] is not None else {}
+        values |= {"reason": unknown} if unknown else {}
+        Alarm.objects.filter(pk=alarm.pk).update(evaluated_until=last[0], fetched_at=at, **values)
     return changes
 
 
 def _state(word: str) -> State:
-    return "alarm" if word == "alarm" else "ok" if word == "ok" else "unknown"
+    return word if word in ("ok", "warning", "alarm") else "unknown"  # type: ignore[return-value]
+
+
+def limits_text(rule: AlarmRule) -> str:
+    """The rule's limits in one line, as its alarm's events say them."""
+    stat = rule.stat if "value" in rule.indicator else "Share"
+    unit = rule.limit_unit if "value" in rule.indicator or rule.measure != Measure.VALUE else "%"
+    return describe(threshold_of(rule), stat=stat, period=rule.period, unit=unit)
+
+
+def _reason(
+    rule: AlarmRule,
+    threshold: Threshold,
+    judgement: Judgement,
+    newest: float | None,
+    judged: _Judged,
+    ts: datetime,
+) -> str:
+    unit = rule.unit if "value" in rule.indicator else "%"
+    epoch = int(ts.timestamp())
+    if judgement.state == "unknown":
+        if newest is not None and judged.usual is not None:
+            return f"The baseline of this hour has {len(judged.usual.days(epoch))} of {BASELINE_LEAST} days."
+        return f"No datapoint in {threshold.window} × {rule.period} s."
+    usual = judged.usual.at(epoch) if judged.usual else None
+    beside = f", usual at this hour {number(usual.median, unit)} ({usual.days} days)" if usual else ""
+    return f"{number(newest, unit)}{beside}; the rule: {limits_text(rule)}."
 
 
 def _change(
     rule: AlarmRule,
     alarm: Alarm,
-    threshold: Threshold,
     judgement: Judgement,
-    values: Sequence[float | None],
+    figures: Sequence[float | None],
+    newest: float | None,
+    reason: str,
     ends_at: datetime,
     at: datetime,
 ) -> int:
-    stat = rule.stat if "value" in rule.indicator else "Share"
-    unit = rule.unit if "value" in rule.indicator else "%"
-    text = describe(threshold, stat=stat, period=rule.period, unit=unit)
-    if judgement.state == "unknown":
-        reason = f"No datapoint in {threshold.window} × {rule.period} s."
-    else:
-        reason = f"{number(judgement.newest, unit)}; the rule: {text}."
     with transaction.atomic():
         made = alarm_transition(
             alarm=alarm,
             to_state=judgement.state,
             at=ends_at,
             recorded_at=at,
-            value=judgement.newest,
+            value=newest if judgement.state != "unknown" else None,
             reason=reason,
-            data={"rule_version": rule.version, "threshold": rule.threshold, "values": list(values)},
+            data={"rule_version": rule.version, "threshold": rule.threshold, "values": list(figures)},
         )
     return int(made is not None)

@@ -10,6 +10,7 @@ from monitoring.collector.poll import poll
 from monitoring.collector.resources import poll_resources as read_resources
 from monitoring.evidence.runner import run_check
 from monitoring.models import AwsAccount
+from monitoring.services.cloudwatch_history import history_read
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
 from opsportal.core.live import touch
@@ -40,13 +41,15 @@ def poll_metrics(claim: RunClaim) -> Mapping[str, Any]:
 
 @scheduled_task(name="monitoring.poll_resources", queue="aws", time_limit=180)
 def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
-    """Resources and CloudWatch's own alarms of an account and region."""
+    """Resources and CloudWatch's own alarms, with what happened to them, of an account and region."""
     account, region = _account(claim), claim.args["region"]
     with asking(account, region) as may_ask:
         if not may_ask:
             return BUSY
         read = read_resources(account=account, region=region, at=now())
-        return {"kinds": read, "alarms": mirror_alarms(account=account, region=region, at=now())}
+        mirrored = mirror_alarms(account=account, region=region, at=now())
+        changes = history_read(account=account, region=region, at=now())
+        return {"kinds": read, "alarms": mirrored, "changes": changes}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)

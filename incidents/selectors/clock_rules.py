@@ -9,8 +9,8 @@ from django.db.models import Count
 from incidents import clocks
 from incidents.choices import ClockKind
 from incidents.models import ClockPolicy, IncidentClock
-from incidents.registries.declared_rules import DeclaredRule, declared_rules
 from incidents.services.clocks import DEFAULTS
+from opsportal.platforms.declared import Declared, declared
 from opsportal.platforms.models import Platform, SchemeKind, Severity
 
 
@@ -21,7 +21,7 @@ class RuleRow:
     severity: Severity
     kind: ClockKind
     policy: ClockPolicy | None
-    declared: DeclaredRule | None
+    declared: Declared | None
     running: int = 0
 
     @property
@@ -81,11 +81,11 @@ def clock_rules_of(platform: Platform) -> list[SeverityRules]:
     policies = ClockPolicy.objects.filter(severity__in=severities).select_related("calendar")
     by_place = {(row.severity_id, row.kind): row for row in policies}
     running = _running(list(by_place.values()))
-    declared = declared_rules([platform.pk])
+    said_by_packs = declared("clock", [platform.pk])
 
     def row(severity: Severity, kind: ClockKind) -> RuleRow:
         policy = by_place.get((severity.pk, kind))
-        said = declared.get((platform.pk, f"{severity.label}.{kind}"))
+        said = said_by_packs.get((platform.pk, f"{severity.label}.{kind}"))
         return RuleRow(severity, kind, policy, said, running.get(policy.pk, 0) if policy is not None else 0)
 
     found = []
@@ -105,5 +105,5 @@ def clock_rule_of(severity: Severity, kind: ClockKind) -> RuleRow:
     """One of them."""
     policy = ClockPolicy.objects.filter(severity=severity, kind=kind).select_related("calendar").first()
     platform_id = severity.scheme.platform_id
-    said = declared_rules([platform_id]).get((platform_id, f"{severity.label}.{kind}"))
+    said = declared("clock", [platform_id]).get((platform_id, f"{severity.label}.{kind}"))
     return RuleRow(severity, kind, policy, said, _running([policy]).get(policy.pk, 0) if policy is not None else 0)

@@ -1,10 +1,14 @@
-"""An alarm transition becomes an incident, joins one, or is noted as none of ours: exactly once."""
+"""An alarm transition becomes an incident, joins one, or is noted as none of ours: exactly once.
+
+What a service shows at one time is one group of symptoms: the first opens the incident, the others attach to it, and a
+worse one makes the incident as bad as itself. The group is what pages.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from incidents.choices import ClaimOutcome, DetectionSource, EntryKind, StateChoice
 from incidents.errors import NoSeverityError
@@ -13,13 +17,17 @@ from incidents.selectors.named import severity_of_rank
 from incidents.services.base import finish
 from incidents.services.declare import DEFAULT_RANK, Declaration, incident_declare
 from incidents.services.queue import owner_of_recovered, owner_recorded
+from incidents.services.record import incident_set_severity
 from incidents.services.timeline import append
 from monitoring.models import AlarmState, AlarmTransition
+from monitoring.services.alarms import FLAP_MINUTES
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.faults import failpoint
 from opsportal.platforms.models import SchemeKind, Severity
 
 CLAIM_LOCK: Final = 0x1C1A1  # the advisory lock class of this claim; the second key is the transition
+GROUP_LOCK: Final = 0x1C1A2  # the class of a service's group; the second key is the service
+GROUP_QUIET: Final = timedelta(hours=1)  # an incident none of whose alarms fired for so long is another fault's
 CLAIM_ACTOR: Final = system_actor("incidents.claims")
 MERGES_MEANWHILE: Final = 5  # how often an incident may be merged on or resolved while its alarm looks for it
 
@@ -62,10 +70,18 @@ def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple
         return _recovered(transition, same, by=by, at=at)
     if transition.to_state == AlarmState.UNKNOWN:
         return _noted(transition, same, "no data", by=by, at=at)
+    if transition.to_state == AlarmState.WARNING:
+        return _noted(transition, same or _open_for_service(transition), "warning", by=by, at=at)
     if same is not None or not transition.opens_incident:
         return _noted(transition, same or _open_for_service(transition), "ALARM", by=by, at=at)
     if transition.silenced:
         return None, ClaimOutcome.IGNORED
+    group = _held_for_group(transition)
+    if group is not None:
+        return _joined(transition, group, by=by, at=at)
+    if transition.flapping and (paged := _paged_while_flapping(transition)) is not None:
+        still_written = paged if paged.closed_at is None else None
+        return _noted(transition, still_written, "ALARM", by=by, at=at)
     return _opened(transition, by=by, at=at)
 
 
@@ -94,6 +110,61 @@ def _held_for_signal(transition: AlarmTransition) -> Incident | None:
         if held.is_open:
             return held
     return None
+
+
+def _held_for_group(transition: AlarmTransition) -> Incident | None:
+    """The open incident that another symptom of the same service opened, held; None when the alarm stands alone.
+
+    It is the group's as long as one of its alarms fires, or did within the hour. The lock makes two symptoms that two
+    dispatchers claim at the same moment one after the other.
+    """
+    rule = transition.alarm.rule
+    if transition.service_id is None or (rule is not None and not rule.grouped):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [GROUP_LOCK, transition.service_id & 0x7FFFFFFF])
+    claims = AlarmClaim.objects.filter(incident_id=OuterRef("pk")).exclude(transition__alarm__rule__grouped=False)
+    fired = claims.filter(
+        transition__to_state=AlarmState.ALARM, outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED]
+    )
+    lately = Q(transition__at__gt=transition.at - GROUP_QUIET) | Q(transition__alarm__state=AlarmState.ALARM)
+    rows = Incident.objects.open().filter(
+        Exists(claims.filter(outcome=ClaimOutcome.OPENED)),
+        Exists(fired.filter(lately)),
+        service_id=transition.service_id,
+    )
+    found = rows.order_by("rank", "number").values_list("pk", flat=True).first()
+    if found is None:
+        return None
+    held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found)
+    return held if held.is_open else None
+
+
+def _joined(transition: AlarmTransition, incident: Incident, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
+    """One more symptom of what is worked on already; a worse one raises the incident, which pages by its own rules."""
+    severity = _severity(transition)
+    if severity is not None and severity.rank < incident.rank:
+        incident = incident_set_severity(
+            by=by, at=at, incident=incident, expected=incident.version, severity=severity,
+            why=f"{transition.alarm.name} fires too",
+        )  # fmt: skip
+    return _noted(transition, incident, "ALARM", by=by, at=at)
+
+
+def _paged_while_flapping(transition: AlarmTransition) -> Incident | None:
+    """The incident that this alarm opened or joined since its present row of changes began."""
+    alarm = transition.alarm
+    if alarm.flapping_since is None:
+        return None
+    minutes = alarm.rule.flap_minutes if alarm.rule else FLAP_MINUTES
+    told = AlarmClaim.objects.filter(
+        transition__alarm_id=alarm.pk,
+        transition__at__gt=alarm.flapping_since - timedelta(minutes=minutes),
+        transition_id__lt=transition.pk,
+        incident__isnull=False,
+    )
+    last = told.select_related("incident").order_by("-transition_id").first()
+    return last.incident if last is not None else None
 
 
 def _open_for_service(transition: AlarmTransition) -> Incident | None:

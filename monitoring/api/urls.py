@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import intake, objectives, views
+from monitoring.api import intake, objectives, rules, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern] = [
     path("inbound-messages/", intake.InboundMessageListView.as_view(), name="inbound-messages"),
     path("inbound-messages/<int:pk>/", intake.InboundMessageView.as_view(), name="inbound-message"),
     path("inbound-messages/<int:pk>/replay/", intake.InboundReplayView.as_view(), name="inbound-replay"),
+    path("alarm-rules/", rules.RuleListView.as_view(), name="alarm-rules"),
+    path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
+    path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
+    path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
     path("slos/", views.SloListView.as_view(), name="slos"),

@@ -1,5 +1,6 @@
 """Rules, their state, and the events of that state. Incidents claim the events."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -26,9 +27,20 @@ class Missing(models.TextChoices):
     IGNORE = "ignore", "keeps the state"
 
 
-class AlarmRule(VersionedModel):
-    """A threshold: `datapoints` of the last `window` periods breach `threshold`.
+class Measure(models.TextChoices):
+    """What the limits are compared with: the figure, or its distance from the same hour of the last 28 days."""
 
+    VALUE = "value", "the figure itself"
+    Z = "z", "spreads from the baseline"
+    PERCENT = "percent", "per cent from the baseline"
+
+
+class AlarmRule(VersionedModel):
+    """A threshold: `datapoints` of the last `window` periods breach `threshold`, or one of the limits beside it.
+
+    `opposite_…` are the limits on the other side, `warn…` those of the level below critical. More than `flap_changes`
+    changes within `flap_minutes` are flapping (0: never). `grouped` lets its alarm join an incident that another
+    symptom of its service opened.
     `indicator` is the policy: {"value": TERM}, judged by `stat`, or {"bad": [TERM…], "total": [TERM…]}, judged in per
     cent; TERM as in SloVersion. Its series are bound (RuleTerm) once an account is connected.
     `signal` names what is measured, so that a mirrored CloudWatch alarm for the same service and signal finds its twin.
@@ -47,6 +59,14 @@ class AlarmRule(VersionedModel):
     comparison = models.CharField(max_length=2, choices=Comparison, default=Comparison.GT)
     threshold = models.FloatField()
     clear_threshold = models.FloatField(null=True, blank=True, help_text="must be passed on the way back")
+    warn_threshold = models.FloatField(null=True, blank=True, help_text="the level below, on the same side")
+    opposite_threshold = models.FloatField(null=True, blank=True, help_text="critical on the other side")
+    opposite_warn = models.FloatField(null=True, blank=True, help_text="warning on the other side")
+    clear_periods = models.PositiveSmallIntegerField(default=0, help_text="periods in a row that must be back")
+    measure = models.CharField(max_length=8, choices=Measure, default=Measure.VALUE)
+    flap_changes = models.PositiveSmallIntegerField(default=6, help_text="more changes than these are flapping; 0: off")
+    flap_minutes = models.PositiveSmallIntegerField(default=60)
+    grouped = models.BooleanField(default=True, help_text="joins the incident of its service's other symptoms")
     unit = models.CharField(max_length=16, blank=True)
     missing = models.CharField(max_length=16, choices=Missing, default=Missing.MISSING)
     severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -66,10 +86,16 @@ class AlarmRule(VersionedModel):
                 condition=Q(datapoints__gte=1, datapoints__lte=models.F("window")), name="alarm_rule_m_of_n"
             ),
             models.CheckConstraint(condition=Q(period__in=[60, 300, 3600]), name="alarm_rule_period"),
+            models.CheckConstraint(condition=Q(flap_minutes__gte=1), name="alarm_rule_flap_minutes"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def limit_unit(self) -> str:
+        """What its limits are in."""
+        return {Measure.Z: "σ", Measure.PERCENT: "%"}.get(Measure(self.measure), self.unit)
 
 
 class RuleTerm(models.Model):
@@ -96,6 +122,7 @@ class AlarmOrigin(models.TextChoices):
 class AlarmState(models.TextChoices):
     OK = "ok", "ok"
     ALARM = "alarm", "firing"
+    WARNING = "warning", "warning"
     UNKNOWN = "unknown", "unknown"
 
 
@@ -147,6 +174,8 @@ class Alarm(VersionedModel):
     reason = models.TextField(blank=True)
     evaluated_until = models.DateTimeField(null=True, help_text="end of the newest period that was judged")
     fetched_at = models.DateTimeField(null=True, help_text="business time of the pass that judged it")
+    flapping_since = models.DateTimeField(null=True, help_text="of the change that was one too many")
+    flapping_until = models.DateTimeField(null=True, help_text="unless it changes again before")
 
     objects = AlarmQuerySet.as_manager()
 
@@ -159,6 +188,10 @@ class Alarm(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_flapping(self, at: datetime) -> bool:
+        """Whether its changes up to `at` are too many to mean anything each."""
+        return self.flapping_until is not None and at < self.flapping_until
 
 
 class AlarmTransition(AppendOnlyModel):
@@ -181,6 +214,7 @@ class AlarmTransition(AppendOnlyModel):
     value = models.FloatField(null=True)
     reason = models.TextField(blank=True)
     silenced = models.BooleanField(default=False, help_text="a silence held at that moment: nobody is called")
+    flapping = models.BooleanField(default=False, help_text="one of too many changes: one page stands for all")
     data = models.JSONField(default=dict, help_text="rule version, threshold, the datapoints that decided")
 
     objects = PlatformQuerySet.as_manager()
@@ -190,3 +224,32 @@ class AlarmTransition(AppendOnlyModel):
             models.UniqueConstraint(fields=["alarm", "at", "to_state"], name="alarm_transition_once"),
         ]
         indexes = [models.Index(fields=["platform", "-at"], name="alarm_transition_recent")]
+
+
+class CloudWatchChange(AppendOnlyModel):
+    """What CloudWatch says happened to one of its alarms, as read: a state, its definition, an action it took.
+
+    CloudWatch forgets after 30 days; this does not.
+    """
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="history")
+    kind = models.CharField(max_length=24, help_text="StateUpdate, ConfigurationUpdate or Action")
+    at = models.DateTimeField()
+    summary = models.CharField(max_length=500)
+    data = models.JSONField(default=dict, help_text="HistoryData as CloudWatch gave it")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["alarm", "at", "kind", "summary"], name="cloudwatch_change_once")
+        ]
+
+    @property
+    def platform_id(self) -> int:
+        return self.alarm.platform_id
+
+    @property
+    def reason(self) -> str:
+        """Why a state came about, as CloudWatch's own evaluation says."""
+        state = self.data.get("newState") if isinstance(self.data, dict) else None
+        return str(state.get("stateReason", "")) if isinstance(state, dict) else ""

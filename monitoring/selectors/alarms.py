@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Exists, QuerySet
 
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, Silence
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, CloudWatchChange, Silence
 from monitoring.thresholds import SIGNS
 from opsportal.core.actor import Actor
 from opsportal.core.formats import number
@@ -26,13 +26,14 @@ class AlarmRow:
     state: str
     is_silenced: bool
     silence: Silence | None
+    is_flapping: bool = False
 
     @property
     def kind(self) -> str:
         """The word of the state language; what an outside source told last is over, which is not the same as fine."""
         if self.alarm.origin == AlarmOrigin.ALERT and self.state == AlarmState.OK:
             return "off"
-        return {"ok": "ok", "alarm": "fail", "stale": "stale"}.get(self.state, "unknown")
+        return {"ok": "ok", "alarm": "fail", "warning": "warn", "stale": "stale"}.get(self.state, "unknown")
 
     @property
     def state_text(self) -> str:
@@ -46,7 +47,39 @@ class AlarmRow:
     @property
     def limit_text(self) -> str:
         rule = self.alarm.rule
-        return f"{SIGNS[rule.comparison]} {number(rule.threshold, rule.unit)}" if rule else ""
+        return f"{SIGNS[rule.comparison]} {number(rule.threshold, rule.limit_unit)}" if rule else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SymptomGroup:
+    """What one service shows now: its alarms that are not fine, worst first; they page as one."""
+
+    rows: Sequence[AlarmRow]
+
+    @property
+    def worst(self) -> AlarmRow:
+        return self.rows[0]
+
+    @property
+    def firing(self) -> int:
+        return sum(row.state == AlarmState.ALARM for row in self.rows)
+
+    @property
+    def since(self) -> datetime:
+        """When the first of those that fire began, else the first of all."""
+        fires = [row.alarm.since for row in self.rows if row.state == AlarmState.ALARM]
+        return min(fires or [row.alarm.since for row in self.rows])
+
+
+def symptom_groups(rows: Sequence[AlarmRow]) -> tuple[list[SymptomGroup], list[AlarmRow]]:
+    """The services with more than one symptom among these rows, and the rows that stand alone, in their order."""
+    by_service: dict[int, list[AlarmRow]] = {}
+    for row in rows:
+        if row.alarm.service_id is not None and row.state in (AlarmState.ALARM, AlarmState.WARNING):
+            by_service.setdefault(row.alarm.service_id, []).append(row)
+    groups = [SymptomGroup(found) for found in by_service.values() if len(found) > 1]
+    grouped = {row.alarm.pk for group in groups for row in group.rows}
+    return groups, [row for row in rows if row.alarm.pk not in grouped]
 
 
 def shown_state(alarm: Alarm, at: datetime) -> str:
@@ -89,7 +122,7 @@ def alarm_rows(
     state: str = "",
     size: int = SHOWN,
 ) -> Head[AlarmRow]:
-    """Alarms the actor may see, firing first, then unknown, then the rest."""
+    """Alarms the actor may see, firing first, then warnings, then unknown, then the rest."""
     rows = Alarm.objects.visible_to(actor).judged()
     rows = rows.of_platform(platform_id)
     if service_id is not None:
@@ -100,14 +133,14 @@ def alarm_rows(
 
 
 def _shown(actor: Actor, rows: QuerySet[Alarm], *, at: datetime, size: int) -> Head[AlarmRow]:
-    order = rank_of("state", (AlarmState.ALARM, AlarmState.UNKNOWN))
+    order = rank_of("state", (AlarmState.ALARM, AlarmState.WARNING, AlarmState.UNKNOWN))
     joined = rows.select_related("rule", "severity", "platform", "service")
     found = head(joined.order_by(order, "severity__rank", "-since", "pk"), size)
     silences = active_silences(actor, at)
     result = []
     for alarm in found.rows:
         silence = _covering(alarm, silences)
-        result.append(AlarmRow(alarm, shown_state(alarm, at), silence is not None, silence))
+        result.append(AlarmRow(alarm, shown_state(alarm, at), silence is not None, silence, alarm.is_flapping(at)))
     return Head(result, found.total)
 
 
@@ -139,3 +172,10 @@ def firing_alarms(actor: Actor, *, at: datetime) -> QuerySet[Alarm]:
 def transitions_of(alarm: Alarm) -> list[AlarmTransition]:
     """The alarm's last events, newest first."""
     return list(alarm.transitions.select_related("severity").order_by("-at", "-pk")[:100])
+
+
+def history_of(alarm: Alarm) -> list[CloudWatchChange]:
+    """What CloudWatch said happened to its alarm, newest first; nothing for alarms of the portal."""
+    if alarm.origin != AlarmOrigin.CLOUDWATCH:
+        return []
+    return list(alarm.history.order_by("-at", "-pk")[:60])

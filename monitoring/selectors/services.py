@@ -102,7 +102,7 @@ def _trouble(at: datetime) -> Case:
     read = ServiceMetric.objects.filter(service, series__watermark__gte=at - STALE_AFTER)
     return Case(
         When(Exists(alarms.filter(state=AlarmState.ALARM)) | Exists(parts.filter(state="fail")), then=Value(0)),
-        When(Exists(parts.filter(state="warn")), then=Value(1)),
+        When(Exists(alarms.filter(state=AlarmState.WARNING)) | Exists(parts.filter(state="warn")), then=Value(1)),
         When(~Exists(read) | ~Exists(alarms.filter(state=AlarmState.OK)), then=Value(2)),
         default=Value(3),
     )
@@ -117,7 +117,9 @@ def _state(row: ServiceRow, alarms: Sequence[str], at: datetime) -> str:
         return "unknown"
     if at - row.read_at > timedelta(seconds=2 * row.every) + STALE_GRACE:
         return "stale"
-    if any(part is not None and part.state == "warn" for part in (row.tasks, row.targets)):
+    if AlarmState.WARNING in alarms or any(
+        part is not None and part.state == "warn" for part in (row.tasks, row.targets)
+    ):
         return "warn"
     judged = [state for state in alarms if state == AlarmState.OK]
     return "ok" if judged else "unknown"

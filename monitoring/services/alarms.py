@@ -1,19 +1,22 @@
 """Alarm events: the one place that changes an alarm's state."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, AlarmTransition, AwsAccount, MetricSource, Silence
+from opsportal.core.formats import plural
 from opsportal.core.live import touch
 from opsportal.platforms.models import Platform
 from opsportal.schedule.wake import wake
 
 WAKE_CHANNEL: Final = "alarms"
 BLIND_KEY: Final = "monitoring-blind"
+FLAP_CHANGES: Final = 6  # of alarms without a rule of the portal
+FLAP_MINUTES: Final = 60
 
 
 def alarm_transition(
@@ -28,12 +31,13 @@ def alarm_transition(
 ) -> AlarmTransition | None:
     """Move an alarm to a state and leave the event, once: None when it already stood there or the event exists.
 
-    Incidents claim the event; the wake-up leaves with the commit.
+    Incidents claim the event; the wake-up leaves with the commit. One change too many is marked, and says so.
     """
     with transaction.atomic():
-        row = Alarm.objects.select_for_update().get(pk=alarm.pk)
+        row = Alarm.objects.select_related("rule").select_for_update(of=("self",)).get(pk=alarm.pk)
         if row.state == to_state:
             return None
+        flaps = _flaps(row, at)
         silenced = Alarm.objects.filter(Exists(Silence.objects.over_alarm(at)), pk=row.pk).exists()
         try:
             with transaction.atomic():
@@ -43,15 +47,35 @@ def alarm_transition(
                     at=at,
                     recorded_at=recorded_at,
                     value=value,
-                    reason=reason,
+                    reason=f"{reason} {flaps.pop('said')}".strip() if flaps else reason,
                     silenced=silenced,
+                    flapping=bool(flaps),
                     data=dict(data or {}),
                 )
         except IntegrityError:  # another copy of this pass was first
             return None
-        row.update_versioned(expected=row.version, state=to_state, since=at, value=value, reason=reason)
+        row.update_versioned(expected=row.version, state=to_state, since=at, value=value, reason=reason, **flaps)
     alarm.refresh_from_db()
     return event
+
+
+def _flaps(row: Alarm, at: datetime) -> dict[str, Any]:
+    """What a change at `at` makes of the locked alarm: until when it flaps and the words for it, or nothing.
+
+    It goes on as long as more than half as many changes come: its end is not flapping too.
+    """
+    rule = row.rule
+    limit, minutes = (rule.flap_changes, rule.flap_minutes) if rule else (FLAP_CHANGES, FLAP_MINUTES)
+    span, goes_on = timedelta(minutes=minutes), row.is_flapping(at)
+    recent = row.transitions.filter(at__gt=at - span, at__lte=at).exclude(from_state=F("to_state"))
+    changes = recent.count() + 1 if limit else 0
+    if changes <= limit and not (goes_on and 2 * changes > limit):
+        return {}
+    return {
+        "flapping_since": row.flapping_since if goes_on else at,
+        "flapping_until": at + span,
+        "said": f"Flapping: {plural(changes, 'change')} in {minutes} min.",
+    }
 
 
 def _leave_event(row: Alarm, **values: Any) -> AlarmTransition:

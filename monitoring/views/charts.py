@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from csp.decorators import csp_update
 from django.db.models import Q
@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from markupsafe import Markup
 
-from monitoring.models import AlarmRule, Annotation, AnnotationKind, RuleTerm, Series, ServiceMetric
+from monitoring.models import AlarmRule, Annotation, AnnotationKind, Measure, RuleTerm, Series, ServiceMetric
 from monitoring.ranges import Range, range_of
 from monitoring.selectors.points import fitting_period, gaps, silence_filled, stat_values, unread_for
 from opsportal.core import charts
@@ -39,19 +39,33 @@ class Drawing:
     stale_for: timedelta | None = None
 
 
+def limits_of(rule: AlarmRule) -> list[charts.Threshold]:
+    """A rule's limits as a chart draws them; those of a baseline are no figures of its axis."""
+    if rule.measure != Measure.VALUE:
+        return []
+    above = rule.comparison in ("gt", "ge")
+    level: Literal["warn", "crit"] = "crit" if rule.severity is not None and rule.severity.rank <= 2 else "warn"
+    sides: list[tuple[float | None, Literal["warn", "crit"], bool]] = [
+        (rule.threshold, level, above),
+        (rule.warn_threshold, "warn", above),
+        (rule.opposite_threshold, level, not above),
+        (rule.opposite_warn, "warn", not above),
+    ]
+    return [charts.Threshold(value, kind, side) for value, kind, side in sides if value is not None]
+
+
 def _rules(series: Series) -> list[AlarmRule]:
     terms = RuleTerm.objects.filter(series=series, role="value", rule__enabled=True).select_related("rule__severity")
     return [term.rule for term in terms.order_by("rule__key")]
 
 
 def _limits(rules: Sequence[AlarmRule], stat: str) -> list[charts.Threshold]:
-    found = {}
+    found: dict[tuple[float, bool], charts.Threshold] = {}
     for rule in rules:
         if rule.stat != stat and not (stat in ("Average", "Maximum") and rule.stat in ("Average", "Maximum")):
             continue
-        critical = rule.severity is not None and rule.severity.rank <= 2
-        above = rule.comparison in ("gt", "ge")
-        found[rule.threshold, above] = charts.Threshold(rule.threshold, "crit" if critical else "warn", above)
+        for limit in limits_of(rule):
+            found.setdefault((limit.value, limit.above), limit)
     return list(found.values())
 
 

@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.models import Alarm, AlarmOrigin, ResourceKind, Series, Usefulness
+from monitoring.evaluation import limits_text
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, ResourceKind, Series, Usefulness
 from monitoring.ranges import SPANS, range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
@@ -89,10 +90,13 @@ def alarms(request: AuthorizedRequest) -> HttpResponse:
     """All alarms, firing first."""
     at = now()
     state = request.GET.get("state", "")
-    state = state if state in ("ok", "alarm", "unknown") else ""
+    state = state if state in AlarmState.values else ""
     found = alarm_reads.alarm_rows(request.actor, at=at, platform_id=_platform_id(request), state=state)
+    groups, alone = alarm_reads.symptom_groups(found.rows)
     context = {
         "found": found,
+        "groups": groups,
+        "alone": alone,
         "state": state,
         "silences": alarm_reads.active_silences(request.actor, at),
         "can_silence": allows(request.actor, "monitoring.silence_set"),
@@ -119,6 +123,10 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "can_rate": allows(request.actor, "monitoring.alarm_rate", found),
         "rated": own_ratings(request.actor, found, events),
         "usefulness": Usefulness.choices,
+        "line": limits_text(found.rule) if found.rule else "",
+        "is_flapping": found.is_flapping(at),
+        "history": alarm_reads.history_of(found),
+        "may_change": found.rule is not None and allows(request.actor, "monitoring.alarm_rule_change", found),
         "silences": [
             row for row in alarm_reads.active_silences(request.actor, at) if row.platform_id == found.platform_id
         ],

@@ -235,12 +235,15 @@ def _alarm(item: MetricAlarmTypeDef) -> Alarm:
 def alarm_history(
     account: AwsAccount, region: str, *, start: datetime, end: datetime, alarm: str | None = None
 ) -> list[AlarmHistoryItem]:
-    """Return the state changes between start and end, oldest first. CloudWatch keeps 30 days."""
+    """Return what happened to alarms between start and end, oldest first: states, definitions, actions.
+
+    CloudWatch keeps 30 days.
+    """
     found: list[AlarmHistoryItem] = []
     with guard(account, region, "cloudwatch:DescribeAlarmHistory"):
         pages = client(account, "cloudwatch", region).get_paginator("describe_alarm_history")
         options: dict[str, Any] = {"AlarmName": alarm} if alarm else {}
-        for page in pages.paginate(HistoryItemType="StateUpdate", StartDate=start, EndDate=end, **options):
+        for page in pages.paginate(StartDate=start, EndDate=end, **options):
             found.extend(
                 AlarmHistoryItem(
                     alarm=item["AlarmName"],

@@ -13,12 +13,12 @@ class PacksConfig(AppConfig):
 
         register_choice(triage_choice)
         from incidents.selectors.figures import register_targets
-        from opsportal.packs.selectors import clock_rules_declared, figure_targets
+        from opsportal.packs.selectors import declared_objects, figure_targets
 
         register_targets(figure_targets)
-        from incidents.registries.declared_rules import register_declared_rules
+        from opsportal.platforms.declared import register_declared
 
-        register_declared_rules(clock_rules_declared)
+        register_declared(declared_objects)
         shell.register_setting(
             60, "Packs", "A platform's policy as reviewed files: compare, apply, export.", "package", "packs:pack-list",
             "packs.pack_view",

@@ -10,9 +10,11 @@ from zoneinfo import available_timezones
 from incidents.choices import IncidentType
 from maintenance.jobs.registry import PLANNERS
 from monitoring.evidence.registry import registered_checks
+from monitoring.thresholds import Threshold, ThresholdError
 from opsportal.knowledge.runbooks.step_kinds import problems_of
 from opsportal.knowledge.runbooks.text import parse
 from opsportal.packs.documents import FieldPath, Problem
+from opsportal.packs.kinds.objective import COMPARISONS
 from opsportal.packs.pack import Pack, PackItem
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot
 
@@ -82,6 +84,7 @@ class _Names:
         yield from self._name(item, ("severity",), item.data["severity"], labels, "label of the alert scheme")
         if item.data["datapoints"] > item.data["evaluation_periods"]:
             yield item.problem(("datapoints",), "must not be more than evaluation_periods")
+        yield from _limits(item)
         yield from self._metrics(item)
 
     def _window(self, item: PackItem) -> Iterator[Problem]:
@@ -186,6 +189,22 @@ def _ranks(item: PackItem) -> Iterator[Problem]:
         for index, level in enumerate(item.data["levels"]):
             if counts[level[name]] > 1:
                 yield item.problem(("levels", index, name), f"{level[name]} is used more than once")
+
+
+def _limits(item: PackItem) -> Iterator[Problem]:
+    """Limits that contradict each other."""
+    data, other = item.data, item.data.get("other_side", {})
+    try:
+        Threshold(
+            comparison=COMPARISONS[data["comparison"]],
+            value=data["value"],
+            clear_value=data.get("clear_value"),
+            warning=data.get("warning"),
+            opposite=other.get("value"),
+            opposite_warning=other.get("warning"),
+        )
+    except ThresholdError as error:
+        yield item.problem(("value",), str(error))
 
 
 def _rule(item: PackItem, cron: str) -> Iterator[Problem]:

@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import Count, Max
 
 from incidents.figures.measures import Target, targets
-from incidents.registries.declared_rules import DeclaredRule
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS
 from opsportal.packs.documents import PackError
 from opsportal.packs.models import PackObject, PolicyEntry
 from opsportal.packs.pack import pack_head, pack_names
+from opsportal.platforms.declared import Declared
 from opsportal.platforms.models import Platform
 
 
@@ -84,11 +84,11 @@ def figure_targets(platform_ids: Iterable[int]) -> list[Target]:
     ]
 
 
-def clock_rules_declared(platform_ids: Collection[int]) -> dict[tuple[int, str], DeclaredRule]:
-    """The clock rules as these platforms' packs were applied last."""
-    rows = PackObject.objects.filter(platform_id__in=platform_ids, kind="clock").order_by("pk")
+def declared_objects(kind: str, platform_ids: Collection[int]) -> dict[tuple[int, str], Declared]:
+    """The objects of one kind as these platforms' packs were applied last."""
+    rows = PackObject.objects.filter(platform_id__in=platform_ids, kind=kind).order_by("pk")
     found = rows.values_list("platform_id", "key", "pack_version", "applied_at", "declared")
-    return {(platform, key): DeclaredRule(version, at, fields) for platform, key, version, at, fields in found}
+    return {(platform, key): Declared(version, at, fields) for platform, key, version, at, fields in found}
 
 
 def policy_groups(actor: Actor, *, platform_id: int) -> list[PolicyGroup]:

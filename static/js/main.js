@@ -2,6 +2,7 @@
 import "./times.js";
 import "./toasts.js";
 import "./dialogs.js";
+import "./disclosures.js";
 import "./keys.js";
 import "./palette.js";
 import "./live.js";

@@ -42,7 +42,7 @@ from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
 from tests.factories.maintenance import checklist_run
-from tests.factories.monitoring import account_of
+from tests.factories.monitoring import account_of, rule_of
 from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
@@ -284,6 +284,17 @@ def _alarm_week(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return f"/monitoring/alarms/week/?platform={platform.key}"
 
 
+def _alarm_rules(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        rule_of(platform, at=at, key=f"rule-{number}", name=f"Rule {number}")
+    return reverse("monitoring:rules")
+
+
+def _alarm_lint(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    _alarm_rules(platform, by, at, count)
+    return reverse("monitoring:rule-lint")
+
+
 PAGES: dict[str, Fill] = {
     "today": _today,
     "incidents": _incidents,
@@ -295,6 +306,8 @@ PAGES: dict[str, Fill] = {
     "user reports": _user_reports,
     "situation": _situation,
     "alarms": _alarms,
+    "alarm rules": _alarm_rules,
+    "lint of alarm rules": _alarm_lint,
     "checklist run": _checklist,
     "operations log": _log,
     "notices": _notices,

@@ -1,13 +1,17 @@
 """What the five packs declare is what the five guides give."""
 
+import shutil
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opsportal.packs import pack as packs
-from opsportal.packs.pack import CLOCK_KINDS, Pack, PackItem, pack_names
+from opsportal.packs.documents import PackError
+from opsportal.packs.pack import CLOCK_KINDS, DATA, Pack, PackItem, pack_names
+from opsportal.packs.services import load_pack
 
 GUIDES = {
     "bookstore": "Bookstore",
@@ -140,3 +144,20 @@ def test_clocks_are_the_guides(name: str, key: str, minutes: int | None) -> None
     clock = next(item for item in read_pack(name).of("clock") if item.key == key)
     assert clock.data.get("minutes") == minutes
     assert "source" in clock.data
+
+
+def test_phase_09_has_three_levels_and_both_sides() -> None:
+    rules = {item.key: item.data for item in read_pack("phase-09").of("threshold")}
+    table = {"latency": (0.2, 0.5), "error-rate-warning": (0.1, 1), "cpu": (70, 85), "memory": (80, 90),
+             "disk": (75, 85), "network": (70, 85), "active-users-high": (5000, 8000)}  # fmt: skip
+    assert {key: (rules[key]["warning"], rules[key]["value"]) for key in table} == table
+    assert rules["active-users-high"]["other_side"] == {"warning": 1000}
+    assert rules["traffic-unusual"]["other_side"] == {"warning": -50, "value": -80}
+
+
+def test_limits_that_contradict_each_other_name_file_and_line(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "phase-09", tmp_path / "phase-09")
+    file = tmp_path / "phase-09" / "thresholds.yaml"
+    file.write_text(file.read_text().replace("    warning: 70\n", "    warning: 88\n", 1))
+    with pytest.raises(PackError, match=r"thresholds.yaml:\d+: thresholds\[4\].value: Limits go outwards"):
+        load_pack(str(tmp_path / "phase-09"))

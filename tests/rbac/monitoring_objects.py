@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from monitoring.models import Alarm, AwsAccount, PollRun, Series, ServiceMetric, Silence, Slo, SloExclusion
+from monitoring.models import (
+    Alarm,
+    AlarmRule,
+    AwsAccount,
+    PollRun,
+    Series,
+    ServiceMetric,
+    Silence,
+    Slo,
+    SloExclusion,
+)
 from opsportal.core.clock import now
 from tests.factories.monitoring import account_of, metric_of, rule_of, service_of, slo_of
 from tests.rbac.objects import Case, route
@@ -14,6 +24,20 @@ def alarm(case: Case) -> Alarm:
         platform=case.platform, origin="rule", key=rule.key, defaults={"name": rule.name, "rule": rule, "since": now()}
     )
     return found
+
+
+def rule(case: Case) -> AlarmRule:
+    return rule_of(case.platform, at=now())
+
+
+def rule_said(case: Case) -> dict[str, Any]:
+    """A new rule as the API takes it."""
+    like = rule(case)
+    return {
+        "platform": case.platform.key, "name": "Too many", "service": "web", "signal": "db-connections",
+        "indicator": like.indicator, "stat": "Maximum", "threshold": 90, "missing": "ignore", "severity": "P1",
+        "note": "load is known",
+    }  # fmt: skip
 
 
 def metric(case: Case) -> ServiceMetric:
@@ -62,6 +86,11 @@ TIME = {"starts_at": "2025-01-01 00:00", "ends_at": "2025-01-01 01:00", "reason"
 
 route("monitoring:service", lambda case: {"pk": service_of(case.platform).pk})
 route("monitoring:alarm", pk_of(alarm))
+route("monitoring:rule", pk_of(rule))
+route("monitoring:rule-switch", pk_of(rule), data=lambda _: {"version": "1", "note": "replaced"})
+route("monitoring-api:alarm-rules", data=rule_said, owned="portal")
+route("monitoring-api:alarm-rule-preview", data=rule_said, owned="portal")
+route("monitoring-api:alarm-rule", pk_of(rule), data=lambda _: {"note": "why"})
 route("monitoring:silence", pk_of(alarm), data=lambda _: REASON)
 route("monitoring:silence-end", pk_of(silence), data=lambda _: {"version": "1"})
 route("monitoring:metric-chart", pk_of(metric))

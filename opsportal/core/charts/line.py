@@ -16,6 +16,7 @@ _TOP, _BOTTOM, _AXIS = 18, 20, 44
 _SLACK = 0.12  # pixels: less than a tenth of the curve's own width
 _REACH = 0.016  # of the width: the crosshair's value is never further away than half of it
 _LETTER, _NARROWEST = 6.5, 400  # pixels: a letter of a label, and the narrowest column that a chart stands in
+_SPAN = {"nodata": "gap", "maintenance": "mw", "warning": "bw", "alarm": "bc"}
 _CURVE = {"line": "ln", "second": "l2", "ideal": "ideal", "forecast": "fc"}
 
 
@@ -131,9 +132,10 @@ def _bands(frame: Frame, thresholds: Sequence[Threshold], bands: Sequence[Band],
     parts: list[str] = []
     ordered = sorted((t for t in thresholds if frame.low <= t.value <= frame.high), key=lambda t: t.value)
     for index, limit in enumerate(ordered):
-        following = ordered[index + 1].value if limit.above and index + 1 < len(ordered) else frame.high
-        top = frame.y(following if limit.above else limit.value)
-        bottom = frame.y(limit.value if limit.above else frame.low)
+        # Each tint ends where the next limit further out begins.
+        further = ordered[index + 1 :] if limit.above else ordered[:index][::-1]
+        edge = further[0].value if further else frame.high if limit.above else frame.low
+        top, bottom = sorted((frame.y(limit.value), frame.y(edge)))
         cls = "bw" if limit.kind == "warn" else "bc"
         box = {"y": fixed(top), "height": fixed(max(bottom - top, 0))}
         parts.append(tag("rect", cls=cls, x=0, width="100%", **box))
@@ -143,7 +145,7 @@ def _bands(frame: Frame, thresholds: Sequence[Threshold], bands: Sequence[Band],
         left, right = max(frame.x(band.start), 0), min(frame.x(band.end), 1)
         if right <= left:
             continue
-        cls = "gap" if band.kind == "nodata" else "mw"
+        cls = _SPAN[band.kind]
         inner = tag("title", str(escape(band.label))) if band.label else ""
         parts.append(
             tag("rect", inner, cls=cls, x=pct(left), width=pct(right - left), y=_TOP, height=frame.floor - _TOP)

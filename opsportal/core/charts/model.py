@@ -41,9 +41,9 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A span of time behind the curve: a maintenance window, or a time without data (hatched)."""
+    """A span of time behind the curve: a maintenance window, one without data (hatched), or one beyond a limit."""
 
     start: datetime
     end: datetime
     label: str = ""
-    kind: Literal["maintenance", "nodata"] = "maintenance"
+    kind: Literal["maintenance", "nodata", "warning", "alarm"] = "maintenance"

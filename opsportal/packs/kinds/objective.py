@@ -21,6 +21,11 @@ from opsportal.platforms.models import Platform, Service, Severity
 COMPARISONS: Final = {">": "gt", ">=": "ge", "<": "lt", "<=": "le"}
 SIGNS: Final = {code: sign for sign, code in COMPARISONS.items()}
 ERROR_RATE: Final = "error-rate"
+# What most thresholds leave out, with what it is then; only what is said is compared.
+RARE: Final[Data] = {
+    "warning": None, "other_side": {}, "clear_value": None, "clear_periods": 0, "measure": "value",
+    "flapping": {"changes": 6, "minutes": 60}, "grouped": True,
+}  # fmt: skip
 
 
 def _term(context: Context, service: str, metric: str, stat: str, **more: Any) -> Data:
@@ -55,7 +60,8 @@ def _threshold_shape(data: Data, context: Context) -> Data:
         own["indicator"] = {"value": _term(context, data["service"], data["metric"], stat)}
     else:
         own |= {"signal": ERROR_RATE, "stat": "Sum", "unit": "Percent", "indicator": _ratio(data, context)}
-    return {**own, **provenance(data)}
+    rare = {name: data[name] for name, usual in RARE.items() if data.get(name, usual) != usual}
+    return {**own, **rare, **provenance(data)}
 
 
 def _threshold_declare(data: Data, context: Context) -> Data:
@@ -88,7 +94,38 @@ def _threshold(row: AlarmRule) -> Data:
         "stat": row.stat,
         "unit": row.unit,
         "indicator": row.indicator,
+        **_rare(row),
         **row_provenance(row),
+    }
+
+
+def _rare(row: AlarmRule) -> Data:
+    other = {"warning": row.opposite_warn, "value": row.opposite_threshold}
+    said = {
+        "warning": row.warn_threshold,
+        "other_side": {name: value for name, value in other.items() if value is not None},
+        "clear_value": row.clear_threshold,
+        "clear_periods": row.clear_periods,
+        "measure": row.measure,
+        "flapping": {"changes": row.flap_changes, "minutes": row.flap_minutes},
+        "grouped": row.grouped,
+    }
+    return {name: value for name, value in said.items() if value != RARE[name]}
+
+
+def _rare_columns(data: Data) -> Data:
+    """The inverse of `_rare`."""
+    said = {**RARE, **{name: data[name] for name in RARE if name in data}}
+    return {
+        "warn_threshold": said["warning"],
+        "opposite_warn": said["other_side"].get("warning"),
+        "opposite_threshold": said["other_side"].get("value"),
+        "clear_threshold": said["clear_value"],
+        "clear_periods": said["clear_periods"],
+        "measure": said["measure"],
+        "flap_changes": said["flapping"]["changes"],
+        "flap_minutes": said["flapping"]["minutes"],
+        "grouped": said["grouped"],
     }
 
 
@@ -101,6 +138,7 @@ def _threshold_write(platform: Platform, key: str, data: Data, *, by: Actor, at:
         "window": data["evaluation_periods"],
         "comparison": COMPARISONS[data["comparison"]],
         "threshold": float(data["value"]),
+        **_rare_columns(data),
         **source_columns(data),
     }
     alarm_rule_put(by=by, at=at, platform=platform, key=key, values=values)
