@@ -88,6 +88,7 @@ KEY_KINDS = (
     EntryKind.ALARM,
     EntryKind.DECISION,
     EntryKind.METRIC,
+    EntryKind.PLAN,
     EntryKind.ROLE,
     EntryKind.SEVERITY,
     EntryKind.STATE,

@@ -38,7 +38,9 @@ class IncidentDeclareSerializer(serializers.Serializer[Any]):
     severity = CleanCharField(max_length=20, required=False, help_text="the platform's own label, e.g. P1")
     type = serializers.ChoiceField(choices=IncidentType.choices, required=False, default=IncidentType.DEGRADATION)
     detection_source = serializers.ChoiceField(
-        choices=DetectionSource.choices, required=False, default=DetectionSource.EXTERNAL_MONITOR
+        choices=DetectionSource.choices,
+        required=False,
+        help_text="external_monitor where external_source is given, else team_observation",
     )
     summary = CleanCharField(max_length=4000, required=False, default="", allow_blank=True)
     impact_started_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
@@ -53,6 +55,12 @@ class IncidentDeclareSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="its name there: the same one again answers with the incident that exists",
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Who found it is not guessed: a monitor only where a system is named."""
+        is_system = bool(attrs["external_source"])
+        found_by = DetectionSource.EXTERNAL_MONITOR if is_system else DetectionSource.TEAM_OBSERVATION
+        return {"detection_source": found_by, **attrs}
 
 
 class IncidentDescribeSerializer(serializers.Serializer[Any]):

@@ -13,6 +13,7 @@ from incidents.exports.redaction import redact
 from incidents.models import ActionItem, Incident, Review, ReviewSection
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
+from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
 from opsportal.accounts.models import User
@@ -75,6 +76,8 @@ def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
     yield from _list("Roles", [_role(row) for row in evidence.roles], "Nobody had a role.")
     runbooks = [f"{row.title}, version {row.version}, {row.words}" for row in evidence.runbooks]
     yield from _list("Runbooks", runbooks, "None was carried out.")
+    plans = [f"{row.name}: {row.words}" for row in evidence.plans]
+    yield from _list("Plans", plans, "None was asked for.")
     yield from _list("Error budget", [f"{name}: {words}" for name, words in evidence.budget], "")
     changes = [change_words(row) for row in evidence.changes]
     yield from _list("Changed within two hours", changes, "No deployment, no window, no other mark.")
@@ -162,6 +165,18 @@ def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
             }
             for row in evidence.runbooks
         ],
+        "plans": [
+            {
+                "title": row.title, "hash": row.content_hash, "state": row.state, "requested_by": row.requested_by,
+                "requested_at": row.requested_at, "started_at": row.started_at, "finished_at": row.finished_at,
+                "error": row.error,
+                "decisions": [
+                    {"person": said.name, "verdict": said.verdict, "reason": said.reason, "break_glass": said.is_alone}
+                    for said in row.decisions
+                ],
+            }
+            for row in evidence.plans
+        ],
         "error_budget": [
             {"objective": row.name, "share_of_30_days": row.share, "minutes": row.minutes} for row in evidence.burnt
         ] or None,
@@ -195,8 +210,13 @@ class PublicText:
     removed: Mapping[str, int]
 
 
-def for_the_public(review: Review, sections: Sequence[ReviewSection], chosen: Collection[str]) -> PublicText:
-    """The chosen sections of those that may leave, without people, addresses, accounts and hosts."""
+def for_the_public(
+    review: Review, sections: Sequence[ReviewSection], chosen: Collection[str], *, with_record: bool = False
+) -> PublicText:
+    """The chosen sections of those that may leave, without people, addresses, accounts and hosts.
+
+    What the draft quoted of the record (budget, alarms, plans) goes along only `with_record`.
+    """
     incident = review.incident
     people = list(User.objects.values_list("name", flat=True))  # also of those who left since
     removed: Counter[str] = Counter()
@@ -210,6 +230,7 @@ def for_the_public(review: Review, sections: Sequence[ReviewSection], chosen: Co
     if incident.resolved_at:
         lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
     lines[1] += "\n"
-    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen and row.body.strip()]
-    lines += [f"## {section.title}\n\n{clean(section.body.strip())}\n" for section in leaving]
+    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen]
+    texts = [(row.title, row.body.strip() if with_record else without_record(row.body)) for row in leaving]
+    lines += [f"## {title}\n\n{clean(text)}\n" for title, text in texts if text]
     return PublicText("\n".join(lines), dict(removed))

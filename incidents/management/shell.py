@@ -14,7 +14,6 @@ from incidents.api.lines import TICK, TaskSerializer
 from incidents.api.records import ReviewSerializer, UpdateRowSerializer
 from incidents.api.reports import LOG, SETTLE, ProblemSerializer, UserReportSerializer
 from incidents.api.serializers import EntrySerializer, IncidentDescribeSerializer, IncidentSerializer
-from incidents.choices import DetectionSource
 from incidents.commands import parse
 from incidents.errors import IncidentError
 from incidents.models import Incident, Problem, ResponseTask, StatusUpdate, UserReport
@@ -83,7 +82,7 @@ def _declare(typed: Typed) -> Any:
     declaration = declaration_of(
         typed.by,
         **asked,
-        detection_source=DetectionSource.EXTERNAL_MONITOR,
+        detection_source=typed["found_by"],
         take_command=not typed["no_command"],
         declare_key=typed["key"],
     )

@@ -20,15 +20,18 @@ ROW: Final = (
     "incident__severity__label", "incident__platform__key", "incident__commander__name",
 )  # fmt: skip
 RUNNING: Final = Q(stopped_at__isnull=True, outcome=OutcomeChoice.RUNNING)
+OVER: Final = Q(outcome__in=[OutcomeChoice.MET, OutcomeChoice.MISSED])
 # Which clocks a list shows, and in which order. Those without a number can be neither met nor missed.
 LISTS: Final[Mapping[str, tuple[str, Q, tuple[str, ...]]]] = {
     "running": ("Running", Q(stopped_at__isnull=True, due_at__isnull=False), ("due_at", "pk")),  # late ones too
     "paused": ("Paused", RUNNING & Q(paused_at__isnull=False), ("started_at", "pk")),
     "unnumbered": ("Without a number", RUNNING & Q(due_at=None, paused_at=None), ("started_at", "pk")),
     "missed": ("Missed", Q(outcome=OutcomeChoice.MISSED, due_at__isnull=False), ("-due_at", "-pk")),
+    "due": ("Met or missed", OVER & Q(due_at__isnull=False), ("-due_at", "-pk")),
     "met": ("Met", Q(outcome=OutcomeChoice.MET, due_at__isnull=False), ("-due_at", "-pk")),
 }
-PAST: Final = ("missed", "met")
+PAST: Final = ("missed", "met", "due")
+WORKING: Final = "working"  # every kind but reviews: what the incident report counts as clocks
 SHOWN: Final = 50
 
 
@@ -103,6 +106,8 @@ class MetRate:
 
 def _asked(actor: Actor, asked: ClockFilter) -> Any:
     rows = IncidentClock.objects.visible_to(actor).of_platform(asked.platform_id)
+    if asked.kind == WORKING:
+        return rows.exclude(kind=ClockKind.REVIEW)
     return rows.filter(kind=asked.kind) if asked.kind else rows
 
 
@@ -139,7 +144,7 @@ def clock_counts(actor: Actor, asked: ClockFilter) -> dict[str, int]:
 def met_rates(actor: Actor, asked: ClockFilter) -> Sequence[MetRate]:
     """Met and missed by platform and kind among clocks that were due in the period, the worst kept first."""
     rows = _asked(actor, asked).filter(due_at__gte=asked.period.since, due_at__lt=asked.period.until)
-    kept = rows.filter(outcome__in=[OutcomeChoice.MET, OutcomeChoice.MISSED]).order_by()
+    kept = rows.filter(OVER).order_by()
     found = kept.values_list("incident__platform_id", "incident__platform__key", "kind").annotate(
         met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)), missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED))
     )

@@ -1,11 +1,13 @@
 """The first text of a review, taken from the record: no guess, no AI, empty where only people know."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
-from incidents.models import Incident, IncidentClock, TimelineEntry
+from incidents.models import Incident, IncidentClock, ReviewSection, TimelineEntry
 from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
+from incidents.selectors.plans import plan_results
 from incidents.selectors.related import changes_nearby
 from incidents.selectors.runbooks import runbooks_matching
 from opsportal.core.formats import duration, stamp
@@ -24,6 +26,20 @@ SECTIONS = (
 )
 # Bookstore §7.2 names training and tools, not every incident asks for them: a review is whole without.
 OPTIONAL = frozenset({"lucky", "training", "tools"})
+# Titles of what a draft quotes from the record.
+BUDGET = "Error budget used, as far as it was counted then:"
+ALARMS = "What the alarms said:"
+CHANGES = "What changed within two hours of its beginning:"
+PLANS = "By plan:"
+METRICS = "What the metrics said:"
+QUOTED = frozenset({BUDGET, ALARMS, CHANGES, PLANS, METRICS})
+_LAST_METRICS = 5
+# Of which texts of the record a section is drafted.
+RECORDED: Mapping[str, tuple[str, ...]] = {
+    "impact": ("users_affected", "impact_business", "impact_technical"),
+    "cause": ("cause",),
+    "resolution": ("resolution",),
+}
 
 
 def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
@@ -37,7 +53,7 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
     texts = {
         "impact": _impact(incident) + _budget(incident),
         "cause": _cause(incident, entries),
-        "resolution": incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
+        "resolution": _resolution(incident, entries),
         "went-well": _lines(
             _met(incident, clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at
         ),
@@ -49,6 +65,33 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
 
 def _lines(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
+
+
+def unsaid(incident: Incident, section: ReviewSection) -> list[str]:
+    """What the record says of the subject and a section that a person has edited does not."""
+    if section.edited_at is None:
+        return []
+    said = " ".join(section.body.split())
+    texts = [getattr(incident, name).strip() for name in RECORDED.get(section.key, ())]
+    return [text for text in texts if " ".join(text.split()) not in said]
+
+
+def _titled(title: str, lines: Iterable[str]) -> str:
+    """A list under its title; nothing where there is no line."""
+    text = _lines(lines)
+    return f"{title}\n\n{text}" if text else ""
+
+
+def without_record(text: str) -> str:
+    """The text without what the portal quoted from its own record: those lists with their titles."""
+    kept: list[str] = []
+    blocks = iter(re.split(r"\n\s*\n", text.strip()))
+    for block in blocks:
+        if block.strip() not in QUOTED:
+            kept.append(block)
+        elif not (after := next(blocks, "- ")).startswith("- "):
+            kept.append(after)
+    return "\n\n".join(kept)
 
 
 def _impact(incident: Incident) -> str:
@@ -66,8 +109,7 @@ def _budget(incident: Incident) -> str:
     counted = [row for row in burnt if row.share is not None]
     if burnt and not counted:
         return ""
-    used = _lines(": ".join(pair) for pair in budget_lines(counted))
-    return f"\n\nError budget used, as far as it was counted then:\n\n{used}"
+    return "\n\n" + _titled(BUDGET, map(": ".join, budget_lines(counted)))
 
 
 def _times(incident: Incident) -> list[tuple[str, datetime]]:
@@ -85,11 +127,25 @@ def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
     if incident.cause:
         return incident.cause
     found = (
-        ("What the alarms said", _dated(entries, EntryKind.ALARM)),
-        ("What changed within two hours of its beginning", map(change_words, changes_nearby(incident))),
+        _titled(ALARMS, _dated(entries, EntryKind.ALARM)),
+        _titled(CHANGES, map(change_words, changes_nearby(incident))),
     )
-    texts = [(title, _lines(lines)) for title, lines in found]
-    return "\n\n".join(f"{title}:\n\n{text}" for title, text in texts if text)
+    return "\n\n".join(text for text in found if text)
+
+
+def _resolution(incident: Incident, entries: list[TimelineEntry]) -> str:
+    """What was written, else what was decided; then what was carried out by plans, and what came back of itself."""
+    last = TimelineEntry.objects.filter(incident=incident, kind=EntryKind.METRIC).order_by("-occurred_at", "-number")
+    came_back = list(last.only("kind", "body", "occurred_at")[:_LAST_METRICS])[::-1]
+    return "\n\n".join(
+        text
+        for text in (
+            incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
+            _titled(PLANS, [f"{row.name}, {row.words}" for row in plan_results(incident)]),
+            _titled(METRICS, _dated(came_back, EntryKind.METRIC)),
+        )
+        if text
+    )
 
 
 def _runbooks(incident: Incident) -> Iterator[str]:

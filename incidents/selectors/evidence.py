@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from incidents.choices import EntryKind
 from incidents.models import DeclaredSituation, Incident, TimelineEntry
 from incidents.selectors.beside import RoleHolder, role_history
+from incidents.selectors.plans import PlanResult, plan_results
 from incidents.selectors.related import Change, changes_nearby
-from incidents.selectors.situation import Similar, similar_incidents
+from incidents.selectors.situation import Similar, service_words, similar_incidents
 from monitoring.selectors.slo_incident import Burnt, burnt_by
 from opsportal.core.actor import Actor
 from opsportal.core.formats import duration, number, percent, plural, stamp
@@ -132,9 +133,6 @@ class KnownThen(NamedTuple):
     data: dict[str, Any]
 
 
-_STATES = {"ok": "no alarm, metrics fresh", "fail": "alarms firing", "stale": "metrics stale", "unknown": "not read"}
-
-
 def known_then(actor: Actor, incident: Incident) -> KnownThen | None:
     """As far as this actor may know the earlier incidents it names; None of one declared before this was kept."""
     row = DeclaredSituation.objects.filter(incident=incident).first()
@@ -143,8 +141,9 @@ def known_then(actor: Actor, incident: Incident) -> KnownThen | None:
     seen = Incident.objects.visible_to(actor).filter(number__in=row.data["similar"])
     titles = dict(seen.values_list("number", "title"))
     data = {**row.data, "similar": [one for one in row.data["similar"] if one in titles]}
+    fresh = sum(not one["is_stale"] for one in data["metrics"])
     groups = [
-        ("Service", [_STATES.get(data["state"], data["state"])]),
+        ("Service", [service_words(data["state"], fresh, len(data["metrics"]))]),
         ("Alarms", [f"{one['name']}: {one['reason']}" for one in data["alarms"]]),
         ("Metrics", [f"{one['name']} {_value(one)}" for one in data["metrics"]]),
         (
@@ -175,6 +174,7 @@ class Evidence:
 
     roles: Sequence[RoleHolder]
     runbooks: Sequence[RunbookResult]
+    plans: Sequence[PlanResult]
     changes: Sequence[Change]
     budget: Sequence[tuple[str, str]]
     burnt: Sequence[Burnt]
@@ -189,6 +189,7 @@ def evidence_of(actor: Actor, incident: Incident, at: datetime) -> Evidence:
     return Evidence(
         roles=role_history(incident)[::-1],
         runbooks=runbook_results(incident),
+        plans=plan_results(incident),
         changes=changes_nearby(incident),
         budget=budget_lines(burnt),
         burnt=burnt,

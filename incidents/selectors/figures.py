@@ -9,6 +9,7 @@ from incidents.choices import ClockKind, OutcomeChoice, StateChoice
 from incidents.figures.measures import Case, Share, Target
 from incidents.figures.periods import Period
 from incidents.models import Incident, IncidentClock
+from incidents.selectors.clocks import OVER
 from incidents.selectors.documented import is_documented
 from opsportal.core.actor import Actor
 
@@ -56,7 +57,7 @@ def clock_shares(actor: Actor, period: Period, platform_id: int | None) -> dict[
     """Met of met and missed by kind, of clocks that were due in the period; `` stands for all but reviews."""
     rows = IncidentClock.objects.visible_to(actor).of_platform(platform_id)
     rows = rows.filter(due_at__gte=period.since, due_at__lt=period.until)
-    rows = rows.filter(outcome__in=[OutcomeChoice.MET, OutcomeChoice.MISSED]).order_by()
+    rows = rows.filter(OVER).order_by()
     found = rows.values_list("kind").annotate(part=Count("pk", filter=Q(outcome=OutcomeChoice.MET)), whole=Count("pk"))
     shares = {kind: Share(part, whole) for kind, part, whole in found}
     working = [share for kind, share in shares.items() if kind != ClockKind.REVIEW]

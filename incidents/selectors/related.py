@@ -55,7 +55,8 @@ def changes_nearby(incident: Incident) -> list[Change]:
         Change(AnnotationKind(row.kind).label, row.title, row.starts_at, row.ends_at, row.url, "wrench")
         for row in marks.order_by("-starts_at")[:30]
     ]
-    return sorted(found, key=lambda change: change.at, reverse=True)
+    # A window has a mark on each of its services.
+    return sorted(dict.fromkeys(found), key=lambda change: change.at, reverse=True)
 
 
 def alarms_nearby(incident: Incident) -> list[Alarm]:

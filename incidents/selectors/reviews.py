@@ -7,7 +7,16 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Value
 
-from incidents.choices import KEY_KINDS, UNFINISHED, ActionPriority, ClockKind, MarkKind, ReviewState, StateChoice
+from incidents.choices import (
+    KEY_KINDS,
+    UNFINISHED,
+    ActionPriority,
+    ClockKind,
+    EntryKind,
+    MarkKind,
+    ReviewState,
+    StateChoice,
+)
 from incidents.models import (
     ActionItem,
     EntryMark,
@@ -114,11 +123,15 @@ def approvals_of(review: Review) -> list[ReviewApproval]:
 
 
 def key_entries(incident: Incident) -> list[EntryView]:
-    """The moments that changed the course, as they stand corrected; what was pinned comes before what was not."""
+    """The moments that changed the course, as they stand corrected; what was pinned comes before what was not.
+
+    What people say happened before the recorded beginning of the impact belongs to them: the beginning may be wrong.
+    """
+    is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.impact_started_at)
     pins = EntryMark.objects.filter(kind=MarkKind.PIN)
     is_pinned = Exists(pins.filter(entry=OuterRef("pk"))) | Exists(pins.filter(entry=OuterRef("supersedes_id")))
     rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(pinned=is_pinned)
-    rows = rows.filter(Q(kind__in=KEY_KINDS) | Q(pinned=True)).order_by("-pinned", "occurred_at", "number")
+    rows = rows.filter(Q(kind__in=KEY_KINDS) | Q(pinned=True) | is_early).order_by("-pinned", "occurred_at", "number")
     found = [EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS)[:KEY_ENTRIES]]
     return sorted(found, key=lambda entry: (entry.occurred_at, entry.number))
 

@@ -18,6 +18,7 @@ from monitoring.evidence.logs import CHECK
 from monitoring.models import Alarm, EvidenceResult, ServiceMetric
 from monitoring.selectors.services import newest_values
 from opsportal.core.actor import Actor
+from opsportal.core.formats import plural
 from opsportal.platforms.models import Contact, Severity
 
 BEFORE: Final = timedelta(minutes=30)
@@ -59,11 +60,30 @@ class Situation:
 
     @property
     def state(self) -> str:
-        """The state of the service: green only when something fresh says so."""
+        """The state of the service: green only when all that is read of it is fresh."""
         if self.alarms:
             return "fail"
         fresh = [reading for reading in self.readings if reading.value is not None and not reading.is_stale]
+        if len(fresh) < len(self.readings) and fresh:
+            return "stale"
         return "ok" if fresh else "stale" if any(reading.at for reading in self.readings) else "unknown"
+
+    @property
+    def words(self) -> str:
+        """`no alarm, 2 of 3 metrics fresh`."""
+        if self.alarms:
+            return plural(len(self.alarms), "alarm firing", "alarms firing")
+        fresh = sum(not reading.is_stale for reading in self.readings)
+        return service_words(self.state, fresh, len(self.readings))
+
+
+def service_words(state: str, fresh: int, total: int) -> str:
+    """How the state of a service is said of which `fresh` of `total` metrics were read in time."""
+    if state == "ok" and fresh == total:
+        return "no alarm, metrics fresh"
+    if state not in ("ok", "stale"):
+        return {"fail": "alarms firing"}.get(state, "not read")
+    return f"no alarm, {fresh} of {plural(total, 'metric')} fresh" if fresh else "metrics stale"
 
 
 def situation_of(actor: Actor, incident: Incident, *, now: datetime, is_log_read: bool = True) -> Situation:

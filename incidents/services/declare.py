@@ -20,7 +20,7 @@ from incidents.services.base import change, finish, mark_charts, moved, next_num
 from incidents.services.paging import page_first
 from incidents.services.samples import log_sample_run
 from incidents.services.situations import situation_keep
-from incidents.services.timeline import append, start_timeline
+from incidents.services.timeline import append, check_occurred, start_timeline
 from incidents.types import defaults
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
@@ -75,6 +75,8 @@ def _declare(*, by: Actor, at: datetime, declaration: Declaration, origin: Origi
         raise IncidentError("Say in a few words what is wrong.")
     if bool(declaration.external_id) != bool(declaration.external_source):
         raise IncidentError("An external id needs its source, and a source its id.")
+    check_occurred(declaration.impact_started_at, at)
+    check_occurred(declaration.detected_at, at)
     try:
         with transaction.atomic():
             return _open(by=by, at=at, declaration=declaration, title=title, origin=origin)

@@ -58,7 +58,17 @@ def tag_word(text: str) -> str:
 
 @transaction.atomic
 def line_pin(*, by: Actor, at: datetime, incident: Incident, body: str, **logged: Any) -> TimelineEntry:
-    """Log a line, `logged` being what `entry_log` takes, and pin it at once. Raises IncidentError."""
+    """Log a line, `logged` being what `entry_log` takes, and pin it at once; a number pins the line that has it.
+
+    Raises IncidentError.
+    """
+    number = body.strip().removeprefix("#")
+    if number.isascii() and number.isdigit():
+        standing = TimelineEntry.objects.filter(incident=incident, number=int(number[:9])).first()
+        if standing is None:
+            raise IncidentError(f"There is no line {number[:9]} yet; nothing was pinned.")
+        entry_pin(by=by, at=at, entry=standing, on=True)
+        return standing
     entry = entry_log(by=by, at=at, incident=incident, body=body, **logged)
     entry_pin(by=by, at=at, entry=entry, on=True)
     return entry

@@ -1,7 +1,7 @@
 """Who is told what: the only place of this room that writes outbox rows."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.urls import reverse
@@ -283,7 +283,7 @@ def tell_glass(incident: Incident, plan: Plan, reason: str, item: ActionItem, *,
         kind="incident.break_glass",
         to=_members(incident, (Role.ADMIN,)),
         subject=f"Break-glass in {incident.reference}: {by.name} approved their own plan alone",
-        body=f"{plan.title}. {reason} {item.reference} asks for its review until {stamp(at + timedelta(hours=72))}.",
+        body=f"{plan.title}. {reason} {item.reference} asks for its review until the end of {item.due_date:%Y-%m-%d}.",
         at=at,
         url=reverse("plans:plan", args=[plan.pk]),
     )

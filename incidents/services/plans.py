@@ -13,10 +13,9 @@ from incidents.services.access import known_to
 from incidents.services.actions import action_item_add
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
-from opsportal.core.formats import stamp
 from opsportal.plans.models import Plan
 from opsportal.plans.subjects import ALONE, Subject
-from opsportal.platforms.days import today_of
+from opsportal.platforms.days import last_day_over, zone_of
 from opsportal.platforms.models import Membership, Role, Severity
 
 REVIEW_WITHIN: Final = timedelta(hours=72)
@@ -80,14 +79,15 @@ def glass_refusal(actor: Actor, plan: Plan) -> str:
 def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
     """Say it in plain words, tell the administrators, and have it reviewed within 72 hours by another person."""
     incident = Incident.objects.select_related("severity", "platform").get(pk=_known(plan).pk)
-    due = at + REVIEW_WITHIN
+    zone = zone_of(incident.platform_id).key
+    due = last_day_over(incident.platform_id, at + REVIEW_WITHIN)
     owner = _reviewer(incident, by.user_id)
     # The line before the item: whoever logs holds the timeline and waits for the audit's chain.
     append(
         incident,
         kind=EntryKind.STATE,
         body=f"approved their own plan {plan.short_hash}, {plan.title}, alone, without a second person (break-glass): "
-        f"{reason}. An action item asks for its review until {stamp(due)}",
+        f"{reason}. An action item asks for its review until the end of {due:%Y-%m-%d} ({zone})",
         by=by,
         at=at,
         data={"plan": plan.pk, "break_glass": True},
@@ -100,7 +100,7 @@ def glass_broken(plan: Plan, reason: str, by: Actor, at: datetime) -> None:
         kind=ActionKind.PROCESS,
         priority=ActionPriority.HIGH,
         owner_id=owner,
-        due_date=today_of(incident.platform_id, due),
+        due_date=due,
     )
     notices.tell_glass(incident, plan, reason, item, by=by, at=at)
 

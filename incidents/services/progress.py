@@ -17,7 +17,7 @@ from incidents.services import clocks, notices
 from incidents.services.access import check_member
 from incidents.services.base import change, finish, lock, mark_charts, moved
 from incidents.services.declare import refuse_twin
-from incidents.services.reviews import draft, is_published, review_is_required
+from incidents.services.reviews import draft, is_published, review_follow, review_is_required
 from incidents.services.runbooks import runbooks_leave
 from incidents.services.timeline import append, check_occurred
 from opsportal.core.actor import Actor
@@ -149,6 +149,7 @@ def incident_close(
     if is_reviewed:
         _open_review(current, reviewer_id, by=by, at=at)
     change(current, **moved(current, position, at), closed_at=at, **changed)
+    review_follow(current)
     said = "closed, review open" if is_reviewed and not is_published(current) else "closed"
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
     tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None

@@ -15,6 +15,7 @@ from incidents.services import clocks, notices
 from incidents.services.base import TIMES, change, finish, lock, mark_charts
 from incidents.services.declare import refuse_twin
 from incidents.services.paging import page_first
+from incidents.services.reviews import review_follow
 from incidents.services.timeline import append, check_occurred
 from incidents.types import defaults
 from incidents.types import questions as questions_of
@@ -38,7 +39,10 @@ TEXTS: Final = (
 def incident_set_severity(
     *, by: Actor, at: datetime, incident: Incident, expected: int, severity: Severity, why: str = ""
 ) -> Incident:
-    """Change the severity, keep old, new and why, and give the clocks their new rules. Raises IncidentError."""
+    """Change the severity, keep old, new and why, and give the clocks their new rules.
+
+    Raises IncidentError, also for a milder one without a reason.
+    """
     current = lock(incident, expected=expected)
     if not current.is_open:
         raise IncidentError(f"The incident is {current.state}: reopen it to change its severity.")
@@ -46,10 +50,13 @@ def incident_set_severity(
         raise IncidentError("This severity belongs to another platform.")
     if severity.pk == current.severity_id:
         return current
+    why = clean_text(why).strip()
     before, rank_before = current.severity.label, current.rank
+    if severity.rank > rank_before and not why:
+        said = f"/severity {severity.label} because …"
+        raise IncidentError(f"{severity.label} is milder than {before}: say why, in the composer by {said}")
     change(current, severity=severity, rank=severity.rank)
     clocks.restart_for_severity(current, at, is_worse=severity.rank < rank_before)
-    why = clean_text(why).strip()
     append(
         current,
         kind=EntryKind.SEVERITY,
@@ -131,6 +138,8 @@ def incident_describe(
     except IntegrityError:  # incident_open_signal_unique: an alarm opened one at that service meanwhile
         refuse_twin(current.platform_id, kinds.get("service", current.service), current.signal)
         raise
+    if new or times:
+        review_follow(current)
     if "type" in kinds:
         _take_over_type(current, by=by, at=at)
     if said:

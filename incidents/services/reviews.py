@@ -9,7 +9,7 @@ from incidents import events
 from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
 from incidents.errors import IncidentError
 from incidents.models import Incident, Review, ReviewApproval, ReviewSection
-from incidents.selectors.drafting import draft_sections
+from incidents.selectors.drafting import RECORDED, draft_sections
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append
@@ -42,6 +42,29 @@ def draft(incident: Incident, *, by: Actor, at: datetime) -> Review:
     )
     append(incident, kind=EntryKind.REVIEW, body="review drafted from the record", by=by, at=at)
     return review
+
+
+def review_follow(incident: Incident) -> None:
+    """Draft anew, after the record was written on, what of an unpublished review no person has edited (M-PIR).
+
+    Inside the caller's transaction, the incident's row locked.
+    """
+    rows = Review.objects.select_for_update(of=("self",), no_key=True).exclude(state=ReviewState.PUBLISHED)
+    review: Review | None = rows.filter(incident=incident).first()
+    if review is None:
+        return
+    drafted = {key: body for key, _title, body in draft_sections(incident)}
+    stale = [
+        section
+        for section in ReviewSection.objects.filter(review=review, key__in=RECORDED, edited_at=None).order_by(
+            "position"
+        )
+        if section.body != drafted[section.key]
+    ]
+    for section in stale:
+        section.update_versioned(expected=section.version, body=drafted[section.key])
+    if stale:
+        review.update_versioned(expected=review.version)
 
 
 @transaction.atomic

@@ -21,7 +21,10 @@ from opsportal.core.markdown import clean_text
 def update_post(
     *, by: Actor, at: datetime, incident: Incident, expected: int, state: str, audience: str, body: str
 ) -> StatusUpdate:
-    """Post a status update. The update clock is met (or missed) and starts again. Raises IncidentError."""
+    """Post a status update. The update clock is met (or missed) and starts again. Raises IncidentError.
+
+    Who responds goes on to Communicate; who still looks or assesses told people early, and responds after it.
+    """
     body = clean_text(body).strip()
     if not body:
         raise IncidentError("Write what people should know.")
@@ -32,7 +35,7 @@ def update_post(
         incident=current, state=state, audience=audience, body=body, author_id=by.user_id, published_at=at
     )
     stages = moved(current, Position(State.OPEN, Stage.COMMUNICATE), at)
-    is_before = current.is_open and current.stage in (Stage.DETECT, Stage.ASSESS, Stage.RESPOND)
+    is_before = current.is_open and current.stage == Stage.RESPOND
     change(current, **(stages if is_before else {}))
     for kind in (ClockKind.UPDATE, ClockKind.STAKEHOLDER):
         clocks.done(current, kind, at)

@@ -9,7 +9,16 @@ from django.urls import reverse
 
 from incidents.choices import ClockKind
 from incidents.figures.periods import PeriodError, choices, period
-from incidents.selectors.clocks import LISTS, PAST, ClockFilter, clock_counts, clock_page, clock_rows, met_rates
+from incidents.selectors.clocks import (
+    LISTS,
+    PAST,
+    WORKING,
+    ClockFilter,
+    clock_counts,
+    clock_page,
+    clock_rows,
+    met_rates,
+)
 from incidents.views.shared import now
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
@@ -17,7 +26,11 @@ from opsportal.core.htmx import render_page
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
 
-KINDS: Final = [("", "Any clock"), *((kind.value, kind.label) for kind in ClockKind if kind != ClockKind.PAGE)]
+KINDS: Final = [
+    ("", "Any clock"),
+    (WORKING, "All but reviews"),
+    *((kind.value, kind.label) for kind in ClockKind if kind != ClockKind.PAGE),
+]
 HEAD: Final = (
     "incident", "platform", "severity", "clock", "round", "outcome", "rule", "started_at", "due_at", "stopped_at",
 )  # fmt: skip
@@ -33,7 +46,7 @@ def _asked(request: AuthorizedRequest, at: datetime) -> ClockFilter:
     except PeriodError as error:
         raise BadRequest(str(error)) from error
     platform_id = own if own is not None else platform.pk if platform else None
-    return ClockFilter(platform_id=platform_id, kind=kind if kind in ClockKind.values else "", period=span)
+    return ClockFilter(platform_id=platform_id, kind=kind if kind in (*ClockKind.values, WORKING) else "", period=span)
 
 
 def _list(request: AuthorizedRequest) -> str:
@@ -43,7 +56,7 @@ def _list(request: AuthorizedRequest) -> str:
 
 @require_action("incidents.clock_view")
 def clock_board(request: AuthorizedRequest) -> HttpResponse:
-    """One list of clocks, `?list=running|paused|unnumbered|missed|met`, beside how well each kind is kept."""
+    """One list of clocks, `?list=running|paused|unnumbered|missed|met|due`, beside how well each kind is kept."""
     at = now()
     asked, name = _asked(request, at), _list(request)
     counts = clock_counts(request.actor, asked)

@@ -76,7 +76,8 @@ def review_public(request: AuthorizedRequest, number: int) -> HttpResponse:
         "resolution",
         "prevention",
     }
-    public = for_the_public(parts.review, known, chosen)
+    with_record = request.GET.get("record") == "1"
+    public = for_the_public(parts.review, known, chosen, with_record=with_record)
     if "file" in request.GET:
         return _file(public.markdown, parts.review, "public")
     context = {
@@ -84,6 +85,7 @@ def review_public(request: AuthorizedRequest, number: int) -> HttpResponse:
         "incident": parts.review.incident,
         "sections": known,
         "chosen": chosen,
+        "with_record": with_record,
         "public": public,
         "is_published": parts.review.state == ReviewState.PUBLISHED,
     }

@@ -6,11 +6,11 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents import selectors
-from incidents.choices import ActionPriority, ReviewState
+from incidents.choices import ActionPriority, EntryKind, ReviewState
 from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
-from incidents.selectors.drafting import OPTIONAL
+from incidents.selectors.drafting import OPTIONAL, unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of
@@ -60,6 +60,7 @@ def _page(
     sections = sections_of(review)
     items = selectors.action_items_of(incident)
     clocks = selectors.clock_views(incident, at)
+    entries = selectors.key_entries(incident)
     may = {
         name: allows(request.actor, f"incidents.{name}", review)
         for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
@@ -70,13 +71,17 @@ def _page(
         "incident": incident,
         "now": at,
         "sections": sections,
+        "unsaid": {section.key: unsaid(incident, section) for section in sections}
+        if review.state != ReviewState.PUBLISHED
+        else {},
         "causes": causes_of(review),
         "asked": sum(section.key not in OPTIONAL for section in sections),
         "written": sum(bool(section.body.strip()) for section in sections if section.key not in OPTIONAL),
         "steps": _steps(review),
         "clocks": [clock for clock in clocks if clock.kind != "review"],
         "due": [clock for clock in clocks if clock.kind == "review"],
-        "entries": selectors.key_entries(incident),
+        "entries": entries,
+        "is_early": any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in entries),
         "items": items,
         "unowned": [item for item in items if item.is_unfinished and item.owner_id is None],
         "approvals": approvals_of(review),
@@ -134,7 +139,14 @@ def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpRespo
                 form.add_error(None, str(error))
             else:
                 return redirect_or_fragment(request, f"{review.url}#section-{section.key}")
-    context = {"review": review, "incident": review.incident, "section": section, "form": form, "key": new_key()}
+    context = {
+        "review": review,
+        "incident": review.incident,
+        "section": section,
+        "unsaid": unsaid(review.incident, section),
+        "form": form,
+        "key": new_key(),
+    }
     return render_page(request, "incidents/review_section.html", context, status=status)
 
 

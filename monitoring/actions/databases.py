@@ -192,7 +192,7 @@ def _failover(wanted: Wanted) -> Drafted:
     )
     return Drafted(
         f"Fail over {resource.identifier}",
-        f"{call.effect[0].upper()}{call.effect[1:]}. Every connection to the writer is dropped, and nothing is written "
+        f"Effect: {call.effect}. Every connection to the writer is dropped, and nothing is written "
         "for half a minute to two minutes; what was committed stays. No charge.",
         [call],
     )

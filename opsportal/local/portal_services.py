@@ -61,9 +61,10 @@ def simulated_aws(home: Home, port: int) -> Service:
     return Service(name="aws", argv=argv, is_ready=partial(answers, port, None), ready_seconds=120.0)
 
 
-def shop(cluster: Cluster) -> Service:
+def shop(cluster: Cluster, aws_port: int) -> Service:
     """The demo's target database at work."""
-    argv = (PYTHON, "-m", "opsportal.local.shopdb", "--dsn", cluster.url("shop_owner", "shop"))
+    aws = ("--aws", f"http://{LOOPBACK}:{aws_port}")
+    argv = (PYTHON, "-m", "opsportal.local.shopdb", "--dsn", cluster.url("shop_owner", "shop"), *aws)
     return Service(name="shop", argv=argv, settle_seconds=SETTLE_SECONDS, stop_signal=signal.SIGKILL)
 
 

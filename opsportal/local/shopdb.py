@@ -1,15 +1,19 @@
 """The demo's target database: a small shop whose tables fill, churn and bloat.
 
-`python -m opsportal.local.shopdb --dsn URL` makes what is missing and then works for ever, so that
+`python -m opsportal.local.shopdb --dsn URL --aws URL` makes what is missing and then works for ever, so that
 checks have something to read and maintenance jobs something to repair. Autovacuum is off on the
 busy tables: their dead rows and old statistics wait for the portal's own jobs.
 """
 
 import argparse
+import contextlib
 import random
+import select
 import time
 
 import psycopg
+
+from opsportal.local.aws.control import Control, ControlError
 
 SEED = 20260101
 CUSTOMERS, PRODUCTS, ORDERS, CARTS = 2_000, 400, 20_000, 5_000
@@ -18,6 +22,10 @@ CHANGES_PER_BEAT = 12
 # The load stops adding dead rows to a table of this size, so that a demo left alone stays small.
 LARGEST_BYTES = 96 * 1024 * 1024
 RECONNECT_SECONDS = 2.0
+# While this fault befalls the shop's platform, a report holds sessions until so many are open on the server: the
+# runbook's query and check find what the alarm's metric says. Of 120, twenty stay for everybody else.
+FAULT, FAULTY_PLATFORM = "db-connections", "shop-management"
+SESSIONS_REACHED = 100
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS customers (
@@ -105,15 +113,66 @@ def work(connection: psycopg.Connection, chance: random.Random) -> None:
             connection.execute("UPDATE carts SET touched_at = now() WHERE id = ANY(%s)", [carts])
 
 
-def run(dsn: str) -> None:
+class Report:
+    """The report of the fault: it holds sessions idle in a transaction; what others end it does not open again."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._held: list[psycopg.Connection] = []
+        self._began = False
+
+    def follow(self, *, is_faulty: bool) -> int:
+        """Open or close sessions as the fault begins or ends; returns how many are held."""
+        if not is_faulty:
+            self.close()
+        elif not self._began:
+            self._began = True
+            with contextlib.suppress(psycopg.OperationalError):  # fewer are free than it wants
+                self._open()
+        # A session that was ended from outside has a farewell to read.
+        ended, _, _ = select.select(self._held, [], [], 0)
+        for connection in ended:
+            connection.close()
+            self._held.remove(connection)
+        return len(self._held)
+
+    def _open(self) -> None:
+        while True:
+            connection = psycopg.connect(self._dsn, application_name="shop-report")
+            self._held.append(connection)
+            row = connection.execute("SELECT sum(numbackends) FROM pg_stat_database").fetchone()
+            if row is None or row[0] >= SESSIONS_REACHED:
+                return
+
+    def close(self) -> None:
+        """The report is over."""
+        for connection in self._held:
+            connection.close()
+        self._held, self._began = [], False
+
+
+def is_faulty(control: Control | None, *, before: bool) -> bool:
+    """Whether the shop's platform has the fault now; `before`, where the simulator does not say."""
+    if control is None:
+        return False
+    try:
+        active = control.state()["active"]
+    except ControlError:
+        return before
+    return any((row["name"], row["platform"]) == (FAULT, FAULTY_PLATFORM) for row in active)
+
+
+def run(dsn: str, control: Control | None) -> None:
     """Trade until ended; a restarting server is waited for."""
-    chance = random.Random(SEED)
+    chance, report, faulty = random.Random(SEED), Report(dsn), False
     while True:
         try:
             with psycopg.connect(dsn, autocommit=True, application_name="shop") as connection:
                 prepare(connection)
                 while True:
                     work(connection, chance)
+                    faulty = is_faulty(control, before=faulty)
+                    report.follow(is_faulty=faulty)
                     time.sleep(BEAT_SECONDS)
         except psycopg.OperationalError as error:
             print(f"waiting for the database: {error}", flush=True)
@@ -123,4 +182,6 @@ def run(dsn: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The demo shop's database load.")
     parser.add_argument("--dsn", required=True)
-    run(parser.parse_args().dsn)
+    parser.add_argument("--aws", help="address of the simulated AWS, whose fault the shop shares")
+    options = parser.parse_args()
+    run(options.dsn, Control(options.aws) if options.aws else None)

@@ -98,6 +98,12 @@ def plan_run(*, by: Actor, clock: Callable[[], datetime], plan: Plan) -> PlanSta
     return _finish_plan(plan, by=by, at=clock(), state=PlanState.DONE, error="")
 
 
+def _found(plan: Plan) -> str:
+    """What the calls of a plan that was carried out read back, for its line."""
+    said = [call.read_back for call in plan.calls.order_by("position")]
+    return "; ".join(words for words in said if words)[:400]
+
+
 def _proof(call: PlanCall) -> Mapping[str, JSON] | None:
     read_back = _read_backs.get(call.operation)
     return read_back(call) if read_back is not None else None
@@ -137,7 +143,8 @@ def _finish_plan(plan: Plan, *, by: Actor, at: datetime, state: PlanState, error
     plan.update_versioned(expected=plan.version, state=state, finished_at=at, error=error)
     touch(f"plan:{plan.pk}", plan.pk)
     touch("today", plan.pk)
-    tell(plan, f"{_ENDED[state]} plan {plan.short_hash}, {plan.title}{f': {error}' if error else ''}", by=by, at=at)
+    said = error or (_found(plan) if state == PlanState.DONE else "")
+    tell(plan, f"{_ENDED[state]} plan {plan.short_hash}, {plan.title}{f': {said}' if said else ''}", by=by, at=at)
     record(
         by=by,
         at=at,

@@ -113,6 +113,16 @@ class PlanCall(VersionedModel):
     # Not stored: the executor is told that a worker began this call and was lost.
     was_begun = False
 
+    @property
+    def read_back(self) -> str:
+        """`writer is now two`: what was found after the call, and was otherwise before it."""
+        before, after = self.result.get("before"), self.result.get("after")
+        if not isinstance(after, dict):
+            return ""
+        old = before if isinstance(before, dict) else {}
+        changed = {name: value for name, value in after.items() if old.get(name) != value} or after
+        return ", ".join(f"{name} is now {value}" for name, value in changed.items())[:200]
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_call_position_unique")]
 

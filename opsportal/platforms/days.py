@@ -1,6 +1,6 @@
 """Whose day it is: a platform's days are counted where its first environment lives, whoever looks from wherever."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import DateTimeField, F, Func, OuterRef, Subquery, Value
@@ -18,6 +18,11 @@ def zone_of(platform_id: int) -> ZoneInfo:
 def today_of(platform_id: int, at: datetime) -> date:
     """The day it is on the platform."""
     return at.astimezone(zone_of(platform_id)).date()
+
+
+def last_day_over(platform_id: int, at: datetime) -> date:
+    """The last day that is over on the platform at this instant: what is due that day is done in time."""
+    return today_of(platform_id, at) - timedelta(days=1)
 
 
 def day_end(day: str, platform: str = "platform_id") -> Func:

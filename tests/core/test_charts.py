@@ -115,6 +115,21 @@ def test_the_line_chart_has_a_title_bands_with_an_edge_and_no_style() -> None:
     assert "style=" not in svg
 
 
+def test_no_label_stands_upon_another_and_each_is_said_by_its_mark() -> None:
+    moments = [Annotation(START + n * MINUTE, f"INC-{n}", "incident") for n in (60, 66)]
+    band = Band(START + 55 * MINUTE, START + 75 * MINUTE, "WIN-32")
+    svg = line_chart([Series("P95", points(*range(180)))], title="P95", annotations=moments, bands=[band])
+    shown = re.findall(r"<text[^>]*>((?:INC|WIN)-\d+)</text>", svg)
+    assert shown == ["INC-60"]
+    for said in ("INC-60", "INC-66", "WIN-32"):
+        assert f"<title>{said}</title>" in svg
+    apart = line_chart(
+        [Series("P95", points(*range(180)))], title="P95", annotations=moments[:1],
+        bands=[Band(START + 120 * MINUTE, START + 160 * MINUTE, "WIN-32")],
+    )  # fmt: skip
+    assert re.findall(r"<text[^>]*>((?:INC|WIN)-\d+)</text>", apart) == ["WIN-32", "INC-60"]
+
+
 def test_a_chart_without_a_point_says_so() -> None:
     assert "no data" in line_chart([Series("x", [])], title="Empty")
 

@@ -43,6 +43,28 @@ def test_a_token_declares_once_per_key_and_reads_it_back(
     assert read["ETag"]
 
 
+@pytest.mark.parametrize(
+    "more, found_by",
+    [
+        ({}, "team_observation"),
+        ({"external_source": "pagerduty", "external_id": "7"}, "external_monitor"),
+        ({"detection_source": "user_report"}, "user_report"),
+    ],
+)
+def test_a_monitor_found_it_only_where_one_is_named(
+    client_for: ClientFor, token: TokenPersona, platform: Platform, more: dict[str, str], found_by: str
+) -> None:
+    made = client_for(token).post(LIST, {"title": "Down", "platform": "shop", **more}, content_type=JSON)
+    assert (made.status_code, made.json()["detection_source"]) == (201, found_by)
+
+
+def test_an_impact_to_come_is_refused(client_for: ClientFor, token: TokenPersona, platform: Platform) -> None:
+    body = {"title": "Down", "platform": "shop", "impact_started_at": "2099-01-01T00:00:00Z"}
+    answer = client_for(token).post(LIST, body, content_type=JSON)
+    assert (answer.status_code, "still to come" in answer.content.decode()) == (422, True)
+    assert not Incident.objects.exists()
+
+
 def test_describing_needs_the_etag_that_was_read(
     client_for: ClientFor, token: TokenPersona, incident: Incident
 ) -> None:

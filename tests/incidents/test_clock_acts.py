@@ -150,7 +150,7 @@ def test_a_milder_severity_keeps_the_pause_uncounted(platform: Platform, at: dat
     incident = declare(platform, by=SYSTEM, at=at)
     clock_pause(by=SYSTEM, at=at + MINUTE, incident=incident, expected=1, kind="acknowledge", why="x")
     milder = severity(platform, "P2")
-    incident_set_severity(by=SYSTEM, at=at + 41 * MINUTE, incident=incident, expected=1, severity=milder)
+    incident_set_severity(by=SYSTEM, at=at + 41 * MINUTE, incident=incident, expected=1, severity=milder, why="few")
     again = clock(incident, "acknowledge")
     assert (again.round, again.due_at) == (2, at + 40 * MINUTE + 15 * MINUTE)
 

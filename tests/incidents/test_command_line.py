@@ -30,6 +30,7 @@ def test_an_outage_from_declare_to_export(platform: Platform, commander: User) -
         "declare", "Checkout is down", "--platform", "shop", "--service", "web", "--severity", "P0", by=commander
     )
     number = str(opened["number"])
+    assert opened["detection_source"] == "team_observation", "a person at a shell is no monitor"
     assert (opened["severity"], opened["stage"], opened["commander"]) == ("P0", "assess", commander.name)
     for _ in range(2):
         run("log", number, "restarted the pool", "--key", "k1", by=commander)
@@ -110,6 +111,11 @@ def test_an_act_that_makes_no_sense_is_refused_in_words(
         incident_resolve(by=SYSTEM, at=at, incident=incident, expected=incident.version, resolution="x")
     with pytest.raises(CommandError, match=said):
         run(words[0], str(incident.number), *words[1:], by=commander)
+
+
+def test_a_shell_says_who_found_it(platform: Platform, operator: User) -> None:
+    opened = run("declare", "Down", "--platform", "shop", "--found-by", "user_report", by=operator)
+    assert opened["detection_source"] == "user_report"
 
 
 def test_the_same_declare_key_opens_one(platform: Platform, operator: User) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -243,9 +243,12 @@ def test_the_commander_of_a_p0_breaks_the_glass_and_it_is_reviewed(
     assert Run.objects.filter(key=run_key(plan)).exists()
     item = ActionItem.objects.get()
     assert item.title == f"Break-glass review of plan {plan.short_hash}: Touch a thing"
-    assert (item.incident, item.owner, item.due_date) == (incident, admin, (at + timedelta(hours=72)).date())
+    assert (item.incident, item.owner, item.due_date) == (incident, admin, date(2026, 3, 12))
+    ends_at = ActionItem.objects.with_end().values_list("ends_at", flat=True).get()
+    assert ends_at <= at + timedelta(hours=72)
     line = incident.entries.get(data__break_glass=True)
     assert "alone, without a second person (break-glass): Everyone else is on a plane" in line.body
+    assert line.body.endswith("until the end of 2026-03-12 (Europe/Berlin)")
     told = Notice.objects.filter(kind="incident.break_glass")
     assert list(told.values_list("user_id", flat=True)) == [admin.pk]
     with pytest.raises(PlanRefusedError, match="already approved"):

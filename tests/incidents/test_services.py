@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -189,9 +190,12 @@ def test_worse_severity_restarts_clocks_and_milder_keeps_their_start(
     )
     assert clock(incident, "resolve").due_at == at + 70 * MINUTE
     assert "P1 → P0: all" in bodies(incident)
-    incident_set_severity(
-        by=by, at=at + 20 * MINUTE, incident=incident, expected=worse.version, severity=severity(platform, "P2")
+    milder = partial(
+        incident_set_severity, by=by, at=at + 20 * MINUTE, incident=incident, severity=severity(platform, "P2")
     )
+    with pytest.raises(IncidentError, match="/severity P2 because"):
+        milder(expected=worse.version, why=" ")
+    milder(expected=worse.version, why="one shop only")
     assert clock(incident, "resolve").due_at == at + 10 * MINUTE + timedelta(days=1)
     assert IncidentClock.objects.filter(incident=incident, kind="resolve", stopped_at__isnull=True).count() == 1
 
@@ -205,8 +209,25 @@ def test_another_platforms_severity_is_refused(
         incident_set_severity(by=by, at=at, incident=incident, expected=incident.version, severity=foreign)
 
 
+def test_who_tells_people_early_still_responds_after_it(platform: Platform, by: Actor, at: datetime) -> None:
+    incident = declare(platform, by=by, at=at)
+    told = {"state": "investigating", "audience": "public", "body": "We look into it."}
+    update_post(by=by, at=at + MINUTE, incident=incident, expected=incident.version, **told)
+    incident.refresh_from_db()
+    assert incident.stage == "assess"
+
+
+def test_an_impact_to_come_is_refused_as_a_line_is(platform: Platform, by: Actor, at: datetime) -> None:
+    to_come = at + timedelta(hours=1)
+    for refused in (partial(declare, impact_started_at=to_come), partial(declare, detected_at=to_come)):
+        with pytest.raises(IncidentError, match="still to come"):
+            refused(platform, by=by, at=at)
+    assert not Incident.objects.exists()
+
+
 def test_each_update_meets_its_clock_and_starts_the_next(platform: Platform, by: Actor, at: datetime) -> None:
     incident = declare(platform, by=by, at=at)
+    incident = incident_advance(by=by, at=at, incident=incident, expected=incident.version, stage="respond")
     update = update_post(
         by=by,
         at=at + 20 * MINUTE,

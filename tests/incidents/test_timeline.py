@@ -107,6 +107,18 @@ def test_a_resent_line_task_and_pin_are_stored_once(client_for: ClientFor, opera
     assert ResponseTask.objects.count() == EntryMark.objects.count() == 1
 
 
+def test_a_number_pins_the_line_that_has_it(client_for: ClientFor, operator: User, incident: Incident) -> None:
+    client = client_for(operator)
+    assert log(client, incident, "The vendor is called") == 303
+    line = incident.entries.latest("number")
+    for typed in (f"/pin {line.number}", f"/pin #{line.number}"):
+        assert log(client, incident, typed) == 303
+    assert EntryMark.objects.get().entry == line
+    assert incident.entries.latest("number") == line
+    assert log(client, incident, "/pin 999") == 422
+    assert EntryMark.objects.count() == 1
+
+
 def test_pinned_lines_stand_above_and_come_live(
     client_for: ClientFor, operator: User, viewer: User, incident: Incident, by: Actor, at: datetime
 ) -> None:

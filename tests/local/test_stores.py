@@ -52,6 +52,34 @@ def test_stores_serve_by_socket_with_two_roles_despite_stale_pid_files(cluster: 
     assert not valkey.has_worker(cluster.sockets)
 
 
+def test_the_fault_of_the_alarm_is_in_the_shops_own_database(cluster: postgres.Cluster) -> None:
+    def seen() -> tuple[int, int]:
+        """Sessions in all, and those that the runbook's step lists."""
+        row = reader.execute(
+            "SELECT count(*) FILTER (WHERE backend_type = 'client backend'),"
+            " count(*) FILTER (WHERE application_name = 'shop-report' AND state = 'idle in transaction')"
+            " FROM pg_stat_activity"
+        ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    cluster.run_sql(postgres.ROLES + postgres.SHOP_ROLES)
+    report = shopdb.Report(cluster.url("shop_owner", "shop"))
+    with psycopg.connect(cluster.url("shop_maintainer", "shop"), autocommit=True) as reader:
+        assert report.follow(is_faulty=False) == 0
+        held = report.follow(is_faulty=True)
+        assert seen() == (shopdb.SESSIONS_REACHED, held)
+        allowed = int(str(reader.execute("SHOW max_connections").fetchone()[0]))  # type: ignore[index]
+        assert 0.8 * allowed < shopdb.SESSIONS_REACHED
+        # What a plan ended stays ended while the fault goes on.
+        reader.execute(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM"
+            " (SELECT pid FROM pg_stat_activity WHERE application_name = 'shop-report' LIMIT 30) AS ended"
+        )
+        assert report.follow(is_faulty=True) == held - 30 == seen()[1]
+        assert report.follow(is_faulty=False) == 0
+
+
 def test_the_shop_bloats_and_its_maintainer_may_maintain_but_not_read(cluster: postgres.Cluster) -> None:
     with psycopg.connect(cluster.url("shop_owner", "shop"), autocommit=True) as connection:
         shopdb.prepare(connection)

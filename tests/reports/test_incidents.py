@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from incidents.models import Incident
+from incidents.models import Incident, IncidentClock
 from incidents.services import incident_acknowledge, incident_describe, incident_resolve
 from monitoring.models import Deployment
 from monitoring.services.marks import deployment_put
@@ -74,6 +74,29 @@ def test_every_figure_opens_its_rows(month: datetime, client_for: ClientFor, vie
     assert "4 min" in mtta
     assert mtta.count("left out") >= 1
     assert "documented" in page_of(client, ROWS, figure="documented")
+
+
+def test_part_and_whole_of_each_share_open_exactly_their_rows(
+    month: datetime, platform: Platform, client_for: ClientFor, viewer: User
+) -> None:
+    incident = Incident.objects.get(title__contains="Pool")
+    due = month - timedelta(days=1)
+    rows = [("respond", "met"), ("respond", "missed"), ("update", "met"), ("review", "met"), ("review", "missed")]
+    for round_, (kind, outcome) in enumerate(rows, start=1):
+        IncidentClock.objects.create(
+            incident=incident, kind=kind, outcome=outcome, round=10 + round_, started_at=due - MINUTE, due_at=due,
+            stopped_at=due, source_text="Guide §2",
+        )  # fmt: skip
+    client = client_for(viewer)
+    page = page_of(client, REPORT)
+    for name, missed in (("Clocks met", 1), ("Reviews on time", 1), ("Incidents documented", 0)):
+        row = page.partition(f"{name}<small>")[2].partition("</tr>")[0]
+        links = re.findall(r'<a href="([^"]+)"[^>]*>(\d+)</a>', row)
+        part, whole = (int(count) for _, count in links)
+        assert part >= 1, name
+        assert whole - part >= missed, name
+        for href, count in links:
+            assert rows_of(client, href) == int(count), (name, href)
 
 
 def test_the_deployment_before_an_incident_is_a_failed_change(

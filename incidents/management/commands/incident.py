@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.core.exceptions import BadRequest
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from incidents.choices import IncidentType
+from incidents.choices import DetectionSource, IncidentType
 from incidents.commands import CommandError as LineError
 from incidents.errors import IncidentError
 from incidents.management.shell import MOST, PARTS, SHELL_ACTS, VERBS, Typed
@@ -66,6 +66,7 @@ def _incidents(verb: Any) -> None:
     declare.add_argument("--service", help="key of the service")
     declare.add_argument("--severity", help="the platform's own label, e.g. P1")
     declare.add_argument("--type", choices=IncidentType.values)
+    declare.add_argument("--found-by", choices=DetectionSource.values, default=DetectionSource.TEAM_OBSERVATION)
     declare.add_argument("--summary")
     declare.add_argument("--key", help="the same key again returns the incident that exists")
     declare.add_argument("--no-command", action="store_true", help="leave command to someone else")

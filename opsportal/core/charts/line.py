@@ -15,6 +15,7 @@ from opsportal.core.charts.svg import fixed, join, pct, tag, text
 _TOP, _BOTTOM, _AXIS = 18, 20, 44
 _SLACK = 0.12  # pixels: less than a tenth of the curve's own width
 _REACH = 0.016  # of the width: the crosshair's value is never further away than half of it
+_LETTER, _NARROWEST = 6.5, 400  # pixels: a letter of a label, and the narrowest column that a chart stands in
 _SPAN = {"nodata": "gap", "maintenance": "mw", "warning": "bw", "alarm": "bc"}
 _WIDE = 10_000  # the curve's own units across, ten to a pixel of its height: whole numbers are short
 _CURVE = {"line": "ln", "second": "l2", "ideal": "ideal", "forecast": "fc"}
@@ -69,12 +70,14 @@ def line_chart(  # noqa: PLR0913 - every one is a layer of the drawing, all name
     frame, ticks = _frame(series, thresholds, (start, end), bounds, height)
     zone = zone or get_current_timezone()
     plot: list[str] = []
-    plot += _bands(frame, thresholds, bands)
+    row = _LabelRow()
+    notes = _annotations(frame, annotations, row)  # what happened before what was planned, where both want the room
+    plot += _bands(frame, thresholds, bands, row)
     plot += [tag("line", cls="gr", x1=0, x2="100%", y1=fixed(frame.y(v)), y2=fixed(frame.y(v))) for v in ticks]
     plot += _threshold_lines(frame, thresholds)
     plot += _time_axis(frame, zone, max(2, width // 100))
     plot.append(_curves(frame, series, width, area=area))
-    plot += _annotations(frame, annotations)
+    plot += notes
     if not any(value is not None for one in series for _, value in one.points):
         plot.append(text("no data", cls="lk", x="50%", y=fixed((frame.floor + _TOP) / 2), text_anchor="middle"))
     drawn = tag(
@@ -126,7 +129,7 @@ def _frame(
     return Frame(begin, finish, ticks[0], ticks[-1], height), ticks
 
 
-def _bands(frame: Frame, thresholds: Sequence[Threshold], bands: Sequence[Band]) -> list[str]:
+def _bands(frame: Frame, thresholds: Sequence[Threshold], bands: Sequence[Band], row: "_LabelRow") -> list[str]:
     parts: list[str] = []
     within = sorted((t for t in thresholds if frame.low <= t.value <= frame.high), key=lambda t: t.value)
     upper, lower = [t for t in within if t.above], [t for t in within if not t.above]
@@ -150,8 +153,9 @@ def _bands(frame: Frame, thresholds: Sequence[Threshold], bands: Sequence[Band])
         parts.append(
             tag("rect", inner, cls=cls, x=pct(left), width=pct(right - left), y=_TOP, height=frame.floor - _TOP)
         )
-        if band.label and right - left > 0.02:
-            parts.append(text(band.label, x=pct((left + right) / 2), y=12, text_anchor="middle"))
+        middle = (left + right) / 2
+        if band.label and right - left > 0.02 and row.takes(middle, band.label, "middle"):
+            parts.append(text(band.label, x=pct(middle), y=12, text_anchor="middle"))
     return parts
 
 
@@ -219,9 +223,24 @@ def _numbers(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - numbers formatted above
 
 
-def _annotations(frame: Frame, annotations: Sequence[Annotation]) -> list[str]:
+class _LabelRow:
+    """The room for words above the curve of a chart as narrow as a column of a page; a title says what found none."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[float, float]] = []
+
+    def takes(self, x: float, label: str, anchor: str) -> bool:
+        """Whether the label's span was free; it is taken then."""
+        wide = (len(label) + 1) * _LETTER / _NARROWEST
+        left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
+        is_free = all(left + wide <= start or end <= left for start, end in self._taken)
+        if is_free and label:
+            self._taken.append((left, left + wide))
+        return is_free
+
+
+def _annotations(frame: Frame, annotations: Sequence[Annotation], row: _LabelRow) -> list[str]:
     parts: list[str] = []
-    last_label = -1.0
     for note in sorted(annotations, key=lambda n: n.at):
         x = frame.x(note.at)
         if not 0 <= x <= 1:
@@ -234,9 +253,8 @@ def _annotations(frame: Frame, annotations: Sequence[Annotation]) -> list[str]:
             continue
         cls = {"incident": "tc", "now": "x", "event": "ev"}[note.kind]
         parts.append(tag("line", hint, cls=cls, x1=pct(x), x2=pct(x), y1=_TOP - 4, y2=frame.floor))
-        if x - last_label > 0.16:
-            anchor = "start" if x < 0.06 else "end" if x > 0.9 else "middle"
+        anchor = "start" if x < 0.06 else "end" if x > 0.9 else "middle"
+        if row.takes(x, note.label, anchor):
             words = {"incident": "lc", "now": "lk", "event": "evt"}[note.kind]
             parts.append(text(note.label, cls=words, x=pct(x), y=11, text_anchor=anchor))
-            last_label = x
     return parts

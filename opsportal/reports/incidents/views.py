@@ -116,7 +116,7 @@ def _seconds(length: timedelta | None) -> float | None:
 
 @require_action(VIEW)
 def incident_rows(request: AuthorizedRequest) -> HttpResponse:
-    """The incidents behind a figure: `?figure=mttr`, `?figure=documented`, or `?by=service&key=7`."""
+    """The incidents behind a figure: `?figure=mttr`, `?figure=documented&only=1` (its part), `?by=service&key=7`."""
     at = now()
     asked, platform_id = _period(request, at), _platform_id(request)
     name, group, key = (request.GET.get(part, "") for part in ("figure", "by", "key"))
@@ -130,6 +130,7 @@ def incident_rows(request: AuthorizedRequest) -> HttpResponse:
         title, means = NAMES[name], MEANS[name]
     elif name == "documented":
         rows = rows.exclude(state="open").filter(merged_into=None)
+        rows = rows.filter(is_documented()) if request.GET.get("only") == "1" else rows
         title, means = NAMES[name], MEANS[name]
     elif group in GROUPS:
         known = facts(request.actor, asked, platform_id)
