@@ -15,3 +15,4 @@ import "./charts.js";
 import "./copy.js";
 import "./print.js";
 import "./zones.js";
+import "./groups.js";
