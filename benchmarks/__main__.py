@@ -6,6 +6,7 @@ Each prints its figures beside limits of the same run and its targets; exit 1 wh
 import argparse
 import sys
 
+from benchmarks.charts import charts
 from benchmarks.collector import collector
 from benchmarks.intake import intake
 from benchmarks.pages import growth, incidents, ticks, today
@@ -18,6 +19,7 @@ ALL = {
     "incidents": incidents,
     "ticks": ticks,
     "timeline": timeline,
+    "charts": charts,
     "intake": intake,
     "start": start,
     "growth": growth,

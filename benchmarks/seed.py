@@ -1,4 +1,4 @@
-"""`python -m benchmarks.seed incidents|items|grow|sources N`: the rows that are measured."""
+"""`python -m benchmarks.seed incidents|items|charts|grow|sources N`: the rows that are measured."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402 - after setup, as all below
+from django.db import connection, connections, transaction  # noqa: E402 - after setup, as all below
 from django.db.models import DateTimeField, F, Model  # noqa: E402
 
 from incidents.models import Incident, TimelineEntry, TimelineHead  # noqa: E402
@@ -20,7 +20,8 @@ from incidents.selectors.named import severity_of_rank  # noqa: E402
 from incidents.services import incident_declare, incident_resolve  # noqa: E402
 from incidents.services.declare import Declaration  # noqa: E402
 from maintenance.models import ChecklistItem, ChecklistRun  # noqa: E402
-from monitoring.models import Alarm, AlarmTransition  # noqa: E402
+from monitoring import store  # noqa: E402
+from monitoring.models import Alarm, AlarmTransition, MetricSource, Series, ServiceMetric  # noqa: E402
 from monitoring.services.alert_sources import source_add  # noqa: E402
 from opsportal.accounts.actors import user_actor  # noqa: E402
 from opsportal.accounts.models import User  # noqa: E402
@@ -73,6 +74,49 @@ def items(count: int) -> None:
         rows.append(ChecklistItem(**{**values, "position": 1000 + number}))
     ChecklistItem.objects.bulk_create(rows, batch_size=2000)
     ChecklistRun.objects.filter(pk=run.pk).update(item_count=run.item_count + count)
+
+
+def charts(count: int) -> None:
+    """A service of `count` metrics, each with a point a minute for nine days: a noisy wave, the worst to draw."""
+    now = store.floor_to(clock.now(), 60)
+    first = Service.objects.select_related("platform", "environment").earliest("pk")
+    service = Service.objects.create(
+        platform=first.platform, environment=first.environment, key="charts", name="Charts"
+    )
+    source = MetricSource.objects.filter(platform=first.platform).select_related("account").earliest("pk")
+    series = [
+        Series.objects.create(
+            platform=first.platform,
+            service=service,
+            account=source.account,
+            region=source.region,
+            namespace="Benchmark",
+            name=f"Measured{number}",
+            dimensions_hash=f"{number:064}",
+            stats=["Sum", "SampleCount"],
+            poll_every=60,
+            watermark=now,
+            newest_point_at=now - timedelta(minutes=1),
+        )
+        for number in range(count)
+    ]
+    ServiceMetric.objects.bulk_create(
+        ServiceMetric(
+            platform=first.platform, service=service, key=f"m{number}", name=f"Measured {number}",
+            namespace=one.namespace, metric=one.name, stats=["Average"], position=number, series=one,
+        )
+        for number, one in enumerate(series)
+    )  # fmt: skip
+    begins = now - timedelta(days=9)
+    with transaction.atomic(), connection.cursor() as cursor:
+        store.ensure_partitions(begins, now)
+        cursor.execute(
+            "INSERT INTO monitoring_point_1m (series_id, ts, n, sum)"
+            " SELECT s, ts, 60, 60 * (50 + 20 * sin(extract(epoch FROM ts) / 9000) + 30 * random())"
+            " FROM unnest(%s::int[]) AS s, generate_series(%s::timestamptz, %s::timestamptz, '1 minute') AS ts",
+            [[one.pk for one in series], begins, now - timedelta(minutes=1)],
+        )
+        store.cover([one.pk for one in series], begins, now)
 
 
 def _copies(model: type[Model], count: int, source: str, **changed: str) -> None:
@@ -147,4 +191,5 @@ def sources(count: int) -> None:
 
 
 if __name__ == "__main__":
-    {"incidents": incidents, "items": items, "grow": grow, "sources": sources}[sys.argv[1]](int(sys.argv[2]))
+    made = {"incidents": incidents, "items": items, "charts": charts, "grow": grow, "sources": sources}
+    made[sys.argv[1]](int(sys.argv[2]))

@@ -97,7 +97,7 @@ def _figures(question: Question) -> StepAnswer:
     if metric is None or metric.series is None:
         return StepAnswer("unknown", f"{asked['metric']} of {asked['service']} is not read.", question.at)
     stat, start = asked.get("stat", "Average"), question.at - timedelta(minutes=asked.get("minutes", 60))
-    points = stat_values(series_id=metric.series.pk, stat=stat, period=PERIOD, start=start, end=question.at)
+    points = stat_values(series=metric.series, stat=stat, period=PERIOD, start=start, end=question.at)
     mark = metric.series.watermark
     if not points or mark is None or question.at - mark > SERIES_STALE:
         return StepAnswer("unknown", f"{metric.name}: no fresh datapoint.", mark or question.at)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from monitoring.collector.bill import read_bill
 from monitoring.collector.gate import asking
 from monitoring.collector.history import fill_history as fill
 from monitoring.collector.mirror import mirror_alarms
@@ -49,7 +50,8 @@ def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
         read = read_resources(account=account, region=region, at=now())
         mirrored = mirror_alarms(account=account, region=region, at=now())
         changes = history_read(account=account, region=region, at=now())
-        return {"kinds": read, "alarms": mirrored, "changes": changes}
+        bill = read_bill(account=account, at=now())
+        return {"kinds": read, "alarms": mirrored, "changes": changes, "bill": bill}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)

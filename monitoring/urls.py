@@ -17,6 +17,7 @@ from monitoring.views import (
     rules,
     runbooks,
     slos,
+    upkeep,
 )
 
 app_name = "monitoring"
@@ -47,12 +48,18 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/probes/<int:pk>/", probes.probe, name="probe"),
     path("monitoring/probes/<int:pk>/edit/", probes.probe_edit, name="probe-edit"),
     path("act/", acting.act, name="act"),
+    path("monitoring/capacity/", upkeep.capacity, name="capacity"),
+    path("monitoring/cost/", upkeep.cost, name="cost"),
+    path("monitoring/quality/", upkeep.quality, name="quality"),
     path("monitoring/polls/", pages.polls, name="polls"),
     path("monitoring/polls/<int:pk>/", pages.poll_run, name="poll-run"),
     path("monitoring/metrics/<int:pk>/chart/", charts.metric_chart, name="metric-chart"),
     path("monitoring/metrics/<int:pk>/chart.svg", charts.metric_chart_svg, name="metric-chart-svg"),
     path("monitoring/series/<int:pk>/chart/", charts.series_chart, name="series-chart"),
     path("monitoring/series/<int:pk>/chart.svg", charts.series_chart_svg, name="series-chart-svg"),
+    path("monitoring/services/<int:pk>/charts/", charts.service_charts, name="service-charts"),
+    path("monitoring/series/<int:pk>/points.csv", charts.series_csv, name="series-csv"),
+    path("monitoring/series/<int:pk>/query/", charts.series_query, name="series-query"),
     path("monitoring/series/<int:pk>/points/", pages.series_points, name="series-points"),
     path("slos/", slos.slos, name="slos"),
     path("slos/<int:pk>/", slos.slo, name="slo"),

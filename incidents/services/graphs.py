@@ -57,7 +57,7 @@ def metric_keep(
     period = fitting_period(metric.series, start, end)
     if (end - start) / timedelta(seconds=period) > MOST_POINTS:
         period = 300
-    points = stat_values(series_id=metric.series.pk, stat=stat, period=period, start=start, end=end)
+    points = stat_values(series=metric.series, stat=stat, period=period, start=start, end=end)
     if not points:
         raise IncidentError(f"{metric.name} has no figure around this incident yet.")
     _, newest = points[-1]

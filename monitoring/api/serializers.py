@@ -89,3 +89,67 @@ class SloSerializer(serializers.Serializer[Any]):
     forecast = serializers.FloatField(allow_null=True)
     coverage = serializers.FloatField(allow_null=True)
     health = serializers.CharField()
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    value = serializers.FloatField()
+    above = serializers.BooleanField()
+    guide = serializers.CharField(source="source")
+    expected = serializers.DateField(source="when.expected", allow_null=True, default=None)
+    earliest = serializers.DateField(source="when.earliest", allow_null=True, default=None)
+    latest = serializers.DateField(source="when.latest", allow_null=True, default=None)
+    is_past = serializers.BooleanField(source="when.is_past", default=False)
+
+
+class CapacitySerializer(serializers.Serializer[Any]):
+    """`slope`, `low` and `high` are a day; without a trend `refused` says why."""
+
+    platform = serializers.CharField(source="metric.service.platform.key")
+    service = serializers.CharField(source="metric.service.key")
+    metric = serializers.CharField(source="metric.key")
+    series = serializers.IntegerField(source="metric.series_id")
+    unit = serializers.CharField(source="metric.unit")
+    stat = serializers.CharField()
+    level = serializers.FloatField(source="line.level", allow_null=True, default=None)
+    slope = serializers.FloatField(source="line.slope", allow_null=True, default=None)
+    low = serializers.FloatField(source="line.low", allow_null=True, default=None)
+    high = serializers.FloatField(source="line.high", allow_null=True, default=None)
+    days = serializers.IntegerField(source="line.days", allow_null=True, default=None)
+    refused = serializers.CharField()
+    limits = LimitSerializer(many=True)
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """Coverage as a share of one, `longest` gap in seconds."""
+
+    platform = serializers.CharField(source="series.platform.key")
+    series = serializers.IntegerField(source="series.pk")
+    namespace = serializers.CharField(source="series.namespace")
+    name = serializers.CharField(source="series.name")
+    state = serializers.CharField()
+    coverage = serializers.FloatField()
+    gaps = serializers.IntegerField()
+    longest = serializers.FloatField(source="longest_seconds")
+    points = serializers.IntegerField()
+    revised = serializers.IntegerField()
+
+
+class ServiceCostSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    now_usd = serializers.DecimalField(max_digits=12, decimal_places=2)
+    before_usd = serializers.DecimalField(max_digits=12, decimal_places=2)
+
+
+class AccountCostSerializer(serializers.Serializer[Any]):
+    """What reading costs by our own count; the account's bill is null where Cost Explorer was not read."""
+
+    account = serializers.CharField(source="account.account_id")
+    reading_usd = serializers.FloatField()
+    reading_forecast_usd = serializers.FloatField(source="reading_forecast")
+    month_usd = serializers.FloatField(allow_null=True)
+    forecast_usd = serializers.FloatField(allow_null=True)
+    read_at = serializers.DateTimeField(source="poll.fetched_at", allow_null=True, default=None)
+    error = serializers.CharField(source="poll.error", default="")
+    permission = serializers.CharField(source="poll.permission", default="")
+    services = ServiceCostSerializer(many=True)

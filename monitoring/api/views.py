@@ -12,13 +12,17 @@ from rest_framework.response import Response
 from monitoring.api import serializers
 from monitoring.models import Alarm, AlarmState, Series
 from monitoring.ranges import range_of
+from monitoring.selectors.capacity import capacity
+from monitoring.selectors.costs import account_costs
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
+from monitoring.selectors.quality import quality
 from monitoring.selectors.slo_report import slo_rows, slos_of
 from monitoring.slo.periods import rolling
 from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
+from opsportal.platforms.models import Platform
 
 Rows = TypeVar("Rows", bound=Model)
 PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
@@ -27,6 +31,12 @@ PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
 def _narrowed(rows: QuerySet[Rows], request: Request) -> QuerySet[Rows]:
     key = request.query_params.get("platform", "")
     return rows.filter(platform__key=key) if key else rows
+
+
+def _platform_id(request: Request) -> int | None:
+    """The platform asked for; a key that names none finds nothing."""
+    key = request.query_params.get("platform", "")
+    return (Platform.objects.filter(key=key).values_list("pk", flat=True).first() or 0) if key else None
 
 
 class AlarmListView(ApiView):
@@ -117,3 +127,36 @@ class SloListView(ApiView):
         slos = [slo for slo in slos_of(self.actor) if not key or slo.platform.key == key]
         rows = slo_rows(slos, rolling(now()))
         return Response({"results": serializers.SloSerializer(rows, many=True).data})
+
+
+class CapacityView(ApiView):
+    """Where metrics of services are heading and when they reach their limits, soonest first; a hundred at most."""
+
+    actions: Mapping[str, str] = {"GET": "monitoring.capacity_view"}
+
+    @extend_schema(responses=serializers.CapacitySerializer(many=True), parameters=[PLATFORM])
+    def get(self, request: Request) -> Response:
+        found = capacity(self.actor, at=now(), platform_id=_platform_id(request))
+        return Response({"results": serializers.CapacitySerializer(found.rows, many=True).data})
+
+
+class CostView(ApiView):
+    """What reading and running the accounts of one's platforms costs."""
+
+    actions: Mapping[str, str] = {"GET": "monitoring.cost_view"}
+
+    @extend_schema(responses=serializers.AccountCostSerializer(many=True))
+    def get(self, _request: Request) -> Response:
+        rows = account_costs(self.actor, at=now())
+        return Response({"results": serializers.AccountCostSerializer(rows, many=True).data})
+
+
+class QualityView(ApiView):
+    """Coverage, gaps and revisions of the last seven days, the worst hundred series first."""
+
+    actions: Mapping[str, str] = {"GET": "monitoring.quality_view"}
+
+    @extend_schema(responses=serializers.QualitySerializer(many=True), parameters=[PLATFORM])
+    def get(self, request: Request) -> Response:
+        found = quality(self.actor, at=now(), platform_id=_platform_id(request))
+        return Response({"results": serializers.QualitySerializer(found.rows, many=True).data})

@@ -52,7 +52,7 @@ def metric_within(context: CheckContext) -> Finding:
     if metric is None or metric.series is None:
         return unknown("This metric is not read.", fetched_at=context.at, asked=asked)
     asked |= {"namespace": metric.namespace, "metric": metric.metric, "dimensions": metric.dimensions}
-    points = stat_values(series_id=metric.series.pk, stat=stat, period=300, start=start, end=context.at)
+    points = stat_values(series=metric.series, stat=stat, period=300, start=start, end=context.at)
     newest: datetime = points[-1][0] if points else start
     if not points or metric.series.watermark is None or context.at - metric.series.watermark > SERIES_STALE:
         return unknown("No fresh datapoint.", fetched_at=newest, asked=asked)

@@ -12,6 +12,7 @@ from monitoring.models.alarms import (
     Missing,
     RuleTerm,
 )
+from monitoring.models.costs import CostReading
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
 from monitoring.models.intake import (
     AlarmRating,
@@ -53,6 +54,7 @@ __all__ = [
     "BudgetPolicy",
     "CloudWatchChange",
     "Comparison",
+    "CostReading",
     "Deployment",
     "EvidenceResult",
     "InboundMessage",

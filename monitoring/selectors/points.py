@@ -1,7 +1,9 @@
-"""Points of a series at the resolution that fits a stretch of time."""
+"""Points of series at the resolution that fits a stretch of time."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection
@@ -31,40 +33,101 @@ def unread_for(series: Series, at: datetime) -> timedelta | None:
     return age if age > timedelta(seconds=2 * series.read_every) + STALE_GRACE else None
 
 
+_FIGURES: Final = " ".join(f"WHEN '{stat}' THEN p.{column}" for stat, column in STAT_COLUMNS.items())
+Curve = list[tuple[datetime, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One statistic of one series; `Average` is sum over number."""
+
+    series: Series
+    stat: str
+
+
 def fitting_period(series: Series, start: datetime, end: datetime) -> int:
     """The finest resolution that stays under 2,100 points."""
+    return fitting_periods([series], start, end)[0]
+
+
+def fitting_periods(series: Sequence[Series], start: datetime, end: datetime) -> list[int]:
+    """The period of each, in seconds: see `fitting_period`. Older history has no minutes, whatever the pace now."""
     span = (end - start).total_seconds()
-    if series.poll_every == 60 and span <= 6 * 3600:
-        return 60
-    if span / 300 <= MAX_POINTS:
-        return 300
-    return 3600 if span / 3600 <= MAX_POINTS else 86400
+    fine = {one.pk for one in series if one.poll_every == 60 and span / 60 <= MAX_POINTS}
+    fine = _with_minutes(fine, start) if fine else fine
+    coarse = 300 if span / 300 <= MAX_POINTS else 3600 if span / 3600 <= MAX_POINTS else 86400
+    return [60 if one.pk in fine else coarse for one in series]
 
 
-def stat_values(
-    *, series_id: int, stat: str, period: int, start: datetime, end: datetime
-) -> list[tuple[datetime, float]]:
-    """(start of period, figure), oldest first; periods without a figure are left out. `period` is 60 to 86400 s."""
-    figure = "sum / nullif(n, 0)" if stat == "Average" else STAT_COLUMNS[stat]
+def _with_minutes(series_ids: set[int], start: datetime) -> set[int]:
+    """Those whose minutes reach back to `start`; what seldom has a point had one within the day before."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT ts, v FROM (SELECT ts, {figure} AS v FROM {TABLE_OF[period]}"  # noqa: S608 - names from our tables
-            " WHERE series_id = %s AND ts >= %s AND ts < %s) p WHERE v IS NOT NULL ORDER BY ts",
-            [series_id, floor_to(start, period), end],
+            f"SELECT s.id FROM unnest(%s::int[]) AS s (id) WHERE EXISTS (SELECT FROM {TABLE_OF[60]} p"  # noqa: S608
+            " WHERE p.series_id = s.id AND p.ts >= %s AND p.ts < %s)",
+            [sorted(series_ids), start - timedelta(days=1), start + timedelta(minutes=15)],
         )
-        return [(ts, float(value)) for ts, value in cursor.fetchall()]
+        return {int(row[0]) for row in cursor.fetchall()}
+
+
+def curves(wanted: Sequence[Wanted], periods: Sequence[int], start: datetime, end: datetime) -> list[Curve]:
+    """Of each wanted statistic (start of period, figure), oldest first; periods without a figure are left out.
+
+    One statement a period, however many are wanted: 60 to 86400 s.
+    """
+    found: list[Curve] = [[] for _ in wanted]
+    for period in sorted(set(periods)):
+        places = [place for place, own in enumerate(periods) if own == period]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT w.place, array_agg(extract(epoch FROM w.ts)::int8 ORDER BY w.ts), array_agg(w.v ORDER BY w.ts)"  # noqa: S608
+                f" FROM (SELECT w.place, p.ts, CASE w.stat {_FIGURES} ELSE p.sum / nullif(p.n, 0) END AS v"
+                " FROM unnest(%s::int[], %s::int[], %s::text[]) AS w (place, series_id, stat)"
+                f" JOIN {TABLE_OF[period]} p ON p.series_id = w.series_id"
+                " WHERE p.ts >= %s AND p.ts < %s) w WHERE w.v IS NOT NULL GROUP BY w.place",
+                [
+                    places,
+                    [wanted[place].series.pk for place in places],
+                    [wanted[place].stat for place in places],
+                    floor_to(start, period),
+                    end,
+                ],
+            )
+            for place, stamps, values in cursor.fetchall():
+                times = [datetime.fromtimestamp(stamp, UTC) for stamp in stamps]
+                found[place] = list(zip(times, values, strict=True))
+    return found
+
+
+def stat_values(*, series: Series, stat: str, period: int, start: datetime, end: datetime) -> Curve:
+    """(start of period, figure), oldest first; periods without a figure are left out. `period` is 60 to 86400 s."""
+    return curves([Wanted(series, stat)], [period], start, end)[0]
 
 
 def gaps(series: Series, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """Stretches for which CloudWatch gave no complete answer; ends before the newest poll."""
-    stretches = PollCoverage.objects.filter(series=series, ends_at__gt=start, starts_at__lt=end).order_by("starts_at")
+    return gaps_of([series], start, end)[series.pk]
+
+
+def gaps_of(series: Sequence[Series], start: datetime, end: datetime) -> Mapping[int, list[tuple[datetime, datetime]]]:
+    """The gaps of each series, in one query: see `gaps`."""
+    covered: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    rows = PollCoverage.objects.filter(series__in=series, ends_at__gt=start, starts_at__lt=end)
+    for series_id, starts_at, ends_at in rows.order_by("starts_at").values_list("series_id", "starts_at", "ends_at"):
+        covered[series_id].append((starts_at, ends_at))
+    return {one.pk: _holes(covered[one.pk], start, end, one.read_every) for one in series}
+
+
+def _holes(
+    covered: Sequence[tuple[datetime, datetime]], start: datetime, end: datetime, read_every: int
+) -> list[tuple[datetime, datetime]]:
     found: list[tuple[datetime, datetime]] = []
     cursor = start
-    for one in stretches:
-        if one.starts_at - cursor > timedelta(minutes=1):
-            found.append((cursor, one.starts_at))
-        cursor = max(cursor, one.ends_at)
-    edge = end - timedelta(seconds=2 * series.read_every + 60)
+    for starts_at, ends_at in covered:
+        if starts_at - cursor > timedelta(minutes=1):
+            found.append((cursor, starts_at))
+        cursor = max(cursor, ends_at)
+    edge = end - timedelta(seconds=2 * read_every + 60)
     if cursor < edge:
         found.append((cursor, end))
     return found

@@ -237,7 +237,7 @@ def _grid(points: Mapping[datetime, float], at: datetime) -> list[float | None]:
 
 def metrics_of(service: Service) -> list[ServiceMetric]:
     """The metrics of a service's page, in the pack's order."""
-    return list(service.metrics.select_related("series").order_by("position", "pk")[:24])
+    return list(service.metrics.select_related("series__account").order_by("position", "pk")[:24])
 
 
 def resources_of(service: Service) -> list[Resource]:

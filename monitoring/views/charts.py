@@ -1,189 +1,112 @@
-"""Charts as lazy fragments, and the same drawing as a file for browsers without script."""
+"""Charts as lazy fragments, the same drawing as a file for browsers without script, its points and its question."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import timedelta
 
 from csp.decorators import csp_update
-from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from markupsafe import Markup
+from django.utils.cache import get_conditional_response, patch_cache_control
 
-from monitoring.models import AlarmRule, Annotation, AnnotationKind, Measure, RuleTerm, Series, ServiceMetric
+from monitoring import cloudwatch_query
+from monitoring.charting import CHARTS, Asked, Drawing, asked_of, draw_all
+from monitoring.models import Series, ServiceMetric
 from monitoring.ranges import Range, range_of
-from monitoring.selectors.points import fitting_period, gaps, silence_filled, stat_values, unread_for
+from monitoring.selectors.points import Wanted, curves, fitting_period, point_rows
+from monitoring.selectors.services import metrics_of
+from monitoring.views.ranges import range_context
 from opsportal.core import charts
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.formats import number, stamp
+from opsportal.core.freshness import seen_version
 from opsportal.core.gate import authorize
-from opsportal.core.htmx import render_page
+from opsportal.core.htmx import render_page, wants_fragment
+from opsportal.core.spreadsheets import csv_lines
+from opsportal.platforms.models import Service
 
-DATA_ROWS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A chart with the figures around it."""
-
-    title: str
-    svg: Markup
-    newest: str
-    newest_at: datetime | None
-    unit: str
-    rows: list[tuple[str, str]]
-    foot: str
-    series: Series | None
-    stale_for: timedelta | None = None
+CSV_ROWS = 30_000  # 93 days at 5 minutes
+COLUMNS = ("from", "samples", "sum", "average", "min", "max", "p50", "p95", "p99", "below_limit", "revised")
 
 
-def limits_of(rule: AlarmRule) -> list[charts.Threshold]:
-    """A rule's limits as a chart draws them; those of a baseline are no figures of its axis."""
-    if rule.measure != Measure.VALUE:
-        return []
-    above = rule.comparison in ("gt", "ge")
-    level: Literal["warn", "crit"] = "crit" if rule.severity is not None and rule.severity.rank <= 2 else "warn"
-    sides: list[tuple[float | None, Literal["warn", "crit"], bool]] = [
-        (rule.threshold, level, above),
-        (rule.warn_threshold, "warn", above),
-        (rule.opposite_threshold, level, not above),
-        (rule.opposite_warn, "warn", not above),
-    ]
-    return [charts.Threshold(value, kind, side) for value, kind, side in sides if value is not None]
+@require_action("monitoring.series_view")
+def service_charts(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """Every chart of a service's page in one answer: what they share is read once."""
+    service = get_object_or_404(Service.objects.visible_to(request.actor), pk=pk)
+    authorize(request.actor, "monitoring.series_view", service)
+    at = now()
+    span = range_of(request, at)
+    asked = [asked_of(metric) for metric in metrics_of(service)[:CHARTS]]
+    etag = _etag(request, asked, span)
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return unchanged
+    context = {"title": service.name, "span": span, "charts": zip(asked, draw_all(asked, span, at=at), strict=True)}
+    response = render_page(request, "monitoring/charts.html", context, fragment="charts")
+    response["ETag"] = etag
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
 
 
-def _rules(series: Series) -> list[AlarmRule]:
-    terms = RuleTerm.objects.filter(series=series, role="value", rule__enabled=True).select_related("rule__severity")
-    return [term.rule for term in terms.order_by("rule__key")]
+def _etag(request: AuthorizedRequest, asked: Sequence[Asked], span: Range) -> str:
+    """By what was stored last of each series, the range, and what this person can see of marks and rules."""
+    read = [(one.series.watermark, one.series.newest_point_at) for one in asked if one.series is not None]
+    parts = (seen_version(request, request.actor), span, wants_fragment(request), read)
+    return f'W/"{hashlib.blake2s(repr(parts).encode(), digest_size=16).hexdigest()}"'
 
 
-def _limits(rules: Sequence[AlarmRule], stat: str) -> list[charts.Threshold]:
-    found: dict[tuple[float, bool], charts.Threshold] = {}
-    for rule in rules:
-        if rule.stat != stat and not (stat in ("Average", "Maximum") and rule.stat in ("Average", "Maximum")):
-            continue
-        for limit in limits_of(rule):
-            found.setdefault((limit.value, limit.above), limit)
-    return list(found.values())
-
-
-def _marks(series: Series, span: Range) -> tuple[list[charts.Annotation], list[charts.Band]]:
-    rows = Annotation.objects.filter(platform_id=series.platform_id, starts_at__lt=span.end)
-    rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=span.start))
-    moments: list[charts.Annotation] = []
-    bands: list[charts.Band] = []
-    for mark in rows.filter(Q(service=None) | Q(service_id=series.service_id)).order_by("starts_at", "pk")[:20]:
-        if mark.kind in (AnnotationKind.WINDOW, AnnotationKind.DRILL):
-            bands.append(
-                charts.Band(max(mark.starts_at, span.start), min(mark.ends_at or span.end, span.end), mark.ref)
-            )
-        elif mark.starts_at >= span.start:
-            kind: Any = {"incident": "incident", "deployment": "deploy"}.get(mark.kind, "event")
-            moments.append(charts.Annotation(mark.starts_at, "" if mark.restricted else mark.ref, kind))
-    return moments, bands
-
-
-def draw(*, series: Series, stat: str, title: str, unit: str, span: Range, at: datetime) -> Drawing:
-    """Draw one statistic of a series over a range, with limits, marks and gaps, as it is known at `at`."""
-    period = fitting_period(series, span.start, span.end)
-    points = stat_values(series_id=series.pk, stat=stat, period=period, start=span.start, end=span.end)
-    blind = gaps(series, span.start, span.end)
-    points = silence_filled(series, points, stat=stat, period=period, start=span.start, end=span.end, unread=blind)
-    rules = _rules(series)
-    moments, bands = _marks(series, span)
-    wide = (span.end - span.start) / 6  # a narrower hole has no room for its words
-    bands += [charts.Band(a, b, "not read" if b - a > wide else "", "nodata") for a, b in blind]
-    curve: list[tuple[datetime, float | None]] = []
-    edges = [begins for begins, _ in blind]
-    for ts, value in points:
-        # Silence that was asked about is drawn through; what was not asked about is cut.
-        while edges and edges[0] <= ts:
-            curve.append((edges.pop(0), None))
-        curve.append((ts, value))
-    svg = charts.line_chart(
-        [charts.Series(stat, curve)],
-        title=f"{title}, {stat}",
-        unit=unit,
-        start=span.start,
-        end=span.end,
-        thresholds=_limits(rules, stat),
-        annotations=moments,
-        bands=bands,
-    )
-    newest = points[-1] if points else None
-    step = max(1, len(points) // DATA_ROWS)
-    labels = [(rule.severity.label if rule.severity else "limit", rule) for rule in rules]
-    limits = [f"{label} {rule.get_comparison_display()} {number(rule.threshold, unit)}" for label, rule in labels]
-    return Drawing(
-        title=title,
-        svg=svg,
-        newest=number(newest[1], unit) if newest else "no data",
-        newest_at=newest[0] if newest else None,
-        unit=unit,
-        rows=[(stamp(ts), number(value, unit)) for ts, value in points[::-step]],
-        foot="; ".join(dict.fromkeys(limits)),
-        series=series,
-        stale_for=unread_for(series, at),
-    )
-
-
-def _metric_drawing(request: AuthorizedRequest, pk: int) -> tuple[ServiceMetric, Drawing | None, Range]:
+def _metric_asked(request: AuthorizedRequest, pk: int) -> Asked:
     rows = ServiceMetric.objects.visible_to(request.actor).select_related("series__account", "service")
     metric = get_object_or_404(rows, pk=pk)
     authorize(request.actor, "monitoring.series_view", metric)
+    return asked_of(metric, request.GET.get("stat", ""))
+
+
+def _series_asked(request: AuthorizedRequest, pk: int) -> Asked:
+    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
+    authorize(request.actor, "monitoring.series_view", series)
+    usual = "Average" if {"Sum", "SampleCount"} <= set(series.stats) else next(iter(series.stats), "Sum")
+    stat = request.GET.get("stat", usual)
+    stat = stat if stat in (*series.stats, "Average") else usual
+    return Asked(series, stat, series.name, series.unit, stats=series.stats)
+
+
+def _one(asked: Asked, request: AuthorizedRequest) -> tuple[Drawing | None, Range]:
     at = now()
     span = range_of(request, at)
-    if metric.series is None:
-        return metric, None, span
-    stat = request.GET.get("stat", "")
-    stat = stat if stat in metric.stats else metric.stats[0]
-    drawing = draw(series=metric.series, stat=stat, title=metric.name, unit=metric.unit, span=span, at=at)
-    return metric, drawing, span
+    return draw_all([asked], span, at=at)[0], span
+
+
+def _page(request: AuthorizedRequest, asked: Asked) -> HttpResponse:
+    drawing, span = _one(asked, request)
+    context = {"asked": asked, "drawing": drawing, **range_context(span, now(), stat=asked.stat)}
+    return render_page(request, "monitoring/chart.html", context, fragment="chart")
 
 
 @require_action("monitoring.series_view")
 def metric_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One metric of a service as a chart."""
-    metric, drawing, span = _metric_drawing(request, pk)
-    context = {"drawing": drawing, "title": metric.name, "stats": metric.stats, "span": span}
-    return render_page(request, "monitoring/chart.html", context, fragment="chart")
+    return _page(request, _metric_asked(request, pk))
 
 
 @csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("monitoring.series_view")
 def metric_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The same drawing as a file."""
-    _, drawing, _ = _metric_drawing(request, pk)
-    return _svg(drawing)
-
-
-def _series_drawing(request: AuthorizedRequest, pk: int) -> tuple[Series, Drawing, Range]:
-    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
-    authorize(request.actor, "monitoring.series_view", series)
-    at = now()
-    span = range_of(request, at)
-    usual = "Average" if {"Sum", "SampleCount"} <= set(series.stats) else next(iter(series.stats), "Sum")
-    stat = request.GET.get("stat", usual)
-    stat = stat if stat in (*series.stats, "Average") else usual
-    drawing = draw(series=series, stat=stat, title=series.name, unit=series.unit, span=span, at=at)
-    return series, drawing, span
+    return _svg(_one(_metric_asked(request, pk), request)[0])
 
 
 @require_action("monitoring.series_view")
 def series_chart(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A series as a chart, for pages of upper apps: `?from=&to=` or `?range=`, and `&stat=`."""
-    series, drawing, span = _series_drawing(request, pk)
-    context = {"drawing": drawing, "title": series.name, "stats": series.stats, "span": span}
-    return render_page(request, "monitoring/chart.html", context, fragment="chart")
+    return _page(request, _series_asked(request, pk))
 
 
 @csp_update({"style-src": charts.STYLE_SOURCE})
 @require_action("monitoring.series_view")
 def series_chart_svg(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The same drawing as a file."""
-    return _svg(_series_drawing(request, pk)[1])
+    return _svg(_one(_series_asked(request, pk), request)[0])
 
 
 def _svg(drawing: Drawing | None) -> HttpResponse:
@@ -191,3 +114,39 @@ def _svg(drawing: Drawing | None) -> HttpResponse:
     response = HttpResponse(body, content_type="image/svg+xml")
     response["Cache-Control"] = f"private, max-age={int(timedelta(seconds=30).total_seconds())}"
     return response
+
+
+@require_action("monitoring.series_export")
+def series_csv(request: AuthorizedRequest, pk: int) -> StreamingHttpResponse:
+    """The points behind a chart, oldest first, at the resolution it is drawn at; times in UTC."""
+    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
+    authorize(request.actor, "monitoring.series_export", series)
+    span = range_of(request, now())
+    period = fitting_period(series, span.start, span.end)
+    rows = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end, limit=CSV_ROWS)
+    cells = ((p.ts, p.n, p.sum, p.average, p.min, p.max, p.p50, p.p95, p.p99, p.below, p.rev) for p in reversed(rows))
+    response = StreamingHttpResponse(csv_lines(COLUMNS, cells), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="series-{series.pk}-{period}s.csv"'
+    return response
+
+
+@require_action("monitoring.series_view")
+def series_query(request: AuthorizedRequest, pk: int) -> HttpResponse:
+    """The question CloudWatch was asked for this chart, to be pasted into its console or a shell."""
+    asked = _series_asked(request, pk)
+    series = asked.series
+    assert series is not None
+    span = range_of(request, now())
+    period = fitting_period(series, span.start, span.end)
+    drawn = curves([Wanted(series, asked.stat)], [period], span.start, span.end)[0]
+    context = {
+        "series": series,
+        "stat": asked.stat,
+        "span": span,
+        "period": period,
+        "points": len(drawn),
+        "body": cloudwatch_query.request_json(series, asked.stat, period, span.start, span.end),
+        "source": cloudwatch_query.console_source(series, asked.stat, period, span.start, span.end),
+        "command": cloudwatch_query.shell_command(series),
+    }
+    return render_page(request, "monitoring/series_query.html", context)

@@ -9,15 +9,17 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from monitoring.charting import CHARTS
 from monitoring.evaluation import limits_text
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, Probe, ResourceKind, Series, Usefulness
-from monitoring.ranges import SPANS, range_of
+from monitoring.ranges import range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
 from monitoring.selectors import polls as poll_reads
 from monitoring.selectors import services as reads
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
 from monitoring.selectors.usefulness import own_ratings
+from monitoring.views.ranges import range_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.gate import allows, authorize
@@ -73,14 +75,12 @@ def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
     alarms_here = alarm_reads.alarm_rows(request.actor, at=at, service_id=found.pk)
     context = {
         "service": found,
-        "span": span,
-        "range_views": [{"label": key, "href": f"?range={key}", "current": key == span.key} for key in SPANS],
-        "metrics": reads.metrics_of(found),
+        **range_context(span, at),
+        "metrics": reads.metrics_of(found)[:CHARTS],
         "alarms": alarms_here,
         "firing": [row for row in alarms_here.rows if row.state == "alarm"],
         "resources": reads.resources_of(found),
         "changes": reads.changes_near(found, start=span.start, end=span.end),
-        "at": at,
     }
     return render_page(request, "monitoring/service_detail.html", context)
 

@@ -10,13 +10,13 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from markupsafe import Markup
 
+from monitoring.charting import limits_of
 from monitoring.evaluation import limits_text
 from monitoring.models import AlarmRule
 from monitoring.preview import Preview, rule_preview
 from monitoring.rule_forms import RuleForm, SwitchForm
 from monitoring.selectors.rules import declared_words, rule_rows
 from monitoring.services.rules import FIELDS, RuleError, alarm_rule_save, alarm_rule_switch, rule_of
-from monitoring.views.charts import limits_of
 from opsportal.core import charts
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from opsportal.aws import costs
 from opsportal.aws.errors import AwsDeniedError, AwsError, AwsRejectedError, guard
 from opsportal.aws.session import AwsAccount, client
 
@@ -36,6 +37,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("acm", "DescribeCertificate", "acm:DescribeCertificate", "when a certificate ends and who uses it"),
     Operation("acm", "ListCertificates", "acm:ListCertificates", "which certificates there are"),
     Operation("backup", "ListBackupJobs", "backup:ListBackupJobs", "whether last night's backups ended well"),
+    Operation("ce", "GetCostAndUsage", "ce:GetCostAndUsage", "what the account costs, by month and service"),
     Operation("cloudwatch", "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", "which alarms rang overnight"),
     Operation("cloudwatch", "DescribeAlarms", "cloudwatch:DescribeAlarms", "the alarms that CloudWatch keeps"),
     Operation("cloudwatch", "GetMetricData", "cloudwatch:GetMetricData", "the datapoints behind every figure"),
@@ -180,6 +182,8 @@ _QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
         StartTime=end - timedelta(minutes=5),
         EndTime=end,
     ),
+    # Billed like any other question to Cost Explorer: 0.01 USD.
+    "ce:GetCostAndUsage": lambda a, _, end: costs.month_costs(a, start=end.date() - timedelta(days=1), end=end.date()),
     "ecs:DescribeServices": lambda a, r, _: client(a, "ecs", r).describe_services(cluster=_NOBODY, services=[_NOBODY]),
     "ecs:DescribeTaskDefinition": lambda a, r, _: client(a, "ecs", r).describe_task_definition(taskDefinition=_NOBODY),
     "ecs:ListClusters": lambda a, r, _: client(a, "ecs", r).list_clusters(maxResults=1),

@@ -13,12 +13,15 @@ class PacksConfig(AppConfig):
 
         register_choice(triage_choice)
         from incidents.selectors.figures import register_targets
-        from opsportal.packs.selectors import declared_objects, figure_targets
+        from opsportal.packs.selectors import declared_objects, figure_targets, policy_declared
 
         register_targets(figure_targets)
         from opsportal.platforms.declared import register_declared
 
         register_declared(declared_objects)
+        from monitoring.declared import register_declared_policy
+
+        register_declared_policy(policy_declared)
         shell.register_setting(
             60, "Packs", "A platform's policy as reviewed files: compare, apply, export.", "package", "packs:pack-list",
             "packs.pack_view",

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Max
 
 from incidents.figures.measures import Target, targets
+from monitoring.declared import DeclaredPolicy
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS
 from opsportal.packs.documents import PackError
@@ -82,6 +83,13 @@ def figure_targets(platform_ids: Iterable[int]) -> list[Target]:
         for row in rows.order_by("platform_id", "pk")
         for target in targets(row.platform_id, row.figures, row.source_text)
     ]
+
+
+def policy_declared(platform_ids: Collection[int], group: str) -> list[DeclaredPolicy]:
+    """What these platforms' policy says of capacity or cost."""
+    rows = PolicyEntry.objects.filter(platform_id__in=platform_ids, group=group).order_by("platform_id", "pk")
+    fields = ("platform_id", "group", "key", "title", "value", "figures", "source_text")
+    return [DeclaredPolicy(*row) for row in rows.values_list(*fields)]
 
 
 def declared_objects(kind: str, platform_ids: Collection[int]) -> dict[tuple[int, str], Declared]:

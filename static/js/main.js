@@ -11,7 +11,7 @@ import "./drafts.js";
 import "./composer.js";
 import "./nextline.js";
 import "./files.js";
-import "./charts.js";
+import "./zoom.js"; // brings charts.js
 import "./copy.js";
 import "./print.js";
 import "./zones.js";

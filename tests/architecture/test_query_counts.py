@@ -26,7 +26,7 @@ from incidents.services.reports import report_add
 from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
-from monitoring.models import Alarm, AlarmState, AlertSource, Resource
+from monitoring.models import Alarm, AlarmState, AlertSource, Resource, Series, ServiceMetric
 from monitoring.services.inbound import inbound_judge
 from monitoring.services.ratings import alarm_rate
 from opsportal.accounts.models import User
@@ -38,7 +38,7 @@ from opsportal.notifications.models import Notice
 from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
-from opsportal.platforms.models import Platform
+from opsportal.platforms.models import Platform, Service
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
 from tests.factories.maintenance import checklist_run
@@ -256,6 +256,45 @@ def _probe(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/monitoring/probes/{probe.pk}/"
 
 
+def _metrics(platform: Platform, at: datetime, count: int) -> Service:
+    """A service's CPU so many times, each with a series of its own."""
+    account, service = account_of(platform, at=at, account_id=f"{platform.pk:012}"), service_of(platform)
+    names = [{"ServiceName": f"{platform.key}-{number}"} for number in range(count)]
+    series = Series.objects.bulk_create(
+        Series(
+            platform=platform, service=service, account=account, region="us-east-1", namespace="AWS/ECS",
+            name="CPUUtilization", dimensions=one, dimensions_hash=one["ServiceName"], stats=["Average"],
+        )
+        for one in names
+    )  # fmt: skip
+    ServiceMetric.objects.bulk_create(
+        ServiceMetric(
+            platform=platform, service=service, key=f"cpu-{number}", name="CPU", namespace="AWS/ECS",
+            metric="CPUUtilization", dimensions=one.dimensions, stats=["Average"], position=number, series=one,
+        )
+        for number, one in enumerate(series)
+    )  # fmt: skip
+    return service
+
+
+def _service(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    return reverse("monitoring:service", args=[_metrics(platform, at, count).pk])
+
+
+def _charts(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    return reverse("monitoring:service-charts", args=[_metrics(platform, at, count).pk]) + "?compare=7d"
+
+
+def _capacity(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    _metrics(platform, at, count)
+    return f"/monitoring/capacity/?platform={platform.key}"
+
+
+def _quality(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    _metrics(platform, at, count)
+    return f"/monitoring/quality/?platform={platform.key}"
+
+
 def _alert_groups(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     _, link = source_of(platform, at=at)
     post(link, together(*(fired(f"Fault {number}", starts=at.isoformat()) for number in range(count))))
@@ -340,6 +379,10 @@ PAGES: dict[str, Fill] = {
     "ask for an action": _act,
     "probes": _probes,
     "probe": _probe,
+    "service": _service,
+    "charts of a service": _charts,
+    "capacity": _capacity,
+    "data quality": _quality,
     "alert groups": _alert_groups,
     "alert group": _alert_group,
     "inbound messages": _inbound,

@@ -11,7 +11,7 @@ import botocore.client
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from opsportal.aws import acm, backup, cloudwatch, ecs, elb, logs, policy, rds, route53, sts
+from opsportal.aws import acm, backup, cloudwatch, costs, ecs, elb, logs, policy, rds, route53, sts
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount, client, forget_clients
 from opsportal.local.aws.calls import Call, MetricAnswer
@@ -96,6 +96,7 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
         "instance snapshots": len(rds.instance_snapshots(account, REGION)),
         "events": len(rds.events(account, REGION, start=week, end=now)),
         "jobs": len(backup.jobs(account, REGION, created_after=week)),
+        "costs": len(costs.month_costs(account, start=now.date().replace(day=1), end=now.date() + timedelta(days=1))),
         "services": len(ecs.services(account, REGION)),
         "log groups": len(ecs.log_groups(account, REGION, "bookstore-api:41")),
         "log lines": len(
@@ -147,6 +148,10 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
         "StopQuery": {"queryId": "q"},
         "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
+        "GetCostAndUsage": {
+            "Granularity": "MONTHLY",
+            "TimePeriod": {"Start": "2026-02-01", "End": "2026-03-11"},
+        },
     }
     account = AwsAccount(ACCOUNT, (REGION,), endpoint_url="http://127.0.0.1:1")
     arn = table["acm", "ListCertificates"](Call(world, ACCOUNT, REGION, {}, now))
@@ -183,6 +188,7 @@ def test_the_second_account_shows_denied_and_could_not_check(aws_simulator: Simu
     }
     assert {name for name, verdict in results.items() if verdict == "denied"} == {
         "acm:ListCertificates",
+        "ce:GetCostAndUsage",
         "rds:DescribeDBClusterSnapshots",
     }
     assert {name for name, verdict in results.items() if verdict == "could_not_check"} == {

@@ -32,6 +32,7 @@ def urls() -> list[str]:
     return [
         "/api/v1/alarms/", f"/api/v1/alarms/{alarm.pk}/", f"/api/v1/alarms/{alarm.pk}/transitions/",
         "/api/v1/series/", f"/api/v1/series/{series.pk}/points/", "/api/v1/slos/",
+        "/api/v1/capacity/", "/api/v1/costs/", "/api/v1/data-quality/",
     ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ _TOP, _BOTTOM, _AXIS = 18, 20, 44
 _SLACK = 0.12  # pixels: less than a tenth of the curve's own width
 _REACH = 0.016  # of the width: the crosshair's value is never further away than half of it
 _SPAN = {"nodata": "gap", "maintenance": "mw", "warning": "bw", "alarm": "bc"}
+_WIDE = 10_000  # the curve's own units across, ten to a pixel of its height: whole numbers are short
 _CURVE = {"line": "ln", "second": "l2", "ideal": "ideal", "forecast": "fc"}
 
 
@@ -127,12 +128,14 @@ def _frame(
 
 def _bands(frame: Frame, thresholds: Sequence[Threshold], bands: Sequence[Band]) -> list[str]:
     parts: list[str] = []
-    ordered = sorted((t for t in thresholds if frame.low <= t.value <= frame.high), key=lambda t: t.value)
-    for index, limit in enumerate(ordered):
-        # Each tint ends where the next limit further out begins.
-        further = ordered[index + 1 :] if limit.above else ordered[:index][::-1]
-        edge = further[0].value if further else frame.high if limit.above else frame.low
-        top, bottom = sorted((frame.y(limit.value), frame.y(edge)))
+    within = sorted((t for t in thresholds if frame.low <= t.value <= frame.high), key=lambda t: t.value)
+    upper, lower = [t for t in within if t.above], [t for t in within if not t.above]
+    sides = [
+        (limit, limit.value, upper[n + 1].value if n + 1 < len(upper) else frame.high) for n, limit in enumerate(upper)
+    ]
+    sides += [(limit, lower[n - 1].value if n else frame.low, limit.value) for n, limit in enumerate(lower)]
+    for limit, bottom_value, top_value in sides:
+        top, bottom = frame.y(top_value), frame.y(bottom_value)
         cls = "bw" if limit.kind == "warn" else "bc"
         box = {"y": fixed(top), "height": fixed(max(bottom - top, 0))}
         parts.append(tag("rect", cls=cls, x=0, width="100%", **box))
@@ -179,26 +182,41 @@ def _curves(frame: Frame, series: Sequence[Series], width: int, *, area: bool) -
     parts: list[str] = []
     for one in series:
         pieces, values, fill = [], [], []
-        for run in runs(one.points):
-            shown = decimate([(frame.x(at), value) for at, value in run], width // 2)
-            shown = [(x, value) for x, value in shown if -0.001 <= x <= 1.001]
+        length = frame.end - frame.start
+        # The curve beside it is a hint: a third of the detail.
+        columns = width // (6 if one.kind == "second" else 2)
+        for run in runs([((at - frame.start) / length, value) for at, value in one.points]):
+            shown = [point for point in decimate(run, columns) if -0.001 <= point[0] <= 1.001]
             if not shown:
                 continue
             shown = straighten(shown, _SLACK * (frame.high - frame.low) / (frame.floor - _TOP), _REACH)
-            at = [f"{fixed(x * 1000)} {fixed(frame.y(frame.clamp(v)))}" for x, v in shown]
+            at = [f"{x * _WIDE:.0f} {frame.y(frame.clamp(v)) * 10:.0f}" for x, v in shown]
+            curve = "L".join(at)
             # A lone point between two gaps still has to be seen.
-            pieces.append("M" + "L".join(at) + ("h1" if len(at) == 1 else ""))
-            values += [fixed(v, 3) for _, v in shown]
-            fill.append(
-                f"M{fixed(shown[0][0] * 1000)} {frame.floor}L" + "L".join(at) + f"V{frame.floor}H{at[0].split()[0]}Z"
-            )
+            pieces.append("M" + curve + ("h10" if len(at) == 1 else ""))
+            values += [_figure(v) for _, v in shown]
+            fill.append(f"M{at[0].split()[0]} {frame.floor}0L{curve}V{frame.floor}0H{at[0].split()[0]}Z")
         if area and one.kind == "line" and fill:
-            parts.append(tag("path", cls="ar", d="".join(fill)))
+            parts.append(tag("path", cls="ar", d=_numbers("".join(fill))))
         if pieces:
-            stretch = {"vector_effect": "non-scaling-stroke", "data_name": one.name, "data_v": " ".join(values)}
-            parts.append(tag("path", cls=_CURVE[one.kind], d="".join(pieces), **stretch))
-    box = {"viewBox": f"0 0 1000 {frame.height}", "width": "100%", "height": frame.height}
+            stretch = {
+                "vector_effect": "non-scaling-stroke",
+                "data_name": one.name,
+                "data_v": _numbers(" ".join(values)),
+            }
+            parts.append(tag("path", cls=_CURVE[one.kind], d=_numbers("".join(pieces)), **stretch))
+    box = {"viewBox": f"0 0 {_WIDE} {frame.height}0", "width": "100%", "height": frame.height}
     return tag("svg", join(parts), preserveAspectRatio="none", **box) if parts else Markup("")
+
+
+def _figure(value: float) -> str:
+    """As exact as the crosshair shows it."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _numbers(text: str) -> Markup:
+    """Digits and letters of our own that need no look at each."""
+    return Markup(text)  # noqa: S704 - numbers formatted above
 
 
 def _annotations(frame: Frame, annotations: Sequence[Annotation]) -> list[str]:

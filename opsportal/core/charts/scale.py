@@ -4,11 +4,9 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
-from statistics import median
-from typing import Final
+from typing import Final, TypeVar
 
-from opsportal.core.charts.model import Point
-
+AtT = TypeVar("AtT", datetime, float)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _TIME_STEPS: Final = (
     *(m * _MINUTE for m in (1, 2, 5, 10, 15, 30)),
@@ -53,22 +51,23 @@ def time_ticks(start: datetime, end: datetime, zone: tzinfo, count: int) -> list
     return ticks
 
 
-def runs(points: Sequence[Point]) -> list[list[tuple[datetime, float]]]:
+def runs(points: Sequence[tuple[AtT, float | None]]) -> list[list[tuple[AtT, float]]]:
     """The points cut at every None and at every hole wider than 2.5 usual steps."""
     known = [(at, value) for at, value in points if value is not None and math.isfinite(value)]
     if len(known) < 2:
         return [known] if known else []
-    steps = [(b[0] - a[0]).total_seconds() for a, b in pairwise(points)]
-    hole = 2.5 * median(steps)
-    broken = {at for at, value in points if value is None or not math.isfinite(value)}
-    result: list[list[tuple[datetime, float]]] = [[]]
-    previous: datetime | None = None
+    steps = sorted(b[0] - a[0] for a, b in pairwise(points))
+    hole = 2.5 * steps[len(steps) // 2]
+    if len(known) == len(points) and steps[-1] <= hole:
+        return [known]
+    result: list[list[tuple[AtT, float]]] = [[]]
+    previous: AtT | None = None
     cut = False
     for at, value in points:
-        if at in broken or value is None:
+        if value is None or not math.isfinite(value):
             cut = True
             continue
-        if previous is not None and (cut or (at - previous).total_seconds() > hole):
+        if previous is not None and (cut or at - previous > hole):
             result.append([])
         result[-1].append((at, value))
         previous, cut = at, False
@@ -76,27 +75,28 @@ def runs(points: Sequence[Point]) -> list[list[tuple[datetime, float]]]:
 
 
 def decimate(points: Sequence[tuple[float, float]], columns: int) -> list[tuple[float, float]]:
-    """At most four points (first, lowest, highest, last) per pixel column; x runs 0…1. No peak is lost."""
+    """The lowest and the highest point of each pixel column, and both ends; x runs 0…1. No peak is lost."""
     if len(points) <= columns * 2:
         return list(points)
-    kept: list[tuple[float, float]] = []
-    bucket: list[tuple[float, float]] = []
-    column = -1
+    kept = [points[0]]
+    column, low, high = int(points[0][0] * columns), points[0], points[0]
     for point in points:
         here = int(point[0] * columns)
-        if here != column and bucket:
-            kept.extend(_corners(bucket))
-            bucket = []
-        column = here
-        bucket.append(point)
-    kept.extend(_corners(bucket))
-    return kept
+        if here != column:
+            kept += _ordered(low, high)
+            column, low, high = here, point, point
+        elif point[1] < low[1]:
+            low = point
+        elif point[1] > high[1]:
+            high = point
+    kept += _ordered(low, high)
+    last = points[-1]
+    first_twice = len(kept) > 1 and kept[1] == kept[0]
+    return [*kept[first_twice:], *([last] if kept[-1] != last else [])]
 
 
-def _corners(bucket: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    low = min(range(len(bucket)), key=lambda i: bucket[i][1])
-    high = max(range(len(bucket)), key=lambda i: bucket[i][1])
-    return [bucket[i] for i in sorted({0, low, high, len(bucket) - 1})]
+def _ordered(low: tuple[float, float], high: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    return (low, high) if low[0] < high[0] else (high, low) if high[0] < low[0] else (low,)
 
 
 def straighten(points: Sequence[tuple[float, float]], slack: float, reach: float) -> list[tuple[float, float]]:

@@ -18,9 +18,7 @@ def pct(share: float) -> str:
 
 def tag(name: str, content: str = "", /, **attributes: object) -> Markup:
     """One element. `cls` is class, underscores become hyphens; None leaves an attribute out; `content` is trusted."""
-    written = "".join(
-        f' {_attribute(key)}="{escape(str(value))}"' for key, value in attributes.items() if value is not None
-    )
+    written = "".join(f' {_attribute(key)}="{escape(value)}"' for key, value in attributes.items() if value is not None)
     body = f">{content}</{name}>" if content else "/>"
     return Markup(f"<{name}{written}{body}")  # noqa: S704 - values escaped, content made here
 

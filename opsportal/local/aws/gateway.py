@@ -37,6 +37,7 @@ _SCOPE: Final = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_reque
 _SERVICES: Final = {
     "acm": "acm",
     "backup": "backup",
+    "ce": "ce",
     "ecs": "ecs",
     "elasticloadbalancing": "elbv2",
     "logs": "logs",

@@ -11,7 +11,9 @@ from opsportal.local.aws.calls import AnswerError, Call
 from opsportal.local.aws.catalogue import ACCOUNT, ACT_ROLE_NAME, EXTERNAL_IDS, ROLE_NAME, SECOND_ACCOUNT
 
 # What the role in the second account cannot do, so that degraded states can be tried.
-DENIED: Final = {SECOND_ACCOUNT: frozenset({"rds:DescribeDBClusterSnapshots", "acm:ListCertificates"})}
+DENIED: Final = {
+    SECOND_ACCOUNT: frozenset({"rds:DescribeDBClusterSnapshots", "acm:ListCertificates", "ce:GetCostAndUsage"})
+}
 THROTTLED: Final = {SECOND_ACCOUNT: frozenset({"cloudwatch:DescribeAlarmHistory"})}
 # What changes the shop: the act role may do this and nothing else, every other caller everything else.
 ACTS: Final = frozenset({

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opsportal.local.aws import databases, identity, logs, metricdata, names, puts, services
+from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services
 from opsportal.local.aws.alarm_answers import handlers
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Handler
@@ -22,6 +22,7 @@ def operations(world: World) -> dict[tuple[str, str], Handler]:
         ("acm", "DescribeCertificate"): services.describe_certificate,
         ("acm", "ListCertificates"): services.list_certificates,
         ("backup", "ListBackupJobs"): databases.list_backup_jobs,
+        ("ce", "GetCostAndUsage"): costs.get_cost_and_usage,
         ("ecs", "DescribeServices"): services.describe_services,
         ("ecs", "DescribeTaskDefinition"): services.describe_task_definition,
         ("ecs", "ListClusters"): services.list_clusters,

@@ -49,7 +49,7 @@ class Simulator:
 
     @property
     def second_account(self) -> AwsAccount:
-        """The account whose role lacks two permissions and is throttled at a third call."""
+        """The account whose role lacks three permissions and is throttled at a fourth call."""
         return self.account_of(SECOND_ACCOUNT)
 
     def account_of(self, number: str, *, external_id: str | None = None) -> AwsAccount:

@@ -35,6 +35,8 @@ FIXED: Final = (
     ("declare", "incidents:declare"),
     ("monitoring", "monitoring:overview"),
     ("alarms", "monitoring:alarms"),
+    ("capacity", "monitoring:capacity"),
+    ("cost", "monitoring:cost"),
     ("slos", "monitoring:slos"),
     ("report", "reports:slo"),
     ("standing", "reports:standing"),
