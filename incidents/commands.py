@@ -33,9 +33,11 @@ _TIME: Final = re.compile(r"(\d{1,2})[:.](\d{2})(?:\s+|$)(.*)", re.DOTALL)
 # A line is written down within the shift it happened in; what is older is given with its date.
 _LONGEST_AGO: Final = timedelta(hours=12)
 _SPAN: Final = re.compile(r"(?:^|\s)(\d{1,4})\s?(m|min|h|d)$", re.IGNORECASE)
+_AGO: Final = re.compile(r"-(\d{1,4})\s?(m|min|h)\s+(.*)", re.IGNORECASE | re.DOTALL)
+_BY: Final = re.compile(r"(?:^|\s)by\s+(\d{1,2})[:.](\d{2})$", re.IGNORECASE)
 _UNIT: Final = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 USAGE: Final = {
-    "at": "/at 14:32 what happened then",
+    "at": "/at 14:32 what happened then, or /at -10m",
     "assign": "/assign @name makes that person commander, /assign @name: with a hand-over note",
     "decision": "/decision what was decided and why",
     "metric": "/metric name keeps that metric's graph as it is now",
@@ -44,7 +46,7 @@ USAGE: Final = {
     "runbook": "/runbook name begins that runbook",
     "severity": "/severity P1 why (a milder one needs its reason)",
     "status": "/status respond (or assess, communicate, resolve, mitigated, resolved)",
-    "task": "/task what is to be done @name 15m",
+    "task": "/task what is to be done @name 15m, or by 14:32",
     "update": "/update identified what people should know; /update internal … tells colleagues only",
 }
 
@@ -65,6 +67,12 @@ def _refuse(name: str) -> CommandError:
 
 
 def _at(rest: str, now: datetime, zone: str) -> Command:
+    ago = _AGO.match(rest)
+    if ago is not None and ago[3].strip():
+        before = timedelta(**{_UNIT[ago[2].lower()]: int(ago[1])})
+        if before > _LONGEST_AGO:
+            raise CommandError("That is more than 12 hours back, and a line reaches no further.")
+        return Command("log", body=ago[3].strip(), occurred_at=now - before)
     found = _TIME.match(rest)
     if found is None or not found[3].strip():
         raise _refuse("at")
@@ -135,15 +143,33 @@ def _span(text: str) -> tuple[str, timedelta | None]:
     return text[: found.start()].strip(), timedelta(**{_UNIT[found[2].lower()]: int(found[1])})
 
 
-def _task(rest: str) -> Command:
-    text, within = _span(rest)
+def _until(text: str, now: datetime, zone: str) -> tuple[str, timedelta | None]:
+    """The text without `by 14:32` at its end, and how long it is until that time of day comes next."""
+    found = _BY.search(text)
+    if found is None:
+        return text, None
+    hour, minute = int(found[1]), int(found[2])
+    if hour > 23 or minute > 59:
+        raise CommandError(f"{found[1]}:{found[2]} is no time of day.")
+    today = now.astimezone(ZoneInfo(zone)).date()
+    days = (today + timedelta(days=ahead) for ahead in range(3))
+    times = (_moments(datetime.combine(day, time(hour, minute)), zone) for day in days)
+    return text[: found.start()].strip(), min(when for day in times for when in day if when > now) - now
+
+
+def _task(rest: str, now: datetime, zone: str) -> Command:
+    text, within = _until(rest.strip(), now, zone)
+    if within is None:
+        text, within = _span(text)
     title, at_sign, person = text.rpartition("@")
     if not at_sign or (title and not title[-1].isspace()):
         title, person = text, ""
-    title = title.strip()
+    title = title.strip()  # empty: the person comes first, and who that is, only the platform's members tell
+    if within is None:
+        title, within = _until(title, now, zone)
     if within is None:
         title, within = _span(title)
-    if not title:
+    if not title and " " not in person.strip():
         raise _refuse("task")
     return Command("task", body=title, person=person.strip(), within=within)
 
@@ -156,7 +182,7 @@ def _simple(name: str, rest: str) -> Command:
     return Command(name, body=rest)
 
 
-_PARSERS: Final = {"status": _status, "update": _update, "role": _role, "task": _task}
+_PARSERS: Final = {"status": _status, "update": _update, "role": _role}
 
 
 def parse(text: str, *, now: datetime, zone: str) -> Command:
@@ -168,6 +194,8 @@ def parse(text: str, *, now: datetime, zone: str) -> Command:
     name = name.lower()
     if name == "at":
         return _at(rest, now, zone)
+    if name == "task":
+        return _task(rest, now, zone)
     if name in _PARSERS:
         return _PARSERS[name](rest)
     if name in ("severity", "assign", "decision", "metric", "pin", "runbook") and rest:

@@ -1,8 +1,11 @@
 """Declaring an incident."""
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from django import forms
+from django.forms.models import ModelChoiceIterator
 
 from incidents.choices import (
     DetectionSource,
@@ -13,12 +16,31 @@ from opsportal.core.forms import CleanForm
 from opsportal.platforms.models import Service, Severity
 
 
+def _platform_of(row: Service | Severity) -> str:
+    return row.platform.name if isinstance(row, Service) else row.scheme.platform.name
+
+
+class _ByPlatform(ModelChoiceIterator):  # type: ignore[type-arg] # Django's class takes no argument when it runs
+    """The empty choice, then each platform's rows under its name; the rows come in that order."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield ("", self.field.empty_label)
+        for name, rows in groupby(self.queryset, key=_platform_of):
+            yield (name, [self.choice(row) for row in rows])
+
+
+class PlatformChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg] # as above
+    """One row of several platforms, grouped by them."""
+
+    iterator = _ByPlatform
+
+
 class DeclareForm(CleanForm):
     """Two interactions: what is wrong, and where. The rest has a default and can be changed after."""
 
-    service = forms.ModelChoiceField(Service.objects.none(), empty_label="Choose")
+    service = PlatformChoiceField(Service.objects.none(), empty_label="Choose")
     title = forms.CharField(max_length=200, label="What is wrong?")
-    severity = forms.ModelChoiceField(Severity.objects.none(), required=False, empty_label="Let the portal choose")
+    severity = PlatformChoiceField(Severity.objects.none(), required=False, empty_label="Let the portal choose")
     type = forms.ChoiceField(choices=IncidentType.choices, required=False, initial=IncidentType.DEGRADATION)
     detection_source = forms.ChoiceField(
         choices=DetectionSource.choices, required=False, initial=DetectionSource.TEAM_OBSERVATION, label="Found by"

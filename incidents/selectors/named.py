@@ -8,6 +8,7 @@ from opsportal.core.gate import DeniedError, HiddenError, authorize
 from opsportal.platforms.models import Membership, Platform, Service, Severity
 
 MOST_NAMED = 5
+LONGEST_NAME = 5  # words
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -69,6 +70,17 @@ def person_named(platform_id: int, text: str, field: str = "person") -> int:
         said = f"{text} could be {', '.join(named[:MOST_NAMED])}{more}; write more of the name, or the address."
         raise UnknownNameError(field, said)
     return int(found[0])
+
+
+def person_leading(platform_id: int, text: str) -> tuple[int, str]:
+    """The member whose name stands at the front of `text`, and the words behind it. Raises UnknownNameError."""
+    words = text.split()
+    for count in range(min(len(words) - 1, LONGEST_NAME), 1, -1):
+        try:
+            return person_named(platform_id, " ".join(words[:count])), " ".join(words[count:])
+        except UnknownNameError:
+            continue
+    return person_named(platform_id, words[0]), " ".join(words[1:])
 
 
 def place_named(by: Actor, action: str, platform: str, service: str = "") -> tuple[Platform, Service | None]:

@@ -9,7 +9,7 @@ from incidents.choices import Audience, IncidentRole
 from incidents.commands import Command
 from incidents.errors import UnknownNameError
 from incidents.models import Incident
-from incidents.selectors.named import person_named, severity_said
+from incidents.selectors.named import person_leading, person_named, severity_said
 from incidents.services.acts import ACTS, Act
 from incidents.services.graphs import metric_named
 from incidents.services.runbooks import runbook_meant
@@ -75,9 +75,14 @@ def _line(said: _Said) -> dict[str, Any]:
 
 def _task(said: _Said) -> dict[str, Any]:
     command = said.command
+    title, owner_id = command.body, None
+    if title:
+        owner_id = said.person()
+    else:
+        owner_id, title = person_leading(said.incident.platform_id, command.person)
     return {
-        "title": command.body,
-        "owner_id": said.person(),
+        "title": title,
+        "owner_id": owner_id,
         "within": command.within,
         "asked_at": said.written_at,
         "client_key": said.key,

@@ -37,8 +37,11 @@ from incidents.services.acts import ACTS, Act
 from incidents.services.progress import CLOSING_TEXTS
 from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, ActionView, AuthorizedRequest, require_action
+from opsportal.core.conflicts import last_change
+from opsportal.core.formats import stamp
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
+from opsportal.core.models import VersionConflictError
 
 TEMPLATE: Final = "incidents/incident_act.html"
 Initial = Callable[[Incident], dict[str, Any]]
@@ -59,6 +62,7 @@ class Page:
     text: str = ""
     initial: Initial = _nothing
     beside: Initial = _nothing
+    back: str = ""  # the tab of the pane that shows what was done, if not the first
 
     @property
     def name(self) -> str:
@@ -139,6 +143,7 @@ PAGES: Final = (
         form=TriageForm,
         title="Triage",
         submit="Save answers",
+        back="?tab=triage",
         initial=_triage_initial,
     ),
     Page(
@@ -293,7 +298,20 @@ def _refusal(request: AuthorizedRequest, page: Page, incident: Incident, form: I
     except IncidentError as error:
         form.add_error(None, str(error))
         return 409 if isinstance(error, CommandTakenError) else 422
+    except VersionConflictError as error:
+        current = error.current
+        if not isinstance(current, Incident) or page.act.is_possible(current):
+            raise
+        # Sent again it could not succeed either, so no merge is offered.
+        form.add_error(None, _overtaken(current))
+        return 409
     return 0
+
+
+def _overtaken(incident: Incident) -> str:
+    last = last_change(incident)
+    who = f"{last.name} was first, {stamp(last.at)}" if last else "Someone was first"
+    return f"{who}: the incident is {incident.state} now. What you wrote stands below; nothing of it was saved."
 
 
 def _asked(request: AuthorizedRequest, page: Page) -> dict[str, str]:
@@ -316,8 +334,11 @@ def act_view(page: Page) -> ActionView:
         status = _refusal(request, page, incident, form) if request.method == "POST" else 200
         if not status:
             tell_readings(request, form)
-            return redirect_or_fragment(request, incident.url)
+            return redirect_or_fragment(request, f"{incident.url}{page.back}")
+        if status == 409:
+            incident = load(request, number, page.act.action)
         context = {"incident": incident, "form": form, "act": page, "now": now(), "key": new_key()}
+        context["is_possible"] = page.act.is_possible(incident)
         return render_page(request, TEMPLATE, context | page.beside(incident), fragment="pane", status=status)
 
     view.__name__ = f"incident_{page.name}"

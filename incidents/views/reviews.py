@@ -262,8 +262,7 @@ def action_list(request: AuthorizedRequest) -> HttpResponse:
         for key, label in labels
     ]
     ages = action_ages(request.actor, platform_id=platform.pk if platform else None, at=at)
-    oldest = max((count for *_, count in ages), default=0)
-    context = {"page": page, "views": views, "view": view, "now": at, "ages": ages, "most": oldest}
+    context = {"page": page, "views": views, "view": view, "now": at, "ages": ages}
     return render_page(request, "incidents/action_list.html", context, fragment="rows")
 
 

@@ -1,4 +1,7 @@
-"""One AWS account as the portal sees it, and the boto3 clients for it."""
+"""One AWS account as the portal sees it, and the boto3 clients for it.
+
+boto3 is loaded when the first client is made: the commands of an emergency never make one.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
-import boto3
-from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import NoCredentialsError
-from botocore.session import Session as BotocoreSession
-
 from opsportal.aws.columns import lift_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from botocore.config import Config
+    from botocore.session import Session as BotocoreSession
     from mypy_boto3_acm import ACMClient
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -96,6 +95,9 @@ def passing_client(account: AwsAccount, service: str, region: str) -> Any:
 
 
 def _client(session: BotocoreSession, account: AwsAccount, service: str, region: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
     make: Any = boto3.Session(botocore_session=session, region_name=region).client
     if service != "cloudwatch":
         return make(service, endpoint_url=account.endpoint_url, config=_config(account))
@@ -107,6 +109,8 @@ def _client(session: BotocoreSession, account: AwsAccount, service: str, region:
 
 
 def _config(account: AwsAccount) -> Config:
+    from botocore.config import Config
+
     return Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=account.read_seconds,
@@ -125,6 +129,8 @@ def _session(account: AwsAccount) -> BotocoreSession:
 
 
 def _assumed(account: AwsAccount) -> BotocoreSession:
+    from botocore.credentials import DeferredRefreshableCredentials
+
     session = _new_session()
     if account.endpoint_url is not None:
         session.set_credentials(_SIMULATED_KEY, _SIMULATED_KEY)
@@ -139,7 +145,9 @@ def _assumed(account: AwsAccount) -> BotocoreSession:
 
 
 def _new_session() -> BotocoreSession:
-    session = BotocoreSession()
+    from botocore.session import Session
+
+    session = Session()
     # botocore's own parser asks the local zone about each datapoint, and a long answer takes six times as long.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_timestamp)
     return session
@@ -152,6 +160,9 @@ def _assume(session: BotocoreSession, account: AwsAccount, role_arn: str) -> Cal
         extra["ExternalId"] = account.external_id
 
     def fetch() -> dict[str, Any]:
+        from botocore.credentials import AssumeRoleCredentialFetcher
+        from botocore.exceptions import NoCredentialsError
+
         source = session.get_credentials()
         if source is None:
             raise NoCredentialsError

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import BinaryField, Field
+from django.db.models import BinaryField, DateTimeField, Field
 from django.http import HttpRequest, QueryDict
+from django.utils.timezone import localtime
 
+from opsportal.core.formats import stamp
 from opsportal.core.htmx import local_url
 from opsportal.core.models import VersionedModel
 
@@ -63,11 +65,15 @@ def _stored(row: VersionedModel, field: "Field[Any, Any]") -> str:
     value: Any = getattr(row, field.attname, "")
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
+    if isinstance(value, datetime):
+        return f"{localtime(value):%Y-%m-%dT%H:%M}"
     return "" if value is None else str(value)
 
 
 def _words(field: "Field[Any, Any]", value: str) -> str:
-    """What a person calls that value: the choice's label, or the row it points at rather than its key."""
+    """What a person calls that value: the choice's label, a time as it is read, the row rather than its key."""
+    if isinstance(field, DateTimeField):
+        return value.replace("T", " ")
     labels: dict[str, Any] = {str(key): label for key, label in field.flatchoices}
     if value in labels:
         return str(labels[value])
@@ -88,7 +94,9 @@ def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
         if name in _NOT_TEXT or _is_secret(name) or theirs == mine or not (mine or theirs):
             continue
         if field is not None:
-            theirs, mine = _words(field, theirs), _words(field, mine)
+            value = getattr(row, field.attname)
+            theirs = stamp(value) if isinstance(value, datetime) else _words(field, theirs)
+            mine = _words(field, mine)
         found.append(Difference(name, name.removesuffix("_id").replace("_", " ").capitalize(), theirs, mine))
     return found
 

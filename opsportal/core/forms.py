@@ -27,6 +27,12 @@ class CleanCharField(forms.CharField):
 class CleanForm(forms.Form):
     """A form whose posted texts are cleaned before any field sees them, whatever the field's class."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            # A browser cuts what is pasted to `maxlength` without a word; the form refuses it and gives it back whole.
+            field.widget.attrs.pop("maxlength", None)
+
     def _clean_fields(self) -> None:
         data = self.data
         if isinstance(data, QueryDict):

@@ -49,7 +49,10 @@ class ErrorPagesMiddleware:
             return errors.error_page(request, 400, _UNREADABLE)
         if request.content_type == "multipart/form-data" and _length(request) > settings.UPLOAD_MAX_SIZE:
             # Before anything reads the body: CSRF would take all of it in to find its token.
-            return errors.error_page(request, 413, "More than 5 MB in one file. Nothing was changed.")
+            text = "More than 5 MB in one file. Nothing was changed; go back and choose a smaller one."
+            return errors.error_page(
+                request, 413, text, back=local_url(request, request.headers.get("Referer", ""), "")
+            )
         with connection.execute_wrapper(queries):
             response = self.get_response(request)
         total = (time.perf_counter() - started) * 1000

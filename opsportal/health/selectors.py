@@ -8,7 +8,6 @@ from importlib.metadata import version
 from time import monotonic
 
 import django
-import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -85,6 +84,8 @@ def redis_part() -> Part:
     """Whether the broker answers within 0.3 s; without it polls, checks and jobs pause, and nothing else."""
     if not settings.REDIS_URL:
         return Part("redis", "degraded", "REDIS_URL is not set: polls, checks and jobs do not run.")
+    import redis  # its client alone costs every command of a shell half a second
+
     client = redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
     )

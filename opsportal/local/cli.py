@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 
 from opsportal.local import bootstrap, logs
+from opsportal.local.aws.control import ControlError
+from opsportal.local.demo import switch
 from opsportal.local.environment import CHECKOUT, Home, home_of, home_of_tests
 from opsportal.local.errors import StackError
 from opsportal.local.lock import is_held, running
@@ -82,6 +84,8 @@ def _run(argv: list[str]) -> int:
     command = argv[1] if len(argv) > 1 else "--help"
     if command in STACK_COMMANDS:
         return _run_own(_parser().parse_args(argv[1:]), argv)
+    if command == "demo" and argv[2:3] and argv[2] in switch.VERBS:
+        return _switch(argv)
     if command in {"-h", "--help"} or argv[1:] == ["help"]:
         _parser().print_help()
         say("\nDjango's commands come after these; `manage.py help COMMAND` explains one:\n")
@@ -149,6 +153,19 @@ def _run_django(command: str, argv: list[str]) -> int:
     if command not in HELP:
         require_settings()
     execute_from_command_line(argv)
+    return 0
+
+
+def _switch(argv: list[str]) -> int:
+    """A fault of the demo on or off, by the simulator alone: neither the packages nor Django are waited for."""
+    asked = vars(switch.parser().parse_args(argv[2:]))
+    settings = os.environ if _brings_database() else _settings_of_stack(home_of(os.environ), "demo")
+    if settings.get("OPSPORTAL_DEMO") != "1":
+        raise StackError("This stack is no demo.")
+    try:
+        say(switch.switch(asked, settings.get("AWS_ENDPOINT_URL", "")))
+    except ControlError as error:
+        raise StackError(str(error)) from error
     return 0
 
 

@@ -18,8 +18,8 @@ from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.gate import allows, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.local.aws.control import Control, ControlError
-from opsportal.local.aws.faults import FAULTS
-from opsportal.local.aws.world import DEFAULT_MINUTES, MAX_MINUTES
+from opsportal.local.aws.faults import DEFAULT_MINUTES, FAULTS
+from opsportal.local.aws.world import MAX_MINUTES
 from opsportal.local.demo.present import ListsOpenError, checklist_open, window_open_now
 from opsportal.notifications.transports import sink_mails
 from opsportal.plans.services import PlanRefusedError

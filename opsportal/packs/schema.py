@@ -4,18 +4,21 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 from opsportal.packs.documents import Document, FieldPath, Problem
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SCHEMA_FILE: Final = Path(__file__).parent / "schema" / "pack.schema.json"
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
+def _validator(name: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator  # only who checks a pack loads it
+
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]})
 
@@ -28,7 +31,7 @@ def schema_problems(document: Document, definition: str) -> Iterator[Problem]:
             yield document.problem((*path, *extra), message)
 
 
-def _messages(error: ValidationError) -> Iterator[tuple[FieldPath, str]]:
+def _messages(error: "ValidationError") -> Iterator[tuple[FieldPath, str]]:
     schema: Any = error.schema
     if "x-message" in schema:
         yield (), schema["x-message"]

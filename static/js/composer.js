@@ -1,7 +1,7 @@
 // The composer: a line that could not be sent waits in this browser and is tried again under the same key, so that it is
 // neither lost nor doubled.
-import { ACTS, settle, tab, TIMEOUT } from "./lost.js";
-import { change, drop, fill, forms, keep, lines, refresh, refusal, show } from "./unsent.js";
+import { ACTS, hold, settle, TIMEOUT } from "./lost.js";
+import { change, drop, fill, forms, lines, refresh, refusal, show } from "./unsent.js";
 
 const AGAIN = 5_000;
 // What passes without the line being changed, and what it waits for.
@@ -53,11 +53,7 @@ const giveBack = (form, key, why) => {
 // The field is free for the next line from the moment this one is on its way.
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
   const form = composer(detail.requestConfig);
-  if (!form) return;
-  const { text, client_key: key, contact } = form.elements;
-  const line = { key: key.value, text: text.value, contact: contact?.value || "", since: Date.now(), sending: tab };
-  keep(form, [...lines(form), line]);
-  fill(form, "");
+  if (form) hold(form);
 });
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const form = composer(detail.requestConfig);

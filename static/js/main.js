@@ -15,3 +15,4 @@ import "./zoom.js"; // brings charts.js
 import "./copy.js";
 import "./print.js";
 import "./zones.js";
+import "./groups.js";

@@ -23,6 +23,7 @@ const expire = (element) => {
 const WORDS = {
   403: "Not allowed. Nothing was changed.",
   404: "It is no longer there, or not yours to see.",
+  413: "Too large. Nothing was changed; what you typed is kept.",
   429: "Too many tries. Wait a minute.",
   503: "The database is away. What you typed is kept; try again in a moment.",
 };

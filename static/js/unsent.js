@@ -24,18 +24,24 @@ export const fill = (form, text) => {
   form.elements.client_key.value = newKey();
 };
 
+const make = (tag, values) => Object.assign(document.createElement(tag), values);
 export const show = (form) => {
   form.querySelector(".unsent")?.remove();
   const waiting = lines(form).filter((line) => !line.sending);
   if (!waiting.length) return;
-  const list = Object.assign(document.createElement("ul"), { className: "unsent" });
+  const list = make("ul", { className: "unsent" });
   list.setAttribute("role", "status");
   for (const line of waiting) {
-    const item = document.createElement("li");
+    const item = make("li", {});
     const why = line.refused || line.waits || "Not sent yet, retrying:";
-    item.append(Object.assign(document.createElement("b"), { textContent: why }), line.text);
+    item.append(make("b", { textContent: why }), make("span", { textContent: line.text }));
     if (line.refused) {
-      const back = Object.assign(document.createElement("button"), { type: "button", className: "btn quiet", textContent: "Edit" });
+      const button = (textContent) => make("button", { type: "button", className: "btn quiet", textContent });
+      const [back, discard] = [button("Edit"), button("Discard")];
+      discard.addEventListener("click", () => {
+        drop(form, line.key);
+        form.elements.text.focus();
+      });
       back.addEventListener("click", () => {
         // What stands in the field takes the line's place.
         const aside = { ...line, key: newKey(), text: form.elements.text.value, refused: "Put aside:" };
@@ -43,7 +49,7 @@ export const show = (form) => {
         fill(form, line.text);
         form.elements.text.focus();
       });
-      item.append(back);
+      item.append(back, discard);
     }
     list.append(item);
   }

@@ -1,6 +1,6 @@
 """What a line in the composer means."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -53,3 +53,19 @@ def test_in_the_hour_that_comes_twice_the_latest_that_was_is_meant(
 def test_an_hour_that_spring_leaves_out_is_refused() -> None:
     with pytest.raises(CommandError, match="went forward over 02:30"):
         parse("/at 02:30 x", now=datetime(2026, 3, 29, 3, 0, tzinfo=UTC), zone="Europe/Berlin")
+
+
+def test_a_line_may_say_how_long_ago_it_was_and_a_task_by_when_it_is_due() -> None:
+    command = parse("/at -10m first customer call", now=NIGHT, zone="UTC")
+    assert (command.body, command.occurred_at) == ("first customer call", NIGHT - timedelta(minutes=10))
+    with pytest.raises(CommandError, match="more than 12 hours back"):
+        parse("/at -13h x", now=NIGHT, zone="UTC")
+    for typed in ("/task restart the pool @Otto by 04:00", "/task restart the pool by 04:00 @Otto"):
+        command = parse(typed, now=NIGHT, zone="Europe/Berlin")
+        assert (command.body, command.person) == ("restart the pool", "Otto")
+        assert command.within == timedelta(minutes=90)
+    assert parse("/task x by 01:30", now=NIGHT, zone="UTC").within == timedelta(days=1)
+    first = parse("/task @Otto Operator restart the pool by 04:00", now=NIGHT, zone="Europe/Berlin")
+    assert (first.body, first.person) == ("", "Otto Operator restart the pool")
+    with pytest.raises(CommandError, match="is no time of day"):
+        parse("/task x by 25:00", now=NIGHT, zone="UTC")

@@ -47,7 +47,12 @@ def error_page(request: HttpRequest, status: int, text: str, **context: Any) -> 
     if is_api(request):
         return problem(status, text)
     page = {"status": status, "heading": _TITLES[status], "text": text, **context}
-    return render_page(request, f"errors/{status}.html", page, status=status)
+    response = render_page(request, f"errors/{status}.html", page, status=status)
+    if wants_fragment(request):
+        # A whole page never goes into a part of one: its main part takes the place of the present page's.
+        response["HX-Retarget"] = response["HX-Reselect"] = "#main"
+        response["HX-Reswap"] = "outerHTML show:window:top"
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -20,6 +20,7 @@ FAULTS: Final[dict[str, str]] = {
     "certificate-expiry": "phase-09",
     "service-down": "solemate",
 }
+DEFAULT_MINUTES: Final = 20
 CONNECTIONS_REACHED: Final = 104.0
 CERTIFICATE_DAYS_LEFT: Final = 5
 

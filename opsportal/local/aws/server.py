@@ -13,8 +13,9 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from opsportal.core import clock
 from opsportal.local.aws.catalogue import ACCOUNT
+from opsportal.local.aws.faults import DEFAULT_MINUTES
 from opsportal.local.aws.gateway import Gateway, StartResponse
-from opsportal.local.aws.world import DEFAULT_MINUTES, UnknownFaultError, World, fault_from_row
+from opsportal.local.aws.world import UnknownFaultError, World, fault_from_row
 
 CONTROL: Final = "/opsportal-sim/"
 LOOPBACK: Final = "127.0.0.1"

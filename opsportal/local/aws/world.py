@@ -13,11 +13,10 @@ from typing import Any, Final
 from opsportal.core import clock
 from opsportal.local.aws import catalogue, metrics, script
 from opsportal.local.aws.acts import TASKS_START, Act, Kind, act_from_row
-from opsportal.local.aws.faults import FAULTS, Effect, Fault, effect
+from opsportal.local.aws.faults import DEFAULT_MINUTES, FAULTS, Effect, Fault, effect
 from opsportal.local.aws.series import Generator, Spell
 from opsportal.local.aws.store import SeriesStore
 
-DEFAULT_MINUTES: Final = 20
 MAX_MINUTES: Final = 7 * 24 * 60
 QUERIES_KEPT: Final = 200
 _FOR_EVER: Final = 2**40

@@ -19,6 +19,7 @@ from opsportal.core.models import VersionedModel
 from opsportal.platforms.models import Platform
 
 VIEW = "reports.audit_view"
+DRAFTED = "incidents.review.drafted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,9 +144,11 @@ def last_change(row: VersionedModel) -> LastChange | None:
     """Who changed this row last, for the merge page: the trail knows it by kind and number."""
     name = type(row).__name__
     kinds = {name.lower(), re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()}
-    entries = AuditEntry.objects.filter(obj_kind__in=kinds, obj_id=str(row.pk))
+    # A review is drafted under its incident's name and leaves that row as it was.
+    entries = AuditEntry.objects.filter(obj_kind__in=kinds, obj_id=str(row.pk)).exclude(verb=DRAFTED)
     latest = entries.order_by("-at", "-pk").first()
     if latest is None:
         return None
-    found = next(with_names([latest], {}))
-    return LastChange(found.actor, latest.at)
+    if latest.actor_user_id is None:
+        return LastChange(f"The portal ({latest.actor_system.rpartition('.')[2]})", latest.at)
+    return LastChange(next(with_names([latest], {})).actor, latest.at)

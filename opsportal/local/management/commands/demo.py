@@ -8,10 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from maintenance.models import ChecklistTemplate
 from opsportal.core import clock
-from opsportal.local.aws.control import Control, ControlError
+from opsportal.local.aws.control import ControlError
 from opsportal.local.demo.people import PEOPLE, present_code
 from opsportal.local.demo.present import ListsOpenError, checklist_open, window_open_now
 from opsportal.local.demo.seed import seed
+from opsportal.local.demo.switch import VERBS, add_verbs, switch
 from opsportal.local.environment import Home
 
 NEXT = """Try next:
@@ -32,11 +33,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb")
         verbs.add_parser("seed", help="make people, platforms and the past, where missing")
-        fault = verbs.add_parser("fault", help="break something")
-        fault.add_argument("name")
-        fault.add_argument("--minutes", type=int, default=None)
-        fault.add_argument("--platform", default=None)
-        verbs.add_parser("heal", help="end every fault")
+        add_verbs(verbs)
         for verb, text in (("checklist", "open a list now"), ("window", f"open a maintenance window now; {APPROVERS}")):
             parser_of_verb = verbs.add_parser(verb, help=text, description=text)
             parser_of_verb.add_argument("--platform", default="shop-management" if verb == "window" else "solemate")
@@ -51,20 +48,15 @@ class Command(BaseCommand):
             self.stdout.write(NEXT)
             return
         try:
-            self.stdout.write(getattr(self, f"do_{verb}")(options))
+            if verb in VERBS:
+                self.stdout.write(switch(options, settings.AWS_ENDPOINT_URL or ""))
+            else:
+                self.stdout.write(getattr(self, f"do_{verb}")(options))
         except ControlError as error:
             raise CommandError(str(error)) from error
 
     def do_seed(self, _options: dict[str, Any]) -> str:
         return f"{seed(at=clock.now(), home=Home(settings.OPSPORTAL_HOME))} steps of the past told"
-
-    def do_fault(self, options: dict[str, Any]) -> str:
-        self._control().start_fault(options["name"], minutes=options["minutes"], platform=options["platform"])
-        return f"{options['name']} begins now; the portal learns of it from AWS alone."
-
-    def do_heal(self, _options: dict[str, Any]) -> str:
-        self._control().heal()
-        return "Every fault ends now."
 
     def do_checklist(self, options: dict[str, Any]) -> str:
         try:
@@ -87,6 +79,3 @@ class Command(BaseCommand):
             people = ", ".join(person.email for person in PEOPLE if person.has_totp)
             raise CommandError(f"{options['email']} has no second factor; these have: {people}.")
         return code
-
-    def _control(self) -> Control:
-        return Control(settings.AWS_ENDPOINT_URL or "")
