@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from monitoring import intake_loops, loops, probe_loops, runbook_steps, store
+from monitoring import runbook_steps, store
 from monitoring.actions import requests
 from monitoring.evidence import alarms, backups, health, logs
+from monitoring.loops import intake, probes, watch
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.clock import now, real_now
@@ -17,7 +18,7 @@ from opsportal.schedule.probes import Probe, register_probe
 
 PASSED = timedelta(hours=2)  # the partition loop passes every hour
 # Imported for what they register.
-REGISTERED = (loops, intake_loops, probe_loops, alarms, backups, health, logs)
+REGISTERED = (watch, intake, probes, alarms, backups, health, logs)
 
 
 def _aws_probe() -> Probe:
@@ -30,7 +31,7 @@ def _aws_probe() -> Probe:
     if newest is None:
         return Probe(name="aws", state="stale", at=None, text="Nothing was read from AWS yet.")
     slowed = accounts.filter(pace__gt=0).order_by("account_id").first()
-    blind = loops.blind_platforms(now())
+    blind = watch.blind_platforms(now())
     if blind:
         return Probe(
             name="aws", state="down", at=newest.watermark, text=next(iter(blind.values())) or "AWS is not read."
@@ -87,4 +88,4 @@ def register() -> None:
     register_probe("aws", _aws_probe)
     invariant(name="monitoring.points_have_partitions")(_stray_points)
     invariant(name="monitoring.partitions_are_ahead")(_partitions_ahead)
-    invariant(name="monitoring.inbound_is_judged")(intake_loops.left_waiting)
+    invariant(name="monitoring.inbound_is_judged")(intake.left_waiting)

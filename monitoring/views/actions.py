@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.forms import SHORT_SILENCE, SilenceForm
+from monitoring.forms.accounts import SHORT_SILENCE, SilenceForm
 from monitoring.models import Alarm, Silence
 from monitoring.services.marks import silence_end, silence_put
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action

@@ -7,12 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 
-from monitoring.intake import parsers
-from monitoring.intake.alerts import ParseError
-from monitoring.intake.mapping import MappingError, checked, rules_of
-from monitoring.intake.samples import GENERIC_FIELDS, SAMPLES
-from monitoring.intake.sns import RAW_HEADER
-from monitoring.intake_forms import (
+from monitoring.forms.intake import (
     PreviewForm,
     SourceChangeForm,
     SourceForm,
@@ -20,6 +15,11 @@ from monitoring.intake_forms import (
     TopicForm,
     mapping_text,
 )
+from monitoring.intake import parsers
+from monitoring.intake.alerts import ParseError
+from monitoring.intake.mapping import MappingError, checked, rules_of
+from monitoring.intake.samples import GENERIC_FIELDS, SAMPLES
+from monitoring.intake.sns import RAW_HEADER
 from monitoring.models import AlertSource, SnsTopic, SourceKind
 from monitoring.selectors.intake import message_page, source_rows, verdict_kind
 from monitoring.services.alert_sources import (

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.forms import AwsAccountEditForm, AwsAccountForm, AwsSourceForm
+from monitoring.forms.accounts import AwsAccountEditForm, AwsAccountForm, AwsSourceForm
 from monitoring.models import AwsAccount
 from monitoring.selectors.polls import backfill_share
 from monitoring.services.accounts import (

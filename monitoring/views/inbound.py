@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 
-from monitoring.intake_forms import EndForm, RatingForm
+from monitoring.forms.intake import EndForm, RatingForm
 from monitoring.models import Alarm, AlarmOrigin, AlarmTransition, InboundMessage, InboundVerdict
 from monitoring.selectors.intake import group_page, message_page, topics_waiting, verdict_kind
 from monitoring.selectors.usefulness import week_of, worth_rows

@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from monitoring.forms.objectives import BudgetPolicyForm, ExclusionForm, PromiseForm, VoidForm
 from monitoring.models import BudgetPolicy, Slo, SloExclusion, SloVersion
-from monitoring.objective_forms import BudgetPolicyForm, ExclusionForm, PromiseForm, VoidForm
 from monitoring.selectors.slo_policy import policies
 from monitoring.services.exclusions import exclusion_approve, exclusion_put, exclusion_void
 from monitoring.services.objectives import PROMISED, PromiseError, budget_policy_set, slo_promise

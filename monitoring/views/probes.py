@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from monitoring.forms.probes import ProbeForm
 from monitoring.models import Probe
-from monitoring.probe_forms import ProbeForm
 from monitoring.probing.asking import Outcome, ProbeError, ask
 from monitoring.selectors.probes import day_counts, probe_page, result_page, series_of
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change, question_of

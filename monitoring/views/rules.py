@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from monitoring.charting import limits_of
 from monitoring.evaluation import limits_text
+from monitoring.forms.rules import RuleForm, SwitchForm
 from monitoring.models import AlarmRule
 from monitoring.preview import Preview, rule_preview
-from monitoring.rule_forms import RuleForm, SwitchForm
 from monitoring.selectors.rules import declared_words, rule_rows
 from monitoring.services.rules import FIELDS, RuleError, alarm_rule_save, alarm_rule_switch, rule_of
 from opsportal.core import charts

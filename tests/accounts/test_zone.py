@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from incidents.forms.base import MomentField
 from incidents.models import TimelineEntry
-from monitoring.objective_forms import ExclusionForm
+from monitoring.forms.objectives import ExclusionForm
 from opsportal.accounts.forms import ZoneField
 from opsportal.accounts.models import User
 from opsportal.core import clock

@@ -21,7 +21,7 @@ BLINDING: Final = frozenset({"throttled", "denied", "hole", "half-paged", "clock
 HOLDS: Final = timedelta(minutes=7)  # how long the others last
 MOST_INTERVALS: Final = 3.0
 LOOKS_EVERY: Final = 15.0  # real seconds between two looks of the loop that says it is blind
-SLACK: Final = 20.0  # real seconds that the loop grants a faster clock (monitoring.loops)
+SLACK: Final = 20.0  # real seconds that the loop grants a faster clock (monitoring.loops.watch)
 HEALS_IN: Final = 60.0  # real seconds
 BLIND: Final = "SELECT count(*) FROM monitoring_alarm WHERE key = 'monitoring-blind' AND state = 'alarm'"
 BLIND_EVENTS: Final = (

@@ -11,7 +11,7 @@ from incidents.loops import claim_alarms, draft_reviews, fire_clocks
 from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review, TimelineEntry
 from incidents.services import incident_acknowledge, incident_resolve
 from monitoring.evidence.registry import CheckContext, Finding
-from monitoring.loops import call_again
+from monitoring.loops.watch import call_again
 from monitoring.models import Annotation, Verdict
 from monitoring.services.alarms import alarm_transition
 from monitoring.services.marks import silence_end, silence_put

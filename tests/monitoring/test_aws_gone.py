@@ -9,7 +9,7 @@ import pytest
 from monitoring.collector import poll as polling
 from monitoring.collector.history import fill_history
 from monitoring.collector.poll import poll, polling_session
-from monitoring.loops import watch_eyes
+from monitoring.loops.watch import watch_eyes
 from monitoring.models import Alarm, AlarmTransition, AwsAccount, Backfill, PollCoverage, PollRun, Series, SloBucket
 from monitoring.selectors.points import unread_for
 from monitoring.services.accounts import account_put, source_put

@@ -9,7 +9,7 @@ from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
 from monitoring.collector.resources import poll_resources
-from monitoring.loops import blind_platforms, keep_partitions, watch_eyes
+from monitoring.loops.watch import blind_platforms, keep_partitions, watch_eyes
 from monitoring.models import (
     Alarm,
     AlarmTransition,

@@ -225,7 +225,7 @@ def test_a_pass_that_is_killed_leaves_its_probe_to_the_next_one(platform: Platfo
     code = (
         "import django; django.setup()\n"
         "from datetime import datetime\n"
-        "from monitoring.probe_loops import ask_due\n"
+        "from monitoring.loops.probes import ask_due\n"
         f"ask_due(datetime.fromisoformat('{AT.isoformat()}'))\n"
     )
     wanted = connection.settings_dict

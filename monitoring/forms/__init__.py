@@ -1,0 +1,1 @@
+"""What people post about accounts, objectives, rules, probes and outside sources, parsed."""

@@ -1,0 +1,1 @@
+"""Work that PostgreSQL alone drives: watching our own eyes, judging what came in, asking health."""
