@@ -72,10 +72,19 @@ def message_store(*, kind: str, key: bytes, headers: Mapping[str, str], body: by
     return int(row[0]) if row else None
 
 
+class ReplayError(ValueError):
+    """The message cannot be judged anew now; the text says what to do."""
+
+
 @transaction.atomic
 def message_replay(*, by: Actor, at: datetime, message: InboundMessage) -> InboundMessage:
-    """Judge a message anew, as of when it came; the first verdict stays. What was accepted is known already."""
+    """Judge a message anew, as of when it came; the first verdict stays. What was accepted is known already.
+
+    Raises ReplayError while its source is paused.
+    """
     first = message.replay_of or message
+    if not AlertSource.objects.filter(pk=first.source_id, enabled=True).exists():
+        raise ReplayError("Its source is paused: switch it on first. The message is kept.")
     again = InboundMessage.objects.create(
         source_id=first.source_id,
         platform_id=first.platform_id,
@@ -206,6 +215,7 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
     )
     mine = set(rows.order_by("pk").values_list("pk", flat=True))
     own = [reading for reading in readings if reading.message.pk in mine]
+    _leave_paused(own)
     real = [reading for reading in own if reading.alerts and not reading.is_test]
     counts = alerts_apply(
         [
@@ -227,6 +237,16 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
     columns = ["verdict", "reason", "alerts", "repeats", "topic", "judged_at", "attempts", "not_before"]
     InboundMessage.objects.bulk_update(changed, columns)
     return sum(not reading.is_tried_again for reading in own)
+
+
+def _leave_paused(readings: Sequence[Reading]) -> None:
+    """What waited when its source was paused is kept and not judged; a try moves nothing anyway."""
+    sources = {reading.message.source_id for reading in readings}
+    paused = set(AlertSource.objects.filter(pk__in=sources, enabled=False).values_list("pk", flat=True))
+    for reading in readings:
+        if reading.message.source_id in paused and not reading.is_test:
+            reading.verdict, reading.reason, reading.token, reading.alerts = InboundVerdict.PAUSED, "", "", []
+            reading.is_tried_again = False
 
 
 def _note_topic(reading: Reading, at: datetime) -> None:
