@@ -281,3 +281,15 @@ def test_warnings_of_backup_checks_have_a_column(platform: Platform, manager: Us
     page = client_for(manager).get(at_report(platform)).content.decode()
     assert "Warned" in page
     assert "1 warn: backup.age" in page
+
+
+@pytest.mark.django_db
+def test_a_drawing_is_made_without_the_rest_of_the_report(
+    slo: Slo, platform: Platform, manager: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("opsportal.reports.period.views.report_body")
+    answer = client_for(manager).get(at_report(platform, query=f"&part={slo.pk}"), headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert f"{slo.name}: budget left" in page
+    assert "budget used per day" in page
