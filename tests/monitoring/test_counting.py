@@ -229,6 +229,7 @@ def test_days_of_a_zone_with_half_an_hour_begin_at_its_midnight(slo: Slo) -> Non
     found = slo_detail(row, period)
     used = dict(found.days)
     assert min(used) == date(2026, 3, 1)
+    assert row.budget.used is not None
     one = 100 / row.budget.events
     assert used[date(2026, 3, 1)] == pytest.approx((6 * 5 + 6 * 1) * one)
     assert used[date(2026, 3, 2)] == pytest.approx(6 * 3 * one)
