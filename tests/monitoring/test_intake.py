@@ -287,6 +287,21 @@ def test_a_source_that_is_paused_keeps_its_messages_and_lets_go_of_its_alarms(pl
     assert alarm.state == "alarm", "what goes on is told again by its repeat"
 
 
+def test_what_waits_when_its_source_is_paused_moves_no_alarm(platform: Platform, at: datetime) -> None:
+    source, link = source_of(platform, at=at)
+    post(link, together(fired("DiskFull")))
+    source_change(
+        by=BY, at=at, source=source, expected=1, values={"name": source.name, "enabled": False, "mapping": {}}
+    )
+    judge(at + MINUTE)
+    kept = InboundMessage.objects.get()
+    assert (kept.verdict, kept.alerts) == ("paused", 0)
+    assert not Alarm.objects.filter(origin="alert").exists()
+    with pytest.raises(ReplayError, match="paused"):
+        message_replay(by=BY, at=at + MINUTE, message=kept)
+    assert InboundMessage.objects.count() == 1
+
+
 def test_a_replay_of_what_was_unreadable_is_judged_by_the_new_mapping(platform: Platform, at: datetime) -> None:
     source, link = source_of(platform, at=at, kind="generic")
     post(link, {"what": "Disk is full"})
