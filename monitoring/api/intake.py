@@ -208,9 +208,9 @@ class InboundReplayView(ApiView):
     def post(self, request: Request, pk: int) -> Response:
         """What was accepted before counts once; the answer is the new message, which waits for its verdict."""
         del request
-        message = _message(self, pk, "monitoring.inbound_replay")
+        found = _message(self, pk, "monitoring.inbound_replay")
         try:
-            again = message_replay(by=self.actor, at=now(), message=message)
+            again = message_replay(by=self.actor, at=now(), message=found)
         except ReplayError as error:
             raise UnprocessableError(str(error)) from error
         return Response(InboundMessageSerializer(again).data, status=201)

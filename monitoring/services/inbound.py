@@ -73,7 +73,7 @@ def message_store(*, kind: str, key: bytes, headers: Mapping[str, str], body: by
 
 
 class ReplayError(ValueError):
-    """The message cannot be judged anew now; the text says what to do."""
+    """Nothing was changed; the text is a sentence for the person who asked."""
 
 
 @transaction.atomic
@@ -84,7 +84,7 @@ def message_replay(*, by: Actor, at: datetime, message: InboundMessage) -> Inbou
     """
     first = message.replay_of or message
     if not AlertSource.objects.filter(pk=first.source_id, enabled=True).exists():
-        raise ReplayError("Its source is paused: switch it on first. The message is kept.")
+        raise ReplayError("The source is paused, the message is kept. Go on with the source, then judge it again.")
     again = InboundMessage.objects.create(
         source_id=first.source_id,
         platform_id=first.platform_id,
@@ -214,8 +214,7 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
         pk__in=asked, verdict=InboundVerdict.WAITING
     )
     mine = set(rows.order_by("pk").values_list("pk", flat=True))
-    own = [reading for reading in readings if reading.message.pk in mine]
-    _leave_paused(own)
+    own = _unpaused([reading for reading in readings if reading.message.pk in mine])
     real = [reading for reading in own if reading.alerts and not reading.is_test]
     counts = alerts_apply(
         [
@@ -239,14 +238,15 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
     return sum(not reading.is_tried_again for reading in own)
 
 
-def _leave_paused(readings: Sequence[Reading]) -> None:
-    """What waited when its source was paused is kept and not judged; a try moves nothing anyway."""
-    sources = {reading.message.source_id for reading in readings}
-    paused = set(AlertSource.objects.filter(pk__in=sources, enabled=False).values_list("pk", flat=True))
-    for reading in readings:
-        if reading.message.source_id in paused and not reading.is_test:
-            reading.verdict, reading.reason, reading.token, reading.alerts = InboundVerdict.PAUSED, "", "", []
-            reading.is_tried_again = False
+def _unpaused(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings; of a source paused since they came, nothing but that they are kept. Who pauses it now, waits."""
+    sources = AlertSource.objects.filter(pk__in={reading.message.source_id for reading in readings}).order_by("pk")
+    going = dict(sources.select_for_update(no_key=True).values_list("pk", "enabled"))
+    return [
+        reading if going[reading.message.source_id] or reading.is_test
+        else Reading(reading.message, InboundVerdict.PAUSED)
+        for reading in readings
+    ]  # fmt: skip
 
 
 def _note_topic(reading: Reading, at: datetime) -> None:

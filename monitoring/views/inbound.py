@@ -87,7 +87,8 @@ def inbound_replay_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     try:
         again = message_replay(by=request.actor, at=now(), message=found)
     except ReplayError as error:
-        raise BadRequest(str(error)) from error
+        messages.error(request, str(error))
+        return redirect_or_fragment(request, reverse("monitoring:inbound-message", args=[pk]))
     messages.success(request, "It is judged again; what it said already is known and counts once.")
     return redirect_or_fragment(request, reverse("monitoring:inbound-message", args=[again.pk]))
 
