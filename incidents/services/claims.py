@@ -141,8 +141,11 @@ def _held_for_group(transition: AlarmTransition) -> Incident | None:
 
 
 def _joined(transition: AlarmTransition, incident: Incident, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
-    """One more symptom of what is worked on already; a worse one raises the incident, which pages by its own rules."""
-    severity = _severity(transition)
+    """One more symptom of what is worked on already; a worse one raises the incident, which pages by its own rules.
+
+    One that says nothing of its badness raises nothing.
+    """
+    severity = _severity(transition) if transition.severity_id is not None else None
     if severity is not None and severity.rank < incident.rank:
         incident = incident_set_severity(
             by=by, at=at, incident=incident, expected=incident.version, severity=severity,

@@ -44,7 +44,8 @@ class Question:
 class Outcome:
     """The answer. `ok` is None when nothing could be asked: that is neither up nor down.
 
-    `ms` is None where nothing was asked, and the time waited where no answer came; `cert_ends_at` is the end of the certificate that was shown.
+    `ms` is None where nothing was asked, and the time waited where no answer came. `cert_ends_at` is the
+    end of the certificate that was shown.
     """
 
     ok: bool | None
