@@ -141,12 +141,20 @@ def limits_of(rule: AlarmRule) -> list[charts.Threshold]:
     return [charts.Threshold(value, kind, side) for value, kind, side in sides if value is not None]
 
 
+def _judging(rules: Sequence[AlarmRule], stat: str) -> list[AlarmRule]:
+    return [rule for rule in rules if rule.stat == stat or (stat in _ALIKE and rule.stat in _ALIKE)]
+
+
+def _limit_text(rule: AlarmRule, unit: str) -> str:
+    label = rule.severity.label if rule.severity else "limit"
+    own = unit if rule.measure == Measure.VALUE else rule.limit_unit
+    return f"{label} {rule.get_comparison_display()} {number(rule.threshold, own)}"
+
+
 def _limits(rules: Sequence[AlarmRule], stat: str) -> list[charts.Threshold]:
     """The limits of rules that judge this statistic; those below which it is wrong tint the other side."""
     found: dict[tuple[float, bool], charts.Threshold] = {}
-    for rule in rules:
-        if rule.stat != stat and not (stat in _ALIKE and rule.stat in _ALIKE):
-            continue
+    for rule in _judging(rules, stat):
         for limit in limits_of(rule):
             found.setdefault((limit.value, limit.above), limit)
     return list(found.values())
@@ -205,8 +213,7 @@ def _draw(
         bands=bands,
     )
     newest = points[-1] if points else None
-    labels = [(rule.severity.label if rule.severity else "limit", rule) for rule in rules]
-    limits = [f"{label} {rule.get_comparison_display()} {number(rule.threshold, asked.unit)}" for label, rule in labels]
+    limits = [_limit_text(rule, asked.unit) for rule in _judging(rules, asked.stat)]
     return Drawing(
         asked=asked,
         svg=svg,

@@ -73,6 +73,7 @@ def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple
     if transition.to_state == AlarmState.WARNING:
         return _noted(transition, same or _open_for_service(transition), "warning", by=by, at=at)
     if same is not None or not transition.opens_incident:
+        same = _raised(transition, same, by=by, at=at) if same and _is_graver(transition, same) else same
         return _noted(transition, same or _open_for_service(transition), "ALARM", by=by, at=at)
     if transition.silenced:
         return None, ClaimOutcome.IGNORED
@@ -140,18 +141,36 @@ def _held_for_group(transition: AlarmTransition) -> Incident | None:
     return held if held.is_open else None
 
 
-def _joined(transition: AlarmTransition, incident: Incident, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
-    """One more symptom of what is worked on already; a worse one raises the incident, which pages by its own rules.
+def _is_graver(transition: AlarmTransition, incident: Incident) -> bool:
+    """Worse than any alarm that called for this incident: a repeat does not undo how a person rated it since."""
+    given = transition.severity
+    if given is None or transition.silenced or not transition.opens_incident:
+        return False
+    told = AlarmClaim.objects.filter(
+        incident=incident,
+        transition__to_state=AlarmState.ALARM,
+        transition__severity__rank__lte=given.rank,
+        transition__opens_incident=True,
+        transition__silenced=False,
+    )
+    return not told.exists()
 
-    One that says nothing of its badness raises nothing.
-    """
+
+def _joined(transition: AlarmTransition, incident: Incident, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
+    """One more symptom of what is worked on already."""
+    return _noted(transition, _raised(transition, incident, by=by, at=at), "ALARM", by=by, at=at)
+
+
+def _raised(transition: AlarmTransition, incident: Incident, *, by: Actor, at: datetime) -> Incident:
+    """A worse alarm makes the incident as bad as itself, which pages by its own rules; one without a level does not."""
     severity = _severity(transition) if transition.severity_id is not None else None
-    if severity is not None and severity.rank < incident.rank:
-        incident = incident_set_severity(
-            by=by, at=at, incident=incident, expected=incident.version, severity=severity,
-            why=f"{transition.alarm.name} fires too",
-        )  # fmt: skip
-    return _noted(transition, incident, "ALARM", by=by, at=at)
+    if severity is None or severity.rank >= incident.rank:
+        return incident
+    word = "is worse" if transition.from_state == transition.to_state else "fires too"
+    return incident_set_severity(
+        by=by, at=at, incident=incident, expected=incident.version, severity=severity,
+        why=f"{transition.alarm.name} {word}",
+    )  # fmt: skip
 
 
 def _paged_while_flapping(transition: AlarmTransition) -> Incident | None:

@@ -27,7 +27,7 @@ from monitoring.models import (
 from monitoring.selectors.intake import group_page, message_page
 from monitoring.selectors.usefulness import week_of, worth_rows
 from monitoring.services.alerts import group_end
-from monitoring.services.inbound import message_replay
+from monitoring.services.inbound import ReplayError, message_replay
 from monitoring.services.ratings import RatingError, alarm_rate
 from opsportal.core.api import (
     PAGING,
@@ -208,7 +208,11 @@ class InboundReplayView(ApiView):
     def post(self, request: Request, pk: int) -> Response:
         """What was accepted before counts once; the answer is the new message, which waits for its verdict."""
         del request
-        again = message_replay(by=self.actor, at=now(), message=_message(self, pk, "monitoring.inbound_replay"))
+        found = _message(self, pk, "monitoring.inbound_replay")
+        try:
+            again = message_replay(by=self.actor, at=now(), message=found)
+        except ReplayError as error:
+            raise UnprocessableError(str(error)) from error
         return Response(InboundMessageSerializer(again).data, status=201)
 
 

@@ -67,7 +67,7 @@ class SloPromiseSerializer(serializers.Serializer[Any]):
     def validate_indicator(self, indicator: dict[str, Any]) -> dict[str, Any]:
         try:
             slo_terms(indicator)
-        except (IndicatorError, TypeError, ValueError, AttributeError) as error:
+        except IndicatorError as error:
             raise serializers.ValidationError(f"This cannot be counted: {error}") from error
         return indicator
 

@@ -13,7 +13,17 @@ from typing import Final
 
 from monitoring.intake.alerts import AlertIn, ParseError, alert_in, line, moment
 
-_OVER: Final = re.compile(r"\b(resolved|recovered|recovery|cleared|ok|up|closed|back to normal)\b", re.IGNORECASE)
+_WORDS: Final = r"resolved|recovered|recovery|cleared|ok|closed|back\ to\ normal"
+_OVER: Final = re.compile(rf"\b({_WORDS}|up)\b", re.IGNORECASE)
+# A state, not any word of a sentence: in brackets, before a colon at the beginning, said of something, or last.
+_IS_OVER: Final = re.compile(
+    rf"""[\[(]\s*(?:{_WORDS}|up)(?![\w-])[^\])]*[\])]
+    | ^\W*(?:(?:re|fwd?|aw):\s*)*(?:{_WORDS}|up)\s*(?:[:|–—]|-\s)
+    | \b(?:is|are|has|have|been|now|back)\s+(?:{_WORDS}|up)\s*(?::|\W*$)
+    | \b(?:{_WORDS}|(?-i:UP))\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_NOT_OVER: Final = re.compile(rf"(?:\b(?:not|never|no longer)|n['’]t)(?:\s+\w+)?\s+(?:{_WORDS}|up)\b", re.IGNORECASE)
 _BAD: Final = re.compile(r"\b(alarm|firing|down|critical|failed|failing|alert|problem|triggered)\b", re.IGNORECASE)
 _NOISE: Final = re.compile(r"\[[^\]]*\]|\b(re|fwd?|aw):|[^\w\s./-]", re.IGNORECASE)
 _TAGS: Final = re.compile(r"<(style|script)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
@@ -36,7 +46,8 @@ def _alert(mail: Message) -> AlertIn:
     subject = _header(mail, "Subject")
     if not subject:
         raise ParseError("The mail has no subject: it is posted raw, headers first.")
-    is_over = _OVER.search(subject) is not None and _BAD.search(_OVER.sub("", subject)) is None
+    is_over = _IS_OVER.search(subject) is not None and _NOT_OVER.search(subject) is None
+    is_over = is_over and _BAD.search(_OVER.sub("", subject)) is None
     about = " ".join(_OVER.sub("", _BAD.sub("", _NOISE.sub(" ", subject))).lower().split()) or subject.lower()
     sender, number = _header(mail, "From"), _header(mail, "Message-ID")
     return alert_in(

@@ -196,7 +196,7 @@ class AlarmTransition(AppendOnlyModel):
     """An event: the alarm's state changed. Consumers claim it by a row of their own with a unique key to it.
 
     `at` is the end of the period that decided it, `recorded_at` when the portal knew. From firing to firing means that
-    it goes on after a silence, which ended at `at`.
+    it goes on: after a silence, which ended at `at`, or worse than was told.
     """
 
     alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="transitions")

@@ -8,12 +8,13 @@ from typing import Final
 
 from monitoring.capacity import Reached, TooFewDaysError, Trend, backtest, reached, trend
 from monitoring.declared import DeclaredPolicy, declared_policy
-from monitoring.models import AlarmRule, Resource, ResourceKind, RuleTerm, ServiceMetric
+from monitoring.models import AlarmRule, Measure, Resource, ResourceKind, RuleTerm, ServiceMetric
 from monitoring.selectors.points import Curve, Wanted, curves
 from monitoring.store import floor_to
 from opsportal.core.actor import Actor
 
 DAYS_BACK: Final = timedelta(days=90)
+SILENT: Final = timedelta(days=3)  # a line that ends before this says nothing of today
 METRICS: Final = 100
 GROUP: Final = "capacity"
 # What a metric measures, in the words of the guides' figures: `cpu_average_percent`, `storage_growth_percent`…
@@ -121,13 +122,14 @@ def capacity(actor: Actor, *, at: datetime, platform_id: int | None = None) -> C
     total = found.count()
     metrics = list(found.order_by("platform_id", "service__key", "position", "pk")[:METRICS])
     policies = declared_policy(sorted({metric.platform_id for metric in metrics}), GROUP)
-    daily, rules = _daily(metrics, at), _rules(metrics)
+    rules, today = _rules(metrics), floor_to(at, 86400)
+    levels, peaks = _daily(metrics, today)
     rows = [
-        _row(metric, days, rules[metric.series_id or 0], _of(policies, metric.platform_id))
-        for metric, days in zip(metrics, daily, strict=True)
+        _row(metric, (days, highest), rules[metric.series_id or 0], _of(policies, metric.platform_id), today.date())
+        for metric, days, highest in zip(metrics, levels, peaks, strict=True)
     ]
     soonest = sorted(rows, key=lambda row: (_soon(row), row.metric.platform_id, row.metric.pk))
-    return Capacity(soonest, total, _scaling(policies), _vertical(rows, policies), policies)
+    return Capacity(soonest, total, _scaling(policies), _vertical(rows, policies, today.date()), policies)
 
 
 def _soon(row: CapacityRow) -> date:
@@ -144,10 +146,12 @@ def _stat(metric: ServiceMetric) -> str:
     return "Sum" if SUBJECTS[metric.metric] == "transactions" else "Average"
 
 
-def _daily(metrics: Sequence[ServiceMetric], at: datetime) -> list[Curve]:
-    today = floor_to(at, 86400)
+def _daily(metrics: Sequence[ServiceMetric], today: datetime) -> tuple[list[Curve], list[Curve]]:
+    """Of each metric the days' own figures, and their highest values, which limits of peaks are held against."""
     wanted = [Wanted(metric.series, _stat(metric)) for metric in metrics if metric.series is not None]
-    return curves(wanted, [86400] * len(wanted), today - DAYS_BACK, today)
+    wanted += [Wanted(one.series, "Maximum") for one in wanted]
+    found = curves(wanted, [86400] * len(wanted), today - DAYS_BACK, today)
+    return found[: len(metrics)], found[len(metrics) :]
 
 
 def _rules(metrics: Sequence[ServiceMetric]) -> Mapping[int, list[AlarmRule]]:
@@ -159,19 +163,29 @@ def _rules(metrics: Sequence[ServiceMetric]) -> Mapping[int, list[AlarmRule]]:
     return rules
 
 
-def _row(
-    metric: ServiceMetric, curve: Curve, rules: Sequence[AlarmRule], policies: Sequence[DeclaredPolicy]
-) -> CapacityRow:
-    days, stat, subject = [(ts.date(), value) for ts, value in curve], _stat(metric), SUBJECTS[metric.metric]
-    line, refused = None, ""
+def _line(days: Sequence[tuple[date, float]], today: date) -> tuple[Trend | None, str]:
+    """The trend of days that reach to the present, or why there is none."""
     try:
         line = trend(days)
     except TooFewDaysError as error:
-        refused = str(error)
+        return None, str(error)
+    return (None, f"Silent since {line.last:%d %b %Y}.") if line.last < today - SILENT else (line, "")
+
+
+def _row(
+    metric: ServiceMetric,
+    figures: tuple[Curve, Curve],
+    rules: Sequence[AlarmRule],
+    policies: Sequence[DeclaredPolicy],
+    today: date,
+) -> CapacityRow:
+    days, highest = ([(ts.date(), value) for ts, value in curve] for curve in figures)
+    stat, subject = _stat(metric), SUBJECTS[metric.metric]
+    line, refused = _line(days, today)
     named = [
         (rule.threshold, f"alarm {rule.name}", rule.source_text, rule.comparison in ("gt", "ge"))
         for rule in rules
-        if stat == "Average" and rule.stat in ("Average", "Maximum")
+        if stat == "Average" and rule.measure == Measure.VALUE and rule.stat in ("Average", "Maximum")
     ]
     named += [
         (policy.figures[f"{subject}_{key}"], words, policy.source, True)
@@ -179,7 +193,13 @@ def _row(
         for key, words in LIMITS.items()
         if f"{subject}_{key}" in policy.figures and not metric.namespace.startswith("AWS/RDS")
     ]
-    limits = [Limit(*one, reached(line, one[0], above=one[3]) if line else None) for one in dict.fromkeys(named)]
+    peak = LIMITS["peak_percent"]
+    of_peaks = _line(highest, today)[0] if any(name == peak for _, name, _, _ in named) else None
+    limits = [
+        Limit(*one, reached(own, one[0], above=one[3]) if own else None)
+        for one in dict.fromkeys(named)
+        for own in [of_peaks if one[1] == peak else line]
+    ]
     key = f"{subject}_growth_percent"
     assumed = [(policy.figures[key] / 100, policy.source) for policy in policies if key in policy.figures]
     return CapacityRow(metric, stat, line, refused, backtest(days) if line else None, limits, assumed, days)
@@ -200,14 +220,14 @@ def _scaling(policies: Sequence[DeclaredPolicy]) -> list[ScalingRow]:
     ]  # fmt: skip
 
 
-def _vertical(rows: Sequence[CapacityRow], policies: Sequence[DeclaredPolicy]) -> list[VerticalRow]:
+def _vertical(rows: Sequence[CapacityRow], policies: Sequence[DeclaredPolicy], today: date) -> list[VerticalRow]:
     found = []
     for row in rows:
         key = f"{SUBJECTS[row.metric.metric]}_vertical_percent"
         for policy in _of(policies, row.metric.platform_id):
             if key in policy.figures and not row.metric.namespace.startswith("AWS/RDS"):
                 asked = int(policy.figures.get("vertical_days", 7))
-                last = [value for _, value in row.days[-asked:]]
+                last = [value for day, value in row.days if day >= today - timedelta(days=asked)]
                 over = sum(value > policy.figures[key] for value in last)
                 found.append(VerticalRow(row.metric, policy.figures[key], over, len(last), asked, policy.source))
     return found

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from django.db import connection
 
 from monitoring.models import Series
-from monitoring.selectors.points import unread_for
+from monitoring.selectors.points import STALE_GRACE, unread_for
 from monitoring.store import floor_to
 from opsportal.core.actor import Actor
 
@@ -15,7 +15,7 @@ BACK: Final = timedelta(days=7)
 
 
 class SeriesQuality(NamedTuple):
-    """One series over the stretch: shares of one, None where the series is younger than it."""
+    """One series over the stretch, or since its first answer where that is younger: shares of one."""
 
     series: Series
     coverage: float
@@ -54,7 +54,7 @@ def quality(actor: Actor, *, at: datetime, platform_id: int | None = None, size:
     series = Series.objects.visible_to(actor).of_platform(platform_id).filter(enabled=True)
     known = {row.pk: row for row in series.select_related("platform", "service", "account").order_by("pk")}
     since, until = floor_to(at - BACK, 300), floor_to(at, 300)
-    covered, points = _coverage(sorted(known), since, until), _points(sorted(known), since, until)
+    covered, points = _coverage(list(known.values()), since, until), _points(sorted(known), since, until)
     rows = [_row(row, covered.get(pk), points.get(pk, (0, 0)), at, until - since) for pk, row in known.items()]
     worst = {"fail": 0, "unknown": 1, "stale": 2, "warn": 3, "ok": 4}
     rows.sort(key=lambda row: (worst[row.state], row.coverage, row.series.pk))
@@ -70,37 +70,42 @@ def quality(actor: Actor, *, at: datetime, platform_id: int | None = None, size:
 
 
 class _Covered(NamedTuple):
-    seconds: float
+    share: float
     gaps: int
     longest: timedelta
 
 
-def _coverage(series_ids: list[int], since: datetime, until: datetime) -> dict[int, _Covered]:
-    """Seconds answered, holes between the stretches and after them, and the longest hole, of each series.
+def _coverage(series: list[Series], since: datetime, until: datetime) -> dict[int, _Covered]:
+    """Share of the time answered, holes between the stretches and after them, and the longest hole, of each series.
 
-    A hole of a minute between two polls is none, nor is what the next common poll may still bring.
+    What lies before its first answer is no hole, nor is a minute between two polls, nor what the next two readings at
+    the pace of its account may still bring (as `unread_for` has it).
     """
+    allowed = [2 * one.read_every + STALE_GRACE.total_seconds() for one in series]
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH own AS (
-                SELECT series_id, greatest(starts_at, %(since)s) AS b, least(ends_at, %(until)s) AS e
-                FROM monitoring_pollcoverage
-                WHERE series_id = ANY(%(ids)s) AND ends_at > %(since)s AND starts_at < %(until)s
+            WITH asked AS (
+                SELECT s.id, s.allowed * interval '1 second' AS allowed, greatest(%(since)s, (
+                    SELECT min(starts_at) FROM monitoring_pollcoverage WHERE series_id = s.id)) AS born
+                FROM unnest(%(ids)s::int[], %(allowed)s::float8[]) AS s (id, allowed)
+            ), own AS (
+                SELECT series_id, born, allowed, greatest(starts_at, %(since)s) AS b, least(ends_at, %(until)s) AS e
+                FROM monitoring_pollcoverage JOIN asked ON asked.id = series_id
+                WHERE ends_at > %(since)s AND starts_at < %(until)s
             ), holes AS (
-                SELECT series_id, e - b AS answered, b - coalesce(lag(e) OVER w, %(since)s) AS before,
+                SELECT series_id, born, allowed, e - b AS answered, b - coalesce(lag(e) OVER w, born) AS before,
                     CASE WHEN lead(b) OVER w IS NULL THEN %(until)s - e ELSE '0' END AS after
                 FROM own WINDOW w AS (PARTITION BY series_id ORDER BY b)
             )
-            SELECT series_id, extract(epoch FROM sum(answered))::float8,
-                count(*) FILTER (WHERE before > interval '1 minute')
-                    + count(*) FILTER (WHERE after > interval '11 minutes'),
+            SELECT series_id, extract(epoch FROM sum(answered))::float8 / extract(epoch FROM %(until)s - born)::float8,
+                count(*) FILTER (WHERE before > interval '1 minute') + count(*) FILTER (WHERE after > allowed),
                 greatest(max(before), max(after))
-            FROM holes GROUP BY series_id
+            FROM holes GROUP BY series_id, born
             """,
-            {"ids": series_ids, "since": since, "until": until},
+            {"ids": [one.pk for one in series], "allowed": allowed, "since": since, "until": until},
         )
-        return {int(pk): _Covered(seconds, gaps, longest) for pk, seconds, gaps, longest in cursor.fetchall()}
+        return {int(pk): _Covered(share, gaps, longest) for pk, share, gaps, longest in cursor.fetchall()}
 
 
 def _points(series_ids: list[int], since: datetime, until: datetime) -> dict[int, tuple[int, int]]:
@@ -123,7 +128,7 @@ def _row(
 ) -> SeriesQuality:
     if covered is None:
         return SeriesQuality(series, 0.0, 1, whole, *points, "fail")
-    share = min(1.0, covered.seconds / whole.total_seconds())
+    share = min(1.0, covered.share)
     if is_late(series, at):
         state = "stale"
     elif series.newest_point_at is None:

@@ -13,7 +13,7 @@ from monitoring.selectors.slo_counts import ceil_to
 from monitoring.selectors.slo_policy import policies
 from monitoring.selectors.slo_report import SloRow
 from monitoring.slo.attribution import SLICE, Mark, attribute
-from monitoring.slo.periods import Period
+from monitoring.slo.periods import Period, midnight
 from monitoring.slo.policy import Policy
 from monitoring.store import floor_to
 
@@ -104,21 +104,39 @@ def slo_detail(row: SloRow, period: Period) -> Detail:
 
 
 def _hours(slo: Slo, period: Period) -> list[Hour]:
-    """What was counted by hour, the first and the last only as far as the period goes: an hour's own bucket goes on."""
+    """What was counted by hour, the first and the last only as far as the period goes: an hour's own bucket goes on.
+
+    An hour with a midnight of the period's zone within it comes as two, each of its own day.
+    """
     start, until = period.starts_at, period.until
-    first, last = ceil_to(start, 3600), floor_to(until, 3600)
+    first, last, midnights = ceil_to(start, 3600), floor_to(until, 3600), _midnights(period)
     inside = Q(res=5, ts__gte=start, ts__lt=until)
     if first < last:
         edges = Q(ts__gte=start, ts__lt=first) | Q(ts__gte=last, ts__lt=until)
-        inside = Q(res=60, ts__gte=first, ts__lt=last) | (Q(res=5) & edges)
+        parts = [hour + n * SLICE for hour in midnights for n in range(12)]
+        inside = Q(res=60, ts__gte=first, ts__lt=last) & ~Q(ts__in=list(midnights))
+        inside |= Q(res=5) & (edges | Q(ts__in=parts, ts__gte=first, ts__lt=last))
     rows = SloBucket.objects.filter(inside, slo=slo).order_by("ts")
     found: dict[datetime, Hour] = {}
     for ts, *counts in rows.values_list("ts", "good", "total", "xgood", "xtotal", "expected", "covered"):
-        hour = floor_to(ts, 3600)
+        hour = max(floor_to(ts, 3600), start)
+        if floor_to(ts, 3600) in midnights and ts >= midnights[floor_to(ts, 3600)]:
+            hour = midnights[floor_to(ts, 3600)]
         before = found[hour][1:] if hour in found else (0.0, 0.0, 0.0, 0.0, 0, 0)
         good, total, xgood, xtotal, expected, covered = (a + b for a, b in zip(before, counts, strict=True))
         found[hour] = (hour, good, total, xgood, xtotal, int(expected), int(covered))
     return list(found.values())
+
+
+def _midnights(period: Period) -> dict[datetime, datetime]:
+    """Midnights of the period's zone that fall within an hour of UTC, by that hour."""
+    zone, found = ZoneInfo(period.zone or "UTC"), {}
+    day = period.starts_at.astimezone(zone).date()
+    while (begins := midnight(day, zone)) < period.until:
+        if floor_to(begins, 3600) != begins:
+            found[floor_to(begins, 3600)] = begins
+        day += timedelta(days=1)
+    return found
 
 
 def _heavy(shares: Sequence[Share], policy: Policy) -> list[tuple[Share, ReviewMark | None]]:
@@ -133,7 +151,7 @@ def _left(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[d
     for ts, good, total, xgood, xtotal, _expected, covered in hours:
         used += (total - xtotal) - (good - xgood)
         left = 100 * (1 - used / allowed) if allowed else None
-        points.append((min(ts + timedelta(hours=1), period.until), left if covered else None))
+        points.append((min(floor_to(ts, 3600) + timedelta(hours=1), period.until), left if covered else None))
     return points
 
 
@@ -155,16 +173,16 @@ def _days(hours: Sequence[Hour], allowed: float, period: Period) -> list[tuple[d
 
 def _gaps(hours: Sequence[Hour], period: Period) -> list[tuple[datetime, datetime]]:
     """Hours of which nothing is known, merged."""
-    known = {ts for ts, *_, covered in hours if covered}
+    known = {floor_to(ts, 3600) for ts, *_, covered in hours if covered}
     found: list[tuple[datetime, datetime]] = []
-    hour = period.starts_at.replace(minute=0)
+    hour = floor_to(period.starts_at, 3600)
     while hour < period.until:
-        ends = hour + timedelta(hours=1)
+        ends = min(hour + timedelta(hours=1), period.ends_at)
         if hour not in known and ends <= period.until:
             if found and found[-1][1] == hour:
                 found[-1] = (found[-1][0], ends)
             else:
-                found.append((hour, ends))
+                found.append((max(hour, period.starts_at), ends))
         hour = ends
     return found
 

@@ -120,6 +120,28 @@ def alarm_call_again(*, alarm: Alarm, at: datetime) -> AlarmTransition | None:
     )
 
 
+@transaction.atomic
+def alarm_worsen(
+    *, alarm: Alarm, to_state: str, at: datetime, recorded_at: datetime, value: float, reason: str,
+    data: Mapping[str, Any],
+) -> AlarmTransition | None:  # fmt: skip
+    """Leave an event of an alarm that goes on and means worse than was told of it; None when it moved meanwhile."""
+    row = Alarm.objects.select_for_update().get(pk=alarm.pk)
+    if row.state != to_state:
+        return None
+    silenced = Alarm.objects.filter(Exists(Silence.objects.over_alarm(at)), pk=row.pk).exists()
+    return _leave_event(
+        row,
+        to_state=to_state,
+        at=at,
+        recorded_at=recorded_at,
+        value=value,
+        reason=reason,
+        silenced=silenced,
+        data=dict(data),
+    )
+
+
 def alarms_release(
     *, at: datetime, reason: str, platform: Platform | None = None, account: AwsAccount | None = None
 ) -> int:

@@ -151,7 +151,7 @@ def topic_decide(*, by: Actor, at: datetime, topic: SnsTopic, expected: int, is_
         **({} if is_allowed else {"confirm_token": ""}),
     )
     again = 0
-    if is_allowed:
+    if is_allowed and topic.source.enabled:
         held = InboundMessage.objects.filter(source=topic.source_id, topic=topic.arn, verdict=InboundVerdict.HELD)
         newest = list(held.filter(replays=None).order_by("-pk")[:_HELD_AGAIN])
         for message in reversed(newest):

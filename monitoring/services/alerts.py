@@ -11,12 +11,12 @@ from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import Count as CountOf
-from django.db.models import Exists, Q
+from django.db.models import Exists, Max, Q
 
 from monitoring.intake.alerts import AlertIn, digest, signal_slug
 from monitoring.intake.mapping import Rule, fitting, rules_of
 from monitoring.models import Alarm, AlarmOrigin, AlarmState, Alert, AlertSource, AlertSubject, Silence
-from monitoring.services.alarms import alarm_transition
+from monitoring.services.alarms import alarm_transition, alarm_worsen
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
@@ -77,10 +77,15 @@ def alerts_apply(incoming: Iterable[Incoming], *, at: datetime) -> dict[int, Cou
         by_source.setdefault(one.source.pk, []).append(one)
     counts: dict[int, Count] = {}
     for source_id in sorted(by_source):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, source_id & 0x7FFFFFFF])
+        _hold(source_id)
         counts |= _Batch(by_source[source_id], at).apply()
     return counts
+
+
+def _hold(source_id: int) -> None:
+    """Nobody else moves this source's subjects until the transaction ends. Before the first look at them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, source_id & 0x7FFFFFFF])
 
 
 class Meanings:
@@ -133,6 +138,7 @@ class _Group:
     alarm: Alarm
     firing: int = 0
     is_new: bool = False
+    is_moved: bool = False
     changes: list[tuple[str, _Event, int]] = field(default_factory=list)
 
     @property
@@ -141,9 +147,22 @@ class _Group:
 
     def turn(self, event: _Event, by: int) -> None:
         before, self.firing = self.firing, max(0, self.firing + by)
+        self.is_moved = True
         if (before > 0) != (self.firing > 0):
             state = AlarmState.ALARM if self.firing else AlarmState.OK
             self.changes.append((state, event, self.firing))
+
+    def worsen(self, said: Meaning, event: _Event) -> None:
+        """What fires takes the worse level, and the call for an incident, of one more alert: told as it is new."""
+        alarm = self.alarm
+        level = said.severity
+        is_worse = level is not None and (alarm.severity is None or level.rank < alarm.severity.rank)
+        if not is_worse and (alarm.opens_incident or not said.opens_incident):
+            return
+        alarm.severity = level if is_worse else alarm.severity
+        alarm.opens_incident = alarm.opens_incident or said.opens_incident
+        if not self.changes:  # an event that this batch leaves anyway says it too
+            self.changes.append((AlarmState.ALARM, event, self.firing + 1))
 
 
 class _Batch:
@@ -157,7 +176,7 @@ class _Batch:
         self.meanings = Meanings(self.source)
         self.twins = self._twins()
         prints = {event.alert.fingerprint for event in self.events} | self.repeated
-        rows = AlertSubject.objects.filter(source=self.source, fingerprint__in=prints)
+        rows = AlertSubject.objects.filter(source=self.source, fingerprint__in=prints).select_related("alarm")
         self.subjects = {row.fingerprint: row for row in rows}
         self.read = {event.dedup: self._meaning(event.alert) for event in self.events}
         self.new: dict[str, AlertSubject] = {}
@@ -226,8 +245,9 @@ class _Batch:
         late = {event.dedup for event in self.events if not self._move(event)}
         self._write_subjects()
         heard = {row.alarm_id for row in self.subjects.values()}
-        for group in self.groups.values():
-            if group.alarm.pk in heard:
+        # In the order in which a release locks alarms. A subject may have left the group that it moved.
+        for group in sorted(self.groups.values(), key=lambda one: one.alarm.pk):
+            if group.is_moved or group.alarm.pk in heard:
                 self._tell(group)
         self._write_alerts(late)
         return self.counts
@@ -260,6 +280,7 @@ class _Batch:
         """The group's own alarm; the storm's when too many begin at once."""
         own = self.groups.get(self._key(event))
         if own is not None and own.fires:
+            own.worsen(self.read[event.dedup], event)
             return own
         if self._is_storm():
             return self._storm(event)
@@ -270,7 +291,8 @@ class _Batch:
         storm = self.groups.get(self.storm_key)
         if storm is not None and storm.fires:
             heard = storm.alarm.fetched_at
-            return heard is None or self.at - heard < STORM_CALMS_AFTER
+            if heard is None or self.at - heard < STORM_CALMS_AFTER:
+                return True
         return self.begun >= STORM_GROUPS
 
     def _storm(self, event: _Event) -> _Group:
@@ -279,9 +301,7 @@ class _Batch:
         if group is None or not group.fires:
             storm = Meaning(None, said.severity, "alert-storm", said.opens_incident)
             return self._begin(self.storm_key, f"Alert storm from {self.source.name}", storm, event)
-        alarm = group.alarm
-        if said.severity is not None and (alarm.severity is None or said.severity.rank < alarm.severity.rank):
-            alarm.severity = said.severity
+        group.worsen(said, event)
         return group
 
     def _begin(self, key: str, title: str, said: Meaning, event: _Event) -> _Group:
@@ -333,10 +353,12 @@ class _Batch:
         self, alarm: Alarm, state: str, at: datetime, firing: int, reason: str, data: Mapping[str, object]
     ) -> None:
         """Time goes on within one alarm: two changes of one instant are two events."""
-        alarm_transition(
+        told_at = alarm.transitions.aggregate(newest=Max("at"))["newest"] or alarm.since
+        leave = alarm_worsen if state == alarm.state == AlarmState.ALARM else alarm_transition
+        leave(
             alarm=alarm,
             to_state=state,
-            at=max(at, alarm.since + _TICK),
+            at=max(at, alarm.since + _TICK, told_at + _TICK),
             recorded_at=self.at,
             value=firing,
             reason=reason,
@@ -381,6 +403,8 @@ def group_end(*, by: Actor, at: datetime, alarm: Alarm, expected: int, reason: s
 
     Raises VersionConflictError.
     """
+    assert alarm.alert_source_id is not None  # its origin is a source
+    _hold(alarm.alert_source_id)
     alarm.update_versioned(expected=expected, value=0)
     subjects = AlertSubject.objects.filter(alarm=alarm, is_firing=True)
     ended = subjects.update(is_firing=False, since=at, last_at=at)

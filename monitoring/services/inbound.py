@@ -72,10 +72,19 @@ def message_store(*, kind: str, key: bytes, headers: Mapping[str, str], body: by
     return int(row[0]) if row else None
 
 
+class ReplayError(ValueError):
+    """Nothing was changed; the text is a sentence for the person who asked."""
+
+
 @transaction.atomic
 def message_replay(*, by: Actor, at: datetime, message: InboundMessage) -> InboundMessage:
-    """Judge a message anew, as of when it came; the first verdict stays. What was accepted is known already."""
+    """Judge a message anew, as of when it came; the first verdict stays. What was accepted is known already.
+
+    Raises ReplayError while its source is paused.
+    """
     first = message.replay_of or message
+    if not AlertSource.objects.filter(pk=first.source_id, enabled=True).exists():
+        raise ReplayError("The source is paused, the message is kept. Go on with the source, then judge it again.")
     again = InboundMessage.objects.create(
         source_id=first.source_id,
         platform_id=first.platform_id,
@@ -205,7 +214,7 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
         pk__in=asked, verdict=InboundVerdict.WAITING
     )
     mine = set(rows.order_by("pk").values_list("pk", flat=True))
-    own = [reading for reading in readings if reading.message.pk in mine]
+    own = _unpaused([reading for reading in readings if reading.message.pk in mine])
     real = [reading for reading in own if reading.alerts and not reading.is_test]
     counts = alerts_apply(
         [
@@ -227,6 +236,17 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
     columns = ["verdict", "reason", "alerts", "repeats", "topic", "judged_at", "attempts", "not_before"]
     InboundMessage.objects.bulk_update(changed, columns)
     return sum(not reading.is_tried_again for reading in own)
+
+
+def _unpaused(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings; of a source paused since they came, nothing but that they are kept. Who pauses it now, waits."""
+    sources = AlertSource.objects.filter(pk__in={reading.message.source_id for reading in readings}).order_by("pk")
+    going = dict(sources.select_for_update(no_key=True).values_list("pk", "enabled"))
+    return [
+        reading if going[reading.message.source_id] or reading.is_test
+        else Reading(reading.message, InboundVerdict.PAUSED)
+        for reading in readings
+    ]  # fmt: skip
 
 
 def _note_topic(reading: Reading, at: datetime) -> None:

@@ -14,7 +14,7 @@ from monitoring.models import Alarm, AlarmOrigin, AlarmTransition, InboundMessag
 from monitoring.selectors.intake import group_page, message_page, topics_waiting, verdict_kind
 from monitoring.selectors.usefulness import week_of, worth_rows
 from monitoring.services.alerts import group_end
-from monitoring.services.inbound import message_replay
+from monitoring.services.inbound import ReplayError, message_replay
 from monitoring.services.ratings import RatingError, alarm_rate
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
@@ -84,7 +84,11 @@ def inbound_replay_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Judge a message anew."""
     found = get_object_or_404(InboundMessage.objects.visible_to(request.actor).select_related("replay_of"), pk=pk)
     authorize(request.actor, "monitoring.inbound_replay", found)
-    again = message_replay(by=request.actor, at=now(), message=found)
+    try:
+        again = message_replay(by=request.actor, at=now(), message=found)
+    except ReplayError as error:
+        messages.error(request, str(error))
+        return redirect_or_fragment(request, reverse("monitoring:inbound-message", args=[pk]))
     messages.success(request, "It is judged again; what it said already is known and counts once.")
     return redirect_or_fragment(request, reverse("monitoring:inbound-message", args=[again.pk]))
 

@@ -98,6 +98,7 @@ def alerts(platform: Platform, at: datetime, count: int) -> None:
             "poll_every": 60,
             "missing": "ignore",
             "opens_incident": True,
+            "grouped": False,  # an incident each, so that a lost one is seen
             "severity": severity,
         }
         alarm_rule_put(by=BY, at=at, platform=platform, key=name, values=values)

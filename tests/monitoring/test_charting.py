@@ -157,6 +157,19 @@ def test_a_limit_below_tints_the_lower_side(platform: Platform) -> None:
     assert tops[1][1] == floor
 
 
+def test_the_foot_names_a_baseline_s_own_unit_and_no_rule_of_another_statistic(platform: Platform) -> None:
+    end = ends()
+    rule_of(platform, at=end, key="usual", measure="z", threshold=3.0)
+    rule_of(platform, at=end, key="other", stat="p95", threshold=77.0)
+    series = series_named("DatabaseConnections")
+    write(series, [50.0], end=end)
+    drawing = draw_all([Asked(series, "Maximum", "Connections", "Bytes")], Range("", end - HOUR, end), at=end)[0]
+    assert drawing is not None
+    assert "3 σ" in drawing.foot.replace("\xa0", " ").replace("\u202f", " ")
+    assert "B" not in drawing.foot
+    assert "77" not in drawing.foot
+
+
 def test_what_was_not_read_lately_is_grey_and_says_so(platform: Platform, viewer: User, client_for: ClientFor) -> None:
     end = ends()
     metric = drawn_metric(platform, [1.0] * 3, end=end)

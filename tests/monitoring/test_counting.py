@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -215,3 +215,22 @@ def test_more_exclusions_and_quiet_slices_cost_no_more_queries(slo: Slo, platfor
         assert sum(share.events for share in detail.shares) == row.count.adjusted.bad
         assert [one.share > 0 for one in detail.left_out] == [True] * (n + 1)
     assert len(set(asked)) == 1
+
+
+def test_days_of_a_zone_with_half_an_hour_begin_at_its_midnight(slo: Slo) -> None:
+    zone = ZoneInfo("Asia/Kolkata")
+    begins = datetime(2026, 2, 28, 18, 30, tzinfo=ZoneInfo("UTC"))  # 1 March there
+    traffic(begins + HOUR / 2, target=[5.0] * 12)  # half an hour to each side of the month's first midnight
+    second = begins + timedelta(days=1)
+    traffic(second + HOUR / 2, target=[1.0] * 6 + [3.0] * 6)
+    period = calendar("month", date(2026, 3, 5), second + 12 * HOUR, zone)
+    assert period.starts_at == begins
+    row = slo_rows([slo], period)[0]
+    found = slo_detail(row, period)
+    used = dict(found.days)
+    assert min(used) == date(2026, 3, 1)
+    one = 100 / row.budget.events
+    assert used[date(2026, 3, 1)] == pytest.approx((6 * 5 + 6 * 1) * one)
+    assert used[date(2026, 3, 2)] == pytest.approx(6 * 3 * one)
+    assert sum(share or 0 for share in used.values()) == pytest.approx(100 * row.budget.used)
+    assert min(starts for starts, _ in found.gaps) >= begins

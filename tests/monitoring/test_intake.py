@@ -14,7 +14,7 @@ from monitoring.selectors.alarms import shown_state
 from monitoring.services import inbound
 from monitoring.services.alert_sources import source_change, source_rotate, source_test
 from monitoring.services.alerts import alerts_apply, group_end
-from monitoring.services.inbound import inbound_judge, inbound_purge, message_replay, message_store
+from monitoring.services.inbound import ReplayError, inbound_judge, inbound_purge, message_replay, message_store
 from monitoring.services.marks import silence_put
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Platform, Service, Severity, SeverityAlias
@@ -130,7 +130,7 @@ def test_a_storm_of_a_thousand_is_kept_whole_and_shown_in_few_groups(platform: P
     assert len(groups) == 6
     assert (groups[-1].signal, groups[-1].value) == ("alert-storm", 995)
     claim_alarms(at)
-    assert Incident.objects.count() == 6
+    assert Incident.objects.count() == 2  # the symptoms of one service, and the storm
 
 
 def test_after_a_storm_groups_are_told_apart_again(platform: Platform, at: datetime) -> None:
@@ -147,6 +147,70 @@ def test_after_a_storm_groups_are_told_apart_again(platform: Platform, at: datet
     judge(later + MINUTE)
     storm.refresh_from_db()
     assert storm.state == "ok"
+
+
+def test_a_second_storm_has_a_brake_while_the_first_one_fires(platform: Platform, at: datetime) -> None:
+    _, link = source_of(platform, at=at)
+    post(link, together(*(fired(f"Fault {number}") for number in range(8))))
+    judge(at)
+    later = at + timedelta(minutes=6)
+    post(link, together(*(fired(f"New {number}", starts="2026-03-10T09:06:00Z") for number in range(8))))
+    judge(later)
+    assert Alarm.objects.filter(name__startswith="New", state="alarm").count() == 5
+    assert Alarm.objects.get(signal="alert-storm").value == 6
+
+
+def test_a_worse_alert_of_a_group_that_fires_calls_again(platform: Platform, at: datetime) -> None:
+    rules = [{"field": "label:level", "contains": "low", "opens_incident": False}]
+    _, link = source_of(platform, at=at, mapping={"rules": rules})
+    told = []
+    for minute, (level, severity) in enumerate([("low", "P3"), ("mid", "P3"), ("high", "P1"), ("other", "P2")]):
+        moment = at + minute * MINUTE
+        post(link, together(fired("DiskFull", level=level, severity=severity, starts=moment.isoformat())))
+        judge(moment)
+        claim_alarms(moment)
+        told.append(Incident.objects.values_list("severity__label", flat=True).first())
+    assert told == [None, "P3", "P1", "P1"]
+    alarm = Alarm.objects.get(origin="alert")
+    assert (alarm.value, alarm.transitions.count(), Incident.objects.count()) == (4, 3, 1)
+
+
+def test_a_storm_takes_the_call_of_what_it_swallows(platform: Platform, at: datetime) -> None:
+    rules = [{"field": "label:level", "contains": "low", "opens_incident": False}]
+    _, link = source_of(platform, at=at, mapping={"rules": rules})
+    post(link, together(*(fired(f"Fault {number}", level="low", severity="P3") for number in range(7))))
+    judge(at)
+    claim_alarms(at)
+    assert not Incident.objects.exists()
+    post(link, together(fired("Down", severity="P1")))
+    judge(at + timedelta(seconds=30))
+    claim_alarms(at + timedelta(seconds=30))
+    assert Incident.objects.get().severity.label == "P1"
+    assert Incident.objects.get().signal == "alert-storm"
+
+
+def test_a_group_whose_subject_moves_to_a_storm_in_one_batch_is_over(platform: Platform, at: datetime) -> None:
+    _, link = source_of(platform, at=at)
+    post(link, together(*(fired(f"Fault {number}") for number in range(7))))
+    judge(at)
+    again = fired("Fault 0", starts="2026-03-10T08:59:50Z")
+    post(link, together(fired("Fault 0", state="resolved"), again))
+    judge(at + timedelta(seconds=20))
+    first = Alarm.objects.get(name="Fault 0 of web")
+    assert (first.state, first.value) == ("ok", 0)
+    assert Alarm.objects.get(signal="alert-storm").value == 3
+
+
+def test_what_waits_when_its_source_is_paused_moves_nothing(platform: Platform, at: datetime) -> None:
+    source, link = source_of(platform, at=at)
+    post(link, together(fired("DiskFull")))
+    values = {"name": source.name, "enabled": False, "mapping": {}}
+    source_change(by=BY, at=at, source=source, expected=1, values=values)
+    judge(at)
+    assert InboundMessage.objects.get().verdict == "paused"
+    assert not Alert.objects.exists()
+    with pytest.raises(ReplayError, match="The source is paused"):
+        message_replay(by=BY, at=at, message=InboundMessage.objects.get())
 
 
 def test_a_batch_costs_as_many_statements_for_many_messages_as_for_few(platform: Platform, at: datetime) -> None:
@@ -221,6 +285,21 @@ def test_a_source_that_is_paused_keeps_its_messages_and_lets_go_of_its_alarms(pl
     assert Alarm.objects.get(name="Other of web").state == "alarm"
     alarm.refresh_from_db()
     assert alarm.state == "alarm", "what goes on is told again by its repeat"
+
+
+def test_what_waits_when_its_source_is_paused_moves_no_alarm(platform: Platform, at: datetime) -> None:
+    source, link = source_of(platform, at=at)
+    post(link, together(fired("DiskFull")))
+    source_change(
+        by=BY, at=at, source=source, expected=1, values={"name": source.name, "enabled": False, "mapping": {}}
+    )
+    judge(at + MINUTE)
+    kept = InboundMessage.objects.get()
+    assert (kept.verdict, kept.alerts) == ("paused", 0)
+    assert not Alarm.objects.filter(origin="alert").exists()
+    with pytest.raises(ReplayError, match="paused"):
+        message_replay(by=BY, at=at + MINUTE, message=kept)
+    assert InboundMessage.objects.count() == 1
 
 
 def test_a_replay_of_what_was_unreadable_is_judged_by_the_new_mapping(platform: Platform, at: datetime) -> None:

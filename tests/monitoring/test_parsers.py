@@ -145,6 +145,14 @@ def test_an_alarm_by_sns_and_by_eventbridge_is_one_event() -> None:
     ('ALARM: "Database" in US East (N. Virginia)', True, '"Database" in US East (N. Virginia)'),
     ('OK: "Database" in US East (N. Virginia)', False, '"Database" in US East (N. Virginia)'),
     ("Backup failed", True, "Backup failed"),
+    ("Heads up: orders are slow", True, "Heads up: orders are slow"),
+    ("Follow up: disk 95 %", True, "Follow up: disk 95 %"),
+    ("Orders are slow, heads up", True, "Orders are slow, heads up"),
+    ("web-1 not ok", True, "web-1 not ok"),
+    ("web-1 is not back up", True, "web-1 is not back up"),
+    ("web-1 is OK", False, "web-1 is"),
+    ("web-1 UP", False, "web-1"),
+    ("[RESOLVED] Orders not read", False, "Orders not read"),
 ])  # fmt: skip
 def test_what_a_mail_s_subject_says(subject: str, is_firing: bool, about: str) -> None:
     (alert,) = read("mail", f"Subject: {subject}\r\n\r\n".encode())

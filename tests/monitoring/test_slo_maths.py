@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -147,6 +148,9 @@ def test_segments_cover_every_slice_once(offset: int, minutes: int) -> None:
         {"total": ["x"], "bad": [TERM]},
         {"method": "guess"},
         {"method": "timeslices", "value_of": TERM},
+        {"method": "timeslices", "value_of": TERM, "comparison": "gt", "value": "x"},
+        {"total": 5, "bad": [TERM]},
+        {"total": [TERM], "good": [{**TERM, "stat": "TC", "below": "x"}]},
     ],
 )
 def test_an_indicator_that_cannot_be_counted_is_refused(indicator: dict[str, object]) -> None:
@@ -159,3 +163,13 @@ def test_a_rule_reads_one_value_or_a_share() -> None:
     assert [term.role for term in rule_terms({"bad": [TERM], "total": [TERM]}, stat="")] == ["bad", "total"]
     with pytest.raises(IndicatorError):
         rule_terms({"bad": [TERM]}, stat="")
+
+
+@pytest.mark.parametrize(
+    "indicator",
+    [[], "x", "a value", 5, {"bad": 5, "total": [TERM]}, {"value": {**TERM, "stat": "TC", "below": "x"}},
+     {"value": {**TERM, "stat": "TC", "below": [1]}}, {"value": {**TERM, "stat": "TC", "below": 10**400}}],
+)  # fmt: skip
+def test_a_rule_s_indicator_of_any_shape_is_refused_in_words(indicator: Any) -> None:
+    with pytest.raises(IndicatorError):
+        rule_terms(indicator, stat="Average")

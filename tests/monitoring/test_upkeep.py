@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from monitoring import store
 from monitoring.collector.bill import read_bill
-from monitoring.models import AwsAccount, CostReading, PollCoverage, PollRun, Resource, ResourcePoll, Series
+from monitoring.models import AlarmRule, AwsAccount, CostReading, PollCoverage, PollRun, Resource, ResourcePoll, Series
 from monitoring.selectors.capacity import capacity
 from monitoring.selectors.costs import account_costs
 from monitoring.selectors.quality import quality
@@ -104,6 +104,45 @@ def test_tasks_and_the_vertical_rule_are_held_against_live_figures(
     found = capacity(actor_for(viewer), at=at)
     assert [(row.wanted, row.least, row.most, row.state) for row in found.scaling] == [(4, 2, 4, "warn")]
     assert [(row.over, row.known, row.state) for row in found.vertical] == [(6, 7, "ok")]
+
+
+def test_a_baseline_s_limit_is_no_figure_of_the_metric(platform: Platform, viewer: User, actor_for: ActorFor) -> None:
+    at = now()
+    series = days_of(platform, [40.0] * 20, at=at)
+    AlarmRule.objects.filter(key="cpu").update(measure="z", threshold=3.0)
+    (row,) = capacity(actor_for(viewer), at=at).rows
+    assert (row.metric.series, list(row.limits)) == (series, [])
+
+
+def test_a_limit_of_peaks_is_held_against_the_days_peaks(platform: Platform, viewer: User, actor_for: ActorFor) -> None:
+    at = now()
+    series = days_of(platform, [40.0] * 20, at=at)
+    declare(platform, {"cpu_average_percent": 70.0, "cpu_peak_percent": 90.0})
+    first = floor_to(at, 86400) - timedelta(days=20)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE monitoring_point_1d SET max = 60 + extract(epoch FROM ts - %s) / 86400 WHERE series_id = %s",
+            [first, series.pk],
+        )
+    (row,) = capacity(actor_for(viewer), at=at).rows
+    found = {limit.name: limit.when for limit in row.limits}
+    assert found["peak the guide allows"] is not None
+    assert found["peak the guide allows"].expected == first.date() + timedelta(days=30)
+    assert found["average the guide allows"] is not None
+    assert found["average the guide allows"].expected is None
+
+
+def test_a_metric_that_went_silent_has_neither_trend_nor_vertical_verdict(
+    platform: Platform, viewer: User, actor_for: ActorFor
+) -> None:
+    at = now()
+    days_of(platform, [60.0] * 20, at=at - timedelta(days=10))
+    declare(platform, GROWTH)
+    found = capacity(actor_for(viewer), at=at)
+    assert found.rows[0].line is None
+    assert found.rows[0].refused.startswith("Silent since")
+    assert {limit.when for limit in found.rows[0].limits} == {None}
+    assert [(row.known, row.state) for row in found.vertical] == [(0, "unknown")]
 
 
 def test_capacity_asks_as_much_for_many_metrics_and_shows_no_stranger(
@@ -234,3 +273,24 @@ def test_quality_tells_never_answered_from_late_and_from_holes(
     assert {answer["series"]: answer["gaps"] for answer in answers} == {requests.pk: 0, connections.pk: 1}
     page: Any = client_for(viewer).get(reverse("monitoring:quality"))
     assert reverse("monitoring:series-points", args=[requests.pk]) in page.content.decode()
+
+
+def test_a_young_series_and_one_read_each_hour_have_no_gap(
+    platform: Platform, viewer: User, actor_for: ActorFor
+) -> None:
+    at = floor_to(now(), 300)
+    metric_of(platform, at=at)
+    series = series_named("RequestCount")
+    PollCoverage.objects.all().delete()
+    store.cover([series.pk], at - timedelta(days=1), at)
+    Series.objects.update(watermark=at, newest_point_at=at)
+    (row,) = (one for one in quality(actor_for(viewer), at=at).rows if one.series == series)
+    assert row[1:3] == (1.0, 0)
+    assert row.state == "ok"
+    AwsAccount.objects.update(pace=2)
+    later = at + timedelta(minutes=50)
+    (row,) = (one for one in quality(actor_for(viewer), at=later).rows if one.series == series)
+    assert (row.gaps, row.state) == (0, "ok")
+    AwsAccount.objects.update(pace=0)
+    (row,) = (one for one in quality(actor_for(viewer), at=later).rows if one.series == series)
+    assert row.gaps == 1

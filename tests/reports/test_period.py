@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from monitoring.models import Slo
+from monitoring.models import EvidenceResult, Slo
 from monitoring.selectors.slo_report import slo_rows
 from monitoring.services.exclusions import exclusion_put
 from monitoring.slo.periods import parse
@@ -258,3 +258,38 @@ def test_what_is_asked_to_be_excluded_shows_but_does_not_count_yet(
     page = client_for(viewer).get(at_report(platform)).content.decode()
     assert "not approved" in page
     assert "99.500" in page.replace("\xa0", " ")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["2026-99-99T00:00:00+00:00", "2026-01-01T00:00:00+00:00"])
+def test_a_commentary_that_looks_like_a_time_stays_text(
+    slo: Slo, platform: Platform, manager: User, client_for: ClientFor, text: str
+) -> None:
+    client = client_for(manager)
+    assert client.post(at_report(platform, "period-commentary"), {"number": "0", "text": text}).status_code == 303
+    answer = client.get(at_report(platform))
+    assert answer.status_code == 200
+    assert f"<p>{text}</p>" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_warnings_of_backup_checks_have_a_column(platform: Platform, manager: User, client_for: ClientFor) -> None:
+    at = now() - timedelta(minutes=10)
+    EvidenceResult.objects.create(
+        platform=platform, check_name="backup.age", verdict="warn", created_at=at, fetched_at=at
+    )
+    page = client_for(manager).get(at_report(platform)).content.decode()
+    assert "Warned" in page
+    assert "1 warn: backup.age" in page
+
+
+@pytest.mark.django_db
+def test_a_drawing_is_made_without_the_rest_of_the_report(
+    slo: Slo, platform: Platform, manager: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("opsportal.reports.period.views.report_body")
+    answer = client_for(manager).get(at_report(platform, query=f"&part={slo.pk}"), headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert f"{slo.name}: budget left" in page
+    assert "budget used per day" in page

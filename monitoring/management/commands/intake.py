@@ -13,7 +13,7 @@ from monitoring.api.intake import AlertSourceSerializer, InboundMessageSerialize
 from monitoring.models import AlertSource, InboundMessage, InboundVerdict
 from monitoring.selectors.intake import message_page
 from monitoring.services.alert_sources import source_test
-from monitoring.services.inbound import message_replay
+from monitoring.services.inbound import ReplayError, message_replay
 from opsportal.accounts.actors import user_actor
 from opsportal.accounts.models import User
 from opsportal.core import clock
@@ -88,7 +88,10 @@ class Command(BaseCommand):
         if found is None:
             raise HiddenError("monitoring.inbound_replay")
         authorize(actor, "monitoring.inbound_replay", found)
-        again = message_replay(by=actor, at=clock.now(), message=found)
+        try:
+            again = message_replay(by=actor, at=clock.now(), message=found)
+        except ReplayError as error:
+            raise CommandError(str(error)) from error
         return InboundMessageSerializer(again).data
 
     def _test(self, actor: Actor, options: dict[str, Any]) -> Any:

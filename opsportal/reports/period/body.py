@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from incidents.figures.periods import between
 from monitoring.models import EvidenceResult, Slo, SloVersion, Verdict
@@ -64,9 +64,7 @@ def canonical(body: Body) -> bytes:
 def report_body(platform: Platform, service: Service | None, period: Period) -> Body:
     """Everything a report of this platform, or of one of its services, says about the period."""
     reader = reader_of(platform)
-    slos = Slo.objects.filter(platform=platform, enabled=True).select_related("platform", "service")
-    if service is not None:
-        slos = slos.filter(service=service)
+    slos = _slos(platform, service)
     rows = slo_rows(list(slos.order_by("key", "pk")), period)
     asked = between(period.starts_at, period.until)
     incidents = report(reader, asked, platform.pk)
@@ -78,15 +76,7 @@ def report_body(platform: Platform, service: Service | None, period: Period) -> 
         "guide": platform.guide_title,
         "service": service.key if service else None,
         "service_name": service.name if service else None,
-        "period": {
-            "key": period.key,
-            "name": period.name,
-            "zone": period.zone,
-            "starts_at": period.starts_at,
-            "ends_at": period.ends_at,
-            "until": period.until,
-            "is_over": period.until >= period.ends_at,
-        },
+        "period": _period(period),
         "as_of": period.at,
         "code_version": code_version(),
         "commentary": _commentary(platform, service, period),
@@ -101,6 +91,29 @@ def report_body(platform: Platform, service: Service | None, period: Period) -> 
     body["scorecard"] = [line.data() for line in scorecard(body, incidents)]
     plain: Body = _plain(body)
     return plain
+
+
+def objective_body(platform: Platform, service: Service | None, period: Period, slo_id: int) -> Body:
+    """What the drawings of one objective need of the report: nothing else is computed."""
+    rows = slo_rows(list(_slos(platform, service).filter(pk=slo_id)), period)
+    plain: Body = _plain({
+        "platform_name": platform.name,
+        "period": _period(period),
+        "objectives": [_objective(row, slo_detail(row, period)) for row in rows],
+    })  # fmt: skip
+    return plain
+
+
+def _slos(platform: Platform, service: Service | None) -> QuerySet[Slo]:
+    slos = Slo.objects.filter(platform=platform, enabled=True).select_related("platform", "service")
+    return slos if service is None else slos.filter(service=service)
+
+
+def _period(period: Period) -> Body:
+    return {
+        "key": period.key, "name": period.name, "zone": period.zone, "starts_at": period.starts_at,
+        "ends_at": period.ends_at, "until": period.until, "is_over": period.until >= period.ends_at,
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """A body as the page shows it: times as times, days as drawings."""
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -11,17 +10,20 @@ from markupsafe import Markup
 from monitoring.slo.periods import midnight
 from opsportal.core import charts
 
-_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
+_INSTANTS: Final = frozenset({
+    "starts_at", "ends_at", "until", "as_of", "at", "from", "to", "judged_at", "since", "approved_at", "voided_at",
+    "gaps",
+})  # fmt: skip
 
 
-def revived(value: Any) -> Any:
-    """The same with its instants as datetimes."""
+def revived(value: Any, key: str = "") -> Any:
+    """The same with its instants as datetimes: by their keys, for a person's text may look like a time."""
     if isinstance(value, str):
-        return datetime.fromisoformat(value) if _INSTANT.fullmatch(value) else value
+        return datetime.fromisoformat(value) if key in _INSTANTS else value
     if isinstance(value, dict):
-        return {key: revived(one) for key, one in value.items()}
+        return {name: revived(one, name) for name, one in value.items()}
     if isinstance(value, list):
-        return [revived(one) for one in value]
+        return [revived(one, key) for one in value]
     return value
 
 

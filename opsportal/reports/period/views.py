@@ -26,7 +26,14 @@ from opsportal.core.spreadsheets import csv_lines
 from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform, Service
 from opsportal.reports.models import Commentary, PublishedReport
-from opsportal.reports.period.body import backup_results, canonical, newest_commentary, reader_of, report_body
+from opsportal.reports.period.body import (
+    backup_results,
+    canonical,
+    newest_commentary,
+    objective_body,
+    reader_of,
+    report_body,
+)
 from opsportal.reports.period.drawing import drawn, revived
 from opsportal.reports.period.export import HEAD, figure_rows
 from opsportal.reports.period.forms import CommentaryForm
@@ -67,11 +74,12 @@ def _asked(request: AuthorizedRequest, key: str, action: str) -> Asked:
     return Asked(platform, service, period)
 
 
-def _chart(request: AuthorizedRequest, body: Mapping[str, Any]) -> HttpResponse | None:
-    """The drawings of one objective, where the page asks for them after itself."""
-    wanted = bounded_int(request.GET.get("part", ""))
-    if wanted is None or not wants_fragment(request):
-        return None
+def _part(request: AuthorizedRequest) -> int | None:
+    """The objective whose drawings the page asks for after itself."""
+    return bounded_int(request.GET.get("part", "")) if wants_fragment(request) else None
+
+
+def _chart(body: Mapping[str, Any], wanted: int) -> HttpResponse:
     response = HttpResponse(drawn(body, wanted))
     patch_vary_headers(response, VARY)
     return response
@@ -81,6 +89,9 @@ def _chart(request: AuthorizedRequest, body: Mapping[str, Any]) -> HttpResponse 
 def period_report(request: AuthorizedRequest, key: str) -> HttpResponse:
     """The report as it stands now."""
     asked = _asked(request, key, VIEW)
+    part = _part(request)
+    if part is not None:
+        return _chart(revived(json.loads(canonical(objective_body(*asked, part)))), part)
     return _report_page(request, asked, CommentaryForm(initial=_written(asked)))
 
 
@@ -91,9 +102,6 @@ def _written(asked: Asked) -> dict[str, Any]:
 
 def _report_page(request: AuthorizedRequest, asked: Asked, form: CommentaryForm, status: int = 200) -> HttpResponse:
     body = revived(json.loads(canonical(report_body(*asked))))
-    chart = _chart(request, body)
-    if chart is not None:
-        return chart
     platform, service, period = asked
     base = reverse("reports:period", args=[platform.key])
     kept = {"service": service.key} if service else {}
@@ -221,9 +229,9 @@ def published(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A report as it was published."""
     edition = _edition(request, pk, VIEW)
     body = revived(json.loads(edition.body))
-    chart = _chart(request, body)
-    if chart is not None:
-        return chart
+    part = _part(request)
+    if part is not None:
+        return _chart(body, part)
     context = {"body": body, "edition": edition, "is_whole": is_untouched(edition), "asked": None}
     return render_page(request, "reports/period_report.html", context)
 
