@@ -162,8 +162,8 @@ def _joined(transition: AlarmTransition, incident: Incident, *, by: Actor, at: d
 
 
 def _raised(transition: AlarmTransition, incident: Incident, *, by: Actor, at: datetime) -> Incident:
-    """A worse alarm makes the incident as bad as itself, which pages by its own rules."""
-    severity = _severity(transition)
+    """A worse alarm makes the incident as bad as itself, which pages by its own rules; one without a level does not."""
+    severity = _severity(transition) if transition.severity_id is not None else None
     if severity is None or severity.rank >= incident.rank:
         return incident
     word = "is worse" if transition.from_state == transition.to_state else "fires too"

@@ -20,6 +20,7 @@ POINTS_PER_BATCH: Final = 400_000  # of one answer held in memory
 STATS_PER_METRIC: Final = 5  # AWS bills up to five statistics of a metric as one
 REJECTED: Final = "rejected: "
 BAD_QUERY: Final = frozenset({"InvalidParameterCombination", "InvalidParameterValue", "ValidationError"})
+TIME_OVER: Final = "Time was over before every series was asked; the others are asked by the next pass."
 STRAY: Final = "CloudWatch answered for times that were not asked about: its clock or ours is wrong."
 
 Wanted = tuple[Series, Sequence[str]]
@@ -31,7 +32,7 @@ class Fetched:
     """What came back: points, the series answered completely, and what went wrong with the others.
 
     `refused` counts datapoints outside the time asked about, or that are no number. `stopped` says that AWS gave no
-    answer: nothing more is asked in this pass.
+    answer, or that the time was over: nothing more is asked in this pass. `status` holds every series that was asked.
     """
 
     blocks: list[PointBlock] = field(default_factory=list)
@@ -105,10 +106,18 @@ def fetch(question: Question, wanted: Sequence[Wanted]) -> Fetched:
     sound = [one for one in wanted if not one[0].last_status.startswith(REJECTED)]
     for group in (sound, suspect):
         for batch in _batches(group, len(question.periods)):
-            if found.stopped or time.monotonic() > question.until:
+            if found.stopped or _is_over(question, found):
                 return found
             found.add(_fetch_batch(question, batch))
     return found
+
+
+def _is_over(question: Question, found: Fetched) -> bool:
+    """Note that the time of the pass is over: what was not asked by then is no series without points."""
+    if time.monotonic() <= question.until:
+        return False
+    found.stopped, found.error = True, found.error or TIME_OVER
+    return True
 
 
 def _batches(wanted: Sequence[Wanted], points_each: int) -> Iterable[list[Wanted]]:
@@ -158,7 +167,7 @@ def _halves(question: Question, batch: Sequence[Wanted], error: AwsRejectedError
         return Fetched(status={batch[0][0].pk: f"{REJECTED}{error.code}"}, error=str(error))
     found, middle = Fetched(), len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        if not found.stopped and time.monotonic() < question.until:
+        if not found.stopped and not _is_over(question, found):
             found.add(_fetch_batch(question, half))
     return found
 

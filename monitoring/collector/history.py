@@ -17,6 +17,7 @@ from monitoring.models import AwsAccount, Backfill, PollRun, Series
 from monitoring.services.accounts import RECENT, aws_session, backfill_add
 
 SLICE: Final = {60: timedelta(hours=3), 300: timedelta(days=2), 3600: timedelta(days=30)}
+SLICE_POINTS: Final = 900_000  # of one slice: half of what a run may ask for at the slower pace
 SPEND: Final = 20.0  # real seconds of one task run, so that polls find a worker; the next one goes on
 
 
@@ -56,12 +57,14 @@ def fill_slice(*, account: AwsAccount, region: str, at: datetime) -> bool:
         return False
     begun = time.monotonic()
     end = job.cursor_at
-    start = max(job.starts_at, end - SLICE[job.period])
     wanted = _wanted(account, region, job.period)
+    start = max(job.starts_at, end - _slice_of(job.period, wanted))
     pace = Pace(account, region, is_old=at - start > RECENT)  # beyond it AWS allows half as many points a second
     question = Question(aws_session(account), region, job.period, start, end, pace.take, begun + SPEND)
     found = fetch(question, wanted)
     coarse = _coarse(question, wanted) if job.period == 300 and not found.stopped else {}
+    for one in coarse.values():
+        found.stopped, found.error = found.stopped or one.stopped, found.error or one.error
     if found.throttles:
         pace.throttled()
     run = PollRun(
@@ -76,7 +79,8 @@ def fill_slice(*, account: AwsAccount, region: str, at: datetime) -> bool:
         if found.complete:
             _store(run, found, coarse, start=start, end=end, at=at)
         # A denied series is not asked for ever: the slice counts as tried once something came, or nothing ever will.
-        moved = bool(found.complete) or not wanted
+        # One that was cut short does not: the next run asks it again.
+        moved = not found.stopped and (bool(found.complete) or not wanted)
         if moved:
             job.cursor_at = start
         job.error = found.error[:500]
@@ -85,7 +89,7 @@ def fill_slice(*, account: AwsAccount, region: str, at: datetime) -> bool:
         job.save(update_fields=["cursor_at", "error", "finished_at"])
         run.duration_ms = int((time.monotonic() - begun) * 1000)
         run.save()
-    return moved and not found.stopped
+    return moved
 
 
 def _wanted(account: AwsAccount, region: str, period: int) -> list[Wanted]:
@@ -94,6 +98,12 @@ def _wanted(account: AwsAccount, region: str, period: int) -> list[Wanted]:
         return [(one, stats_for(one, period)) for one in series.filter(poll_every=period)]
     # From 5 minutes on every series comes with its sums too, since no minutes stand behind that far back.
     return [(one, one.stats) for one in series]
+
+
+def _slice_of(period: int, wanted: list[Wanted]) -> timedelta:
+    """How much is read at a time: of many series less, so that a slice fits into a run."""
+    each = SLICE_POINTS // max(1, sum(len(stats) for _, stats in wanted)) * period
+    return min(SLICE[period], timedelta(seconds=max(each // 300 * 300, period, 300)))
 
 
 def _coarse(question: Question, wanted: list[Wanted]) -> dict[int, Fetched]:
@@ -118,5 +128,5 @@ def _store(
     if run.period > 300:
         return  # hours prove nothing about the 5 minutes that objectives count
     store.cover(found.complete, start, end)
+    counting.recount(series_ids=found.complete, start=start, end=end)  # objectives are locked before series
     Series.objects.filter(pk__in=found.complete).update(watermark=Greatest(F("watermark"), end))
-    counting.recount(series_ids=found.complete, start=start, end=end)

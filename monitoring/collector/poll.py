@@ -92,23 +92,26 @@ def _is_deep(account: AwsAccount, region: str, period: int, end: datetime) -> bo
 
 
 def _fetch_due(this: _Pass) -> tuple[Fetched, dict[int, datetime]]:
-    """Group the series by where they must begin, so that one request serves those that stand alike."""
+    """Group the series by where they must begin, so that one request serves those that stand alike.
+
+    Those that were read longest ago come first, so that what a pass had no time for is not left out again.
+    """
     run, period = this.run, this.run.period
     series = Series.objects.filter(account=run.account, region=run.region, enabled=True)
     if period < 300:
         series = series.filter(poll_every=period)
     groups: dict[datetime, list[Wanted]] = defaultdict(list)
-    for one in series.only(*ASKED).order_by("pk"):
+    for one in series.only(*ASKED).order_by(F("watermark").asc(nulls_first=True), "pk"):
         stats = stats_for(one, period)
         if stats and _is_due(one, this):
             groups[_start_of(one, this)].append((one, stats))
     found = Fetched()
     starts: dict[int, datetime] = {}
-    for start, wanted in sorted(groups.items(), key=lambda group: -len(group[1])):
+    for start, wanted in sorted(groups.items()):
         if found.stopped:
             break
         found.add(fetch(this.question(period, start, this.end), wanted))
-        starts |= {one.pk: start for one, _ in wanted}
+        starts |= {one.pk: start for one, _ in wanted if one.pk in found.status}
     return found, starts
 
 
@@ -166,12 +169,13 @@ def _store(this: _Pass, found: Fetched, starts: dict[int, datetime], coarse: dic
         holes = [mark for pk in mine if (mark := own_pace[pk]) is not None and mark < start]
         if holes:
             gap_request(account=run.account, region=run.region, start=min(holes), end=start, at=run.started_at)
+    # Before the series' rows: a promise too locks its objective first, then the series that it binds.
+    counting.recount(series_ids=sorted(starts), start=first, end=end)
     _note_statuses({pk: word for pk, word in found.status.items() if word != "Complete"})
     newest: dict[int, int] = {}
     for block in found.blocks:
         newest[block.series_id] = max(newest.get(block.series_id, 0), *block.times)
     _note_read(list(own_pace), newest, end)
-    counting.recount(series_ids=sorted(starts), start=first, end=end)
     run.requests, run.metrics_billed, run.series = this.pace.requests, found.metrics_billed, len(starts)
     run.points, run.changed, run.late_revisions = found.points, written.changed, written.revised
     run.refused, run.throttles = found.refused, found.throttles

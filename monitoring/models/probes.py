@@ -56,6 +56,7 @@ class Probe(VersionedModel):
     enabled = models.BooleanField(default=True)
     alarm = models.OneToOneField(Alarm, on_delete=models.PROTECT, related_name="probe")
     created_at = models.DateTimeField()
+    asked_since = models.DateTimeField(help_text="earlier answers are of another question and decide nothing")
     due_at = models.DateTimeField(help_text="business time of the next slot")
     lease_until = models.DateTimeField(null=True, help_text="real time; until then one dispatcher asks")
     fence = models.PositiveIntegerField(default=0)

@@ -44,7 +44,8 @@ class Question:
 class Outcome:
     """The answer. `ok` is None when nothing could be asked: that is neither up nor down.
 
-    `ms` is None where no answer came; `cert_ends_at` is the end of the certificate that was shown.
+    `ms` is None where nothing was asked, and the time waited where no answer came. `cert_ends_at` is the
+    end of the certificate that was shown.
     """
 
     ok: bool | None
@@ -91,13 +92,22 @@ def check_question(question: Question) -> None:
     """Raise ProbeError when the question can never be asked; nothing is sent."""
     if question.kind == "http":
         status_ranges(question.statuses)
-        parts = urlsplit(question.address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ProbeError("An address begins with http:// or https://, has a host, and no sign-in in it.")
+        _check_url(question.address)
     elif question.kind in ("tcp", "tls"):
         host_port(question.address)
     elif question.target is None:
         raise ProbeError("Name the database that is asked.")
+
+
+def _check_url(address: str) -> None:
+    wrong = "An address begins with http:// or https://, has a host and a port up to 65535, and no sign-in in it."
+    try:
+        parts = urlsplit(address)
+        is_fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None
+    except ValueError as error:
+        raise ProbeError(wrong) from error
+    if not is_fine:
+        raise ProbeError(wrong)
 
 
 def ask(question: Question, *, at: datetime) -> Outcome:
@@ -108,7 +118,8 @@ def ask(question: Question, *, at: datetime) -> Outcome:
     except (BlockedAddressError, TargetUnsetError, ProbeError) as error:
         return Outcome(None, f"Not asked: {error}"[:SAID])
     except (TargetError, DatabaseTargetError, OSError) as error:
-        return Outcome(False, str(error)[:SAID])
+        # The time waited is a latency too: without it an outage in which nothing answers would leave none behind.
+        return Outcome(False, str(error)[:SAID], (time.monotonic() - begun) * 1000)
     ms = (time.monotonic() - begun) * 1000
     wrong = seen.wrong
     if not wrong and ms > question.seconds * 1000:

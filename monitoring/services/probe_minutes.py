@@ -80,8 +80,8 @@ def _write_minutes(start: datetime, end: datetime) -> int:
         marks[pk] = max(marks.get(pk, ts), ts)
     for ts, ids in sorted(asked.items()):
         store.cover(ids, ts, ts + timedelta(minutes=1))
+    counting.recount(series_ids=sorted(marks), start=start, end=end)  # objectives are locked before series
     _note(marks, {pk for pk, _, n, *_ in found if n})
-    counting.recount(series_ids=sorted(marks), start=start, end=end)
     return len(asked)
 
 

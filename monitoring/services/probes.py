@@ -97,8 +97,9 @@ def _alarm_values(probe: Probe) -> dict[str, Any]:
 @transaction.atomic
 def probe_add(*, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]) -> Probe:
     """A new probe, its alarm and its series; it is asked from now on. Raises ProbeError."""
-    probe = Probe(platform=platform, key=key, created_at=at, due_at=at, **_checked(platform.pk, values))
+    probe = Probe(platform=platform, key=key, created_at=at, due_at=at, asked_since=at, **_checked(platform.pk, values))
     _check(probe)
+    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)  # before rows of ours
     match = {"platform": platform, "origin": AlarmOrigin.PROBE, "key": key}
     try:
         with transaction.atomic():
@@ -116,14 +117,22 @@ def probe_change(*, by: Actor, at: datetime, probe: Probe, expected: int, values
     """Change, pause or go on with a probe; what it answered stays. Raises ProbeError, VersionConflictError."""
     columns = _checked(probe.platform_id, values)
     wanted = Probe.objects.select_related("database", "severity__scheme", "platform", "alarm").get(pk=probe.pk)
-    before = (wanted.kind, wanted.address, wanted.database_id)
+    before, was_enabled = (wanted.kind, wanted.address, wanted.database_id), wanted.enabled
     for name, value in columns.items():
         setattr(wanted, name, value)
     _check(wanted)
     asked_anew = (wanted.kind, wanted.address, wanted.database_id) != before
-    fresh = {"ran_at": None, "ok": None, "ms": None, "said": "", "cert_ends_at": None} if asked_anew else {}
+    fresh: dict[str, Any] = {}
+    due_at = at
+    if asked_anew or (wanted.enabled and not was_enabled):
+        # From the next slot on: this one may hold an answer to the old question.
+        due_at = store.floor_to(at, wanted.every) + timedelta(seconds=wanted.every)
+        fresh = {"asked_since": due_at}
+    if asked_anew:
+        fresh |= {"ran_at": None, "ok": None, "ms": None, "said": "", "cert_ends_at": None}
+    Platform.objects.select_for_update(no_key=True).get(pk=wanted.platform_id)  # before rows of ours
     # A new fence: an answer to the old question that is on its way does not count.
-    probe.update_versioned(expected=expected, **columns, **fresh, fence=F("fence") + 1, lease_until=None, due_at=at)
+    probe.update_versioned(expected=expected, **columns, **fresh, fence=F("fence") + 1, lease_until=None, due_at=due_at)
     Alarm.objects.filter(pk=wanted.alarm_id).update(**_alarm_values(wanted), version=F("version") + 1)
     if asked_anew or not wanted.enabled:
         reason = "Its question is new." if wanted.enabled else "Its probe is paused."
@@ -196,6 +205,7 @@ def result_keep(*, claim: Claim, outcome: Outcome, at: datetime) -> str | None:
 def _last_answers(probe: Probe, slot_at: datetime) -> list[bool | None]:
     step = timedelta(seconds=probe.every)
     slots = [slot_at - step * back for back in range(probe.window - 1, -1, -1)]
-    rows = ProbeResult.objects.filter(probe=probe, slot_at__gte=slots[0], slot_at__lte=slot_at)
+    first = max(slots[0], store.floor_to(probe.asked_since, probe.every))  # older ones answer another question
+    rows = ProbeResult.objects.filter(probe=probe, slot_at__gte=first, slot_at__lte=slot_at)
     found = dict(rows.values_list("slot_at", "ok"))
     return [found.get(slot) for slot in slots]

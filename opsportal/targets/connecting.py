@@ -62,7 +62,11 @@ def checked_addresses(host: str, port: int, purpose: str, deadline: Deadline) ->
 def open_socket(host: str, port: int, purpose: str, deadline: Deadline) -> socket.socket:
     """A connected TCP socket. Raises BlockedAddressError, OSError."""
     last: OSError | None = None
-    for address in checked_addresses(host, port, purpose, deadline):
+    try:
+        addresses = checked_addresses(host, port, purpose, deadline)
+    except UnicodeError as error:  # an empty label, or one of more than 63 signs
+        raise OSError("The host name cannot be written.") from error
+    for address in addresses:
         try:
             return socket.create_connection((address, port), deadline.left())
         except OSError as error:

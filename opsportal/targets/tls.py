@@ -41,16 +41,19 @@ def probe(*, purpose: str, host: str, port: int = 443, seconds: float = TOTAL_SE
 
 
 def read_certificate(leaf: bytes, *, verify_error: str = "") -> Certificate:
-    """What a leaf certificate says, given as DER."""
-    certificate = x509.load_der_x509_certificate(leaf)
-    return Certificate(
-        subject=_common_name(certificate.subject),
-        issuer=_common_name(certificate.issuer),
-        names=_names(certificate),
-        not_before=certificate.not_valid_before_utc.astimezone(UTC),
-        not_after=certificate.not_valid_after_utc.astimezone(UTC),
-        verify_error=verify_error,
-    )
+    """What a leaf certificate says, given as DER. Raises TargetError."""
+    try:
+        certificate = x509.load_der_x509_certificate(leaf)
+        return Certificate(
+            subject=_common_name(certificate.subject),
+            issuer=_common_name(certificate.issuer),
+            names=_names(certificate),
+            not_before=certificate.not_valid_before_utc.astimezone(UTC),
+            not_after=certificate.not_valid_after_utc.astimezone(UTC),
+            verify_error=verify_error,
+        )
+    except ValueError as error:  # shown, but against the form of a certificate
+        raise TargetError("The certificate cannot be read.") from error
 
 
 def _shake_again(host: str, port: int, purpose: str, deadline: Deadline) -> bytes:

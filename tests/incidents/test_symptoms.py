@@ -60,6 +60,18 @@ def test_a_worse_symptom_makes_the_incident_as_bad_as_itself(platform: Platform,
     assert Notice.objects.filter(kind="incident.severity", user=operator).count() == 1
 
 
+def test_a_symptom_without_a_level_raises_nothing(platform: Platform, at: datetime) -> None:
+    transition(alarm(platform, key="cpu", signal="cpu", severity=severity(platform, "P3", "alert")), "alarm", at)
+    claim_all(at)
+    untold = alarm(platform, key="lag", signal="lag")
+    Alarm.objects.filter(pk=untold.pk).update(severity=None)
+    untold.refresh_from_db()
+    transition(untold, "alarm", at + MINUTE)
+    claim_all(at + MINUTE)
+    assert outcomes() == ["opened", "attached"]
+    assert Incident.objects.get().severity.label == "P3"
+
+
 def test_another_service_and_an_alarm_that_stands_alone_open_their_own(platform: Platform, at: datetime) -> None:
     transition(alarm(platform), "alarm", at)
     jobs = Service.objects.create(platform=platform, environment=platform.environments.get(), key="jobs", name="Jobs")

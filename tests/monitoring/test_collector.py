@@ -1,10 +1,14 @@
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models import Count
 
-from monitoring.collector import mirror
+from monitoring.collector import history, mirror
+from monitoring.collector import poll as polling
+from monitoring.collector.fetch import TIME_OVER, Fetched, Question, Wanted
 from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
@@ -239,6 +243,39 @@ def test_history_comes_newest_first_and_only_once(account: AwsAccount, platform:
     stretch = PollCoverage.objects.get(series=series)
     assert stretch.ends_at - stretch.starts_at > timedelta(days=3)
     assert PollRun.objects.filter(kind="backfill", state="ok").count() >= 3
+
+
+def test_a_slice_that_was_cut_short_is_asked_again(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = now()
+    backfill_start(by=BY, at=at, account=account, days=1)
+    before = set(Backfill.objects.values_list("pk", "cursor_at", "finished_at"))
+    real = history.fetch
+
+    def cut(question: Question, wanted: Sequence[Wanted]) -> Fetched:
+        first = real(question, wanted[:1])
+        first.add(real(replace(question, until=0.0), wanted[1:]))
+        return first
+
+    monkeypatch.setattr(history, "fetch", cut)
+    assert not fill_slice(account=account, region=REGION, at=at)
+    assert set(Backfill.objects.values_list("pk", "cursor_at", "finished_at")) == before
+    run = PollRun.objects.get(kind="backfill")
+    assert (run.state, run.error) == ("partial", TIME_OVER)
+
+
+def test_a_pass_without_time_says_so_and_counts_what_it_asked(
+    account: AwsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "ASKING_SECONDS", -1.0)
+    run = poll(account=account, region=REGION, period=60, at=now())
+    assert (run.state, run.series, run.error) == ("failed", 0, TIME_OVER)
+
+
+def test_of_many_series_a_slice_is_shorter() -> None:
+    many = [(Series(pk=n), ["Sum", "SampleCount", "Maximum"]) for n in range(1500)]
+    assert history._slice_of(300, many[:1]) == timedelta(days=2)
+    assert history._slice_of(300, many) == timedelta(seconds=300 * 200)
+    assert history._slice_of(3600, many) == timedelta(hours=200)
 
 
 def test_resources_are_read_and_given_to_their_service(account: AwsAccount, platform: Platform) -> None:

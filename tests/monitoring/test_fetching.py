@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitoring.collector import fetch as fetching
-from monitoring.collector.fetch import REJECTED, Fetched, Question, blocks_of, fetch
+from monitoring.collector.fetch import REJECTED, TIME_OVER, Fetched, Question, blocks_of, fetch
 from monitoring.models import Series
 from opsportal.aws.cloudwatch import MetricQuery, MetricResult
 from opsportal.aws.errors import AwsRejectedError
@@ -115,6 +115,7 @@ def test_after_its_time_a_pass_begins_no_new_request(monkeypatch: pytest.MonkeyP
     asked = answering(monkeypatch, lambda _query: ([], []))
     late = fetch(question(at, seconds=-1), [(series(1), ["Sum"])])
     assert (asked, late.complete, late.status) == ([], [], {})
+    assert (late.stopped, late.error) == (True, TIME_OVER)
 
 
 def test_each_request_takes_as_many_points_as_it_may_bring(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:

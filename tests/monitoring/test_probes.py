@@ -104,6 +104,34 @@ def test_two_of_three_failures_fire_its_alarm_once_and_two_answers_end_it(platfo
     assert probe.alarm in Alarm.objects.judged()
 
 
+@pytest.mark.parametrize("how", ["corrected", "paused"])
+def test_old_answers_decide_nothing_about_a_new_question(platform: Platform, how: str) -> None:
+    probe = probe_of(platform, at=AT)
+    assert [answered(probe, DOWN, at=AT + STEP * n) for n in range(3)][-1] == "alarm"
+    steps = [{"address": "https://new.example.com/"}] if how == "corrected" else [{"enabled": False}, {"enabled": True}]
+    for values in steps:
+        probe.refresh_from_db()
+        probe_change(by=BY, at=AT + STEP * 2, probe=probe, expected=probe.version, values=values)
+    assert probes_claim(at=AT + STEP * 2, size=5) == []  # that slot was answered by the old question
+    states = []
+    for number in (3, 4):
+        (claim,) = probes_claim(at=AT + STEP * number, size=5)
+        states.append(result_keep(claim=claim, outcome=FINE, at=AT + STEP * number))
+    assert states == ["unknown", "ok"]
+    assert AlarmTransition.objects.filter(to_state="alarm").count() == 1
+
+
+def test_who_binds_series_holds_the_platform_before_its_own_row(
+    platform: Platform, django_assert_max_num_queries: Any
+) -> None:
+    probe = probe_of(platform, at=AT)
+    with django_assert_max_num_queries(100) as ran:
+        probe_change(by=BY, at=AT, probe=probe, expected=probe.version, values={"name": "Web"})
+    taken = [one["sql"] for one in ran.captured_queries if "FOR NO KEY UPDATE" in one["sql"] or "UPDATE " in one["sql"]]
+    assert taken[0].startswith('SELECT "platforms_platform"')
+    assert taken[0].endswith("FOR NO KEY UPDATE")
+
+
 def test_a_probe_that_did_not_run_is_unknown_and_never_fine(platform: Platform) -> None:
     probe = probe_of(platform, at=AT)
     assert probe.kind_at(AT) == "unknown"

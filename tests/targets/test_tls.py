@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from opsportal.targets.http import TargetError
-from opsportal.targets.tls import probe
+from opsportal.targets.tls import probe, read_certificate
 
 NOT_AFTER = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -76,3 +76,8 @@ def test_a_host_that_does_not_answer_is_an_error(settings: Any) -> None:
     settings.TARGET_NETWORKS = {"probe": ["127.0.0.0/8"]}
     with pytest.raises(TargetError):
         probe(purpose="probe", host="127.0.0.1", port=1, seconds=2)
+
+
+def test_a_certificate_that_cannot_be_read_is_an_error() -> None:
+    with pytest.raises(TargetError, match="cannot be read"):
+        read_certificate(b"no certificate")
