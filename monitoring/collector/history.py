@@ -3,6 +3,7 @@ look; each stretch at the finest period that CloudWatch still has.
 """
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -100,7 +101,7 @@ def _wanted(account: AwsAccount, region: str, period: int) -> list[Wanted]:
     return [(one, one.stats) for one in series]
 
 
-def _slice_of(period: int, wanted: list[Wanted]) -> timedelta:
+def _slice_of(period: int, wanted: Sequence[Wanted]) -> timedelta:
     """How much is read at a time: of many series less, so that a slice fits into a run."""
     each = SLICE_POINTS // max(1, sum(len(stats) for _, stats in wanted)) * period
     return min(SLICE[period], timedelta(seconds=max(each // 300 * 300, period, 300)))

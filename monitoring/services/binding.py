@@ -154,15 +154,11 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
             ]
         )
     _switch_off(binder, series.values())
+    said = {"series": len(series), "rules": len(rules), "slos": len(slos)}
     record(
-        by=by,
-        at=at,
-        verb="monitoring.series.bound",
-        obj_kind="platforms.platform",
-        obj_id=platform.pk,
-        platform_id=platform.pk,
-        data={"series": len(series), "rules": len(rules), "slos": len(slos)},
-    )
+        by=by, at=at, verb="monitoring.series.bound", obj_kind="platforms.platform", obj_id=platform.pk,
+        platform_id=platform.pk, data=said,
+    )  # fmt: skip
     return len(series)
 
 

@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from monitoring.collector import history, mirror
 from monitoring.collector import poll as polling
-from monitoring.collector.fetch import TIME_OVER, Fetched, Question, Wanted
+from monitoring.collector.fetch import TIME_OVER, Fetched, Question, Wanted, fetch
 from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
@@ -249,11 +249,10 @@ def test_a_slice_that_was_cut_short_is_asked_again(account: AwsAccount, monkeypa
     at = now()
     backfill_start(by=BY, at=at, account=account, days=1)
     before = set(Backfill.objects.values_list("pk", "cursor_at", "finished_at"))
-    real = history.fetch
 
     def cut(question: Question, wanted: Sequence[Wanted]) -> Fetched:
-        first = real(question, wanted[:1])
-        first.add(real(replace(question, until=0.0), wanted[1:]))
+        first = fetch(question, wanted[:1])
+        first.add(fetch(replace(question, until=0.0), wanted[1:]))
         return first
 
     monkeypatch.setattr(history, "fetch", cut)
