@@ -17,12 +17,11 @@ from incidents.selectors.evidence import results_of, runbook_results
 from incidents.selectors.queue import OWNERS, queue_page, queued_alarms
 from incidents.services.runbooks import runbook_start
 from opsportal.core import clock
-from opsportal.core.api import PAGING, CleanCharField, page_response, page_size
+from opsportal.core.api import PAGING, PLATFORM, CleanCharField, page_response, page_size
 from opsportal.core.idempotency import idempotent
 from opsportal.knowledge.models import Runbook
 from opsportal.platforms.selectors import platform_id_said
 
-PLATFORM: Final = OpenApiParameter("platform", str, description="a platform's key")
 OWNER: Final = OpenApiParameter("owner", str, enum=[name for name, _ in OWNERS if name])
 
 

@@ -18,6 +18,7 @@ from incidents.services import action_item_add, action_item_update, review_draft
 from opsportal.core import clock
 from opsportal.core.api import (
     PAGING,
+    PLATFORM,
     CleanCharField,
     expected_version,
     page_response,
@@ -145,7 +146,7 @@ class ActionItemListView(IncidentApiView):
         operation_id="action_items_list",
         parameters=[
             *PAGING,
-            OpenApiParameter("platform", str, description="a platform's key"),
+            PLATFORM,
             OpenApiParameter("view", str, enum=[name for name in ACTION_VIEWS if name]),
         ],
         responses=ActionItemSerializer(many=True),

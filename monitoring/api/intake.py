@@ -31,6 +31,7 @@ from monitoring.services.inbound import ReplayError, message_replay
 from monitoring.services.ratings import RatingError, alarm_rate
 from opsportal.core.api import (
     PAGING,
+    PLATFORM,
     ApiView,
     CleanCharField,
     UnprocessableError,
@@ -45,7 +46,6 @@ from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.selectors import platform_id_said
 
-PLATFORM: Final = OpenApiParameter("platform", str, description="a platform's key")
 _SOURCES: Final = "monitoring.alert_source_view"
 _MESSAGES: Final = "monitoring.inbound_view"
 

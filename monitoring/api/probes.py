@@ -16,6 +16,7 @@ from monitoring.selectors.probes import probe_page, result_page
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change
 from opsportal.core.api import (
     PAGING,
+    PLATFORM,
     ApiView,
     CleanCharField,
     UnprocessableError,
@@ -133,7 +134,7 @@ class ProbeListView(ApiView):
 
     @extend_schema(
         responses=ProbeSerializer(many=True),
-        parameters=[*PAGING, OpenApiParameter("platform", str, description="a platform's key")],
+        parameters=[*PAGING, PLATFORM],
     )
     def get(self, request: Request) -> Response:
         page = probe_page(

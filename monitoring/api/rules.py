@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from monitoring.selectors.rules import rules_in_force
 from monitoring.services.rules import FIELDS, RuleError, alarm_rule_save, rule_of
 from opsportal.core.api import (
     PAGING,
+    PLATFORM,
     ApiView,
     CleanCharField,
     UnprocessableError,
@@ -31,7 +32,6 @@ from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform, SchemeKind, Service, Severity
 
 VIEW, CHANGE = "monitoring.alarm_rule_view", "monitoring.alarm_rule_change"
-PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
 
 
 class RuleSerializer(serializers.ModelSerializer[AlarmRule]):

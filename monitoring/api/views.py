@@ -18,14 +18,13 @@ from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_ro
 from monitoring.selectors.quality import quality
 from monitoring.selectors.slo_report import slo_rows, slos_of
 from monitoring.slo.periods import rolling
-from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
+from opsportal.core.api import PAGING, PLATFORM, ApiView, page_response, page_size, row_response
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform
 
 Rows = TypeVar("Rows", bound=Model)
-PLATFORM = OpenApiParameter("platform", str, description="a platform's key")
 
 
 def _narrowed(rows: QuerySet[Rows], request: Request) -> QuerySet[Rows]:

@@ -33,6 +33,7 @@ PAGING: Final = [
     OpenApiParameter("cursor", str, description="next_cursor of the page before"),
     OpenApiParameter("size", int, description=f"rows a page, 1 to 500; {DEFAULT_SIZE} unless asked"),
 ]
+PLATFORM: Final = OpenApiParameter("platform", str, description="a platform's key")
 
 
 class PreconditionRequiredError(exceptions.APIException):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
+from opsportal.core.api import PAGING, PLATFORM, ApiView, page_response, page_size, row_response
 from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.knowledge.models import Runbook
@@ -73,7 +73,7 @@ class RunbookListView(ApiView):
 
     @extend_schema(
         operation_id="runbooks_list",
-        parameters=[*PAGING, OpenApiParameter("platform", str, description="a platform's key"),
+        parameters=[*PAGING, PLATFORM,
                     OpenApiParameter("q", str, description="words of its title, summary or text")],
         responses=RunbookRowSerializer(many=True),
     )  # fmt: skip

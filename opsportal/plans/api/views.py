@@ -9,7 +9,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from opsportal.core.api import PAGING, ApiView, page_response, page_size, row_response
+from opsportal.core.api import PAGING, PLATFORM, ApiView, page_response, page_size, row_response
 from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.plans.models import Approval, CallState, Plan, PlanCall, PlanState, RiskClass
@@ -84,7 +84,7 @@ class PlanListView(ApiView):
         operation_id="plans_list",
         parameters=[
             *PAGING,
-            OpenApiParameter("platform", str, description="a platform's key"),
+            PLATFORM,
             OpenApiParameter("state", str, enum=PlanState.values),
             OpenApiParameter("subject", str, description="what it was asked for, such as INC-12"),
         ],

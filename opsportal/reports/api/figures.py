@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from incidents.figures.measures import Figure, Rate, Share
 from incidents.figures.periods import PeriodError, between
 from opsportal.core import clock
-from opsportal.core.api import ApiView
+from opsportal.core.api import PLATFORM, ApiView
 from opsportal.platforms.selectors import platform_id_said
 from opsportal.reports.incidents.selectors import Report, report
 
@@ -137,7 +137,7 @@ class IncidentFiguresView(ApiView):
         parameters=[
             OpenApiParameter("from", str, description="a day or an instant; 30 days before `to`, if absent"),
             OpenApiParameter("to", str, description="a day or an instant, not included; now, if absent"),
-            OpenApiParameter("platform", str, description="a platform's key"),
+            PLATFORM,
         ],
         responses=FiguresSerializer,
     )
