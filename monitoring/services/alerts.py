@@ -137,7 +137,6 @@ class _Group:
 
     alarm: Alarm
     firing: int = 0
-    is_new: bool = False
     is_moved: bool = False
     changes: list[tuple[str, _Event, int]] = field(default_factory=list)
 
@@ -180,8 +179,8 @@ class _Batch:
         self.subjects = {row.fingerprint: row for row in rows}
         self.read = {event.dedup: self._meaning(event.alert) for event in self.events}
         self.new: dict[str, AlertSubject] = {}
-        self.groups = self._groups()
         self.storm_key = f"{self.source.pk}:storm"
+        self.groups = self._groups()
         self.begun = self._lately_begun()
 
     def _fresh(self, incoming: Sequence[Incoming]) -> list[_Event]:
@@ -225,7 +224,7 @@ class _Batch:
 
     def _groups(self) -> dict[str, _Group]:
         """The alarms that the batch may move, with how many of their subjects fire."""
-        keys = {self._key(event) for event in self.events} | {f"{self.source.pk}:storm"}
+        keys = {self._key(event) for event in self.events} | {self.storm_key}
         of_subjects = {row.alarm_id for row in self.subjects.values() if row.alarm_id is not None}
         rows = Alarm.objects.filter(platform=self.source.platform_id, origin=AlarmOrigin.ALERT)
         rows = rows.filter(Q(key__in=keys) | Q(pk__in=of_subjects)).select_related("severity")
@@ -306,22 +305,22 @@ class _Batch:
 
     def _begin(self, key: str, title: str, said: Meaning, event: _Event) -> _Group:
         """The group, about to fire under what its first alert says."""
-        group = self.groups.get(key)
-        if group is None:
-            alarm = Alarm(
+        known = self.groups.get(key)
+        group = known or _Group(
+            Alarm(
                 platform_id=self.source.platform_id,
                 origin=AlarmOrigin.ALERT,
                 alert_source=self.source,
                 key=key,
                 since=event.at,
             )
-            group = self.groups[key] = _Group(alarm, is_new=True)
+        )
         alarm = group.alarm
         alarm.name, alarm.service_id, alarm.severity = title[:255], said.service_id, said.severity
         alarm.signal, alarm.opens_incident = said.signal, said.opens_incident
-        if group.is_new:
-            group.is_new = False
+        if known is None:
             alarm.save()
+            self.groups[key] = group
         return group
 
     def _write_subjects(self) -> None:
