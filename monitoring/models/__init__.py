@@ -26,6 +26,7 @@ from monitoring.models.intake import (
     TopicState,
     Usefulness,
 )
+from monitoring.models.log_queries import LogAnswer, LogQuery, LogRun, LogRunState, PartState
 from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
@@ -33,6 +34,7 @@ from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKi
 from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
 from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
+from monitoring.models.traces import TraceKind, TraceReading
 
 __all__ = [
     "PROBE_NAMESPACE",
@@ -59,10 +61,15 @@ __all__ = [
     "EvidenceResult",
     "InboundMessage",
     "InboundVerdict",
+    "LogAnswer",
+    "LogQuery",
+    "LogRun",
+    "LogRunState",
     "Measure",
     "MetricSource",
     "Missing",
     "MissingPoint",
+    "PartState",
     "Point1d",
     "Point1h",
     "Point1m",
@@ -90,6 +97,8 @@ __all__ = [
     "SourceKind",
     "TargetDatabase",
     "TopicState",
+    "TraceKind",
+    "TraceReading",
     "Usefulness",
     "Verdict",
     "WindowKind",

@@ -11,7 +11,7 @@ import botocore.client
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from opsportal.aws import acm, backup, cloudwatch, costs, ecs, elb, logs, policy, rds, route53, sts
+from opsportal.aws import acm, backup, cloudwatch, costs, ecs, elb, logs, policy, rds, route53, sts, xray
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount, client, forget_clients
 from opsportal.local.aws.calls import Call, MetricAnswer
@@ -110,6 +110,9 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
             ).rows
         ),
         "stopped": int(logs.stop(account, REGION, begun["queryId"])),
+        "sampling": len(xray.sampling_rules(account, REGION)),
+        "trace edges": len(xray.service_graph(account, REGION, start=now - timedelta(hours=1), end=now)),
+        "error traces": len(xray.error_traces(account, REGION, start=now - timedelta(hours=6), end=now, most=50)),
         "record": len(record.values) if record else 0,
         "balancers": len(elb.load_balancers(account, REGION)),
         "targets": len(elb.target_health(account, REGION, groups[0].arn)),
@@ -135,7 +138,7 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
     now = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
     world = World(today=now.date())
     world.start_fault("service-down", at=now - timedelta(minutes=2))
-    asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": ""}
+    asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": logs.ERRORS}
     world.remember_query("q", asked_of_logs)
     table = operations(world)
     asked: dict[str, dict[str, Any]] = {
@@ -148,6 +151,8 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
         "StopQuery": {"queryId": "q"},
         "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
+        "GetServiceGraph": {"StartTime": now - timedelta(hours=1), "EndTime": now},
+        "GetTraceSummaries": {"StartTime": now - timedelta(hours=6), "EndTime": now},
         "GetCostAndUsage": {
             "Granularity": "MONTHLY",
             "TimePeriod": {"Start": "2026-02-01", "End": "2026-03-11"},
@@ -286,6 +291,6 @@ def test_a_question_to_the_logs_that_is_given_up_is_stopped(
         logs.query, aws_simulator.account, REGION, groups=["/ecs/bookstore-api"], text=logs.ERRORS, start=now, end=now
     )
     if gives_up:
-        monkeypatch.setattr(logs, "_ENDED", frozenset())  # it would run for ever
+        monkeypatch.setattr(logs, "ENDED", frozenset())  # it would run for ever
     ask(seconds=-1.0)
     assert (("logs", "StopQuery") in recorded) == gives_up

@@ -25,6 +25,9 @@ ROLE_NAME: Final = "opsportal-read"
 ACT_ROLE_NAME: Final = "opsportal-act"
 EXTERNAL_IDS: Final = {ACCOUNT: "opsportal-demo", SECOND_ACCOUNT: "opsportal-second"}
 
+LINE_BYTES: Final = 180  # what a service logs of each request
+LOG_STREAM: Final = "solemate-logs"  # the Firehose stream that carries SoleMate's logs on
+
 Dimensions = tuple[tuple[str, str], ...]
 
 

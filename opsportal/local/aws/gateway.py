@@ -45,6 +45,7 @@ _SERVICES: Final = {
     "rds": "rds",
     "route53": "route53",
     "sts": "sts",
+    "xray": "xray",
 }
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
