@@ -8,7 +8,7 @@ from incidents.models import Incident, TimelineEntry
 from incidents.services.timeline import entry_log
 from monitoring.models import LogRun
 from opsportal.core.actor import Actor
-from opsportal.core.formats import hour, plural
+from opsportal.core.formats import plural
 from opsportal.core.live import touch
 
 
@@ -25,7 +25,7 @@ def log_run_note(*, by: Actor, at: datetime, incident: Incident, run: LogRun) ->
         by=by,
         at=at,
         incident=incident,
-        body=f"asked the log of {run.query.service.name}, {hour(run.starts_at)} to {hour(run.ends_at)}: "
+        body=f"asked the log of {run.query.service.name}, {run.starts_at:%H:%M} to {run.ends_at:%H:%M} UTC: "
         f"{run.query.name}, {found} matched ([what was found](/monitoring/logs/runs/{run.pk}/))",
         client_key=note_key(run),
         data={"log_run": run.pk},

@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from monitoring.selectors.log_queries import run_figures
 from monitoring.selectors.polls import newest_lags, region_polls
 from opsportal.core.clock import real_now
 from opsportal.health.selectors import Reading
@@ -49,6 +50,7 @@ class PortalCollector(Collector):
         yield runs
         yield GaugeMetricFamily("opsportal_findings", "Broken invariants.", value=len(reading.findings))
         yield from _collector_metrics()
+        yield from _log_metrics()
 
 
 # What the collector counts per account and region, and how it reads in the exposition.
@@ -82,6 +84,17 @@ def _collector_metrics() -> Iterator[Metric]:
         share.add_metric(key, row.share)
         pace.add_metric(key, row.account.pace)
     yield from (lag, share, pace)
+
+
+def _log_metrics() -> Iterator[Metric]:
+    """Questions to the logs: runs by state, what AWS read for them and bills."""
+    states, scanned, usd = run_figures()
+    runs = GaugeMetricFamily("opsportal_log_runs", "Runs of questions to the logs.", labels=["state"])
+    for state, count in sorted(states.items()):
+        runs.add_metric([state], count)
+    yield runs
+    yield CounterMetricFamily("opsportal_log_scanned_bytes", "Bytes of logs that AWS read.", value=scanned)
+    yield CounterMetricFamily("opsportal_log_usd", "What AWS bills for it, at the accounts' prices.", value=float(usd))
 
 
 def exposition() -> bytes:

@@ -1,9 +1,12 @@
 """Pages and API of questions to the logs."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from incidents.choices import EntryKind
@@ -132,3 +135,30 @@ def test_a_stranger_follows_no_run(
     run = run_of(query_of(platform, at=at), at=at)
     assert allowed_topics(actor_for(operator), [run.topic]) == [run.topic]  # type: ignore[arg-type]
     assert allowed_topics(actor_for(stranger), [run.topic]) == []  # type: ignore[arg-type]
+
+
+def test_a_shell_lists_asks_and_shows(
+    platform: Platform, at: datetime, operator: User, viewer: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = query_of(platform, at=at)
+    call_command("logqueries", "list", "--as", operator.email)
+    assert json.loads(capsys.readouterr().out)[0]["key"] == "errors"
+    call_command("logqueries", "ask", str(query.pk), "--minutes", "5", "--as", operator.email)
+    assert json.loads(capsys.readouterr().out)["state"] == "waiting"
+    with pytest.raises(CommandError):
+        call_command("logqueries", "ask", str(query.pk), "--minutes", "0", "--as", operator.email)
+    with pytest.raises(CommandError):
+        call_command("logqueries", "ask", str(query.pk), "--as", viewer.email)
+    assert LogRun.objects.count() == 1
+    run = run_of(query, at=at, lines=2)
+    for person, lines in ((operator, 2), (viewer, None)):
+        call_command("logqueries", "show", str(run.pk), "--as", person.email)
+        shown = json.loads(capsys.readouterr().out)["lines"]
+        assert (shown["total"] if shown else None) == lines
+
+
+def test_a_shell_looks_a_question_over(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("-- mine\nfields a"))
+    with pytest.raises(SystemExit):
+        call_command("logqueries", "lint")
+    assert json.loads(capsys.readouterr().out)[0]["line"] == 1
