@@ -44,7 +44,9 @@ def check(text: str) -> None:
 
 def evaluate(text: str, rows: Iterable[Row], limit: int) -> tuple[list[dict[str, str]], int]:
     """The answer's rows as field → text, and how many lines matched. Each line has `at` (epoch s) and its fields."""
-    found, shown, sorts, size = list(rows), [], [], _LIMIT
+    found, size = list(rows), _LIMIT
+    shown: list[str] = []
+    sorts: list[tuple[str, bool]] = []
     matched: int | None = None
     for part in segments(text):
         name = part.command.lower()
@@ -134,23 +136,20 @@ def _stats(part: Segment, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     return found, [*(name for name, _pick in groups), *(name for name, _work in figures)]
 
 
-def _figure(text: str) -> tuple[str, Callable[[Sequence[Row]], float | int | None]]:
+def _figure(text: str) -> tuple[str, Callable[[Sequence[Row]], float | None]]:
     said = _FIGURE.match(text)
     if said is None:
         raise MalformedError(f"The simulator does not understand: stats {text}")
     how, field, name = said[1].lower(), said[2], said[3] or text
 
-    def work(rows: Sequence[Row]) -> float | int | None:
-        if how == "count" and field in ("", "*"):
-            return len(rows)
-        values = [row[field] for row in rows if isinstance(row.get(field), int | float)]
+    def work(rows: Sequence[Row]) -> float | None:
         if how == "count":
-            return sum(row.get(field) is not None for row in rows)
+            return sum(field in ("", "*") or row.get(field) is not None for row in rows)
+        values: list[float] = [row[field] for row in rows if isinstance(row.get(field), int | float)]
         if not values:
             return None
-        return {"sum": sum(values), "avg": round(sum(values) / len(values), 4), "min": min(values), "max": max(values)}[
-            how
-        ]
+        total = sum(values)
+        return {"sum": total, "avg": round(total / len(values), 4), "min": min(values), "max": max(values)}[how]
 
     return name, work
 
