@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.named import with_rows
 from monitoring.insights.lint import Finding, lint_query
 from monitoring.models import LogQuery, LogRun
 from monitoring.selectors.log_pipeline import Delivery, LogGroup, LogPipeline, log_pipeline
@@ -39,7 +40,7 @@ from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform, Service
+from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.log_query_view"
@@ -154,15 +155,6 @@ def _loaded_run(view: ApiView, pk: int, action: str) -> LogRun:
     return run
 
 
-def _values(platform_id: int, said: Mapping[str, Any]) -> dict[str, Any]:
-    values = dict(said)
-    if "service" in values:
-        values["service"] = Service.objects.filter(platform_id=platform_id, key=values["service"]).first()
-        if values["service"] is None:
-            raise ValidationError({"service": "The platform has no such service."})
-    return values
-
-
 class LogQueryListView(ApiView):
     """Saved questions of the platforms the token sees, by name."""
 
@@ -192,7 +184,7 @@ class LogQueryListView(ApiView):
         if platform is None:
             raise ValidationError({"platform": "There is no such platform, or it is not for you."})
         authorize(self.actor, EDIT, platform)
-        key, values = said.pop("key"), _values(platform.pk, said)
+        key, values = said.pop("key"), with_rows(platform, said)
         try:
             query = log_query_add(by=self.actor, at=now(), platform=platform, key=key, values=values)
         except LogQueryError as error:
@@ -217,7 +209,7 @@ class LogQueryView(ApiView):
         expected = expected_version(request, query)
         serializer = LogQueryChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        values = _values(query.platform_id, serializer.validated_data)
+        values = with_rows(query.platform, serializer.validated_data)
         try:
             log_query_change(by=self.actor, at=now(), query=query, expected=expected, values=values)
         except LogQueryError as error:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from monitoring.collector.ownership import words_of
-from monitoring.declared import DeclaredPolicy, declared_policy
 from monitoring.models import TraceKind, TraceReading
 from monitoring.selectors.polls import accounts_of
 from opsportal.core.actor import Actor
+from opsportal.platforms.declared import DeclaredPolicy, declared_policy
 from opsportal.platforms.models import Service
 
 STALE: Final = timedelta(minutes=15)
