@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.named import with_rows
-from monitoring.insights.lint import Finding, lint_query
+from monitoring.insights.lint import lint_query
 from monitoring.models import LogQuery, LogRun
 from monitoring.selectors.log_pipeline import Delivery, LogGroup, LogPipeline, log_pipeline
 from monitoring.selectors.log_queries import KeptLines, estimate, kept_lines, queries_of, query_page, run_page
@@ -49,7 +49,7 @@ ASK: Final = "monitoring.log_query_ask"
 READ: Final = "monitoring.log_lines_view"
 
 
-class LogFindingSerializer(serializers.Serializer[Finding]):
+class LogFindingSerializer(serializers.Serializer[Any]):
     """What is wrong with a question; an error is refused."""
 
     line = serializers.IntegerField()

@@ -28,12 +28,12 @@ class TraceReadSerializer(serializers.Serializer[Read]):
 class TraceEdgeSerializer(serializers.Serializer[Edge]):
     """Sampled calls of 15 minutes; shares of one, milliseconds. `state`: ok, warn, fail or unknown."""
 
-    source = serializers.CharField()
-    target = serializers.CharField()
+    caller = serializers.CharField(source="source")
+    called = serializers.CharField(source="target")
     service = serializers.CharField(source="service.key", default=None, allow_null=True)
     calls = serializers.IntegerField()
     faults = serializers.IntegerField()
-    errors = serializers.IntegerField()
+    client_errors = serializers.IntegerField(source="errors")
     throttles = serializers.IntegerField()
     fault_share = serializers.FloatField(allow_null=True)
     average_ms = serializers.FloatField(allow_null=True)
@@ -71,7 +71,7 @@ class TracesSerializer(serializers.Serializer[Traces]):
     reads = TraceReadSerializer(many=True)
     rules = SamplingRuleSerializer(many=True)
     edges = TraceEdgeSerializer(many=True)
-    errors = ErrorTraceSerializer(many=True)
+    failed_requests = ErrorTraceSerializer(source="errors", many=True)
 
 
 class TraceView(ApiView):

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import orjson
 from django.db import transaction
-from django.db.models import Q
 
 from monitoring.logs import NO_GROUP, NO_SERVICE, Place, places_of, refusal
 from monitoring.models import AwsAccount, LogAnswer, LogRun, LogRunState, PartState
@@ -45,7 +44,7 @@ Row = Mapping[str, str]
 
 def run_carry_out(*, run_id: int, fence: int, by: Actor, clock: Callable[[], datetime]) -> str:
     """Carry a run out, or go on with it; returns its state. Raises LeaseLostError when another one holds it."""
-    taken = LogRun.objects.filter(Q(fence__lte=fence), pk=run_id, state__in=LogRun.OPEN)
+    taken = LogRun.objects.filter(pk=run_id, fence__lte=fence, state__in=LogRun.OPEN)
     taken.update(state=LogRunState.RUNNING, fence=fence)
     run = LogRun.objects.select_related("query__service").get(pk=run_id)
     if not run.is_open:

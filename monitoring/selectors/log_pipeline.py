@@ -71,7 +71,8 @@ class LogPipeline:
     @property
     def state(self) -> str:
         """The worst of all; nothing read is not known."""
-        return min((row.state for row in (*self.groups, *self.deliveries)), key=_WORST.index, default="unknown")
+        states = [row.state for row in self.groups] + [row.state for row in self.deliveries]
+        return min(states, key=_WORST.index, default="unknown")
 
 
 _WORST: Final = ("fail", "unknown", "stale", "ok")

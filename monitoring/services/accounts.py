@@ -82,12 +82,8 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     `act_role_arn` is what approved plans act as; "" allows no change of this account. Raises VersionConflictError.
     """
     values: dict[str, Any] = {
-        "name": name,
-        "role_arn": role_arn,
-        "external_id": external_id,
-        "regions": list(regions),
-        "enabled": True,
-    }
+        "name": name, "role_arn": role_arn, "external_id": external_id, "regions": list(regions), "enabled": True,
+    }  # fmt: skip
     asked = {
         "cost_cap_usd": cost_cap_usd,
         "usd_per_metric": usd_per_metric,

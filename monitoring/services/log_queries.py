@@ -30,7 +30,9 @@ class LogQueryError(Exception):
 
 
 def _checked(platform_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: clean_text(value).strip() if isinstance(value, str) else value for name, value in values.items()}
+    found: dict[str, Any] = {
+        name: clean_text(value).strip() if isinstance(value, str) else value for name, value in values.items()
+    }
     unknown = sorted(set(found) - set(MAY_CHANGE))
     if unknown:
         raise LogQueryError(f"A saved question has no {unknown[0]}.")

@@ -26,7 +26,7 @@ from incidents.services.reports import report_add
 from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
-from monitoring.models import Alarm, AlarmState, AlertSource, Resource, Series, ServiceMetric, TraceReading
+from monitoring.models import Alarm, AlarmState, AlertSource, Resource, Series, ServiceMetric
 from monitoring.services.inbound import inbound_judge
 from monitoring.services.ratings import alarm_rate
 from opsportal.accounts.models import User
@@ -39,9 +39,9 @@ from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform, Service
+from tests.architecture.log_fills import LOG_PAGES
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
-from tests.factories.logs import log_group_of, query_of, run_of
 from tests.factories.maintenance import checklist_run
 from tests.factories.monitoring import account_of, rule_of, service_of
 from tests.factories.probes import FINE, answered_for, probe_of
@@ -49,7 +49,6 @@ from tests.factories.runbooks import runbook
 
 BASELINE: dict[str, int] = json.loads(Path(__file__).with_name("query_counts.json").read_text())
 MANY = 60  # more than a page of any list holds
-EDGE_FIGURES = ("calls", "faults", "errors", "throttles", "seconds")
 Measure = Callable[..., tuple[list[str], list[str]]]
 Fill = Callable[[Platform, Actor, datetime, int], str]
 
@@ -258,41 +257,6 @@ def _probe(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/monitoring/probes/{probe.pk}/"
 
 
-def _log_queries(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
-    for number in range(count):
-        run_of(query_of(platform, at=at, key=f"q{number}"), at=at, lines=1)
-    return "/monitoring/logs/"
-
-
-def _log_query(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
-    query = query_of(platform, at=at)
-    for number in range(count):
-        run_of(query, at=at + timedelta(minutes=number), lines=1)
-    return f"/monitoring/logs/{query.pk}/"
-
-
-def _log_pipeline(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
-    for number in range(count):
-        log_group_of(platform, at=at, name=f"/{platform.key}/{number}")
-    return "/monitoring/log-pipeline/"
-
-
-def _traces(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
-    account, edge = account_of(platform, at=at, account_id=f"{platform.pk:012}"), dict.fromkeys(EDGE_FIGURES, 1)
-    service = service_of(platform)
-    service.selectors = {"ecs_service": "web"}
-    service.save()
-    rows = [{"source": "web", "target": f"db-{number}", "kind": "", **edge} for number in range(count)]
-    TraceReading.objects.create(
-        account=account, region="us-east-1", kind="graph", rows=rows, tried_at=at, fetched_at=at
-    )
-    return "/monitoring/traces/"
-
-
-def _log_run(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
-    return f"/monitoring/logs/runs/{run_of(query_of(platform, at=at), at=at, lines=count).pk}/"
-
-
 def _metrics(platform: Platform, at: datetime, count: int) -> Service:
     """A service's CPU so many times, each with a series of its own."""
     account, service = account_of(platform, at=at, account_id=f"{platform.pk:012}"), service_of(platform)
@@ -385,6 +349,7 @@ def _alarm_lint(platform: Platform, by: Actor, at: datetime, count: int) -> str:
 
 
 PAGES: dict[str, Fill] = {
+    **LOG_PAGES,
     "today": _today,
     "incidents": _incidents,
     "incident": _timeline,
@@ -415,11 +380,6 @@ PAGES: dict[str, Fill] = {
     "plan": _plan_page,
     "ask for an action": _act,
     "probes": _probes,
-    "log-queries": _log_queries,
-    "log-query": _log_query,
-    "log-run": _log_run,
-    "traces": _traces,
-    "log-pipeline": _log_pipeline,
     "probe": _probe,
     "service": _service,
     "charts of a service": _charts,

@@ -72,6 +72,16 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return calls
 
 
+def call_traces(account: AwsAccount, now: datetime) -> dict[str, int]:
+    """The same of X-Ray."""
+    hours = timedelta(hours=6)
+    return {
+        "sampling": len(xray.sampling_rules(account, REGION)),
+        "trace edges": len(xray.service_graph(account, REGION, start=now - hours, end=now)),
+        "error traces": len(xray.error_traces(account, REGION, start=now - hours, end=now, most=50)),
+    }
+
+
 def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
     """Call each function of the package and say how many rows it gave."""
     week = now - timedelta(days=7)
@@ -110,9 +120,7 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
             ).rows
         ),
         "stopped": int(logs.stop(account, REGION, begun["queryId"])),
-        "sampling": len(xray.sampling_rules(account, REGION)),
-        "trace edges": len(xray.service_graph(account, REGION, start=now - timedelta(hours=1), end=now)),
-        "error traces": len(xray.error_traces(account, REGION, start=now - timedelta(hours=6), end=now, most=50)),
+        **call_traces(account, now),
         "record": len(record.values) if record else 0,
         "balancers": len(elb.load_balancers(account, REGION)),
         "targets": len(elb.target_health(account, REGION, groups[0].arn)),

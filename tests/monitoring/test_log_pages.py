@@ -90,7 +90,7 @@ def test_lines_are_for_those_who_may_read_logs(
     assert "ERROR 9" not in hidden
     assert "The lines are not for you" in hidden
     assert client_for(viewer).get(f"{page}lines.csv").status_code == 403
-    csv = b"".join(client_for(operator).get(f"{page}lines.csv"))  # type: ignore[arg-type]
+    csv = b"".join(client_for(operator).get(f"{page}lines.csv"))
     assert csv.count(b"\r\n") == 131
 
 

@@ -326,5 +326,5 @@ def test_the_living_shop_answers_a_saved_question(
     run = carry(ask(query, now), now)
     assert (run.state, run.answer.columns) == ("done", ["bin(5m)", "avg(response_time)", "n"])
     assert sum(int(row[2]) for row in run.answer.rows) == run.records_matched
-    assert run.records_matched in (60, 61)  # a line a minute
+    assert 59 <= run.records_matched <= 61  # a line a minute
     assert run.cost_usd > 0
