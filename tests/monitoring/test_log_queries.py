@@ -1,10 +1,14 @@
 """Saved questions to the logs: asked once, paid once, kept masked; a worker that dies loses nothing silently."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from monitoring.insights import running
 from monitoring.insights.running import kept_rows, run_carry_out
@@ -328,3 +332,43 @@ def test_the_living_shop_answers_a_saved_question(
     assert sum(int(row[2]) for row in run.answer.rows) == run.records_matched
     assert 59 <= run.records_matched <= 61  # a line a minute
     assert run.cost_usd > 0
+
+
+@pytest.mark.aws
+@pytest.mark.parametrize("point, state", [("log_query_put", "lost"), ("log_query_begun", "done")])
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_is_followed_by_one_that_asks_nothing_twice(
+    platform: Platform, simulated_aws: Simulator, point: str, state: str
+) -> None:
+    """The process ends as by kill -9, before AWS has the question or after it was written down that it has."""
+    at = datetime.now(UTC)
+    account = AwsAccount.objects.create(
+        account_id=ACCOUNT, name="Shops", regions=[REGION], created_at=at,
+        role_arn=f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}", external_id=EXTERNAL_IDS[ACCOUNT],
+    )  # fmt: skip
+    platform.metric_sources.create(account=account, region=REGION)
+    query = query_of(platform, at=at)
+    query.service.selectors = {"log_groups": ["/ecs/bookstore-api"]}
+    query.service.save()
+    run = ask(query, at)
+    code = (
+        "import django; django.setup()\n"
+        "from datetime import datetime, UTC\n"
+        "from monitoring.insights.running import run_carry_out\n"
+        "from opsportal.core.actor import system_actor\n"
+        f"run_carry_out(run_id={run.pk}, fence=1, by=system_actor('x'), clock=lambda: datetime.now(UTC))\n"
+    )
+    wanted = connection.settings_dict
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "opsportal.settings", "OPSPORTAL_LOCAL": "1",
+        "DATABASE_URL": f"postgres://{wanted['USER']}@{str(wanted['HOST']).replace('/', '%2F')}/{wanted['NAME']}",
+        "AWS_ENDPOINT_URL": simulated_aws.url, "OPSPORTAL_FAULTS": f"monitoring.{point}=#1",
+    }  # fmt: skip
+    killed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert killed.returncode == -9, killed.stderr.decode()[-2000:]
+    run.refresh_from_db()
+    put = run.parts[0]["query"]
+    assert (run.state, bool(put)) == ("running", state == "done")
+    assert carry(run, at, fence=2).state == state
+    assert run.parts[0]["query"] == put
+    assert hasattr(run, "answer") == (state == "done")
