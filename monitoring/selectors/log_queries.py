@@ -18,6 +18,7 @@ PAGE: Final = 50
 LOGS_NAMESPACE: Final = "AWS/Logs"
 TAKEN_IN: Final = "IncomingBytes"
 LINES: Final = 100
+LEAST_KNOWN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,20 @@ def estimate(query: LogQuery, starts_at: datetime, ends_at: datetime) -> Estimat
 
 
 def _taken_in(query: LogQuery, starts_at: datetime, ends_at: datetime) -> int | None:
-    """Bytes its log groups took in, where that metric is read up to the end of the time asked about."""
+    """Bytes its log groups took in, where that metric is read for half of the time at least; the rest is like it."""
     metrics = ServiceMetric.objects.filter(
         service_id=query.service_id, namespace=LOGS_NAMESPACE, metric=TAKEN_IN, series__enabled=True
     )
     series = [metric.series for metric in metrics.select_related("series__account") if metric.series is not None]
-    if not series:
+    marks = [one.watermark for one in series if one.watermark is not None]
+    if not marks or len(marks) < len(series):
+        return None
+    known = (min(*marks, ends_at) - starts_at) / (ends_at - starts_at)
+    if known < LEAST_KNOWN:
         return None
     wanted = [Wanted(one, "Sum") for one in series]
     found = curves(wanted, fitting_periods(series, starts_at, ends_at), starts_at, ends_at)
-    return round(sum(value for curve in found for _at, value in curve)) or None
+    return round(sum(value for curve in found for _at, value in curve) / known) or None
 
 
 def _priced(query: LogQuery, scanned: int, basis: str) -> Estimate:

@@ -33,15 +33,17 @@ def run_of(query: LogQuery, *, at: datetime, lines: int | None = None, **values:
     return run
 
 
-def log_group_of(platform: Platform, *, at: datetime, name: str = "/web") -> ServiceMetric:
-    """The lines that a log group of the service `web` takes in, read every 5 minutes."""
+def log_group_of(
+    platform: Platform, *, at: datetime, name: str = "/web", metric: str = "IncomingLogEvents"
+) -> ServiceMetric:
+    """The lines (or bytes) that a log group of the service `web` takes in, read every 5 minutes."""
     account_of(platform, at=at, account_id=f"{platform.pk:012}")
     values = {
-        "name": "Log lines taken in", "namespace": "AWS/Logs", "metric": "IncomingLogEvents", "unit": "Count",
+        "name": "Log lines taken in", "namespace": "AWS/Logs", "metric": metric, "unit": "Count",
         "dimensions": {"LogGroupName": name}, "stats": ["Sum"], "poll_every": 300,
     }  # fmt: skip
     key = f"log-events-{name.strip('/').replace('/', '-')}"
-    metric = service_metric_put(by=BY, at=at, service=service_of(platform), key=key, values=values)
+    found = service_metric_put(by=BY, at=at, service=service_of(platform), key=key, values=values)
     series_bind(by=BY, at=at, platform=platform)
-    metric.refresh_from_db()
-    return metric
+    found.refresh_from_db()
+    return found

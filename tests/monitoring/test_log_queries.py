@@ -13,6 +13,7 @@ from django.db import connection
 from monitoring.insights import running
 from monitoring.insights.running import kept_rows, run_carry_out
 from monitoring.models import AwsAccount, LogQuery, LogRun, Resource, ResourceKind
+from monitoring.selectors.log_queries import estimate
 from monitoring.services.log_queries import (
     MOST_OPEN,
     LogQueryError,
@@ -31,7 +32,8 @@ from opsportal.local.aws.catalogue import ACCOUNT, EXTERNAL_IDS, REGION, ROLE_NA
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run, RunState
 from opsportal.schedule.services import LeaseLostError
-from tests.factories.logs import TEXT, query_of, run_of
+from tests.factories.logs import TEXT, log_group_of, query_of, run_of
+from tests.factories.monitoring import write
 from tests.local.aws.simulator import Simulator
 
 pytestmark = pytest.mark.django_db
@@ -303,14 +305,24 @@ def test_an_answer_is_cut_by_lines_and_by_size() -> None:
 
 
 def test_the_estimate_is_the_last_whole_run_at_its_span(query: LogQuery, at: datetime) -> None:
-    from monitoring.selectors.log_queries import estimate
-
     assert estimate(query, at - timedelta(hours=2), at).scanned is None
     query.platform.metric_sources.create(account=AwsAccount.objects.get(), region="eu-west-1")
     run_of(query, at=at, lines=1, bytes_scanned=600_000_000)
     found = estimate(query, at - timedelta(hours=2), at)
     assert (found.scanned, found.usd) == (1_200_000_000, Decimal("0.006"))
     assert "last whole run" in found.basis
+
+
+def test_what_the_groups_took_in_is_the_better_estimate_where_it_is_read(query: LogQuery, at: datetime) -> None:
+    run_of(query, at=at, lines=1, bytes_scanned=600_000_000)
+    metric = log_group_of(query.platform, at=at, metric="IncomingBytes")
+    hour = (at - timedelta(hours=1), at)
+    assert "last whole run" in estimate(query, *hour).basis  # nothing of it was read yet
+    assert metric.series is not None
+    write(metric.series, [1_000_000.0] * 9, end=at - timedelta(minutes=15), period=300, column="sum")
+    found = estimate(query, *hour)
+    assert (found.scanned, found.basis) == (12_000_000, "what its log groups took in then, by CloudWatch")
+    assert "last whole run" in estimate(query, at, at + timedelta(hours=1)).basis
 
 
 @pytest.mark.aws
