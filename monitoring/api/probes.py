@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.named import rows_named
 from monitoring.models import Probe, ProbeEvery, ProbeKind, ProbeResult, TargetDatabase
 from monitoring.probing.asking import Outcome, ProbeError, ask
 from monitoring.selectors.probes import probe_page, result_page
@@ -28,7 +29,7 @@ from opsportal.core.api import (
 from opsportal.core.clock import now, real_now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform, Service, Severity
+from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.probe_view"
@@ -103,21 +104,8 @@ class OutcomeSerializer(serializers.Serializer[Outcome]):
 
 
 def _named(platform_id: int, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What was sent, with rows for the keys that name them. Raises ValidationError."""
-    rows: dict[str, Any] = {
-        "service": Service.objects.filter(platform_id=platform_id),
-        "database": TargetDatabase.objects.filter(platform_id=platform_id),
-        "severity": Severity.objects.filter(scheme__platform_id=platform_id, scheme__kind="alert"),
-    }
-    values = dict(said)
-    for name, found in rows.items():
-        if values.get(name) is None:
-            continue
-        match = {"label" if name == "severity" else "key": values[name]}
-        values[name] = found.filter(**match).first()
-        if values[name] is None:
-            raise ValidationError({name: f"The platform has no such {name}."})
-    return values
+    databases = TargetDatabase.objects.filter(platform_id=platform_id)
+    return rows_named(platform_id, said, database=databases)
 
 
 def _loaded(view: ApiView, pk: int, action: str) -> Probe:
