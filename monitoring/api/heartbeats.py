@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.api.named import rows_named
+from monitoring.api.named import with_rows
 from monitoring.models import Beat, Heartbeat
 from monitoring.selectors.heartbeats import beat_page, heartbeat_page
 from monitoring.services.heartbeats import (
@@ -147,7 +147,7 @@ class HeartbeatListView(ApiView):
         if platform is None:
             raise ValidationError({"platform": "There is no such platform, or it is not for you."})
         authorize(self.actor, EDIT, platform)
-        key, values = said.pop("key"), rows_named(platform.pk, said)
+        key, values = said.pop("key"), with_rows(platform, said)
         try:
             made, secret = heartbeat_add(by=self.actor, at=now(), platform=platform, key=key, values=values)
         except HeartbeatError as error:
@@ -176,7 +176,7 @@ class HeartbeatView(ApiView):
         expected = expected_version(request, found)
         serializer = HeartbeatChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        values = rows_named(found.platform_id, serializer.validated_data)
+        values = with_rows(found.platform, serializer.validated_data)
         try:
             heartbeat_change(by=self.actor, at=now(), heartbeat=found, expected=expected, values=values)
         except HeartbeatError as error:

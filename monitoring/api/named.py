@@ -1,27 +1,29 @@
-"""Keys that name rows of a platform, as the API takes them."""
+"""The rows of a platform that a request names by their keys."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
-from rest_framework.exceptions import ValidationError
+from monitoring.models import TargetDatabase
+from opsportal.core.api import UnprocessableError
+from opsportal.platforms.models import Platform, SchemeKind, Service, Severity
 
-from opsportal.platforms.models import Service, Severity
 
+def with_rows(platform: Platform, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent, with the row in the place of each service, database and alert severity that it names.
 
-def rows_named(platform_id: int, said: Mapping[str, Any], **more: QuerySet[Any]) -> dict[str, Any]:
-    """What was sent, with rows for the keys that name them; `severity` by its label. Raises ValidationError."""
-    rows: dict[str, QuerySet[Any]] = {
-        "service": Service.objects.filter(platform_id=platform_id),
-        "severity": Severity.objects.filter(scheme__platform_id=platform_id, scheme__kind="alert"),
-        **more,
+    Raises UnprocessableError.
+    """
+    rows = {
+        "service": Service.objects.filter(platform=platform),
+        "database": TargetDatabase.objects.filter(platform=platform),
+        "severity": Severity.objects.filter(scheme__platform=platform, scheme__kind=SchemeKind.ALERT).select_related(
+            "scheme"
+        ),
     }
     values = dict(said)
-    for name, found in rows.items():
-        if values.get(name) is None:
-            continue
-        match = {"label" if name == "severity" else "key": values[name]}
-        values[name] = found.filter(**match).first()
+    for name in rows.keys() & {name for name, value in said.items() if value is not None}:
+        by = "label" if name == "severity" else "key"
+        values[name] = rows[name].filter(**{by: said[name]}).first()
         if values[name] is None:
-            raise ValidationError({name: f"The platform has no such {name}."})
+            raise UnprocessableError(f"{platform.key} has no {name} {said[name]}. Nothing was stored.")
     return values
