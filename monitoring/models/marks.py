@@ -1,11 +1,11 @@
 """What people and upper apps lay over the time line: silences, exclusions, annotations, deployments."""
 
-from datetime import datetime
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Final, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from monitoring.models.alarms import Alarm
 from monitoring.models.slos import Slo
@@ -116,6 +116,11 @@ class Annotation(VersionedModel):
         indexes = [models.Index(fields=["platform", "-starts_at"], name="annotation_recent")]
 
 
+OWN_OF_ECS: Final = "ecs-svc/"  # how ids of ECS's own deployments begin
+ECS_FOLLOWS: Final = timedelta(minutes=10)  # a tool may be done before ECS begins
+LONGEST_TOLD: Final = timedelta(hours=6)
+
+
 class DeploymentState(models.TextChoices):
     IN_PROGRESS = "in_progress", "in progress"
     COMPLETED = "completed", "completed"
@@ -134,8 +139,17 @@ class Strategy(models.TextChoices):
 
 class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
     def counted(self) -> Self:
-        """What delivery figures count: changes of production. Bringing an old version back is no change of its own."""
-        return self.filter(is_production=True, is_rollback=False)
+        """What delivery figures count: changes of production, each once.
+
+        Bringing an old version back is no change of its own, nor is ECS's part of what a tool or a report told of.
+        """
+        told = Deployment.objects.exclude(external_id__startswith=OWN_OF_ECS).filter(
+            Q(finished_at__gte=OuterRef("started_at") - ECS_FOLLOWS) | Q(finished_at=None),
+            service_id=OuterRef("service_id"),
+            started_at__range=(OuterRef("started_at") - LONGEST_TOLD, OuterRef("started_at")),
+        )
+        rows = self.filter(is_production=True, is_rollback=False)
+        return rows.exclude(Exists(told), external_id__startswith=OWN_OF_ECS)
 
 
 class Deployment(VersionedModel):
@@ -175,3 +189,10 @@ class Deployment(VersionedModel):
     def kind(self) -> str:
         """The word of the state language."""
         return {"in_progress": "run", "completed": "ok"}.get(self.state, "fail")
+
+    @property
+    def told_by(self) -> str:
+        """Who told of it, in words; reads `source`."""
+        if self.source is not None:
+            return self.source.name
+        return "ECS" if self.external_id.startswith(OWN_OF_ECS) else "a report"

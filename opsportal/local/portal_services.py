@@ -57,9 +57,9 @@ def dispatcher() -> Service:
 
 def simulated_aws(home: Home, port: int, *, portal_port: int) -> Service:
     """AWS on loopback, for the demo; it sends beats and SNS messages to the portal."""
-    argv = (PYTHON, "-m", "opsportal.local.aws", "--port", str(port), "--state-file", str(home.path / "aws.json"))
-    argv += ("--portal", f"http://{LOOPBACK}:{portal_port}")
-    return Service(name="aws", argv=argv, is_ready=partial(answers, port, None), ready_seconds=120.0)
+    argv = [PYTHON, "-m", "opsportal.local.aws", "--port", str(port), "--state-file", str(home.path / "aws.json")]
+    argv += ["--portal", f"http://{LOOPBACK}:{portal_port}"]
+    return Service(name="aws", argv=tuple(argv), is_ready=partial(answers, port, None), ready_seconds=120.0)
 
 
 def shop(cluster: Cluster, aws_port: int) -> Service:

@@ -22,6 +22,7 @@ from monitoring.models import AlertSource, Deployment, InboundMessage
 from monitoring.services import inbound, senders
 from monitoring.services.alert_sources import source_rotate, source_test
 from monitoring.services.inbound import inbound_judge, message_replay
+from monitoring.services.marks import deployment_put
 from monitoring.services.senders import secret_of
 from opsportal.accounts.models import User
 from opsportal.core.clock import now, real_now
@@ -226,6 +227,19 @@ def test_what_is_no_production_counts_in_no_figure(platform: Platform, word: str
     _, path = source_of(platform, at=now(), kind="deployment")
     sent(path, environment=word)
     assert (Deployment.objects.count(), Deployment.objects.counted().count()) == (1, counts)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("minute, counted", [(-1, 2), (1, 1), (19, 1), (21, 2)])
+def test_what_ecs_does_for_a_tool_counts_once(platform: Platform, minute: int, counted: int) -> None:
+    _, path = source_of(platform, at=now(), kind="deployment")
+    sent(path, outcome="in_progress", at="2026-03-10T08:50:00Z")
+    sent(path)
+    deployment_put(
+        by=BY, at=AT, platform=platform, service=platform.services.get(key="web"), external_id="ecs-svc/7",
+        label="web:7", state="completed", started_at=AT + (minute - 10) * MINUTE,
+    )  # fmt: skip
+    assert Deployment.objects.counted().count() == counted
 
 
 @pytest.mark.django_db
