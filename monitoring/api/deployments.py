@@ -39,11 +39,11 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 
     platform = serializers.CharField(source="platform.key", read_only=True)
     service = serializers.CharField(source="service.key", read_only=True, allow_null=True, default=None)
-    source = serializers.CharField(source="source.name", read_only=True, allow_null=True, default=None)
+    source_name = serializers.CharField(source="source.name", read_only=True, allow_null=True, default=None)
 
     class Meta:
         model = Deployment
-        fields = ("id", "version", "platform", "service", "source", "external_id", "label", "state", "strategy",
+        fields = ("id", "version", "platform", "service", "source_name", "external_id", "label", "state", "strategy",
                   "is_rollback", "environment", "is_production", "started_at", "finished_at", "told_at", "detail",
                   "url")  # fmt: skip
         read_only_fields = fields

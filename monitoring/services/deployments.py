@@ -121,7 +121,7 @@ def _is_newer(row: Deployment, state: str, at: datetime) -> bool:
 def _rolled_back_by(row: Deployment) -> list[Deployment]:
     """The deployment that this rollback undid: the newest completed one of its service before it."""
     before = Deployment.objects.select_for_update().filter(
-        platform_id=row.platform_id, service_id=row.service_id, environment=row.environment,
+        platform=row.platform_id, service=row.service, environment=row.environment,
         started_at__lt=row.started_at, is_rollback=False,
     )  # fmt: skip
     undone = before.order_by("-started_at", "-pk").first()

@@ -18,6 +18,7 @@ from monitoring.intake.alerts import ParseError
 from monitoring.intake.deployments.parsers import PARSERS
 from monitoring.intake.deployments.samples import DEPLOYMENTS, PLAIN
 from monitoring.intake.deployments.told import STATES, STRATEGIES, Told
+from monitoring.intake.sns import ForgedError
 from monitoring.models import AlertSource, Deployment, InboundMessage
 from monitoring.services import inbound, senders
 from monitoring.services.alert_sources import source_rotate, source_test
@@ -174,7 +175,7 @@ def test_the_secret_before_works_for_a_day_after_a_new_one(platform: Platform, m
     senders.require_sender(source, body, {"x-hub-signature-256": signed(source, body, before)["X_Hub_Signature_256"]})
     later = real_now() + timedelta(hours=25)
     monkeypatch.setattr(senders, "real_now", lambda: later)
-    with pytest.raises(senders.ForgedError):
+    with pytest.raises(ForgedError):
         senders.require_sender(
             source, body, {"x-hub-signature-256": signed(source, body, before)["X_Hub_Signature_256"]}
         )
@@ -295,7 +296,7 @@ def test_the_api_reports_and_lists(admin: User, client_for: ClientFor, platform:
     client = client_for(token_persona(admin, "monitoring:read", "deployment:write"))
     body = {"platform": "shop", "id": "b-7", "version": "2.4.0", "state": "in_progress", "service": "web"}
     made = client.post("/api/v1/deployments/", body, "application/json")
-    assert (made.status_code, made.json()["external_id"], made.json()["source"]) == (201, "api:b-7", None)
+    assert (made.status_code, made.json()["external_id"], made.json()["source_name"]) == (201, "api:b-7", None)
     ended = client.post("/api/v1/deployments/", body | {"state": "failed", "strategy": "canary"}, "application/json")
     assert (ended.json()["id"], ended.json()["state"]) == (made.json()["id"], "failed")
     assert client.post("/api/v1/deployments/", body | {"state": "fine"}, "application/json").status_code == 400

@@ -19,6 +19,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from monitoring.evidence.runner import run_check
 from monitoring.loops.heartbeats import judge_due
 from monitoring.models import Alarm, AlarmTransition, Beat, Heartbeat
 from monitoring.selectors.alarms import shown_state
@@ -205,7 +206,7 @@ def test_a_new_link_and_the_one_before_work_for_a_day(platform: Platform, monkey
     new = heartbeat_rotate(by=BY, at=AT, heartbeat=job, expected=1)
     assert beaten(old, at=AT)
     assert beaten(new, at=AT)
-    later = services.real_now() + timedelta(hours=25)
+    later = real_now() + timedelta(hours=25)
     monkeypatch.setattr(services, "real_now", lambda: later)
     assert beaten(old, at=AT) is None
     assert beaten(new, at=AT)
@@ -374,3 +375,19 @@ def test_bad_text_is_stored_clean_or_refused(
     ):
         assert post_form(client_for(admin), path, fields(key="bad", version="1") | typed).status_code < 500
     assert Client().post(f"/in/beat/{key}", bad_text.encode("utf-8", "surrogatepass"), "text/plain").status_code == 200
+
+
+def test_lists_have_the_jobs_as_evidence(platform: Platform) -> None:
+    def verdict(at: datetime) -> tuple[str, str]:
+        found = run_check(platform=platform, name="jobs.on_time", params={}, at=at, by=BY)
+        return found.verdict, found.summary.replace("\N{NO-BREAK SPACE}", " ")
+
+    assert verdict(AT) == ("unknown", "No job of the platform beats here")
+    _, key = heartbeat_of(platform, at=AT)
+    assert verdict(AT) == ("unknown", "Not heard of: Job dump")
+    beaten(key, at=AT)
+    heartbeats_judge(at=AT)
+    assert verdict(AT + MINUTE) == ("ok", "1 job in time")
+    assert verdict(AT + 20 * MINUTE) == ("unknown", "Not heard of: Job dump")  # nobody judged since
+    heartbeats_judge(at=AT + 20 * MINUTE)
+    assert verdict(AT + 20 * MINUTE) == ("fail", "Late or failed: Job dump")

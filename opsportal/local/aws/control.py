@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from opsportal.local.aws.catalogue import ACCOUNT
@@ -40,9 +40,9 @@ class Control:
         """Let an account's calls fail (`trouble.TROUBLES`), "" for no more. Raises ControlError for an unknown mode."""
         return self._call("trouble", {"mode": mode, "account": account})
 
-    def set_links(self, **paths: str) -> dict[str, Any]:
-        """Say where beats (`beat`) and SNS messages (`sns`) are sent, as paths of the portal, and return the state."""
-        return self._call("links", paths)
+    def set_links(self, paths: Mapping[str, str]) -> dict[str, Any]:
+        """Say where beats (`beat:PLATFORM`) and SNS messages (`sns`) go, as paths of the portal; returns the state."""
+        return self._call("links", dict(paths))
 
     def certificate(self, name: str) -> bytes:
         """A certificate of the simulator's own authority, as PEM. Raises ControlError."""

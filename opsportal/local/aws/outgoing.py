@@ -1,4 +1,4 @@
-"""What the simulated shops send to the portal by themselves: the beat of a job, and SNS messages of alarms that change.
+"""What the simulated shops send to the portal by themselves: the beats of jobs, and SNS messages of alarms that change.
 
 Where to is told by `manage.py demo seed` (POST links) and kept with the state; without a link nothing is sent.
 """
@@ -22,7 +22,7 @@ from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION
 from opsportal.local.aws.world import World
 
 BEATS_EVERY: Final = timedelta(seconds=20)
-BEATING_PLATFORM: Final = "solemate"
+BEAT: Final = "beat:"  # what the names of links of jobs begin with; their platform follows
 SILENCED_BY: Final = "backup-missing"
 SUBSCRIBED_PLATFORM: Final = "shop-management"
 _LOOKS_EVERY: Final = timedelta(seconds=10)
@@ -37,7 +37,8 @@ class Outgoing:
 
     def __init__(self, world: World, book: AlarmBook, authority: Authority, portal: str) -> None:
         self._world, self._book, self._authority, self._portal = world, book, authority, portal
-        self._beat_at = self._look_at = clock.now()
+        self._look_at = clock.now()
+        self._beat_at: dict[str, datetime] = {}
         self._known: dict[str, str] = {}
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
 
@@ -53,17 +54,18 @@ class Outgoing:
     def tick(self, at: datetime) -> None:
         """Send what is due."""
         links = self._world.links
-        if "beat" in links and at >= self._beat_at and not self._is_silenced(at):
-            self._beat_at = at + BEATS_EVERY
-            self._post(links["beat"], b"Log shipped.")
+        for name in [name for name in links if name.startswith(BEAT)]:
+            if at >= self._beat_at.get(name, at) and not self._is_silenced(name.removeprefix(BEAT), at):
+                self._beat_at[name] = at + BEATS_EVERY
+                self._post(links[name], b"Done.")
         if "sns" in links and at >= self._look_at:
             self._look_at = at + _LOOKS_EVERY
             self._waiting.extend(self._news(at))
         while self._waiting and self._post(links["sns"], self._waiting[0]):
             self._waiting.popleft()
 
-    def _is_silenced(self, at: datetime) -> bool:
-        return any((one.name, one.platform) == (SILENCED_BY, BEATING_PLATFORM) for one in self._world.active(at))
+    def _is_silenced(self, platform: str, at: datetime) -> bool:
+        return any((one.name, one.platform) == (SILENCED_BY, platform) for one in self._world.active(at))
 
     def _news(self, at: datetime) -> list[bytes]:
         """A message for each alarm that changed since the last look; the first look only learns how they stand."""

@@ -105,7 +105,7 @@ def test_a_job_beats_until_its_fault_silences_it(world: World, authority: Author
     portal, at = Portal(world, authority), now()
     portal.tick(at)
     assert portal.posted == []  # nobody said where to
-    world.set_links({"beat": "/in/beat/key"})
+    world.set_links({"beat:solemate": "/in/beat/key"})
     portal.tick(at + MINUTE)
     world.start_fault("backup-missing", at=at + MINUTE, minutes=10, platform="solemate")
     portal.tick(at + 3 * MINUTE)
@@ -116,10 +116,10 @@ def test_a_job_beats_until_its_fault_silences_it(world: World, authority: Author
 
 
 def test_links_outlive_a_restart_and_are_not_shown(world: World, tmp_path: Path) -> None:
-    world.set_links({"beat": "/in/beat/key"})
+    world.set_links({"beat:solemate": "/in/beat/key"})
     again = World(tmp_path / "aws.json")
-    assert again.links == {"beat": "/in/beat/key"}
-    assert again.describe(now())["links"] == ["beat"]
+    assert again.links == {"beat:solemate": "/in/beat/key"}
+    assert again.describe(now())["links"] == ["beat:solemate"]
 
 
 @pytest.mark.django_db
