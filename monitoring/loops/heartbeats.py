@@ -8,14 +8,13 @@ from opsportal.core.clock import real_now
 from opsportal.schedule.loops import loop
 from opsportal.schedule.models import LoopPulse
 
-NAME: Final = "monitoring.heartbeats"
 AWAY: Final = timedelta(seconds=60)
 
 
-@loop(name=NAME, every=2.0, limit=30.0)
+@loop(name="monitoring.heartbeats", every=2.0, limit=30.0)
 def judge_due(now: datetime) -> int:
     """Judge; after an absence of the portal itself, whose fault a missing beat may be, wait for the next one first."""
-    last = LoopPulse.objects.filter(name=NAME).values_list("ok_at", flat=True).first()
+    last = LoopPulse.objects.filter(name="monitoring.heartbeats").values_list("ok_at", flat=True).first()
     if last is not None and real_now() - last > AWAY:
         heartbeats_postpone(at=now)
     return heartbeats_judge(at=now)
