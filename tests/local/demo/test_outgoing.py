@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from incidents.loops import claim_alarms
 from incidents.models import AlarmClaim, Incident
 from monitoring.intake.certificates import SigningKeys
-from monitoring.intake.sns import ForgedError
-from monitoring.models import Alarm, AlarmOrigin, Alert, InboundMessage
+from monitoring.intake.sns import ForgedError, SignerUnreachableError
+from monitoring.models import Alarm, AlarmOrigin, Alert, Heartbeat, InboundMessage, SnsTopic
 from monitoring.services.inbound import inbound_judge
 from opsportal.core.clock import now
 from opsportal.local import signing
@@ -22,9 +22,12 @@ from opsportal.local.aws.authority import TOPIC, Authority
 from opsportal.local.aws.catalogue import ACCOUNT, REGION
 from opsportal.local.aws.outgoing import Outgoing
 from opsportal.local.aws.world import World
+from opsportal.local.demo.senders import JOBS, senders_put
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import alarm, transition
-from tests.factories.intake import allow, post, source_of
+from tests.factories.intake import BY, CERTIFICATE, allow, post, source_of
+from tests.factories.platforms import platform_with_policy
+from tests.local.aws.simulator import running_simulator
 
 NAME = "Database-High-Connections"
 ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{NAME}"
@@ -180,3 +183,28 @@ def test_its_signature_is_worth_nothing_without_the_endpoint_or_to_anybody_else(
     post(path, {**told, "Subject": "y"})
     inbound_judge(at=at, key_of=signing.simulated_key)
     assert "does not fit" in InboundMessage.objects.latest("pk").reason
+
+
+@pytest.mark.django_db
+def test_the_seed_tells_the_simulator_once_and_again_what_it_forgot(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in (*JOBS, "shop-management"):
+        platform_with_policy(key=key, name=key)
+    state, links = tmp_path / "aws.json", []
+    for _ in range(2):
+        with running_simulator(state) as simulator, override_settings(AWS_ENDPOINT_URL=simulator.url):
+            for _ in range(2):
+                senders_put(by=BY, at=now())
+            links.append(json.loads(state.read_text())["links"])
+            monkeypatch.setattr(signing, "_keys", SigningKeys(signing._fetched, signing._roots))
+            with pytest.raises(SignerUnreachableError):
+                signing.simulated_key(CERTIFICATE)  # of another authority than this simulator's
+            assert signing._roots()
+        state.unlink()
+    assert set(links[0]) == {"sns", "beat:phase-09", "beat:solemate"}
+    assert client.post(links[1]["beat:solemate"]).status_code == 200
+    assert client.post(links[1]["sns"], b"{}", content_type="text/plain").status_code == 200
+    assert set(links[0].values()).isdisjoint(links[1].values())
+    assert list(Heartbeat.objects.order_by("key").values_list("key", "version")) == [("backup-log", 2), ("batch", 2)]
+    assert SnsTopic.objects.values_list("arn", "state").get() == (TOPIC, "allowed")
