@@ -1,13 +1,16 @@
 """Routes of monitoring."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from monitoring.views import (
     acting,
     actions,
     alert_sources,
     aws,
+    beat,
     charts,
+    deployments,
+    heartbeats,
     inbound,
     intake,
     lint,
@@ -37,6 +40,8 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/rules/<int:pk>/switch/", rules.rule_switch_action, name="rule-switch"),
     path("monitoring/alarms/<int:pk>/silence/", actions.silence, name="silence"),
     path("monitoring/silences/<int:pk>/end/", actions.silence_end_action, name="silence-end"),
+    # Before the links of sources: a job's address has a word behind its key, or none, with a slash or without.
+    re_path(r"^in/beat/(?P<key>[A-Za-z0-9_-]+)(?:/(?P<word>start|fail|[0-9]{1,3}))?/?$", beat.beat, name="beat"),
     path("in/<slug:kind>/<slug:key>/", intake.receive_action, name="alert-receive"),
     path("monitoring/alerts/", inbound.alert_groups, name="alert-groups"),
     path("monitoring/inbound/", inbound.inbound, name="inbound"),
@@ -47,6 +52,12 @@ urlpatterns: list[URLPattern] = [
     path("monitoring/probes/new/<slug:key>/", probes.probe_new, name="probe-new"),
     path("monitoring/probes/<int:pk>/", probes.probe, name="probe"),
     path("monitoring/probes/<int:pk>/edit/", probes.probe_edit, name="probe-edit"),
+    path("monitoring/deployments/", deployments.deployments, name="deployments"),
+    path("monitoring/heartbeats/", heartbeats.heartbeats, name="heartbeats"),
+    path("monitoring/heartbeats/new/<slug:key>/", heartbeats.heartbeat_new, name="heartbeat-new"),
+    path("monitoring/heartbeats/<int:pk>/", heartbeats.heartbeat, name="heartbeat"),
+    path("monitoring/heartbeats/<int:pk>/edit/", heartbeats.heartbeat_edit, name="heartbeat-edit"),
+    path("monitoring/heartbeats/<int:pk>/link/", heartbeats.heartbeat_rotate_action, name="heartbeat-rotate"),
     path("act/", acting.act, name="act"),
     path("monitoring/capacity/", upkeep.capacity, name="capacity"),
     path("monitoring/cost/", upkeep.cost, name="cost"),

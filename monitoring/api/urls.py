@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import intake, objectives, probes, rules, views
+from monitoring.api import deployments, heartbeats, intake, objectives, probes, rules, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -29,6 +29,10 @@ urlpatterns: list[URLPattern] = [
     path("probes/<int:pk>/", probes.ProbeView.as_view(), name="probe"),
     path("probes/<int:pk>/results/", probes.ProbeResultListView.as_view(), name="probe-results"),
     path("probes/<int:pk>/try/", probes.ProbeTryView.as_view(), name="probe-try"),
+    path("deployments/", deployments.DeploymentListView.as_view(), name="deployments"),
+    path("heartbeats/", heartbeats.HeartbeatListView.as_view(), name="heartbeats"),
+    path("heartbeats/<int:pk>/", heartbeats.HeartbeatView.as_view(), name="heartbeat"),
+    path("heartbeats/<int:pk>/beats/", heartbeats.BeatListView.as_view(), name="heartbeat-beats"),
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
     path("slos/", views.SloListView.as_view(), name="slos"),

@@ -14,6 +14,7 @@ from monitoring.models.alarms import (
 )
 from monitoring.models.costs import CostReading
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
+from monitoring.models.heartbeats import Beat, BeatWord, Heartbeat
 from monitoring.models.intake import (
     AlarmRating,
     Alert,
@@ -26,7 +27,15 @@ from monitoring.models.intake import (
     TopicState,
     Usefulness,
 )
-from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
+from monitoring.models.marks import (
+    Annotation,
+    AnnotationKind,
+    Deployment,
+    DeploymentState,
+    Silence,
+    SloExclusion,
+    Strategy,
+)
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
 from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKind, ProbeResult
@@ -51,12 +60,16 @@ __all__ = [
     "AwsAccount",
     "AwsPermission",
     "Backfill",
+    "Beat",
+    "BeatWord",
     "BudgetPolicy",
     "CloudWatchChange",
     "Comparison",
     "CostReading",
     "Deployment",
+    "DeploymentState",
     "EvidenceResult",
+    "Heartbeat",
     "InboundMessage",
     "InboundVerdict",
     "Measure",
@@ -88,6 +101,7 @@ __all__ = [
     "SloVersion",
     "SnsTopic",
     "SourceKind",
+    "Strategy",
     "TargetDatabase",
     "TopicState",
     "Usefulness",

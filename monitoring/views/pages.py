@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from monitoring.charting import CHARTS
 from monitoring.evaluation import limits_text
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, Probe, ResourceKind, Series, Usefulness
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, Heartbeat, Probe, ResourceKind, Series, Usefulness
 from monitoring.ranges import range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
@@ -120,6 +120,7 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
         "probe": Probe.objects.filter(alarm=found).first() if found.origin == AlarmOrigin.PROBE else None,
+        "heartbeat": Heartbeat.objects.filter(alarm=found).first() if found.origin == AlarmOrigin.HEARTBEAT else None,
         "events": events,
         "can_rate": allows(request.actor, "monitoring.alarm_rate", found),
         "rated": own_ratings(request.actor, found, events),

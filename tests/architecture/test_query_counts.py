@@ -26,7 +26,9 @@ from incidents.services.reports import report_add
 from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
+from monitoring.intake.deployments.told import told
 from monitoring.models import Alarm, AlarmState, AlertSource, Resource, Series, ServiceMetric
+from monitoring.services.deployments import deployment_report
 from monitoring.services.inbound import inbound_judge
 from monitoring.services.ratings import alarm_rate
 from opsportal.accounts.models import User
@@ -39,6 +41,7 @@ from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform, Service
+from tests.factories.heartbeats import beaten, heartbeat_of
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
 from tests.factories.maintenance import checklist_run
@@ -256,6 +259,26 @@ def _probe(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/monitoring/probes/{probe.pk}/"
 
 
+def _heartbeats(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        heartbeat_of(platform, at=at, key=f"h{number}", service=service_of(platform))
+    return "/monitoring/heartbeats/"
+
+
+def _heartbeat(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    job, key = heartbeat_of(platform, at=at)
+    for _ in range(count):
+        beaten(key, at=at)
+    return f"/monitoring/heartbeats/{job.pk}/"
+
+
+def _deployments(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        item = told(identity=("api", number), label=f"v{number}", state="completed", service="web")
+        deployment_report(by=by, at=at, platform=platform, item=item)
+    return "/monitoring/deployments/"
+
+
 def _metrics(platform: Platform, at: datetime, count: int) -> Service:
     """A service's CPU so many times, each with a series of its own."""
     account, service = account_of(platform, at=at, account_id=f"{platform.pk:012}"), service_of(platform)
@@ -379,6 +402,9 @@ PAGES: dict[str, Fill] = {
     "ask for an action": _act,
     "probes": _probes,
     "probe": _probe,
+    "heartbeats": _heartbeats,
+    "heartbeat": _heartbeat,
+    "deployments": _deployments,
     "service": _service,
     "charts of a service": _charts,
     "capacity": _capacity,

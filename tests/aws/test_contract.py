@@ -14,6 +14,7 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 from opsportal.aws import acm, backup, cloudwatch, costs, ecs, elb, logs, policy, rds, route53, sts
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount, client, forget_clients
+from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Call, MetricAnswer
 from opsportal.local.aws.catalogue import ACCOUNT, REGION, platform
 from opsportal.local.aws.names import zone_id
@@ -137,7 +138,7 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
     world.start_fault("service-down", at=now - timedelta(minutes=2))
     asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": ""}
     world.remember_query("q", asked_of_logs)
-    table = operations(world)
+    table = operations(AlarmBook(world))
     asked: dict[str, dict[str, Any]] = {
         "ListServices": {"cluster": "bookstore-cluster"},
         "DescribeServices": {"cluster": "production-cluster", "services": ["solemate-backend", "nothing"]},

@@ -6,17 +6,16 @@ from opsportal.local.aws import costs, databases, identity, logs, metricdata, na
 from opsportal.local.aws.alarm_answers import handlers
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Handler
-from opsportal.local.aws.world import World
 
 
-def operations(world: World) -> dict[tuple[str, str], Handler]:
-    """Return the handlers by boto3 service and operation."""
+def operations(book: AlarmBook) -> dict[tuple[str, str], Handler]:
+    """Return the handlers by boto3 service and operation; `book` holds the alarms."""
     cloudwatch: dict[str, Handler] = {
         "GetMetricData": metricdata.get_metric_data,
         "GetMetricStatistics": metricdata.get_metric_statistics,
         "ListMetrics": puts.list_metrics,
         "PutMetricData": puts.put_metric_data,
-        **handlers(AlarmBook(world)),
+        **handlers(book),
     }
     return {
         ("acm", "DescribeCertificate"): services.describe_certificate,
