@@ -12,8 +12,8 @@ from pytest_django import Settings
 
 from monitoring.actions import sessions
 from monitoring.actions.requests import ACTIONS, action_request
-from monitoring.actions.sessions import bare
 from monitoring.models import TargetDatabase
+from monitoring.statements import bare
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor, system_actor
 from opsportal.plans.execution import plan_run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services
+from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services, upkeep
 from opsportal.local.aws.alarm_answers import handlers
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Handler
@@ -34,15 +34,25 @@ def operations(world: World) -> dict[tuple[str, str], Handler]:
         ("logs", "GetQueryResults"): logs.get_query_results,
         ("logs", "StartQuery"): logs.start_query,
         ("logs", "StopQuery"): logs.stop_query,
+        ("pi", "DescribeDimensionKeys"): upkeep.describe_dimension_keys,
         ("rds", "CreateDBClusterSnapshot"): databases.create_db_cluster_snapshot,
         ("rds", "CreateDBSnapshot"): databases.create_db_snapshot,
+        ("rds", "DescribeDBClusterParameterGroups"): upkeep.describe_db_cluster_parameter_groups,
+        ("rds", "DescribeDBClusterParameters"): upkeep.describe_db_cluster_parameters,
         ("rds", "DescribeDBClusterSnapshots"): databases.describe_db_cluster_snapshots,
         ("rds", "DescribeDBClusters"): databases.describe_db_clusters,
         ("rds", "DescribeDBInstances"): databases.describe_db_instances,
+        ("rds", "DescribeDBLogFiles"): upkeep.describe_db_log_files,
+        ("rds", "DescribeDBParameterGroups"): upkeep.describe_db_parameter_groups,
+        ("rds", "DescribeDBParameters"): upkeep.describe_db_parameters,
         ("rds", "DescribeDBSnapshots"): databases.describe_db_snapshots,
+        ("rds", "DescribeEngineDefaultClusterParameters"): upkeep.describe_engine_default_parameters,
+        ("rds", "DescribeEngineDefaultParameters"): upkeep.describe_engine_default_parameters,
         ("rds", "DescribeEvents"): databases.describe_events,
+        ("rds", "DescribePendingMaintenanceActions"): upkeep.describe_pending_maintenance_actions,
         ("rds", "FailoverDBCluster"): databases.failover_db_cluster,
         ("rds", "RebootDBInstance"): databases.reboot_db_instance,
+        ("resourcegroupstaggingapi", "GetResources"): upkeep.get_resources,
         ("route53", "ChangeResourceRecordSets"): names.change_resource_record_sets,
         ("route53", "ListHostedZones"): names.list_hosted_zones,
         ("route53", "ListResourceRecordSets"): names.list_resource_record_sets,
