@@ -1,4 +1,4 @@
-"""What an answer of a platform's database means. Pure: rows in, verdict and words out.
+"""What an answer of a platform's database means: rows in, verdict and words out, nothing asked.
 
 A verdict is ok, warn, fail, unknown, or "" for a figure that has no limit.
 """

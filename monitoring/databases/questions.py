@@ -139,7 +139,7 @@ WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i' AND {USER_SCHEMAS}
   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
 ORDER BY 3 DESC, 1 LIMIT 100
 """  # noqa: S608 - a condition of this file
-# What may hold a password or a command line stays where it is.
+# What may hold a password or a command line stays where it is, and so does what an application made up.
 _SETTINGS: Final = """
 SELECT name, setting || coalesce(' x ' || unit, '') AS live, boot_val || coalesce(' x ' || unit, '') AS usual,
        source, context, pending_restart AS waits
@@ -147,12 +147,13 @@ FROM pg_settings
 WHERE (source NOT IN ('default', 'client', 'session', 'override') AND setting IS DISTINCT FROM boot_val
        OR pending_restart)
   AND name !~ '(conninfo|password|secret|_command|passphrase|_key)'
+  AND (name !~ '[.]' OR name ~ '^(auto_explain|pg_stat_statements|rds|apg)[.]')
 ORDER BY pending_restart DESC, name LIMIT 200
 """
 
 _INDEX_COLUMNS: Final = (
-    Column("index", "Index"), Column("table", "Table"), Column("bytes", "Size", "Bytes"),
-    Column("definition", "Definition", "code"),
+    Column("index", "Index"), Column("table", "Table"), Column("definition", "Definition", "code"),
+    Column("bytes", "Size", "Bytes"),
 )  # fmt: skip
 QUESTIONS: Final[Mapping[str, Question]] = {
     question.key: question
@@ -162,7 +163,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
             "Sessions of clients by state and application, of `max_connections`. Warning from 70 %, failed over 80 %.",
             _CONNECTIONS,
             (Column("state", "State"), Column("app", "Application"), Column("role", "Role"),
-             Column("n", "Sessions", "Count"), Column("longest", "Longest", "Seconds")),
+             Column("longest", "Longest", "Seconds"), Column("n", "Sessions", "Count")),
             judging.connections, monitor=True,
         ),
         Question(
@@ -171,7 +172,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
             "own readers share its storage and do not stream: CloudWatch has their lag.",
             _REPLICAS,
             (Column("replica", "Replica"), Column("state", "State"), Column("sync", "Synchronous"),
-             Column("lag", "Lag", "Seconds"), Column("behind", "Behind", "Bytes")),
+             Column("behind", "Behind", "Bytes"), Column("lag", "Lag", "Seconds")),
             judging.replicas, monitor=True,
         ),
         Question(
@@ -200,9 +201,9 @@ QUESTIONS: Final[Mapping[str, Question]] = {
             "50 %.",
             _BLOAT,
             (Column("table", "Table"), Column("bytes", "Size", "Bytes"), Column("live", "Rows", "Count"),
-             Column("dead", "Dead", "Count"), Column("share", "Dead", "Percent"),
              Column("bloat", "Bloat, estimated", "Bytes"), Column("vacuumed", "Vacuumed", "when"),
-             Column("analyzed", "Analyzed", "when")),
+             Column("analyzed", "Analyzed", "when"), Column("dead", "Dead rows", "Count"),
+             Column("share", "Dead", "Percent")),
             judging.bloat,
         ),
         Question(
@@ -224,8 +225,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
             "foreign-keys", "Foreign keys without an index",
             "A delete or a changed key of the other table reads these tables as a whole.",
             _FOREIGN_KEYS,
-            (Column("table", "Table"), Column("constraint", "Constraint"), Column("bytes", "Table size", "Bytes"),
-             Column("definition", "Definition", "code")),
+            (Column("table", "Table"), Column("constraint", "Constraint"), Column("definition", "Definition", "code"),
+             Column("bytes", "Table size", "Bytes")),
             judging.foreign_keys,
         ),
         Question(
@@ -238,8 +239,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
             "Live settings that differ from PostgreSQL's own default, and those that wait for a restart (a warning). "
             "Settings that may hold a password or a command are left out.",
             _SETTINGS,
-            (Column("name", "Setting"), Column("live", "Live"), Column("usual", "Default"), Column("source", "Set in"),
-             Column("waits", "Waits for a restart")),
+            (Column("name", "Setting"), Column("usual", "Default"), Column("source", "Set in"),
+             Column("waits", "Waits for a restart"), Column("live", "Live")),
             judging.settings, monitor=True,
         ),
     )

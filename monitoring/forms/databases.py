@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from django import forms
 
-from monitoring.services.databases import DSN_NAMES
+from monitoring.services.databases import dsn_prefix, is_dsn_name
 from opsportal.core.forms import BIGGEST, CleanForm
 from opsportal.platforms.models import Environment, Platform
 
 ROLE_HELP: Final = "Empty: the role that the DSN names."
+DSN_HELP: Final = "{prefix}ORDERS: set for worker and web, with the password if there is one. It is not kept here."
 FIELDS: Final = ("name", "purpose", "environment", "dsn_env", "reader_role", "maintainer_role")
 _ROLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}")
 
@@ -22,12 +23,7 @@ class TargetDatabaseForm(CleanForm):
     name = forms.CharField(max_length=120)
     purpose = forms.CharField(max_length=160, required=False)
     environment = forms.ModelChoiceField(queryset=Environment.objects.none(), required=False)
-    dsn_env = forms.CharField(
-        max_length=80,
-        required=False,
-        label="Variable that holds the DSN",
-        help_text="TARGET_DSN_SHOP: set for worker and web, with the password if there is one. It is not kept here.",
-    )
+    dsn_env = forms.CharField(max_length=80, required=False, label="Variable that holds the DSN")
     reader_role = forms.CharField(max_length=63, required=False, help_text=f"Member of pg_monitor. {ROLE_HELP}")
     maintainer_role = forms.CharField(max_length=63, required=False, help_text=f"For approved plans. {ROLE_HELP}")
 
@@ -36,7 +32,8 @@ class TargetDatabaseForm(CleanForm):
         field = self.fields["environment"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = Environment.objects.filter(platform=platform).order_by("name", "pk")
-        self.by_socket = by_socket
+        self.platform, self.by_socket = platform, by_socket
+        self.fields["dsn_env"].help_text = DSN_HELP.format(prefix=dsn_prefix(platform))
         if not is_new:
             del self.fields["key"]
 
@@ -45,8 +42,8 @@ class TargetDatabaseForm(CleanForm):
         name: str = self.cleaned_data["dsn_env"]
         if not name and self.by_socket:
             return ""
-        if DSN_NAMES.fullmatch(name) is None:
-            raise forms.ValidationError("A variable named TARGET_DSN_ and capital letters, digits or underscores.")
+        if not is_dsn_name(self.platform, name):
+            raise forms.ValidationError(f"A variable of this platform: {dsn_prefix(self.platform)}ORDERS.")
         return name
 
     def _role(self, field: str) -> str:

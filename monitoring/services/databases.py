@@ -16,12 +16,24 @@ from opsportal.schedule.recurrence import Rule
 from opsportal.schedule.services import run_request, schedule_put
 
 READ_EVERY: Final = 900  # seconds
-# Not any variable: the portal's own DSN and keys stand in the same environment.
-DSN_NAMES: Final = re.compile(r"TARGET_DSN_[A-Z0-9_]{1,60}")
+_DSN_REST: Final = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
 class DatabaseNameError(Exception):
     """The database cannot be named so; the message is for the person."""
+
+
+def dsn_prefix(platform: Platform) -> str:
+    """What the variables of a platform's databases begin with."""
+    return f"TARGET_DSN_{platform.key.upper().replace('-', '_')}__"
+
+
+def is_dsn_name(platform: Platform, name: str) -> bool:
+    """Whether the variable is meant for this platform: in the same environment stand the portal's own DSN and keys,
+    and the databases of platforms that its admin may not see.
+    """
+    prefix = dsn_prefix(platform)
+    return name.startswith(prefix) and _DSN_REST.fullmatch(name.removeprefix(prefix)) is not None
 
 
 def _reading(database: TargetDatabase) -> dict[str, Any]:

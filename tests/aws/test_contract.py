@@ -145,7 +145,7 @@ def upkeep_calls(account: AwsAccount, now: datetime) -> dict[str, int]:
     alone = next(row for row in rds.instances(account, REGION) if row.insights and not row.cluster)
     of_cluster = rds_upkeep.parameter_group(account, REGION, name=cluster.parameter_group, of="cluster")
     of_instance = rds_upkeep.parameter_group(account, REGION, name=alone.parameter_group, of="instance")
-    span = {"resource_id": alone.resource_id, "start": now - timedelta(hours=1), "end": now}
+    span: dict[str, Any] = {"resource_id": alone.resource_id, "start": now - timedelta(hours=1), "end": now}
     return {
         "cluster parameters": len(of_cluster.changed),
         "instance parameters": len(of_instance.changed),
@@ -167,6 +167,25 @@ def test_every_call_answers_as_the_model_says_and_the_policy_lists_exactly_these
     assert called == {(operation.service, operation.name) for operation in policy.OPERATIONS}
 
 
+def upkeep_asked(now: datetime) -> dict[str, dict[str, Any]]:
+    """What the simulator is asked about upkeep, by operation."""
+    return {
+        "DescribeDBClusterParameterGroups": {"DBClusterParameterGroupName": "bookstore-production-cluster-parameters"},
+        "DescribeDBClusterParameters": {"DBClusterParameterGroupName": "bookstore-production-cluster-parameters"},
+        "DescribeDBLogFiles": {"DBInstanceIdentifier": "bookstore-production-1"},
+        "DescribeDBParameterGroups": {"DBParameterGroupName": "production-postgres-parameters"},
+        "DescribeDBParameters": {"DBParameterGroupName": "production-postgres-parameters"},
+        "DescribeDimensionKeys": {
+            "Identifier": insights_id("production-postgres"),
+            "GroupBy": {"Group": "db.wait_event"},
+            "StartTime": now,
+            "EndTime": now,
+        },
+        "DescribeEngineDefaultClusterParameters": {"DBParameterGroupFamily": "aurora-postgresql15"},
+        "DescribeEngineDefaultParameters": {"DBParameterGroupFamily": "postgres16"},
+    }
+
+
 def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> None:
     now = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
     world = World(today=now.date())
@@ -184,19 +203,7 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
         "StopQuery": {"queryId": "q"},
         "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
-        "DescribeDBClusterParameterGroups": {"DBClusterParameterGroupName": "bookstore-production-cluster-parameters"},
-        "DescribeDBClusterParameters": {"DBClusterParameterGroupName": "bookstore-production-cluster-parameters"},
-        "DescribeDBLogFiles": {"DBInstanceIdentifier": "bookstore-production-1"},
-        "DescribeDBParameterGroups": {"DBParameterGroupName": "production-postgres-parameters"},
-        "DescribeDBParameters": {"DBParameterGroupName": "production-postgres-parameters"},
-        "DescribeDimensionKeys": {
-            "Identifier": insights_id("production-postgres"),
-            "GroupBy": {"Group": "db.wait_event"},
-            "StartTime": now,
-            "EndTime": now,
-        },
-        "DescribeEngineDefaultClusterParameters": {"DBParameterGroupFamily": "aurora-postgresql15"},
-        "DescribeEngineDefaultParameters": {"DBParameterGroupFamily": "postgres16"},
+        **upkeep_asked(now),
         "GetCostAndUsage": {
             "Granularity": "MONTHLY",
             "TimePeriod": {"Start": "2026-02-01", "End": "2026-03-11"},

@@ -288,6 +288,19 @@ def test_of_many_databases_three_are_open_and_each_can_be(
     assert [f'id="database-{one.pk}"' in text for one in named] == [False, False, False, False, True]
 
 
+def test_a_portal_without_any_says_what_would_be_here(platform: Platform, admin: User, client_for: ClientFor) -> None:
+    client = client_for(admin)
+    text = client.get(reverse("monitoring:databases")).content.decode()
+    assert "No database is named here" in text
+    assert reverse("monitoring:database-new", args=[platform.key]) in text
+    assert "Nothing was read yet" in client.get(reverse("monitoring:resources")).content.decode()
+    database = database_of(platform)
+    text = client.get(reverse("monitoring:databases")).content.decode()
+    assert "not read yet" in text
+    page = client.get(reverse("monitoring:database-answer", args=[database.pk, "slow"])).content.decode()
+    assert "not asked yet" in page
+
+
 def test_a_stale_answer_is_never_green(platform: Platform, viewer: User, client_for: ClientFor) -> None:
     answered(database_of(platform), at=now() - timedelta(hours=2))
     text = client_for(viewer).get(reverse("monitoring:databases")).content.decode()
@@ -312,25 +325,37 @@ def test_an_operator_has_it_read_and_nobody_twice(shown: TargetDatabase, operato
     assert Run.objects.filter(key=f"monitoring.database:{shown.pk}").count() == 1
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "SECRET_KEY", "TARGET_DSN_", "target_dsn_shop", "TARGET_DSN_A\n", ""])
-def test_a_variable_of_the_portals_own_is_refused(
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DATABASE_URL",
+        "SECRET_KEY",
+        "TARGET_DSN_",
+        "TARGET_DSN_OTHER__A",
+        "TARGET_DSN_SHOP__",
+        "TARGET_DSN_SHOP__A__B",
+        "TARGET_DSN_SHOP_MANAGEMENT__A",
+        "target_dsn_shop__a",
+        "",
+    ],
+)
+def test_a_variable_of_the_portals_own_or_of_another_platform_is_refused(
     platform: Platform, admin: User, client_for: ClientFor, name: str
 ) -> None:
     url = reverse("monitoring:database-new", args=[platform.key])
     body = {"version": "0", "key": "orders", "name": "Orders", "dsn_env": name}
-    expected = 303 if name.strip() == "TARGET_DSN_A" else 422
-    assert client_for(admin).post(url, body).status_code == expected
-    assert TargetDatabase.objects.filter(key="orders").exists() is (expected == 303)
+    assert client_for(admin).post(url, body).status_code == 422
+    assert not TargetDatabase.objects.filter(key="orders").exists()
 
 
 def test_an_admin_names_and_changes_a_database(platform: Platform, admin: User, client_for: ClientFor) -> None:
     client, url = client_for(admin), reverse("monitoring:database-new", args=[platform.key])
-    body = {"version": "0", "key": "orders", "name": "Orders", "dsn_env": "TARGET_DSN_ORDERS"}
+    body = {"version": "0", "key": "orders", "name": "Orders", "dsn_env": "TARGET_DSN_SHOP__ORDERS"}
     assert client.post(url, body).status_code == 303
     assert client.post(url, body | {"name": "Again"}).status_code == 422
     database = TargetDatabase.objects.get(key="orders")
     edit = reverse("monitoring:database-edit", args=[database.pk])
-    change = {"version": "1", "name": "All orders", "dsn_env": "TARGET_DSN_ORDERS"}
+    change = {"version": "1", "name": "All orders", "dsn_env": "TARGET_DSN_SHOP__ORDERS"}
     assert client.post(edit, change).status_code == 303
     assert client.post(edit, change | {"name": "Lost"}).status_code == 409
     database.refresh_from_db()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from opsportal.local.aws.calls import AnswerError, Call, page, seconds_of
+from opsportal.local.aws.calls import AnswerError, Call, Handler, page, seconds_of
 from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION, Platform, resource_id
 from opsportal.local.aws.databases import cluster_group, database_arn, family, insights_id, instance_group
 from opsportal.local.aws.services import balancer_arn, certificate_arn, cluster_arn, service_arn, target_group_arn
@@ -208,3 +208,17 @@ def _tagged(owner: Platform) -> Iterator[tuple[str, dict[str, str]]]:
     yield f"arn:aws:s3:::{owner.key}-assets-{ACCOUNT}", {"Platform": owner.key}
     if owner.certificate_imported:
         yield certificate_arn(owner), common
+
+
+HANDLERS: Final[Mapping[tuple[str, str], Handler]] = {
+    ("pi", "DescribeDimensionKeys"): describe_dimension_keys,
+    ("rds", "DescribeDBClusterParameterGroups"): describe_db_cluster_parameter_groups,
+    ("rds", "DescribeDBClusterParameters"): describe_db_cluster_parameters,
+    ("rds", "DescribeDBLogFiles"): describe_db_log_files,
+    ("rds", "DescribeDBParameterGroups"): describe_db_parameter_groups,
+    ("rds", "DescribeDBParameters"): describe_db_parameters,
+    ("rds", "DescribeEngineDefaultClusterParameters"): describe_engine_default_parameters,
+    ("rds", "DescribeEngineDefaultParameters"): describe_engine_default_parameters,
+    ("rds", "DescribePendingMaintenanceActions"): describe_pending_maintenance_actions,
+    ("resourcegroupstaggingapi", "GetResources"): get_resources,
+}
