@@ -183,7 +183,8 @@ def other_platform(db: None) -> Platform:
     return platform_with_policy(key="elsewhere", name="Elsewhere")
 
 
-def _member(platform: Platform, role: str, name: str = "") -> User:
+def member(platform: Platform, role: str, name: str = "") -> User:
+    """A person with one role on the platform, and a name that says so."""
     user = UserFactory.create(name=name or role.capitalize(), email=f"{name or role}@{platform.key}.example")
     MembershipFactory.create(platform=platform, user=user, role=role)
     return user
@@ -191,32 +192,32 @@ def _member(platform: Platform, role: str, name: str = "") -> User:
 
 @pytest.fixture
 def viewer(platform: Platform) -> User:
-    return _member(platform, "viewer")
+    return member(platform, "viewer")
 
 
 @pytest.fixture
 def manager(platform: Platform) -> User:
-    return _member(platform, "manager")
+    return member(platform, "manager")
 
 
 @pytest.fixture
 def auditor(platform: Platform) -> User:
-    return _member(platform, "auditor")
+    return member(platform, "auditor")
 
 
 @pytest.fixture
 def operator(platform: Platform) -> User:
-    return _member(platform, "operator")
+    return member(platform, "operator")
 
 
 @pytest.fixture
 def commander(platform: Platform) -> User:
-    return _member(platform, "commander")
+    return member(platform, "commander")
 
 
 @pytest.fixture
 def admin(platform: Platform) -> User:
-    return _member(platform, "admin")
+    return member(platform, "admin")
 
 
 @pytest.fixture
@@ -228,19 +229,19 @@ def portal_admin(db: None) -> User:
 @pytest.fixture
 def stranger(other_platform: Platform) -> User:
     """An operator of another platform."""
-    return _member(other_platform, "operator", "stranger")
+    return member(other_platform, "operator", "stranger")
 
 
 @pytest.fixture
 def other_admin(other_platform: Platform) -> User:
     """An admin of another platform."""
-    return _member(other_platform, "admin", "other_admin")
+    return member(other_platform, "admin", "other_admin")
 
 
 @pytest.fixture
 def token(platform: Platform) -> TokenPersona:
     """An API token of an operator, with every scope an operator may hand out."""
-    return token_persona(_member(platform, "operator", "robot"))
+    return token_persona(member(platform, "operator", "robot"))
 
 
 @pytest.fixture
@@ -269,17 +270,19 @@ def actor_for() -> Callable[..., Actor]:
 def client_for() -> Callable[..., Client]:
     """`client_for(user, mfa=True)`: a client signed in as a user, sending a token, or nobody (None)."""
 
-    def make(who: User | TokenPersona | None, *, mfa: bool = True, csrf: bool = False) -> Client:
-        client = Client(enforce_csrf_checks=csrf)
-        if isinstance(who, TokenPersona):
-            client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {who.text}"
-        elif who is not None:
-            client.force_login(who, backend="allauth.account.auth_backends.AuthenticationBackend")
-            if mfa:
-                show_second_factor(client, who)
-        return client
+    return client_of
 
-    return make
+
+def client_of(who: User | TokenPersona | None, *, mfa: bool = True, csrf: bool = False) -> Client:
+    """A client as `client_for` makes it."""
+    client = Client(enforce_csrf_checks=csrf)
+    if isinstance(who, TokenPersona):
+        client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {who.text}"
+    elif who is not None:
+        client.force_login(who, backend="allauth.account.auth_backends.AuthenticationBackend")
+        if mfa:
+            show_second_factor(client, who)
+    return client
 
 
 def show_second_factor(client: Client, user: User) -> None:

@@ -314,10 +314,13 @@ def _overtaken(incident: Incident) -> str:
     return f"{who}: the incident is {incident.state} now. What you wrote stands below; nothing of it was saved."
 
 
+# What a link may fill in: the one of several that it is about, and a time that a line of the timeline speaks for.
+_BY_LINK: Final = ("kind", "impact_started_at")
+
+
 def _asked(request: AuthorizedRequest, page: Page) -> dict[str, str]:
-    """The one of several that a link is about, such as a clock: `?kind=update`."""
-    kind = request.GET.get("kind", "")
-    return {"kind": kind} if kind and "kind" in page.form.base_fields else {}
+    """The values that a link brings: `?kind=update`, `?impact_started_at=2026-11-22T03:20`."""
+    return {name: request.GET[name] for name in _BY_LINK if request.GET.get(name) and name in page.form.base_fields}
 
 
 def act_view(page: Page) -> ActionView:

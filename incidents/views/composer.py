@@ -1,13 +1,15 @@
 """The composer: one field that logs, and acts on a leading slash."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
+from django.utils.timezone import localtime
 
 from incidents import selectors
-from incidents.commands import USAGE, CommandError, parse
+from incidents.commands import USAGE, Command, CommandError, parse
 from incidents.errors import IncidentError
 from incidents.forms.lines import ComposerForm
 from incidents.models import Incident
@@ -17,6 +19,7 @@ from incidents.services.timeline import device_time
 from incidents.views.shared import load, local_zone, now
 from incidents.views.timeline import fresh_context
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
+from opsportal.core.formats import hour, stamp
 from opsportal.core.gate import authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import new_key
@@ -39,8 +42,17 @@ _BUTTONS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a logged line suggests to do next."""
+
+    says: str
+    label: str
+    href: str
+
+
 def composer_context(
-    request: AuthorizedRequest, incident: Incident, *, text: str = "", error: str = ""
+    request: AuthorizedRequest, incident: Incident, *, text: str = "", error: str = "", offer: Offer | None = None
 ) -> dict[str, Any]:
     """The field, what can be done from it as the incident stands, and what was typed when it was refused."""
     can = acts_offered(request.actor, incident)
@@ -56,6 +68,7 @@ def composer_context(
         "client_key": new_key(),
         "composer_text": text,
         "composer_error": error,
+        "composer_offer": offer,
     }
 
 
@@ -93,17 +106,36 @@ def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
             "Someone changed the incident a moment ago: look at it, then send this again.",
             status=409,
         )
-    return _answer(request, incident, data["last"] or 0, command.reading)
+    return _answer(request, incident, data["last"] or 0, command)
 
 
-def _answer(request: AuthorizedRequest, incident: Incident, last: int, reading: str) -> HttpResponse:
+def _earlier_start(request: AuthorizedRequest, incident: Incident, command: Command) -> Offer | None:
+    """A line that happened before the recorded start of the impact may be the start: somebody has to say so."""
+    started, happened = incident.impact_started_at, command.occurred_at
+    # Times are typed to the minute.
+    if happened is None or happened >= started.replace(second=0, microsecond=0):
+        return None
+    if "describe" not in acts_offered(request.actor, incident):
+        return None
+    moment = localtime(happened)
+    return Offer(
+        f"That was before the impact began as recorded, {stamp(started)}.",
+        f"Move the start to {hour(moment)}",
+        f"{incident.url}describe/?impact_started_at={moment:%Y-%m-%dT%H:%M}",
+    )
+
+
+def _answer(request: AuthorizedRequest, incident: Incident, last: int, command: Command) -> HttpResponse:
+    reading = command.reading
     if not wants_fragment(request):
-        if reading:
-            messages.info(request, reading)
+        offer = _earlier_start(request, incident, command)
+        if said := " ".join(filter(None, (reading, f"{offer.says} {offer.label} in its times." if offer else ""))):
+            messages.info(request, said)
         return redirect_or_fragment(request, f"{incident.url}#incident-{incident.pk}-composer")
     incident = load(request, incident.number, "incidents.entry_log")
     asked = QueryDict(request.POST.get("filter", "")[:500])
-    context = composer_context(request, incident) | fresh_context(request, incident, last, asked)
+    offer = _earlier_start(request, incident, command)
+    context = composer_context(request, incident, offer=offer) | fresh_context(request, incident, last, asked)
     context |= {"incident": incident}
     body = render_fragment(request, ENTRIES, "fresh", context)
     body += render_fragment(request, ENTRIES, "composer", context | {"is_oob": True})

@@ -1,6 +1,6 @@
 """Take a snapshot, fail over, reboot an instance: RDS and Aurora."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django import forms
@@ -137,20 +137,38 @@ class FailoverForm(ActionForm):
     """Which cluster, or which instance with a standby; and to which reader."""
 
     target = ResourceField(CLUSTER, INSTANCE, label="Database")
-    to = forms.CharField(
-        max_length=63, required=False, label="Reader that shall write", help_text="Of a cluster; empty: the first one."
+    to = forms.ChoiceField(
+        required=False,
+        label="Reader that shall write",
+        error_messages={"invalid_choice": "%(value)s is in none of this platform's clusters as they were last read."},
     )
 
     def prepare(self) -> None:
-        field = self.fields["target"]
-        assert isinstance(field, ResourceField)
-        field.offer(self.platform, fits=lambda row: row.kind == CLUSTER or bool(row.data.get("multi_az")))
+        target, to = self.fields["target"], self.fields["to"]
+        assert isinstance(target, ResourceField)
+        assert isinstance(to, forms.ChoiceField)
+        target.offer(self.platform, fits=lambda row: row.kind == CLUSTER or bool(row.data.get("multi_az")))
+        to.choices = [("", "The first one, of a cluster"), *_members(target.found.values())]
 
 
 class RebootForm(ActionForm):
     """Which instance."""
 
     target = ResourceField(INSTANCE, label="Instance")
+
+
+def _members(rows: Iterable[Resource]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Of each cluster its members; which of them writes may have changed since it was last read."""
+    return [
+        (row.identifier, [(one["instance"], _said_of(one)) for one in members])
+        for row in rows
+        if row.kind == CLUSTER and (members := row.data.get("members"))
+    ]
+
+
+def _said_of(member: Mapping[str, Any]) -> str:
+    name = str(member["instance"])
+    return f"{name}, wrote when last read" if member["writer"] else name
 
 
 def _hangs_on_another(row: Resource) -> bool:

@@ -10,7 +10,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.models import Probe, ProbeEvery, ProbeKind, ProbeResult, TargetDatabase
+from monitoring.api.named import with_rows
+from monitoring.models import Probe, ProbeEvery, ProbeKind, ProbeResult
 from monitoring.probing.asking import Outcome, ProbeError, ask
 from monitoring.selectors.probes import probe_page, result_page
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change
@@ -28,7 +29,7 @@ from opsportal.core.api import (
 from opsportal.core.clock import now, real_now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform, Service, Severity
+from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.probe_view"
@@ -102,24 +103,6 @@ class OutcomeSerializer(serializers.Serializer[Outcome]):
     cert_ends_at = serializers.DateTimeField(allow_null=True)
 
 
-def _named(platform_id: int, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What was sent, with rows for the keys that name them. Raises ValidationError."""
-    rows: dict[str, Any] = {
-        "service": Service.objects.filter(platform_id=platform_id),
-        "database": TargetDatabase.objects.filter(platform_id=platform_id),
-        "severity": Severity.objects.filter(scheme__platform_id=platform_id, scheme__kind="alert"),
-    }
-    values = dict(said)
-    for name, found in rows.items():
-        if values.get(name) is None:
-            continue
-        match = {"label" if name == "severity" else "key": values[name]}
-        values[name] = found.filter(**match).first()
-        if values[name] is None:
-            raise ValidationError({name: f"The platform has no such {name}."})
-    return values
-
-
 def _loaded(view: ApiView, pk: int, action: str) -> Probe:
     rows = Probe.objects.visible_to(view.actor).select_related("platform", "service", "severity", "database")
     probe: Probe = get_object_or_404(rows, pk=pk)
@@ -159,7 +142,7 @@ class ProbeListView(ApiView):
         authorize(self.actor, EDIT, platform)
         key = said.pop("key")
         try:
-            probe = probe_add(by=self.actor, at=now(), platform=platform, key=key, values=_named(platform.pk, said))
+            probe = probe_add(by=self.actor, at=now(), platform=platform, key=key, values=with_rows(platform, said))
         except ProbeError as error:
             raise UnprocessableError(str(error)) from error
         return row_response(probe, ProbeSerializer(probe), status=201)
@@ -182,7 +165,7 @@ class ProbeView(ApiView):
         expected = expected_version(request, probe)
         serializer = ProbeChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        values = _named(probe.platform_id, serializer.validated_data)
+        values = with_rows(probe.platform, serializer.validated_data)
         try:
             probe_change(by=self.actor, at=now(), probe=probe, expected=expected, values=values)
         except ProbeError as error:

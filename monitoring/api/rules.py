@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.named import with_rows
 from monitoring.lint import lint_rules
 from monitoring.models import AlarmRule, Comparison, Measure, Missing
 from monitoring.preview import Preview, rule_preview
@@ -29,7 +30,7 @@ from opsportal.core.clock import now
 from opsportal.core.gate import HiddenError, authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
-from opsportal.platforms.models import Platform, SchemeKind, Service, Severity
+from opsportal.platforms.models import Platform
 
 VIEW, CHANGE = "monitoring.alarm_rule_view", "monitoring.alarm_rule_change"
 
@@ -139,19 +140,8 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 def _values(platform: Platform, said: Mapping[str, Any], rule: AlarmRule) -> dict[str, Any]:
     """The rule's fields with what was said in the place of what stood. Raises UnprocessableError."""
-    values = {name: getattr(rule, name) for name in FIELDS} | {name: said[name] for name in FIELDS if name in said}
-    if "service" in said:
-        values["service"] = Service.objects.filter(platform=platform, key=said["service"]).first()
-        if values["service"] is None:
-            raise UnprocessableError(f"{platform.key} has no service {said['service']}.")
-    if "severity" in said:
-        known = Severity.objects.filter(scheme__platform=platform, scheme__kind=SchemeKind.ALERT).select_related(
-            "scheme"
-        )
-        values["severity"] = known.filter(label=said["severity"]).first()
-        if values["severity"] is None:
-            raise UnprocessableError(f"{said['severity']} is no level of the alert scheme of {platform.key}.")
-    return values
+    stood = {name: getattr(rule, name) for name in FIELDS}
+    return stood | with_rows(platform, {name: said[name] for name in FIELDS if name in said})
 
 
 class _RuleView(ApiView):

@@ -82,6 +82,11 @@ class Probe(VersionedModel):
         return self.name
 
     @property
+    def meets_certificate(self) -> bool:
+        """Whether an answer comes with a certificate."""
+        return self.kind == ProbeKind.TLS or self.address.lower().startswith("https:")
+
+    @property
     def question(self) -> Question:
         """What is asked; reads `database`."""
         return Question(

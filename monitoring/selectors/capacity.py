@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from monitoring.capacity import Reached, TooFewDaysError, Trend, backtest, reached, trend
-from monitoring.declared import DeclaredPolicy, declared_policy
 from monitoring.models import AlarmRule, Measure, Resource, ResourceKind, RuleTerm, ServiceMetric
 from monitoring.selectors.points import Curve, Wanted, curves
 from monitoring.store import floor_to
 from opsportal.core.actor import Actor
+from opsportal.platforms.declared import DeclaredPolicy, declared_policy
 
 DAYS_BACK: Final = timedelta(days=90)
 SILENT: Final = timedelta(days=3)  # a line that ends before this says nothing of today

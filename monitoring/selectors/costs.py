@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from monitoring.collector.bill import EVERY, KIND
 from monitoring.collector.costs import costs
-from monitoring.declared import DeclaredPolicy, declared_policy
 from monitoring.models import AwsAccount, CostReading, ResourcePoll
 from monitoring.selectors.polls import accounts_of
 from opsportal.core.actor import Actor
+from opsportal.platforms.declared import DeclaredPolicy, declared_policy
 from opsportal.platforms.models import Platform
 
 GROUP = "cost"

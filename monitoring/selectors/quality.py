@@ -62,7 +62,7 @@ def quality(actor: Actor, *, at: datetime, platform_id: int | None = None, size:
         rows=rows[:size],
         total=len(rows),
         coverage=sum(row.coverage for row in rows) / len(rows) if rows else None,
-        never=sum(row.series.newest_point_at is None for row in rows),
+        never=sum(row.state == "unknown" for row in rows),
         late=sum(is_late(row.series, at) for row in rows),
         revised=sum(row.revised for row in rows),
         since=since,
@@ -131,7 +131,7 @@ def _row(
     share = min(1.0, covered.share)
     if is_late(series, at):
         state = "stale"
-    elif series.newest_point_at is None:
+    elif series.newest_point_at is None and not points[0]:
         state = "unknown"
     else:
         state = "warn" if covered.gaps else "ok"

@@ -1,6 +1,6 @@
 """Services for the overview grid and the service page."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from monitoring.models import (
     WORST_FIRST,
     Alarm,
+    AlarmOrigin,
     AlarmState,
     Annotation,
     AnnotationKind,
@@ -53,7 +54,8 @@ class ServiceRow:
 
     service: Service
     state: str = "unknown"  # ok, fail, warn, unknown, stale
-    firing: int = 0
+    why: str = ""  # what keeps an unknown one from being judged
+    firing: int = 0  # alarms; CloudWatch's own are told only where no other fires, as they are mostly twins
     rank: int | None = None
     label: str = ""
     tasks: Resource | None = None
@@ -70,12 +72,14 @@ def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) 
     found = head(services.order_by(_trouble(at), "platform__key", "key", "pk"), SERVICES)
     rows = {service.pk: ServiceRow(service) for service in found.rows}
     alarms: dict[int, list[str]] = defaultdict(list)
+    mirrored: Counter[int] = Counter()
     for alarm in Alarm.objects.judged().filter(service__in=rows).select_related("rule", "severity"):
         row = rows[alarm.service_id or 0]
         state = shown_state(alarm, at)
         alarms[row.service.pk].append(state)
         if state == AlarmState.ALARM:
-            row.firing += 1
+            row.firing += alarm.origin != AlarmOrigin.CLOUDWATCH
+            mirrored[row.service.pk] += alarm.origin == AlarmOrigin.CLOUDWATCH
             if alarm.severity and (row.rank is None or alarm.severity.rank < row.rank):
                 row.rank, row.label = alarm.severity.rank, alarm.severity.label
     for resource in Resource.objects.filter(
@@ -88,7 +92,11 @@ def service_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) 
             row.targets = resource
     _add_signals(rows, at)
     for pk, row in rows.items():
+        row.firing = row.firing or mirrored[pk]
         row.state = _state(row, alarms[pk], at)
+        if row.state == "unknown":
+            watched = "alarms lack data" if alarms[pk] else "no alarm watches it"
+            row.why = watched if row.read_at else "never read"
     order = {"fail": 0, "warn": 1, "stale": 2, "unknown": 3, "ok": 4}
     return Head(sorted(rows.values(), key=lambda row: (order[row.state], row.rank or 9)), found.total)
 

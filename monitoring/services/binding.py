@@ -36,7 +36,8 @@ SILENT_ZERO = frozenset({"AWS/ApplicationELB", "AWS/NetworkELB"})
 # What is fetched so that a statistic can be had at every resolution: averages are sums over counts.
 FETCHED = {"Average": ("Sum", "SampleCount")}
 # What a probe measures: success of each answer as 1 or 0, how long it took, how long its certificate lasts.
-PROBE_METRICS = {"Success": "Count", "Latency": "Milliseconds", "CertificateDays": "Days"}
+CERTIFICATE_DAYS = "CertificateDays"
+PROBE_METRICS = {"Success": "Count", "Latency": "Milliseconds", CERTIFICATE_DAYS: "Days"}
 
 
 @dataclass(slots=True)
@@ -188,6 +189,8 @@ def _want_probes(binder: _Binder, probes: Iterable[Probe]) -> None:
     """The series of each probe that is asked: every statistic that a chart, a rule or an objective may read."""
     wanted = ((probe, metric, unit) for probe in probes if probe.enabled for metric, unit in PROBE_METRICS.items())
     for probe, metric, unit in wanted:
+        if metric == CERTIFICATE_DAYS and not probe.meets_certificate:
+            continue
         for stat in ("Sum", "SampleCount", "Minimum", "Maximum"):
             term = Term("value", PROBE_NAMESPACE, metric, (("Probe", probe.key),), stat)
             binder.want(term, service_id=probe.service_id, poll_every=CRITICAL_POLL_SECONDS, unit=unit)

@@ -18,10 +18,7 @@ class PacksConfig(AppConfig):
         register_targets(figure_targets)
         from opsportal.platforms.declared import register_declared
 
-        register_declared(declared_objects)
-        from monitoring.declared import register_declared_policy
-
-        register_declared_policy(policy_declared)
+        register_declared(declared_objects, policy_declared)
         shell.register_setting(
             60, "Packs", "A platform's policy as reviewed files: compare, apply, export.", "package", "packs:pack-list",
             "packs.pack_view",

@@ -9,13 +9,12 @@ from typing import Any
 from django.db.models import Count, Max
 
 from incidents.figures.measures import Target, targets
-from monitoring.declared import DeclaredPolicy
 from opsportal.core.actor import Actor
 from opsportal.packs.conflicts import CONFLICTS
 from opsportal.packs.documents import PackError
 from opsportal.packs.models import PackObject, PolicyEntry
 from opsportal.packs.pack import pack_head, pack_names
-from opsportal.platforms.declared import Declared
+from opsportal.platforms.declared import Declared, DeclaredPolicy
 from opsportal.platforms.models import Platform
 
 

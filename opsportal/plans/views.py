@@ -11,7 +11,7 @@ from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize
-from opsportal.core.htmx import redirect_or_fragment, render_page
+from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
@@ -56,6 +56,7 @@ def _context(request: AuthorizedRequest, plan: Plan) -> dict[str, object]:
         "may_break_glass": plan.requested_by_id == request.actor.user_id
         and allows(request.actor, "plans.plan_break_glass", plan),
         "now": clock.now(),
+        "is_part": wants_fragment(request),
     }
 
 

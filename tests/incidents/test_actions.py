@@ -158,6 +158,25 @@ def test_a_time_typed_is_read_in_the_persons_zone(client_for: ClientFor, operato
     assert (entry.occurred_at.hour, entry.occurred_at.minute, entry.body) == (15, 1, "first error")
 
 
+def test_a_line_before_the_recorded_start_of_the_impact_offers_to_move_it(
+    client_for: ClientFor, operator: User, incident: Incident
+) -> None:
+    Incident.objects.filter(pk=incident.pk).update(impact_started_at=now() - timedelta(minutes=30))
+    client = client_for(operator)
+
+    def answer(text: str) -> str:
+        data = {"text": text, "version": incident.version}
+        return str(client.post(f"{incident.url}log/", data, headers=HTMX).content.decode())
+
+    assert "before the impact began" not in answer("/at -30m first errors")
+    body = answer("/at -42m first call")
+    earlier = timezone.localtime(last(incident).occurred_at)
+    link = f"{incident.url}describe/?impact_started_at={earlier:%Y-%m-%dT%H:%M}"
+    assert f"Move the start to {earlier:%H:%M}" in body
+    assert f'href="{link}"' in body
+    assert f'value="{earlier:%Y-%m-%dT%H:%M}"' in client.get(link).content.decode()
+
+
 @pytest.mark.parametrize(
     "path, data",
     [

@@ -69,7 +69,11 @@ def shop(
     rows: list[tuple[str, str, dict[str, Any]]] = [
         (ResourceKind.ECS_SERVICE, "/".join(SERVICE), {}),
         (ResourceKind.ECS_SERVICE, "bookstore-cluster/bookstore-web", {}),
-        (ResourceKind.RDS_CLUSTER, CLUSTER, {}),
+        (
+            ResourceKind.RDS_CLUSTER,
+            CLUSTER,
+            {"members": [{"instance": f"{CLUSTER}-{n}", "writer": n == 0} for n in range(3)]},
+        ),
         (ResourceKind.RDS_CLUSTER, "bookstore-production", {}),
         (ResourceKind.RDS_INSTANCE, f"{CLUSTER}-1", {"cluster": CLUSTER}),
         (ResourceKind.RDS_INSTANCE, "production-postgres", {"multi_az": True}),
@@ -190,6 +194,22 @@ def test_a_cluster_and_an_instance_fail_over(
     standby = ask(shop, actor_for(operator), at, "fail-over", target="production-postgres")
     assert standby.calls.get().params["request"]["ForceFailover"] is True
     assert carry_out(approve(standby, actor_for(commander), at), at).state == PlanState.DONE
+
+
+def test_the_reader_that_shall_write_is_chosen_from_the_cluster(
+    shop: Platform, at: datetime, operator: User, actor_for: ActorFor, fast: Simulator
+) -> None:
+    members = rds.clusters(fast.account, REGION, identifier=CLUSTER)[0].members
+    writer, reader = (
+        next(member.instance for member in members if member.writer is writes) for writes in (True, False)
+    )
+    form = ACTIONS["fail-over"].form({"target": CLUSTER, "to": "somebody-else"}, platform=shop)
+    assert form.errors["to"] == ["somebody-else is in none of this platform's clusters as they were last read."]
+    # Which of them writes is asked of AWS, not of what was last read.
+    with pytest.raises(PlanRefusedError, match=f"{writer} is no reader of {CLUSTER}"):
+        ask(shop, actor_for(operator), at, "fail-over", target=CLUSTER, to=writer)
+    plan = ask(shop, actor_for(operator), at, "fail-over", target=CLUSTER, to=reader)
+    assert plan.calls.get().params["request"]["TargetDBInstanceIdentifier"] == reader
 
 
 def test_an_instance_reboots(

@@ -9,11 +9,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from monitoring.models import Alarm, Resource, ResourcePoll, Silence, SloExclusion
+from monitoring.models import Alarm, Resource, ResourcePoll, ServiceMetric, Silence, SloExclusion
+from monitoring.selectors.services import ServiceRow, service_rows
 from monitoring.services.alarms import alarm_transition
 from monitoring.services.marks import annotation_put, deployment_put, silence_put
 from monitoring.store import floor_to
 from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
 from opsportal.core.clock import now
 from opsportal.platforms.models import Platform, Service
 from tests.factories.monitoring import (
@@ -141,6 +143,29 @@ def test_a_silenced_alarm_is_counted_and_called_as_on_today(
         assert "1 silenced" in panel, path
         assert alarm.name in panel, path
         assert "Twin" not in panel, path
+
+
+def test_a_service_counts_a_fault_once_and_says_what_keeps_it_from_being_judged(
+    shop: Platform, viewer: User, actor_for: Callable[..., Actor]
+) -> None:
+    at, service = now(), service_of(shop)
+    twin = Alarm.objects.create(
+        platform=shop, service=service, origin="cloudwatch", key="twin", name="Twin", state="alarm", since=at,
+        fetched_at=at,
+    )  # fmt: skip
+    quiet = Service.objects.create(platform=shop, environment=service.environment, key="quiet", name="Quiet")
+
+    def rows() -> dict[str, ServiceRow]:
+        return {row.service.key: row for row in service_rows(actor_for(viewer), at=at).rows}
+
+    assert (rows()["web"].firing, rows()["web"].state) == (1, "fail")
+    assert (rows()["quiet"].state, rows()["quiet"].why) == ("unknown", "never read")
+    ServiceMetric.objects.update(service=quiet)
+    Alarm.objects.exclude(pk=twin.pk).update(state="unknown", service=quiet)
+    assert (rows()["web"].firing, rows()["web"].state) == (1, "fail")  # CloudWatch alone says so
+    assert (rows()["quiet"].state, rows()["quiet"].why) == ("unknown", "alarms lack data")
+    Alarm.objects.exclude(pk=twin.pk).update(service=service)
+    assert rows()["quiet"].why == "no alarm watches it"
 
 
 def test_a_missing_permission_is_named(shop: Platform, viewer: User, client_for: ClientFor) -> None:

@@ -342,7 +342,7 @@ def test_the_api_makes_reads_changes_and_tries(admin: User, client_for: ClientFo
     assert changed.json()["service"] == "web"
     assert client.patch(path, {"name": "x"}, "application/json", HTTP_IF_MATCH=made["ETag"]).status_code == 412
     wrong = client.patch(path, {"database": "none"}, "application/json", HTTP_IF_MATCH=changed["ETag"])
-    assert wrong.status_code == 400
+    assert (wrong.status_code, wrong.json()["detail"]) == (422, "shop has no database none. Nothing was stored.")
     assert client.post(f"{path}try/", {}, "application/json").json()["ok"] is None
     answered(Probe.objects.get(), FINE, at=now())
     assert client.get(f"{path}results/").json()["results"][0]["said"] == "HTTP 200"

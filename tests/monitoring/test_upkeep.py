@@ -261,6 +261,11 @@ def test_quality_tells_never_answered_from_late_and_from_holes(
     assert found[requests.pk][1:3] == (1.0, 0)
     assert found[requests.pk].points == 12
     assert found[requests.pk].state == "ok"
+    Series.objects.update(newest_point_at=None)  # as it is of a history that was loaded, not read
+    found = {row.series.pk: row for row in quality(actor_for(viewer), at=at).rows}
+    assert (found[requests.pk].state, found[connections.pk].state) == ("ok", "unknown")
+    Series.objects.update(newest_point_at=at)
+    found = {row.series.pk: row for row in quality(actor_for(viewer), at=at).rows}
     assert found[connections.pk].coverage == pytest.approx(6 / 7)
     assert found[connections.pk][3] == timedelta(days=1)
     assert (found[connections.pk].gaps, found[connections.pk].state) == (1, "warn")

@@ -69,6 +69,16 @@ def test_a_refused_decision_keeps_the_reason_that_was_typed(
     assert 'value="wrong &#34;target&#34;"' in response.content.decode()
 
 
+def test_the_live_calls_bring_the_state_word_of_the_pages_head(
+    platform: Platform, commander: User, client_for: Callable[..., Client]
+) -> None:
+    plan = make_plan(platform, clock.now(), system_actor("tests"))
+    word, client = f'id="plan-{plan.pk}-state"', client_for(commander)
+    assert client.get(f"/plans/{plan.pk}/").content.decode().count(word) == 1
+    part = client.get(f"/plans/{plan.pk}/", headers={"HX-Request": "true"}).content.decode()
+    assert part.count(f'{word} hx-swap-oob="true"') == part.count(word) == 1
+
+
 def test_a_token_cannot_approve(platform: Platform, at: datetime, commander: User, actor_for: ActorFor) -> None:
     plan = make_plan(platform, at, system_actor("tests"))
     with pytest.raises(PlanRefusedError, match="Only a person"):
