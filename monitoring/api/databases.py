@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.named import platform_id_of
 from monitoring.databases.questions import QUESTIONS
 from monitoring.models import DatabaseAnswer, RdsEvent, Resource, ResourceKind, TargetDatabase
 from monitoring.selectors import databases as reads
@@ -20,7 +21,6 @@ from opsportal.core.clock import now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
-from opsportal.platforms.models import Platform
 
 VIEW: Final = "monitoring.database_view"
 READ: Final = "monitoring.database_read"
@@ -100,11 +100,6 @@ class ResourceSerializer(serializers.ModelSerializer[Resource]):
         read_only_fields = fields
 
 
-def _platform_id(request: Request) -> int | None:
-    key = request.query_params.get("platform", "")
-    return (Platform.objects.filter(key=key).values_list("pk", flat=True).first() or 0) if key else None
-
-
 class DatabaseListView(ApiView):
     """Platforms' databases with their newest answers."""
 
@@ -112,7 +107,7 @@ class DatabaseListView(ApiView):
 
     @extend_schema(responses=DatabaseSerializer(many=True), parameters=[*PAGING, PLATFORM])
     def get(self, request: Request) -> Response:
-        rows = reads.databases_of(self.actor, platform_id=_platform_id(request))
+        rows = reads.databases_of(self.actor, platform_id=platform_id_of(request))
         page = keyset_page(
             rows, order=reads.BY_NAME, cursor=request.query_params.get("cursor"), size=page_size(request)
         )
@@ -167,7 +162,7 @@ class RdsEventListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         source = request.query_params.get("source", "")[:255]
-        rows = reads.rds_events(self.actor, platform_id=_platform_id(request), source=source)
+        rows = reads.rds_events(self.actor, platform_id=platform_id_of(request), source=source)
         cursor = request.query_params.get("cursor")
         page = keyset_page(rows, order=reads.NEWEST_EVENTS, cursor=cursor, size=page_size(request))
         return page_response(page, RdsEventSerializer)
@@ -190,7 +185,7 @@ class ResourceListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         kind, watched, text = (request.query_params.get(name, "") for name in ("kind", "watched", "q"))
-        asked = inventory.asked_of(platform_id=_platform_id(request), kind=kind, watched=watched, text=text)
+        asked = inventory.asked_of(platform_id=platform_id_of(request), kind=kind, watched=watched, text=text)
         page = keyset_page(
             inventory.inventory(self.actor, asked),
             order=inventory.WORST_RESOURCES,

@@ -1,7 +1,7 @@
 """What the page *RDS and backups* shows: answers of platforms' databases, and what AWS says of its own."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -78,9 +78,9 @@ def databases_of(actor: Actor, *, platform_id: int | None = None) -> QuerySet[Ta
     return rows.select_related("platform", "environment", "poll")
 
 
-def cards_of(databases: Sequence[TargetDatabase], *, at: datetime) -> list[DatabaseCard]:
+def cards_of(databases: Iterable[TargetDatabase], *, at: datetime) -> list[DatabaseCard]:
     """Each database with its newest answers."""
-    newest: dict[int, dict[str, DatabaseAnswer]] = defaultdict(dict)
+    databases, newest = list(databases), defaultdict[int, dict[str, DatabaseAnswer]](dict)
     # The rows of an answer are for its own page.
     answers = DatabaseAnswer.objects.filter(
         database__in=[row.pk for row in databases], read_at=F("database__poll__fetched_at")

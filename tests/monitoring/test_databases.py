@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -131,6 +132,21 @@ def test_one_reading_at_a_time_and_a_lost_database_keeps_its_answers(
     database = TargetDatabase.objects.select_related("poll").get(pk=database.pk)
     card = cards_of([database], at=at + timedelta(minutes=45))[0]
     assert (card.state, card.fetched_at) == ("stale", at)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shell_asks_without_a_worker(database: TargetDatabase, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("databases", "read", "shop", "shop")
+    said = capsys.readouterr().out
+    assert "ok       Invalid indexes: none" in said
+    assert all(question.title in said for question in QUESTIONS.values())
+    call_command("databases", "list")
+    assert capsys.readouterr().out.startswith("unknown  shop shop, read ")
+    TargetDatabase.objects.filter(pk=database.pk).update(database="not_there")
+    with pytest.raises(CommandError, match="not_there"):
+        call_command("databases", "read", "shop", "shop")
+    with pytest.raises(CommandError, match="no database x"):
+        call_command("databases", "read", "shop", "x")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -180,7 +180,7 @@ def test_a_busy_session_stays_the_one_that_was_ticked_and_another_statement_does
     "statement, said",
     [
         (r"SELECT E'it\'s Ada', 'b'", "SELECT ?, ?"),
-        ("SELECT $$Ada$$, $x$Ada $$ Ada$x$, $1", "SELECT ?, ?, $?"),
+        ("SELECT $$Ada$$, $x$Ada $$ Ada$x$, $1", "SELECT ?, ?, ?"),
         ("/* Ada */ SELECT 1 -- Ada's\nFROM t", "SELECT ? FROM t"),
         ("SELECT /* a /* Ada */ Ada */ 1", "SELECT ?"),
         (r"SELECT 'C:\' , 'Ada'", "SELECT ?"),
