@@ -16,6 +16,7 @@ from monitoring.databases import judging, reading
 from monitoring.databases.judging import Facts
 from monitoring.databases.questions import QUESTIONS
 from monitoring.databases.reading import database_read
+from monitoring.evidence.runner import run_check
 from monitoring.loops.watch import keep_partitions
 from monitoring.models import DatabaseAnswer, DatabasePoll, TargetDatabase
 from monitoring.selectors.databases import cards_of, compared, comparisons
@@ -24,6 +25,7 @@ from monitoring.tasks import read_database
 from opsportal.accounts.models import User
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
+from opsportal.health.metrics import exposition
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run, RunState, Schedule
 from tests.factories.databases import answered, database_of, event_of, resource_of
@@ -253,6 +255,32 @@ def test_answers_are_forgotten_after_35_days(platform: Platform, at: datetime) -
     answered(database, at=at)
     keep_partitions(at)
     assert set(DatabaseAnswer.objects.values_list("read_at", flat=True)) == {at}
+
+
+@pytest.mark.parametrize(
+    "verdict, question, minutes, expected, said",
+    [
+        ("warn", "slow", 5, "warn", "Slow statements: slow warn"),
+        ("ok", "slow", 31, "unknown", "too old"),
+        ("", "settings", 5, "unknown", "No limit judges it"),
+        ("ok", "nothing", 5, "unknown", "no such question"),
+    ],
+)
+def test_a_checklist_sees_the_figure_and_never_an_old_one(
+    platform: Platform, at: datetime, verdict: str, question: str, minutes: int, expected: str, said: str
+) -> None:
+    answered(database_of(platform), at=at, verdict=verdict)
+    params = {"database": "shop", "question": question}
+    result = run_check(platform=platform, name="db.figure", params=params, at=at + timedelta(minutes=minutes), by=BY)
+    assert result.verdict == expected
+    assert said in result.summary
+
+
+def test_prometheus_hears_of_readings(platform: Platform) -> None:
+    answered(database_of(platform), at=now())
+    text = exposition().decode()
+    assert 'opsportal_database_readings_total{database="shop",platform="shop"} 1.0' in text
+    assert 'opsportal_database_age_seconds{database="shop",platform="shop"}' in text
 
 
 @pytest.fixture
