@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import deployments, heartbeats, intake, objectives, probes, rules, views
+from monitoring.api import databases, deployments, heartbeats, intake, objectives, probes, rules, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -25,6 +25,15 @@ urlpatterns: list[URLPattern] = [
     path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
     path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
     path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
+    path("databases/", databases.DatabaseListView.as_view(), name="databases"),
+    path(
+        "databases/<int:pk>/answers/<slug:question>/",
+        databases.DatabaseAnswerListView.as_view(),
+        name="database-answers",
+    ),
+    path("databases/<int:pk>/read/", databases.DatabaseReadView.as_view(), name="database-read"),
+    path("rds-events/", databases.RdsEventListView.as_view(), name="rds-events"),
+    path("resources/", databases.ResourceListView.as_view(), name="resources"),
     path("probes/", probes.ProbeListView.as_view(), name="probes"),
     path("probes/<int:pk>/", probes.ProbeView.as_view(), name="probe"),
     path("probes/<int:pk>/results/", probes.ProbeResultListView.as_view(), name="probe-results"),

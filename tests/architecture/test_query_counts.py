@@ -41,6 +41,7 @@ from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform, Service
+from tests.factories.databases import answered, database_of, event_of, resource_of
 from tests.factories.heartbeats import beaten, heartbeat_of
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
@@ -247,6 +248,32 @@ def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/act/?platform={platform.key}&action=scale-service"
 
 
+def _databases(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        answered(database_of(platform, f"db-{number}"), at=at)
+    for number in range(min(count, 12)):  # beyond the page the rest is counted, once
+        name = f"{platform.key}-{number}"
+        resource_of(platform, at=at, identifier=name)
+        for kind in ("rds_snapshot", "rds_parameters", "rds_maintenance", "backup_job"):
+            said = {"action": "db-upgrade", "description": "minor version"}
+            resource_of(platform, at=at, identifier=f"{name}:{kind}", kind=kind, parent=name, data=said)
+        event_of(platform, at=at, message=name)
+    return f"/monitoring/databases/?platform={platform.key}"
+
+
+def _database_answer(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    database = database_of(platform)
+    for number in range(count):
+        answered(database, at=at - timedelta(minutes=15 * number), rows=min(count, 60))
+    return f"/monitoring/databases/{database.pk}/slow/"
+
+
+def _inventory(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        resource_of(platform, at=at, identifier=f"{platform.key}-{number}")
+    return f"/monitoring/resources/?platform={platform.key}"
+
+
 def _probes(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     for number in range(count):
         probe_of(platform, at=at, key=f"p{number}", service=service_of(platform))
@@ -400,6 +427,9 @@ PAGES: dict[str, Fill] = {
     "plans": _plans,
     "plan": _plan_page,
     "ask for an action": _act,
+    "databases": _databases,
+    "answers of a database": _database_answer,
+    "inventory": _inventory,
     "probes": _probes,
     "probe": _probe,
     "heartbeats": _heartbeats,

@@ -43,9 +43,11 @@ _SERVICES: Final = {
     "elasticloadbalancing": "elbv2",
     "logs": "logs",
     "monitoring": "cloudwatch",
+    "pi": "pi",
     "rds": "rds",
     "route53": "route53",
     "sts": "sts",
+    "tagging": "resourcegroupstaggingapi",
 }
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
