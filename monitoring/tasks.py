@@ -8,11 +8,14 @@ from monitoring.collector.gate import asking
 from monitoring.collector.history import fill_history as fill
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
+from monitoring.collector.resources import due_kinds
 from monitoring.collector.resources import poll_resources as read_resources
 from monitoring.collector.traces import read_traces
+from monitoring.collector.upkeep import read_events
+from monitoring.databases.reading import database_read
 from monitoring.evidence.runner import run_check
 from monitoring.insights.running import run_carry_out
-from monitoring.models import AwsAccount
+from monitoring.models import AwsAccount, TargetDatabase
 from monitoring.services.cloudwatch_history import history_read
 from monitoring.services.log_queries import TASK
 from opsportal.core.actor import system_actor
@@ -50,13 +53,17 @@ def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
     with asking(account, region) as may_ask:
         if not may_ask:
             return BUSY
-        read = read_resources(account=account, region=region, at=now())
+        at = now()
+        kinds = due_kinds(account=account, region=region, at=at)
+        read = read_resources(account=account, region=region, at=at, kinds=kinds)
+        events = read_events(account=account, region=region, at=now())
         mirrored = mirror_alarms(account=account, region=region, at=now())
         changes = history_read(account=account, region=region, at=now())
         # The bill is the account's: with its first region, so that no two regions ask and pay for it at once.
         bill = region == account.regions[0] and read_bill(account=account, at=now())
         traced = read_traces(account=account, region=region, at=now())
-        return {"kinds": read, "alarms": mirrored, "changes": changes, "bill": bill, "traces": traced}
+        done = {"kinds": read, "alarms": mirrored, "changes": changes, "events": events, "bill": bill}
+        return done | {"traces": traced}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)
@@ -78,6 +85,19 @@ def run_one_check(claim: RunClaim) -> Mapping[str, Any]:
     if args.get("topic"):
         touch(args["topic"], result.pk)
     return {"evidence": result.pk, "verdict": result.verdict}
+
+
+@scheduled_task(name="monitoring.read_database", queue="checks", time_limit=90)
+def read_database(claim: RunClaim) -> Mapping[str, Any]:
+    """Ask a platform's database everything by SQL that only reads, and wake the pages that show it."""
+    database = TargetDatabase.objects.filter(pk=claim.args["database_id"]).first()
+    if database is None:
+        raise PermanentTaskError("The database is not named any more.")
+    poll = database_read(database=database, at=now())
+    touch("today", 0)
+    if poll is None:
+        return {"left_out": "another reading of it is under way"}
+    return {"ms": poll.ms, "error": poll.error}
 
 
 @scheduled_task(name=TASK, queue="checks", time_limit=150)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0011_probe_asked_since'),
+        ('monitoring', '0013_databases'),
         ('platforms', '0001_initial'),
     ]
 
