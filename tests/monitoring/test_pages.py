@@ -323,8 +323,8 @@ def test_what_fails_stands_first_however_long_the_list(shop: Platform, viewer: U
         for n in range(320)
     )
     Resource.objects.create(
-        platform=shop, account=account, region=REGION, kind="target_group", identifier="targetgroup/lost/1", state="fail",
-        fetched_at=at,
+        platform=shop, account=account, region=REGION, kind="target_group", identifier="targetgroup/lost/1",
+        state="fail", fetched_at=at,
     )  # fmt: skip
     Alarm.objects.bulk_create(
         Alarm(platform=shop, origin="portal", key=f"k{n}", name=f"Also {n}", severity=alarm.severity,
