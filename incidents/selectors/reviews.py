@@ -25,6 +25,7 @@ from incidents.models import (
     ResponseTask,
     Review,
     ReviewApproval,
+    ReviewEdition,
     ReviewSection,
     TimelineEntry,
 )
@@ -120,6 +121,12 @@ def sections_of(review: Review) -> list[ReviewSection]:
 def approvals_of(review: Review) -> list[ReviewApproval]:
     """Who read it and what they said, newest first."""
     return list(ReviewApproval.objects.filter(review=review).select_related("user").order_by("-at", "-pk")[:20])
+
+
+def editions_of(review: Review) -> list[ReviewEdition]:
+    """What was published of it before its incident was reopened, newest first."""
+    rows = ReviewEdition.objects.filter(review=review).select_related("author", "published_by")
+    return list(rows.order_by("-version"))
 
 
 def key_entries(incident: Incident) -> list[EntryView]:

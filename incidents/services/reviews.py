@@ -9,7 +9,7 @@ from incidents import events
 from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
 from incidents.errors import IncidentError
 from incidents.models import Incident, Review, ReviewApproval, ReviewSection
-from incidents.selectors.drafting import RECORDED, draft_sections
+from incidents.selectors.drafting import draft_sections
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append
@@ -56,10 +56,8 @@ def review_follow(incident: Incident) -> None:
     drafted = {key: body for key, _title, body in draft_sections(incident)}
     stale = [
         section
-        for section in ReviewSection.objects.filter(review=review, key__in=RECORDED, edited_at=None).order_by(
-            "position"
-        )
-        if section.body != drafted[section.key]
+        for section in ReviewSection.objects.filter(review=review, edited_at=None).order_by("position")
+        if section.body != drafted.get(section.key, section.body)
     ]
     for section in stale:
         section.update_versioned(expected=section.version, body=drafted[section.key])
@@ -115,6 +113,8 @@ def review_section_edit(*, by: Actor, at: datetime, section: ReviewSection, expe
 def review_submit(*, by: Actor, at: datetime, review: Review, expected: int) -> Review:
     """Ask for a second reader; who submits is the author from now on. Raises IncidentError."""
     current = _locked(review, expected, ReviewState.DRAFT)
+    if current.incident.is_open:  # a reopening moves the review's version, so this was read after it
+        raise IncidentError("The incident is open again: resolve it first, its end belongs into the review.")
     current.update_versioned(expected=expected, state=ReviewState.IN_REVIEW, author_id=by.user_id, submitted_at=at)
     append(current.incident, kind=EntryKind.REVIEW, body="submitted the review", by=by, at=at)
     notices.tell_review(current, "ready to read", at)

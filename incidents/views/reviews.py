@@ -13,7 +13,8 @@ from incidents.models import ActionItem, Review, ReviewSection
 from incidents.selectors.drafting import OPTIONAL, unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
-from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of
+from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, sections_of
+from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
     action_item_update,
@@ -61,6 +62,7 @@ def _page(
     items = selectors.action_items_of(incident)
     clocks = selectors.clock_views(incident, at)
     entries = selectors.key_entries(incident)
+    waves = waves_of(incident)
     may = {
         name: allows(request.actor, f"incidents.{name}", review)
         for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
@@ -71,10 +73,12 @@ def _page(
         "incident": incident,
         "now": at,
         "sections": sections,
-        "unsaid": {section.key: unsaid(incident, section) for section in sections}
+        "unsaid": {section.key: unsaid(incident, section, waves) for section in sections}
         if review.state != ReviewState.PUBLISHED
         else {},
         "causes": causes_of(review),
+        "waves": waves,
+        "editions": editions_of(review),
         "asked": sum(section.key not in OPTIONAL for section in sections),
         "written": sum(bool(section.body.strip()) for section in sections if section.key not in OPTIONAL),
         "steps": _steps(review),
@@ -101,6 +105,17 @@ def _page(
 def review_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
     """The review: text at the left, its evidence at the right."""
     return _page(request, selectors.review_of(request.actor, number))
+
+
+@require_action("incidents.review_view")
+def review_edition(request: AuthorizedRequest, number: int, version: int) -> HttpResponse:
+    """A published version of a review whose incident was reopened since, as it was read and agreed."""
+    review = selectors.review_of(request.actor, number)
+    edition = next((row for row in editions_of(review) if row.version == version), None)
+    if edition is None:
+        raise HiddenError("incidents.review_view")
+    context = {"review": review, "incident": review.incident, "edition": edition}
+    return render_page(request, "incidents/review_edition.html", context)
 
 
 @require_action("incidents.review_draft", methods=WRITE)
@@ -143,7 +158,7 @@ def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpRespo
         "review": review,
         "incident": review.incident,
         "section": section,
-        "unsaid": unsaid(review.incident, section),
+        "unsaid": unsaid(review.incident, section, waves_of(review.incident)),
         "form": form,
         "key": new_key(),
     }
