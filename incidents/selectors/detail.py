@@ -16,6 +16,7 @@ from incidents.clocks import NEVER_DUE, WARN_SHARE
 from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntry
 from incidents.selectors.beside import ALL, EntryFilter
 from opsportal.core.formats import plural, stopwatch
+from opsportal.core.gate import roles_with
 from opsportal.core.markdown import render_markdown
 from opsportal.platforms.models import Membership, PolicySource
 
@@ -274,7 +275,12 @@ def last_public_update(incident: Incident) -> StatusUpdate | None:
     return rows.order_by("-published_at", "-pk").first()
 
 
-def members_of(platform_id: int) -> list[tuple[int, str]]:
-    """(user id, name) of the platform's active members; `/assign` and `/task` reach those a form has no room for."""
+def members_of(platform_id: int, action: str = "") -> list[tuple[int, str]]:
+    """(user id, name) of the platform's active members whose role allows `action`, all without one.
+
+    `/assign` and `/task` reach those a form has no room for.
+    """
     rows = Membership.objects.filter(platform_id=platform_id, user__is_active=True)
+    if action:
+        rows = rows.filter(role__in=roles_with(action))
     return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name")[:MOST_MEMBERS])

@@ -31,6 +31,7 @@ from incidents.models import (
 )
 from incidents.querysets import ActionItemQuerySet
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from incidents.selectors.drafting import OPTIONAL
 from monitoring.selectors.slo_detail import ReviewMark
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows
@@ -121,6 +122,13 @@ def sections_of(review: Review) -> list[ReviewSection]:
 def approvals_of(review: Review) -> list[ReviewApproval]:
     """Who read it and what they said, newest first."""
     return list(ReviewApproval.objects.filter(review=review).select_related("user").order_by("-at", "-pk")[:20])
+
+
+def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> list[str]:
+    """What a review is not published without a word: sections without text, unfinished action items without owner."""
+    empty = [row.title for row in sections if row.key not in OPTIONAL and not row.body.strip()]
+    unowned = [item.reference for item in items if item.is_unfinished and item.owner_id is None]
+    return [*(f"{title} is empty" for title in empty), *(f"{reference} has no owner" for reference in unowned)]
 
 
 def editions_of(review: Review) -> list[ReviewEdition]:

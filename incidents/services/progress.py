@@ -14,7 +14,7 @@ from incidents.lifecycle import Stage
 from incidents.models import Incident, IncidentClock, Review
 from incidents.selectors.documented import missing_texts
 from incidents.services import clocks, notices
-from incidents.services.access import check_member
+from incidents.services.access import check_member, may_write
 from incidents.services.base import change, finish, lock, mark_charts, moved
 from incidents.services.declare import refuse_twin
 from incidents.services.reviews import draft, is_published, review_follow, review_is_required
@@ -169,6 +169,8 @@ def _open_review(incident: Incident, reviewer_id: int | None, *, by: Actor, at: 
         return
     if reviewer_id is not None and reviewer_id != review.author_id:
         check_member(incident, reviewer_id)
+        if not may_write(incident, reviewer_id):
+            raise IncidentError("Who writes the review must hold a role that may: operator, commander or admin.")
         review.update_versioned(expected=review.version, author_id=reviewer_id)
     if review.author_id is None:
         raise IncidentError("Say who writes the review: nobody commanded this incident.")

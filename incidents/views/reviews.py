@@ -10,10 +10,10 @@ from incidents.choices import ActionPriority, EntryKind, ReviewState
 from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Review, ReviewSection
-from incidents.selectors.drafting import OPTIONAL, unsaid
+from incidents.selectors.drafting import unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
-from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, sections_of
+from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, gaps_of, sections_of
 from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
@@ -79,15 +79,13 @@ def _page(
         "causes": causes_of(review),
         "waves": waves,
         "editions": editions_of(review),
-        "asked": sum(section.key not in OPTIONAL for section in sections),
-        "written": sum(bool(section.body.strip()) for section in sections if section.key not in OPTIONAL),
         "steps": _steps(review),
         "clocks": [clock for clock in clocks if clock.kind != "review"],
         "due": [clock for clock in clocks if clock.kind == "review"],
         "entries": entries,
         "is_early": any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in entries),
         "items": items,
-        "unowned": [item for item in items if item.is_unfinished and item.owner_id is None],
+        "gaps": gaps_of(sections, items),
         "approvals": approvals_of(review),
         "evidence": evidence_of(request.actor, incident, at),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),

@@ -127,7 +127,9 @@ def test_what_closing_asks_for_reaches_the_sections_that_nobody_edited(
         assert page.count("The record says as well") == 1, url
         assert TEXTS["cause"] in page
     sent = review_submit(by=by, at=at + 13 * MINUTE, review=review, expected=review.version)
-    review_publish(by=actor_for(commander), at=at + 14 * MINUTE, review=sent, expected=sent.version)
+    review_publish(
+        by=actor_for(commander), at=at + 14 * MINUTE, review=sent, expected=sent.version, note="Nothing else is known"
+    )
     over.refresh_from_db()
     late = {"impact_business": "Nothing at all"}
     incident_describe(by=by, at=at + 15 * MINUTE, incident=over, expected=over.version, changes=late)
