@@ -66,7 +66,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         yield from _list("Waves", [wave.words for wave in parts.waves], "")
     yield from _evidence_lines(incident, parts.evidence)
     yield "## Clocks\n"
-    yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
+    yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.clocks)
     yield "\n## Key moments\n"
     for entry in parts.entries:
         yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
@@ -159,7 +159,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             for line in parts.causes
         ],
         **_evidence_data(incident, parts.evidence),
-        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
+        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.result} for row in parts.clocks],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
             for row in parts.entries
@@ -201,7 +201,8 @@ def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
                 "requested_at": row.requested_at, "started_at": row.started_at, "finished_at": row.finished_at,
                 "error": row.error,
                 "decisions": [
-                    {"person": said.name, "verdict": said.verdict, "reason": said.reason, "break_glass": said.is_alone}
+                    {"person": said.name, "verdict": said.verdict, "reason": said.reason, "break_glass": said.is_alone,
+                     "at": said.at}
                     for said in row.decisions
                 ],
             }

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
-from incidents.models import Incident, IncidentClock, ReviewSection, TimelineEntry
+from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, TimelineEntry
 from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
 from incidents.selectors.plans import plan_results
 from incidents.selectors.related import changes_nearby
 from incidents.selectors.runbooks import runbooks_matching
 from incidents.selectors.waves import Wave, waves_of
+from monitoring.models import AlarmState, AlarmTransition
 from opsportal.core.formats import duration, plural, stamp
 
 SECTIONS = (
@@ -56,10 +57,13 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         "impact": _impact(incident, waves) + _budget(incident),
         "cause": _cause(incident, entries),
         "resolution": _resolution(incident, entries, waves),
-        "went-well": _lines(
-            _met(incident, clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at
+        "went-well": _lines(_all_met(incident, clocks)),
+        "went-wrong": _lines(
+            [
+                *(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
+                *(f"{name} still fired when it was resolved" for name in still_firing(incident)),
+            ]
         ),
-        "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
         "tools": _lines(_runbooks(incident)),
     }
     return [(key, title, texts.get(key, "")) for key, title in SECTIONS]
@@ -176,11 +180,34 @@ def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
     return [f"{stamp(entry.occurred_at)}: {entry.body}" for entry in entries if entry.kind == kind]
 
 
+def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
+    """Each clock that was met; the updates, which come round again, as one: how many were told in time."""
+    updates = [clock for clock in clocks if clock.kind == ClockKind.UPDATE and clock.due_at]
+    told = sum(clock.outcome == OutcomeChoice.MET for clock in updates)
+    late = sum(clock.outcome == OutcomeChoice.MISSED for clock in updates)
+    if told:
+        said = f"{late} of {told + late} late" if late else "none late"
+        yield f"{plural(told, 'status update')} in time, {said} (every {updates[-1].rule_text})"
+    for clock in clocks:
+        if clock.outcome == OutcomeChoice.MET and clock.due_at and clock.kind != ClockKind.UPDATE:
+            yield _met(incident, clock)
+
+
+def still_firing(incident: Incident) -> list[str]:
+    """The names of its alarms that fired when it was resolved, as far as they were judged by then."""
+    if incident.resolved_at is None:
+        return []
+    alarms = AlarmClaim.objects.filter(incident=incident).values("transition__alarm_id")
+    rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=incident.resolved_at)
+    last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id").values_list("to_state", "alarm__name")
+    return sorted(name for state, name in last if state == AlarmState.ALARM)
+
+
 def _met(incident: Incident, clock: IncidentClock) -> str:
     assert clock.stopped_at is not None
     took = duration(clock.stopped_at - clock.started_at)
     text = f"{ClockKind(clock.kind).label} after {took} of {clock.rule_text}"
-    # A change of severity begins a clock anew, and each update the next one.
+    # A change of severity begins a clock anew.
     return text if clock.started_at <= incident.declared_at else f"{text}, counted from {stamp(clock.started_at)}"
 
 

@@ -140,9 +140,10 @@ def editions_of(review: Review) -> list[ReviewEdition]:
 def key_entries(incident: Incident) -> list[EntryView]:
     """The moments that changed the course, as they stand corrected; what was pinned comes before what was not.
 
-    What people say happened before the recorded beginning of the impact belongs to them: the beginning may be wrong.
+    What people say happened before anything was detected belongs to them: the recorded beginning stands on it, or may
+    be wrong. So does what was corrected afterwards.
     """
-    is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.impact_started_at)
+    is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.detected_at) | Q(supersedes__isnull=False)
     pins = EntryMark.objects.filter(kind=MarkKind.PIN)
     is_pinned = Exists(pins.filter(entry=OuterRef("pk"))) | Exists(pins.filter(entry=OuterRef("supersedes_id")))
     rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(pinned=is_pinned)

@@ -192,10 +192,14 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
         raise IncidentError("It was merged as a duplicate; go on under the number it was merged into.")
     position = lifecycle.reopen(current.position)
     keep_wave(current, why, by=by, at=at)
-    over = {"resolved_at": None, "mitigated_at": None, "closed_at": None, "resolution": ""}
+    # The later stages were those of the wave that is over; the timeline keeps when they were entered.
+    again = lifecycle.ORDER[: lifecycle.ORDER.index(position.stage)]
+    stages = {stage.value: current.stage_times[stage.value] for stage in again if stage.value in current.stage_times}
+    stages[position.stage.value] = at.isoformat()
+    over = {"stage_times": stages, "resolved_at": None, "mitigated_at": None, "closed_at": None, "resolution": ""}
     try:
         with transaction.atomic():
-            change(current, **moved(current, position, at), **over)
+            change(current, **moved(current, position, at) | over)
     except IntegrityError:  # incident_open_signal_unique: an alarm opened one since
         refuse_twin(current.platform_id, current.service, current.signal)
         raise

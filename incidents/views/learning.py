@@ -38,7 +38,7 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
         review=review,
         sections=sections_of(review),
         causes=causes_of(review),
-        clocks=selectors.clock_views(review.incident, at),
+        clocks=selectors.clock_views(review.incident, at, with_stopped=True),
         entries=selectors.key_entries(review.incident),
         items=selectors.action_items_of(review.incident),
         evidence=evidence_of(request.actor, review.incident, at),

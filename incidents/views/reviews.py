@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents import selectors
-from incidents.choices import ActionPriority, EntryKind, ReviewState
+from incidents.choices import ActionPriority, EntryKind, ReviewState, StateChoice
 from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
-from incidents.models import ActionItem, Review, ReviewSection
+from incidents.models import ActionItem, Incident, Review, ReviewSection
 from incidents.selectors.drafting import unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
@@ -24,6 +24,7 @@ from incidents.services import (
     review_send_back,
     review_submit,
 )
+from incidents.services.reviews import review_is_required
 from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
@@ -60,7 +61,7 @@ def _page(
     incident = review.incident
     sections = sections_of(review)
     items = selectors.action_items_of(incident)
-    clocks = selectors.clock_views(incident, at)
+    clocks = selectors.clock_views(incident, at, with_stopped=True)
     entries = selectors.key_entries(incident)
     waves = waves_of(incident)
     may = {
@@ -101,8 +102,25 @@ def _page(
 
 @require_action("incidents.review_view")
 def review_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
-    """The review: text at the left, its evidence at the right."""
-    return _page(request, selectors.review_of(request.actor, number))
+    """The review: text at the left, its evidence at the right; where there is none yet, what it waits for."""
+    try:
+        review = selectors.review_of(request.actor, number)
+    except HiddenError:
+        incident = load(request, number, "incidents.review_view")
+        context = {"incident": incident, "heading": "No review yet", "text": _awaited(incident)}
+        return render_page(request, "incidents/refused.html", context, status=404)
+    return _page(request, review)
+
+
+def _awaited(incident: Incident) -> str:
+    if incident.is_open:
+        return "It is drafted from the record when the incident is resolved."
+    if incident.state == StateChoice.RESOLVED and review_is_required(incident):
+        return (
+            "It is being drafted from the record: within seconds, or some minutes when the last figures of its time are"
+            " still to come. Load this page again."
+        )
+    return "None is due for an incident this mild; whoever responds may draft one on the incident's page."
 
 
 @require_action("incidents.review_view")

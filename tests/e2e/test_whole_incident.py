@@ -241,6 +241,7 @@ def test_by_the_keyboard_alone_from_declared_to_closed(
     with reader.page.expect_navigation():
         reader.press("Enter")
     reader.go(".acts a", "Review")
+    reader.fill("#publish-note", "Its lessons are the action's")
     reader.go("button", "Approve and publish")
     expect(reader.page.get_by_text(f"read and published by {admin.name}")).to_be_visible()
 

@@ -98,9 +98,11 @@ def test_only_those_who_may_write_it_are_asked_to(
 def test_a_new_author_is_said(
     incident: Incident, at: datetime, operator: User, commander: User, actor_for: ActorFor
 ) -> None:
-    incident_close(by=SYSTEM, at=at, incident=incident, expected=incident.version, texts=TEXTS, reviewer_id=operator.pk)
+    incident_close(
+        by=SYSTEM, at=at + MINUTE, incident=incident, expected=incident.version, texts=TEXTS, reviewer_id=operator.pk
+    )
     review = Review.objects.get()
-    review_submit(by=actor_for(commander), at=at, review=review, expected=review.version)
+    review_submit(by=actor_for(commander), at=at + MINUTE, review=review, expected=review.version)
     assert TimelineEntry.objects.filter(
         incident=incident, body=f"submitted the review, as its author in place of {operator.name}"
     ).exists()
