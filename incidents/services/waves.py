@@ -40,6 +40,8 @@ def review_reopen(review: Review, *, by: Actor, at: datetime) -> None:
     """
     before, version, state = review.get_state_display().lower(), review.version, review.state
     if state == ReviewState.PUBLISHED:
+        assert review.published_at is not None
+        assert review.published_by_id is not None
         ReviewEdition.objects.create(
             review=review,
             version=version,

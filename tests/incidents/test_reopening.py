@@ -170,6 +170,9 @@ def test_each_wave_keeps_its_times_and_its_end(
         (FIRST, None), (SECOND, "It is back"),
     ]  # fmt: skip
     assert [row["version"] for row in said["published_before"]] == [published.version]
+    by_api = client.get(f"/api/v1{incident.url}review/").json()
+    assert [row["resolution"] for row in by_api["waves"]] == [FIRST, SECOND]
+    assert [row["version"] for row in by_api["published_before"]] == [published.version]
     markdown = client.get(f"{incident.url}review.md").content.decode()
     assert f"Version {published.version} was published by" in markdown
     assert "## Waves" in markdown
