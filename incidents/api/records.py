@@ -117,8 +117,8 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
 
     class Meta:
         model = Review
-        fields = ("incident", "url", "state", "author", "drafted_at", "submitted_at", "published_at", "sections", "waves",
-                  "published_before", "version")  # fmt: skip
+        fields = ("incident", "url", "state", "author", "drafted_at", "submitted_at", "published_at", "sections",
+                  "waves", "published_before", "version")  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(SectionSerializer(many=True))

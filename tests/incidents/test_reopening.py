@@ -115,7 +115,7 @@ def test_what_nobody_edited_is_drafted_again_from_both_waves(
     assert text_of(published, "lessons") == "Watch the pool.", "what a person wrote stands"
     client = client_for(operator)
     page = plain(client, published.url)
-    assert "Duration <b>34 min</b>, 2 waves" in page
+    assert "Duration <b>34 min, 2 waves</b>" in page
     assert "lasted 15 min" not in page
     for text in (FIRST, SECOND):
         assert text in page
