@@ -26,6 +26,11 @@ class Wave(NamedTuple):
         return ", ".join(said)
 
     @property
+    def ended(self) -> str:
+        """What ended it, or that nobody knows."""
+        return self.resolution or ("what ended it was not written down" if self.resolved_at else "not over")
+
+    @property
     def words(self) -> str:
         """One line of all of it."""
         ended = " ".join(self.resolution.split())

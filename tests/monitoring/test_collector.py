@@ -12,7 +12,7 @@ from monitoring.collector.fetch import TIME_OVER, Fetched, Question, Wanted, fet
 from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
-from monitoring.collector.resources import poll_resources
+from monitoring.collector.resources import READERS, due_kinds, poll_resources
 from monitoring.loops.watch import blind_platforms, keep_partitions, watch_eyes
 from monitoring.models import (
     Alarm,
@@ -129,7 +129,7 @@ def test_without_aws_a_poll_fails_in_words_and_keeps_everything(account: AwsAcco
     assert Series.objects.filter(watermark__isnull=False).count() == 0
     assert poll_resources(account=account, region=REGION, at=at) == 0
     assert mirror_alarms(account=account, region=REGION, at=at) == 0
-    assert ResourcePoll.objects.exclude(error="").count() == 8
+    assert ResourcePoll.objects.exclude(error="").count() == len(READERS) + 1
 
 
 def test_when_nothing_can_be_read_one_alarm_says_so(account: AwsAccount, platform: Platform) -> None:
@@ -279,7 +279,7 @@ def test_of_many_series_a_slice_is_shorter() -> None:
 
 def test_resources_are_read_and_given_to_their_service(account: AwsAccount, platform: Platform) -> None:
     at = now()
-    assert poll_resources(account=account, region=REGION, at=at) == 7
+    assert poll_resources(account=account, region=REGION, at=at) == len(READERS)
     owned = set(Resource.objects.filter(platform=platform).values_list("kind", flat=True))
     assert {"rds_cluster", "rds_snapshot", "backup_job", "ecs_service", "certificate"} <= owned
     assert Resource.objects.filter(platform=None).exists()
@@ -287,6 +287,16 @@ def test_resources_are_read_and_given_to_their_service(account: AwsAccount, plat
     before = Resource.objects.count()
     poll_resources(account=account, region=REGION, at=at + MINUTE)
     assert Resource.objects.count() <= before + 2
+
+
+def test_what_changes_by_the_day_is_asked_every_quarter_of_an_hour(account: AwsAccount) -> None:
+    at = now()
+    assert due_kinds(account=account, region=REGION, at=at) == list(READERS)
+    poll_resources(account=account, region=REGION, at=at)
+    soon = due_kinds(account=account, region=REGION, at=at + 5 * MINUTE)
+    assert {"rds_cluster", "backup_job"} <= set(soon)
+    assert not {"rds_parameters", "rds_logs", "rds_load", "rds_maintenance", "other"} & set(soon)
+    assert due_kinds(account=account, region=REGION, at=at + 15 * MINUTE) == list(READERS)
 
 
 def test_mirrored_alarms_take_the_signal_of_their_twin_and_open_nothing(account: AwsAccount) -> None:
