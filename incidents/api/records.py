@@ -14,7 +14,7 @@ from incidents.choices import ActionKind, ActionState
 from incidents.models import ActionItem, Review, ReviewEdition, ReviewSection, StatusUpdate
 from incidents.selectors.named import person_named
 from incidents.selectors.reviews import ACTION_VIEWS, action_item, editions_of, sections_of
-from incidents.selectors.waves import Wave, waves_of
+from incidents.selectors.waves import waves_of
 from incidents.services import action_item_add, action_item_update, review_draft
 from opsportal.core import clock
 from opsportal.core.api import (
@@ -95,7 +95,7 @@ class EditionSerializer(serializers.ModelSerializer[ReviewEdition]):
         read_only_fields = fields
 
 
-class WaveSerializer(serializers.Serializer[Wave]):
+class WaveSerializer(serializers.Serializer[Any]):
     """From the impact or a reopening to the next end."""
 
     number = serializers.IntegerField(read_only=True)
