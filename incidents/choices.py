@@ -87,11 +87,14 @@ class MarkKind(models.TextChoices):
 KEY_KINDS = (
     EntryKind.ALARM,
     EntryKind.DECISION,
+    EntryKind.FILE,
     EntryKind.METRIC,
     EntryKind.PLAN,
     EntryKind.ROLE,
     EntryKind.SEVERITY,
     EntryKind.STATE,
+    EntryKind.TASK,
+    EntryKind.TRIAGE,
     EntryKind.UPDATE,
 )
 # What a person may write or correct; all other kinds are the portal's own record of an act.

@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("incidents/<int:number>/runbook/", runbooks.incident_runbook, name="runbook"),
     path("incidents/<int:number>/review/", reviews.review_detail, name="review"),
     path("incidents/<int:number>/review/draft/", reviews.review_draft_action, name="review-draft"),
+    path("incidents/<int:number>/review/versions/<int:version>/", reviews.review_edition, name="review-edition"),
     path("incidents/<int:number>/review/submit/", reviews.review_submit_action, name="review-submit"),
     path("incidents/<int:number>/review/publish/", reviews.review_publish_action, name="review-publish"),
     path("incidents/<int:number>/review/send-back/", reviews.review_send_back_action, name="review-send-back"),

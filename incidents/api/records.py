@@ -11,9 +11,10 @@ from rest_framework.response import Response
 from incidents import selectors
 from incidents.api.base import IncidentApiView
 from incidents.choices import ActionKind, ActionState
-from incidents.models import ActionItem, Review, ReviewSection, StatusUpdate
+from incidents.models import ActionItem, Review, ReviewEdition, ReviewSection, StatusUpdate
 from incidents.selectors.named import person_named
-from incidents.selectors.reviews import ACTION_VIEWS, action_item, sections_of
+from incidents.selectors.reviews import ACTION_VIEWS, action_item, editions_of, sections_of
+from incidents.selectors.waves import waves_of
 from incidents.services import action_item_add, action_item_update, review_draft
 from opsportal.core import clock
 from opsportal.core.api import (
@@ -83,22 +84,54 @@ class SectionSerializer(serializers.ModelSerializer[ReviewSection]):
         read_only_fields = fields
 
 
+class EditionSerializer(serializers.ModelSerializer[ReviewEdition]):
+    """A version that was published before the incident was reopened."""
+
+    published_by = serializers.SlugRelatedField(slug_field="name", read_only=True)  # type: ignore[var-annotated]
+
+    class Meta:
+        model = ReviewEdition
+        fields = ("version", "published_at", "published_by", "sections")
+        read_only_fields = fields
+
+
+class WaveSerializer(serializers.Serializer[Any]):
+    """From the impact or a reopening to the next end."""
+
+    number = serializers.IntegerField(read_only=True)
+    began_at = serializers.DateTimeField(read_only=True)
+    mitigated_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    resolved_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    resolution = serializers.CharField(read_only=True)
+    why = serializers.CharField(read_only=True, help_text="it was reopened; empty of the first")
+
+
 class ReviewSerializer(serializers.ModelSerializer[Review]):
     """A post-incident review with its sections."""
 
     incident = serializers.SlugRelatedField(slug_field="reference", read_only=True)  # type: ignore[var-annotated]
     author = serializers.SlugRelatedField(slug_field="name", read_only=True)  # type: ignore[var-annotated]
     sections = serializers.SerializerMethodField()
+    waves = serializers.SerializerMethodField()
+    published_before = serializers.SerializerMethodField()
 
     class Meta:
         model = Review
         fields = ("incident", "url", "state", "author", "drafted_at", "submitted_at", "published_at", "sections",
-                  "version")  # fmt: skip
+                  "waves", "published_before", "version")  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(SectionSerializer(many=True))
     def get_sections(self, review: Review) -> Any:
         return SectionSerializer(sections_of(review), many=True).data
+
+    @extend_schema_field(WaveSerializer(many=True))
+    def get_waves(self, review: Review) -> Any:
+        return WaveSerializer(waves_of(review.incident), many=True).data
+
+    @extend_schema_field(EditionSerializer(many=True))
+    def get_published_before(self, review: Review) -> Any:
+        return EditionSerializer(editions_of(review), many=True).data
 
 
 class UpdateListView(IncidentApiView):

@@ -10,12 +10,13 @@ from django.conf import settings
 
 from incidents.choices import ActionKind, CauseKind
 from incidents.exports.redaction import redact
-from incidents.models import ActionItem, Incident, Review, ReviewSection
+from incidents.models import ActionItem, Incident, Review, ReviewEdition, ReviewSection
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
+from incidents.selectors.waves import Wave
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
 
@@ -34,6 +35,8 @@ class ReviewParts:
     entries: Sequence[EntryView]
     items: Sequence[ActionItem]
     evidence: Evidence
+    waves: Sequence[Wave]
+    editions: Sequence[ReviewEdition]
 
 
 def as_markdown(parts: ReviewParts) -> str:
@@ -45,8 +48,12 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     incident = parts.review.incident
     yield f"# Review of {incident.reference}: {incident.title}\n"
     yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
+    for edition in parts.editions:
+        said = f"published by {edition.published_by.name} {stamp(edition.published_at)}"
+        yield f"- Version {edition.version} was {said}, before the incident was reopened"
     yield f"- Severity: {incident.severity.label}"
-    yield f"- Impact: {stamp(incident.impact_started_at)} to {stamp(incident.resolved_at)}"
+    until = f"to {stamp(incident.resolved_at)}" if incident.resolved_at else "on, open again"
+    yield f"- Impact: {stamp(incident.impact_started_at)} {until}"
     if incident.resolved_at:
         yield f"- Duration: {duration(incident.resolved_at - incident.impact_started_at)}"
     yield f"- Commander: {incident.commander.name if incident.commander else 'nobody'}"
@@ -55,9 +62,11 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
         if section.key == "cause" and parts.causes:
             yield from _cause_lines(parts.causes)
+    if parts.waves:
+        yield from _list("Waves", [wave.words for wave in parts.waves], "")
     yield from _evidence_lines(incident, parts.evidence)
     yield "## Clocks\n"
-    yield from (f"- {clock.label} ({clock.rule}): {clock.text}" for clock in parts.clocks)
+    yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.clocks)
     yield "\n## Key moments\n"
     for entry in parts.entries:
         yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
@@ -123,13 +132,34 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
         "published_at": review.published_at,
         "impact_started_at": incident.impact_started_at,
         "resolved_at": incident.resolved_at,
+        "published_before": [
+            {
+                "version": row.version,
+                "published_at": row.published_at,
+                "published_by": row.published_by.name,
+                "sections": row.sections,
+                "causes": row.causes,
+            }
+            for row in parts.editions
+        ],
+        "waves": [
+            {
+                "number": row.number,
+                "began_at": row.began_at,
+                "mitigated_at": row.mitigated_at,
+                "resolved_at": row.resolved_at,
+                "resolution": row.resolution,
+                "reopened_because": row.why or None,
+            }
+            for row in parts.waves
+        ],
         "sections": [{"key": row.key, "title": row.title, "body": row.body} for row in parts.sections],
         "causes": [
             {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
             for line in parts.causes
         ],
         **_evidence_data(incident, parts.evidence),
-        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.text} for row in parts.clocks],
+        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.result} for row in parts.clocks],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
             for row in parts.entries
@@ -171,7 +201,8 @@ def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
                 "requested_at": row.requested_at, "started_at": row.started_at, "finished_at": row.finished_at,
                 "error": row.error,
                 "decisions": [
-                    {"person": said.name, "verdict": said.verdict, "reason": said.reason, "break_glass": said.is_alone}
+                    {"person": said.name, "verdict": said.verdict, "reason": said.reason, "break_glass": said.is_alone,
+                     "at": said.at}
                     for said in row.decisions
                 ],
             }

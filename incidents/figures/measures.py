@@ -3,7 +3,8 @@
 Every figure keeps the rows it was made from and says which it left out, and why: an average over the convenient half
 of the record is worse than none. The times are MTTD impact → detected, MTTA detected → acknowledged, mitigation
 impact → mitigated, MTTR detected → users served again (mitigated, or resolved where nothing came before), MTBF between
-the beginnings of two incidents of one service.
+the beginnings of two incidents of one service. One that was reopened is one case up to its last wave's end, the quiet
+time between its waves included: nobody knew that it was not over, and a reopening never makes a figure better.
 """
 
 import math
@@ -59,7 +60,7 @@ class Figure:
 
     @property
     def p90(self) -> timedelta | None:
-        return quantile([value.length for value in self.values], 0.9)
+        return within([value.length for value in self.values], 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ def quantile(lengths: Iterable[timedelta], share: float) -> timedelta | None:
     place = share * (len(ordered) - 1)
     low, high = math.floor(place), math.ceil(place)
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def within(lengths: Iterable[timedelta], share: float) -> timedelta | None:
+    """The smallest of the lengths that at least `share` of them do not exceed (nearest rank); None of nothing.
+
+    Between two ranks there is no length that so many kept.
+    """
+    ordered = sorted(lengths)
+    return ordered[max(math.ceil(share * len(ordered)), 1) - 1] if ordered else None
 
 
 Span = tuple[datetime, datetime | None]

@@ -97,7 +97,10 @@ class EndForm(ActForm):
 
     def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
         super().__init__(*args, incident=incident, **kwargs)
-        self.fields["reviewer_id"].choices = [("", "The commander"), *members_of(incident.platform_id)]  # type: ignore[attr-defined]
+        self.fields["reviewer_id"].choices = [  # type: ignore[attr-defined]
+            ("", "The commander"),
+            *members_of(incident.platform_id, "incidents.review_edit"),
+        ]
 
     def values(self, by: Actor) -> dict[str, Any]:
         texts = super().values(by)

@@ -1,11 +1,11 @@
 """Incidents and what hangs on them."""
 
 from incidents.models.clock import CalendarFeed, ClockPolicy, ContactPage, IncidentClock
-from incidents.models.incident import Incident, IncidentAccess, RoleAssignment
+from incidents.models.incident import Incident, IncidentAccess, IncidentWave, RoleAssignment
 from incidents.models.marks import Attachment, EntryMark, LastLook, ResponseTask
 from incidents.models.problem import AlarmOwner, IncidentLink, Problem, ProblemIncident, UserReport
 from incidents.models.retrospective import Retrospective
-from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewSection
+from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewEdition, ReviewSection
 from incidents.models.runbook import IncidentRunbookRun
 from incidents.models.situation import DeclaredSituation
 from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
@@ -27,6 +27,7 @@ __all__ = [
     "IncidentClock",
     "IncidentLink",
     "IncidentRunbookRun",
+    "IncidentWave",
     "LastLook",
     "Problem",
     "ProblemIncident",
@@ -34,6 +35,7 @@ __all__ = [
     "Retrospective",
     "Review",
     "ReviewApproval",
+    "ReviewEdition",
     "ReviewSection",
     "RoleAssignment",
     "StatusUpdate",

@@ -12,7 +12,7 @@ from incidents.choices import SINGLE_ROLES, DetectionSource, IncidentRole, Incid
 from incidents.lifecycle import Position, Stage, State
 from incidents.querysets import IncidentPartQuerySet, IncidentQuerySet
 from opsportal.core.actor import Actor
-from opsportal.core.models import VersionedModel
+from opsportal.core.models import AppendOnlyModel, VersionedModel
 from opsportal.platforms.models import Platform, Service, Severity
 
 USER = settings.AUTH_USER_MODEL
@@ -136,6 +136,29 @@ class Incident(VersionedModel):
                 return False
             self.seen_by = actor
         return True
+
+
+class IncidentWave(AppendOnlyModel):
+    """A wave that ended before the incident was reopened, as it stood then; the last one is the incident itself."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="waves")
+    number = models.PositiveSmallIntegerField()
+    mitigated_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    resolution = models.TextField(blank=True)
+    reopened_at = models.DateTimeField()
+    reopened_by = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")
+    why = models.TextField()
+
+    objects = IncidentPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["incident", "number"], name="wave_number_unique")]
+
+    @property
+    def platform_id(self) -> int:
+        return self.incident.platform_id
 
 
 class IncidentAccess(models.Model):

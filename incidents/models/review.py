@@ -58,6 +58,31 @@ class Review(VersionedModel):
         return self.incident.is_visible_to(actor)
 
 
+class ReviewEdition(AppendOnlyModel):
+    """A published version of a review whose incident was reopened: its text as it was read and agreed."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="editions")
+    version = models.PositiveIntegerField()
+    author = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")
+    published_at = models.DateTimeField()
+    published_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    sections = models.JSONField(help_text="key, title and body of each, in order")
+    causes = models.JSONField(help_text="depth, kind and text of each, as the tree is read")
+
+    objects = ReviewPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["review", "version"], name="review_edition_unique")]
+
+    @property
+    def platform_id(self) -> int:
+        return self.review.platform_id
+
+    @property
+    def url(self) -> str:
+        return f"{self.review.url}versions/{self.version}/"
+
+
 class ReviewSection(VersionedModel):
     """One section with its own version: two people on two sections never collide."""
 

@@ -16,6 +16,7 @@ from incidents.clocks import NEVER_DUE, WARN_SHARE
 from incidents.models import Incident, IncidentClock, StatusUpdate, TimelineEntry
 from incidents.selectors.beside import ALL, EntryFilter
 from opsportal.core.formats import plural, stopwatch
+from opsportal.core.gate import roles_with
 from opsportal.core.markdown import render_markdown
 from opsportal.platforms.models import Membership, PolicySource
 
@@ -192,6 +193,12 @@ class ClockView:
     total: int | None
     acts: tuple[str, ...] = ()  # the names of what may be done to it
 
+    @property
+    def result(self) -> str:
+        """How it ended or stands, where there is no room for what stands below it."""
+        is_told = self.kind == ClockKind.UPDATE or self.state == "stopped"
+        return f"{self.text}, {self.small}" if is_told and self.small else self.text
+
 
 def _rule_words(clock: IncidentClock) -> str:
     if clock.rule_text.endswith(NEVER_DUE):
@@ -212,6 +219,8 @@ def _clock_view(clock: IncidentClock, now: datetime) -> ClockView:
         return ClockView(clock.kind, label, "run", text, "paused", said, None, None, None)
     if clock.stopped_at is not None:
         took = clock.stopped_at - clock.started_at - clock.paused_for
+        if clock.outcome == OutcomeChoice.STOPPED:
+            return ClockView(clock.kind, label, "stopped", stopwatch(took), "not needed", rule, None, None, None)
         if clock.outcome == OutcomeChoice.MET or clock.due_at is None:
             return ClockView(clock.kind, label, "met", stopwatch(took), "taken", rule, None, None, None)
         late = stopwatch(clock.stopped_at - clock.due_at)
@@ -236,20 +245,36 @@ def _acts(clock: IncidentClock) -> tuple[str, ...]:
     return (*by_hand, *(("clock-resume",) if clock.paused_at else ("clock-pause",) if clock.may_pause else ()))
 
 
-def clock_views(incident: Incident, now: datetime) -> list[ClockView]:
-    """The latest round of each clock, the most urgent first; how many rounds were missed before stands beside it."""
-    found = IncidentClock.objects.filter(incident=incident).exclude(outcome=OutcomeChoice.STOPPED)
-    rows = found.order_by("kind", "round")
+def clock_views(incident: Incident, now: datetime, *, with_stopped: bool = False) -> list[ClockView]:
+    """The latest round of each clock, the most urgent first; how many rounds were missed before stands beside it.
+
+    A clock that was no longer needed before it was met is there `with_stopped`, as a review tells it. The rounds of
+    the updates are one thing once they are over: how many there were, and how many of them came late.
+    """
+    rows = IncidentClock.objects.filter(incident=incident).order_by("kind", "round")
     views: list[tuple[int, datetime, ClockView]] = []
-    for _kind, group in groupby(rows, key=attrgetter("kind")):
-        *before, clock = group
+    for kind, group in groupby(rows, key=attrgetter("kind")):
+        ran = list(group)
+        counted = [one for one in ran if one.outcome != OutcomeChoice.STOPPED]
+        if not counted and not with_stopped:
+            continue
+        *before, clock = counted or ran
         missed = sum(one.outcome == OutcomeChoice.MISSED for one in before)
         view = _clock_view(clock, now)
+        if kind == ClockKind.UPDATE and counted and clock.stopped_at is not None:
+            view, missed = _updates_told(view, counted), 0
         rule = f"{view.rule} · {plural(missed, 'round')} missed before" if missed else view.rule
         views.append(
             (_urgency(clock, view), clock.due_at or clock.started_at, replace(view, rule=rule, acts=_acts(clock)))
         )
     return [view for *_order, view in sorted(views, key=itemgetter(0, 1))]
+
+
+def _updates_told(view: ClockView, rounds: Sequence[IncidentClock]) -> ClockView:
+    late = sum(one.outcome == OutcomeChoice.MISSED for one in rounds)
+    if late:  # of such a round nothing is known but that its time passed
+        return replace(view, text=plural(len(rounds), "round"), small=f"{late} late", state="missed")
+    return replace(view, text=plural(len(rounds), "update"), small="none late", state="met")
 
 
 def _urgency(clock: IncidentClock, view: ClockView) -> int:
@@ -274,7 +299,12 @@ def last_public_update(incident: Incident) -> StatusUpdate | None:
     return rows.order_by("-published_at", "-pk").first()
 
 
-def members_of(platform_id: int) -> list[tuple[int, str]]:
-    """(user id, name) of the platform's active members; `/assign` and `/task` reach those a form has no room for."""
+def members_of(platform_id: int, action: str = "") -> list[tuple[int, str]]:
+    """(user id, name) of the platform's active members whose role allows `action`, all without one.
+
+    `/assign` and `/task` reach those a form has no room for.
+    """
     rows = Membership.objects.filter(platform_id=platform_id, user__is_active=True)
+    if action:
+        rows = rows.filter(role__in=roles_with(action))
     return list(rows.order_by("user__name", "user_id").values_list("user_id", "user__name")[:MOST_MEMBERS])

@@ -1,16 +1,18 @@
 """The first text of a review, taken from the record: no guess, no AI, empty where only people know."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
-from incidents.models import Incident, IncidentClock, ReviewSection, TimelineEntry
+from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, TimelineEntry
 from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
 from incidents.selectors.plans import plan_results
 from incidents.selectors.related import changes_nearby
 from incidents.selectors.runbooks import runbooks_matching
-from opsportal.core.formats import duration, stamp
+from incidents.selectors.waves import Wave, waves_of
+from monitoring.models import AlarmState, AlarmTransition
+from opsportal.core.formats import duration, plural, stamp
 
 SECTIONS = (
     ("impact", "Impact"),
@@ -50,14 +52,18 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         .order_by("occurred_at", "number")
         .only("kind", "body", "occurred_at")[:20]
     )
+    waves = waves_of(incident)
     texts = {
-        "impact": _impact(incident) + _budget(incident),
+        "impact": _impact(incident, waves) + _budget(incident),
         "cause": _cause(incident, entries),
-        "resolution": _resolution(incident, entries),
-        "went-well": _lines(
-            _met(incident, clock) for clock in clocks if clock.outcome == OutcomeChoice.MET and clock.due_at
+        "resolution": _resolution(incident, entries, waves),
+        "went-well": _lines(_all_met(incident, clocks)),
+        "went-wrong": _lines(
+            [
+                *(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
+                *(f"{name} still fired when it was resolved" for name in still_firing(incident)),
+            ]
         ),
-        "went-wrong": _lines(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
         "tools": _lines(_runbooks(incident)),
     }
     return [(key, title, texts.get(key, "")) for key, title in SECTIONS]
@@ -67,12 +73,14 @@ def _lines(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def unsaid(incident: Incident, section: ReviewSection) -> list[str]:
-    """What the record says of the subject and a section that a person has edited does not."""
+def unsaid(incident: Incident, section: ReviewSection, waves: Sequence[Wave]) -> list[str]:
+    """What the record says of the subject and a section that a person has edited does not, its waves among it."""
     if section.edited_at is None:
         return []
     said = " ".join(section.body.split())
     texts = [getattr(incident, name).strip() for name in RECORDED.get(section.key, ())]
+    texts += [_lasted(incident, waves), *(wave.words for wave in waves)] if waves and section.key == "impact" else []
+    texts += [wave.resolution.strip() for wave in waves[:-1]] if section.key == "resolution" else []
     return [text for text in texts if " ".join(text.split()) not in said]
 
 
@@ -94,13 +102,19 @@ def without_record(text: str) -> str:
     return "\n\n".join(kept)
 
 
-def _impact(incident: Incident) -> str:
+def _lasted(incident: Incident, waves: Sequence[Wave]) -> str:
+    """The quiet time between two waves counts: nobody knew that it was not over."""
     end = incident.resolved_at or incident.declared_at
-    first = f"**{incident.title}** lasted {duration(end - incident.impact_started_at)}."
+    lasted = f"**{incident.title}** lasted {duration(end - incident.impact_started_at)}"
+    return f"{lasted}, in {plural(len(waves), 'wave')}." if waves else f"{lasted}."
+
+
+def _impact(incident: Incident, waves: Sequence[Wave]) -> str:
     texts = [incident.impact_business, incident.impact_technical]
     users = f"Users affected: {incident.users_affected}." if incident.users_affected else ""
-    times = _lines(f"{word} {stamp(at)}" for word, at in _times(incident))
-    return "\n\n".join(part for part in (first, users, *texts, times) if part)
+    times = [f"{word} {stamp(at)}" for word, at in _times(incident, is_reopened=bool(waves))]
+    times += [wave.words for wave in waves]
+    return "\n\n".join(part for part in (_lasted(incident, waves), users, *texts, _lines(times)) if part)
 
 
 def _budget(incident: Incident) -> str:
@@ -112,15 +126,18 @@ def _budget(incident: Incident) -> str:
     return "\n\n" + _titled(BUDGET, map(": ".join, budget_lines(counted)))
 
 
-def _times(incident: Incident) -> list[tuple[str, datetime]]:
-    pairs = (
+def _times(incident: Incident, *, is_reopened: bool) -> list[tuple[str, datetime]]:
+    """Without the ends of one that was reopened: each of its waves has its own."""
+    begin = (
         ("Impact began", incident.impact_started_at),
         ("Detected", incident.detected_at),
         ("Acknowledged", incident.acknowledged_at),
+    )
+    end = (
         ("Mitigated", incident.mitigated_at),
         ("Resolved", incident.resolved_at),
     )
-    return [(word, at) for word, at in pairs if at is not None]
+    return [(word, at) for word, at in (*begin, *(() if is_reopened else end)) if at is not None]
 
 
 def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
@@ -133,14 +150,15 @@ def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
     return "\n\n".join(text for text in found if text)
 
 
-def _resolution(incident: Incident, entries: list[TimelineEntry]) -> str:
+def _resolution(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
     """What was written, else what was decided; then what was carried out by plans, and what came back of itself."""
     last = TimelineEntry.objects.filter(incident=incident, kind=EntryKind.METRIC).order_by("-occurred_at", "-number")
     came_back = list(last.only("kind", "body", "occurred_at")[:_LAST_METRICS])[::-1]
+    written = "\n\n".join(f"Wave {wave.number}: {wave.resolution}" for wave in waves if wave.resolution)
     return "\n\n".join(
         text
         for text in (
-            incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
+            written or incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
             _titled(PLANS, [f"{row.name}, {row.words}" for row in plan_results(incident)]),
             _titled(METRICS, _dated(came_back, EntryKind.METRIC)),
         )
@@ -162,11 +180,34 @@ def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
     return [f"{stamp(entry.occurred_at)}: {entry.body}" for entry in entries if entry.kind == kind]
 
 
+def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
+    """Each clock that was met; the updates, which come round again, as one: how many were told in time."""
+    updates = [clock for clock in clocks if clock.kind == ClockKind.UPDATE and clock.due_at]
+    told = sum(clock.outcome == OutcomeChoice.MET for clock in updates)
+    late = sum(clock.outcome == OutcomeChoice.MISSED for clock in updates)
+    if told:
+        said = f"{late} of {told + late} late" if late else "none late"
+        yield f"{plural(told, 'status update')} in time, {said} (every {updates[-1].rule_text})"
+    for clock in clocks:
+        if clock.outcome == OutcomeChoice.MET and clock.due_at and clock.kind != ClockKind.UPDATE:
+            yield _met(incident, clock)
+
+
+def still_firing(incident: Incident) -> list[str]:
+    """The names of its alarms that fired when it was resolved, as far as they were judged by then."""
+    if incident.resolved_at is None:
+        return []
+    alarms = AlarmClaim.objects.filter(incident=incident).values("transition__alarm_id")
+    rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=incident.resolved_at)
+    last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id").values_list("to_state", "alarm__name")
+    return sorted(name for state, name in last if state == AlarmState.ALARM)
+
+
 def _met(incident: Incident, clock: IncidentClock) -> str:
     assert clock.stopped_at is not None
     took = duration(clock.stopped_at - clock.started_at)
     text = f"{ClockKind(clock.kind).label} after {took} of {clock.rule_text}"
-    # A change of severity begins a clock anew, and each update the next one.
+    # A change of severity begins a clock anew.
     return text if clock.started_at <= incident.declared_at else f"{text}, counted from {stamp(clock.started_at)}"
 
 

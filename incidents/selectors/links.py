@@ -1,12 +1,12 @@
 """What an incident belongs to, as far as the reader may know of it: merged ones, links, its problem, users' reports."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from incidents.models import AlarmClaim, Incident, IncidentLink, Problem, UserReport
+from incidents.models import AlarmClaim, Incident, IncidentLink, Problem, ResponseTask, UserReport
 from incidents.models.problem import LinkKind
 from incidents.selectors.lists import ROW, IncidentRow
-from monitoring.models import Alarm
+from monitoring.models import Alarm, AlarmState
 from opsportal.core.actor import Actor
 
 _BACK = {LinkKind.RELATED: "Related to", LinkKind.CAUSED_BY: "The cause of"}
@@ -62,6 +62,15 @@ def alarms_of(incident: Incident) -> list[Alarm]:
     claims = AlarmClaim.objects.filter(incident=incident) | AlarmClaim.objects.filter(incident__merged_into=incident)
     rows = Alarm.objects.filter(pk__in=claims.values("transition__alarm_id")).select_related("severity")
     return list(rows.order_by("name", "pk")[:20])
+
+
+def unfinished_of(incident: Incident) -> dict[str, Any]:
+    """What speaks against its end: alarms of it that still fire, tasks that are still open."""
+    rows = ResponseTask.objects.filter(incident=incident, done_at__isnull=True).select_related("owner")
+    return {
+        "firing": [alarm for alarm in alarms_of(incident) if alarm.state == AlarmState.ALARM],
+        "open_tasks": list(rows.order_by("due_at", "pk")[:20]),
+    }
 
 
 def problem_of(incident: Incident) -> Problem | None:

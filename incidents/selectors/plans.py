@@ -20,11 +20,12 @@ class Decision(NamedTuple):
     verdict: str
     reason: str
     is_alone: bool
+    at: datetime
 
     @property
     def words(self) -> str:
         alone = " alone, without a second person (break-glass)" if self.is_alone else ""
-        return f"{self.verdict} by {self.name}{alone}" + (f": {self.reason}" if self.reason else "")
+        return f"{self.verdict} by {self.name} {stamp(self.at)}{alone}" + (f": {self.reason}" if self.reason else "")
 
 
 class PlanResult(NamedTuple):
@@ -67,7 +68,7 @@ def plan_results(incident: Incident) -> list[PlanResult]:
     plans = list(newest[:MOST])[::-1]
     words: dict[int, list[Decision]] = {}
     for row in Approval.objects.filter(plan__in=plans).select_related("by_user").order_by("at", "pk"):
-        said = Decision(row.by_user.name, row.get_verdict_display().lower(), row.reason, row.is_break_glass)
+        said = Decision(row.by_user.name, row.get_verdict_display().lower(), row.reason, row.is_break_glass, row.at)
         words.setdefault(row.plan_id, []).append(said)
     return [
         PlanResult(

@@ -25,11 +25,13 @@ from incidents.models import (
     ResponseTask,
     Review,
     ReviewApproval,
+    ReviewEdition,
     ReviewSection,
     TimelineEntry,
 )
 from incidents.querysets import ActionItemQuerySet
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from incidents.selectors.drafting import OPTIONAL
 from monitoring.selectors.slo_detail import ReviewMark
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows
@@ -122,12 +124,26 @@ def approvals_of(review: Review) -> list[ReviewApproval]:
     return list(ReviewApproval.objects.filter(review=review).select_related("user").order_by("-at", "-pk")[:20])
 
 
+def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> list[str]:
+    """What a review is not published without a word: sections without text, unfinished action items without owner."""
+    empty = [row.title for row in sections if row.key not in OPTIONAL and not row.body.strip()]
+    unowned = [item.reference for item in items if item.is_unfinished and item.owner_id is None]
+    return [*(f"{title} is empty" for title in empty), *(f"{reference} has no owner" for reference in unowned)]
+
+
+def editions_of(review: Review) -> list[ReviewEdition]:
+    """What was published of it before its incident was reopened, newest first."""
+    rows = ReviewEdition.objects.filter(review=review).select_related("author", "published_by")
+    return list(rows.order_by("-version"))
+
+
 def key_entries(incident: Incident) -> list[EntryView]:
     """The moments that changed the course, as they stand corrected; what was pinned comes before what was not.
 
-    What people say happened before the recorded beginning of the impact belongs to them: the beginning may be wrong.
+    What people say happened before anything was detected belongs to them: the recorded beginning stands on it, or may
+    be wrong. So does what was corrected afterwards.
     """
-    is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.impact_started_at)
+    is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.detected_at) | Q(supersedes__isnull=False)
     pins = EntryMark.objects.filter(kind=MarkKind.PIN)
     is_pinned = Exists(pins.filter(entry=OuterRef("pk"))) | Exists(pins.filter(entry=OuterRef("supersedes_id")))
     rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(pinned=is_pinned)

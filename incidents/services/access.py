@@ -12,6 +12,7 @@ from incidents.services.base import change, finish, lock, mark_charts
 from incidents.services.timeline import MAX_BODY, append, check_occurred
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.gate import roles_with
 from opsportal.platforms.models import Membership
 
 
@@ -37,6 +38,12 @@ def check_member(incident: Incident, user_id: int) -> None:
     if not Membership.objects.filter(platform_id=incident.platform_id, user_id=user_id, user__is_active=True).exists():
         raise IncidentError("Only an active member of the platform can be given work.")
     check_may_know(incident, user_id)
+
+
+def may_write(incident: Incident, user_id: int) -> bool:
+    """Whether the member's role lets them write the incident's review."""
+    rows = Membership.objects.filter(platform_id=incident.platform_id, user_id=user_id)
+    return rows.filter(role__in=roles_with("incidents.review_edit")).exists()
 
 
 @transaction.atomic

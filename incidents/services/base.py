@@ -7,12 +7,13 @@ from typing import Any
 from django.db import connection
 
 from incidents import events
-from incidents.lifecycle import Position, check_times
-from incidents.models import Incident
+from incidents.lifecycle import Position, TimeOrderError, check_times
+from incidents.models import Incident, IncidentWave
 from monitoring.models import AnnotationKind
 from monitoring.services.marks import annotation_put
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
 from opsportal.core.live import touch
 from opsportal.core.models import VersionConflictError
 from opsportal.notifications.webhooks import announce
@@ -51,7 +52,18 @@ def change(incident: Incident, **changes: Any) -> None:
     """Write the locked row; refuses times in the wrong order. Raises TimeOrderError."""
     if any(name in changes for name in TIMES):
         check_times({name: changes.get(name, getattr(incident, name)) for name in TIMES})
+        _check_waves(incident, changes)
     incident.update_versioned(expected=incident.version, **changes)
+
+
+def _check_waves(incident: Incident, changes: Mapping[str, Any]) -> None:
+    """What came back ended after what had ended before it. Raises TimeOrderError."""
+    ends = [changes[name] for name in ("mitigated_at", "resolved_at") if changes.get(name) is not None]
+    if not ends:
+        return
+    before = IncidentWave.objects.filter(incident=incident).order_by("-number").first()
+    if before is not None and min(ends) < before.resolved_at:
+        raise TimeOrderError(f"Wave {before.number} was resolved {stamp(before.resolved_at)}: this one ended later.")
 
 
 def moved(incident: Incident, position: Position, at: datetime) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from incidents.lifecycle import Stage
 from incidents.models import Incident, IncidentClock, Review
 from incidents.selectors.documented import missing_texts
 from incidents.services import clocks, notices
-from incidents.services.access import check_member
+from incidents.services.access import check_member, may_write
 from incidents.services.base import change, finish, lock, mark_charts, moved
 from incidents.services.declare import refuse_twin
 from incidents.services.reviews import draft, is_published, review_follow, review_is_required
 from incidents.services.runbooks import runbooks_leave
 from incidents.services.timeline import append, check_occurred
+from incidents.services.waves import hold_review, keep_wave, review_reopen
 from opsportal.core.actor import Actor
 from opsportal.core.formats import duration
 from opsportal.core.markdown import clean_text
@@ -100,6 +101,7 @@ def incident_resolve(
     for kind in (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.STAKEHOLDER):
         clocks.stop(current, kind, when)
     clocks.start(current, ClockKind.REVIEW, when)
+    review_follow(current)  # of a review that was there before it was reopened
     append(
         current,
         kind=EntryKind.STATE,
@@ -167,6 +169,8 @@ def _open_review(incident: Incident, reviewer_id: int | None, *, by: Actor, at: 
         return
     if reviewer_id is not None and reviewer_id != review.author_id:
         check_member(incident, reviewer_id)
+        if not may_write(incident, reviewer_id):
+            raise IncidentError("Who writes the review must hold a role that may: operator, commander or admin.")
         review.update_versioned(expected=review.version, author_id=reviewer_id)
     if review.author_id is None:
         raise IncidentError("Say who writes the review: nobody commanded this incident.")
@@ -176,7 +180,10 @@ def _open_review(incident: Incident, reviewer_id: int | None, *, by: Actor, at: 
 
 @transaction.atomic
 def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: int, why: str) -> Incident:
-    """It came back. Raises TransitionError, IncidentError without a reason or with another open for its signal."""
+    """It came back: what had ended is kept as a wave, its review is a draft again.
+
+    Raises TransitionError, IncidentError without a reason or with another open for its signal.
+    """
     why = clean_text(why).strip()
     if not why:
         raise IncidentError("Say why it is reopened.")
@@ -184,12 +191,19 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
     if current.merged_into_id is not None:
         raise IncidentError("It was merged as a duplicate; go on under the number it was merged into.")
     position = lifecycle.reopen(current.position)
+    keep_wave(current, why, by=by, at=at)
+    # The later stages were those of the wave that is over; the timeline keeps when they were entered.
+    again = lifecycle.ORDER[: lifecycle.ORDER.index(position.stage)]
+    stages = {stage.value: current.stage_times[stage.value] for stage in again if stage.value in current.stage_times}
+    stages[position.stage.value] = at.isoformat()
+    over = {"stage_times": stages, "resolved_at": None, "mitigated_at": None, "closed_at": None, "resolution": ""}
     try:
         with transaction.atomic():
-            change(current, **moved(current, position, at), resolved_at=None, mitigated_at=None, closed_at=None)
+            change(current, **moved(current, position, at) | over)
     except IntegrityError:  # incident_open_signal_unique: an alarm opened one since
         refuse_twin(current.platform_id, current.service, current.signal)
         raise
+    review = hold_review(current)
     clocks.stop(current, ClockKind.REVIEW, at)
     for kind in (ClockKind.UPDATE, ClockKind.RESOLVE):
         clocks.start(current, kind, at)
@@ -201,6 +215,8 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
         at=at,
         data={"state": "open"},
     )
+    if review is not None:
+        review_reopen(review, by=by, at=at)
     notices.tell_state(current, "reopened", at)
     mark_charts(current, by=by, at=at)
     finish(current, by=by, at=at, verb="incident.reopened", tells=partial(events.reopened, why))

@@ -9,7 +9,8 @@ from incidents import events
 from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
 from incidents.errors import IncidentError
 from incidents.models import Incident, Review, ReviewApproval, ReviewSection
-from incidents.selectors.drafting import RECORDED, draft_sections
+from incidents.selectors.drafting import draft_sections
+from incidents.selectors.reviews import action_items_of, gaps_of, sections_of
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append
@@ -56,10 +57,8 @@ def review_follow(incident: Incident) -> None:
     drafted = {key: body for key, _title, body in draft_sections(incident)}
     stale = [
         section
-        for section in ReviewSection.objects.filter(review=review, key__in=RECORDED, edited_at=None).order_by(
-            "position"
-        )
-        if section.body != drafted[section.key]
+        for section in ReviewSection.objects.filter(review=review, edited_at=None).order_by("position")
+        if section.body != drafted.get(section.key, section.body)
     ]
     for section in stale:
         section.update_versioned(expected=section.version, body=drafted[section.key])
@@ -113,10 +112,17 @@ def review_section_edit(*, by: Actor, at: datetime, section: ReviewSection, expe
 
 @transaction.atomic
 def review_submit(*, by: Actor, at: datetime, review: Review, expected: int) -> Review:
-    """Ask for a second reader; who submits is the author from now on. Raises IncidentError."""
+    """Ask for a second reader; who submits is the author from now on, and the timeline says in whose place.
+
+    Raises IncidentError.
+    """
     current = _locked(review, expected, ReviewState.DRAFT)
+    if current.incident.is_open:  # a reopening moves the review's version, so this was read after it
+        raise IncidentError("The incident is open again: resolve it first, its end belongs into the review.")
+    before = current.author if current.author_id != by.user_id else None
     current.update_versioned(expected=expected, state=ReviewState.IN_REVIEW, author_id=by.user_id, submitted_at=at)
-    append(current.incident, kind=EntryKind.REVIEW, body="submitted the review", by=by, at=at)
+    said = "submitted the review" + (f", as its author in place of {before.name}" if before else "")
+    append(current.incident, kind=EntryKind.REVIEW, body=said, by=by, at=at)
     notices.tell_review(current, "ready to read", at)
     finish(current.incident, by=by, at=at, verb="review.submitted", data={"review": current.pk})
     return current
@@ -152,23 +158,33 @@ def review_send_back(*, by: Actor, at: datetime, review: Review, expected: int, 
 
 @transaction.atomic
 def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, note: str = "") -> Review:
-    """Agree to this version and publish it: another person than the author. Raises IncidentError."""
+    """Agree to this version and publish it: another person than the author.
+
+    While something is missing `note` must say why it is published although; both stand in the record.
+    Raises IncidentError.
+    """
     current = _locked(review, expected, ReviewState.IN_REVIEW)
     if by.user_id is None or by.user_id == current.author_id:
         raise IncidentError("Another person than its author reads and publishes a review.")
-    _answer(current, by=by, at=at, expected=expected, verdict=Verdict.AGREED, note=note)
+    gaps = gaps_of(sections_of(current), action_items_of(current.incident))
+    because = clean_text(note).strip()
+    if gaps and not because:
+        raise IncidentError(f"{'; '.join(gaps)}. Mend it, or say why the review is published although.")
+    although = f"although {', '.join(gaps)}: {because}" if gaps else ""
+    _answer(current, by=by, at=at, expected=expected, verdict=Verdict.AGREED, note=although or because)
     current.update_versioned(
         expected=expected, state=ReviewState.PUBLISHED, published_at=at, published_by_id=by.user_id
     )
     clocks.done(current.incident, ClockKind.REVIEW, at)
-    append(current.incident, kind=EntryKind.REVIEW, body="read, agreed and published the review", by=by, at=at)
+    said = "read, agreed and published the review" + (f" {although}" if although else "")
+    append(current.incident, kind=EntryKind.REVIEW, body=said, by=by, at=at)
     notices.tell_review(current, "published", at)
     finish(
         current.incident,
         by=by,
         at=at,
         verb="review.published",
-        data={"review": current.pk},
+        data={"review": current.pk, "gaps": len(gaps)},
         tells=partial(events.review_published, current),
     )
     return current

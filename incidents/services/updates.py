@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -23,7 +24,8 @@ def update_post(
 ) -> StatusUpdate:
     """Post a status update. The update clock is met (or missed) and starts again. Raises IncidentError.
 
-    Who responds goes on to Communicate; who still looks or assesses told people early, and responds after it.
+    Who responds goes on to Communicate; who still looks or assesses told people early, and responds after it: what was
+    published marks Communicate as done then.
     """
     body = clean_text(body).strip()
     if not body:
@@ -36,7 +38,7 @@ def update_post(
     )
     stages = moved(current, Position(State.OPEN, Stage.COMMUNICATE), at)
     is_before = current.is_open and current.stage == Stage.RESPOND
-    change(current, **(stages if is_before else {}))
+    change(current, **(stages if is_before else _told(current, audience, at)))
     for kind in (ClockKind.UPDATE, ClockKind.STAKEHOLDER):
         clocks.done(current, kind, at)
     if current.is_open:
@@ -54,3 +56,11 @@ def update_post(
     tells = partial(events.update_posted, update)
     finish(current, by=by, at=at, verb="update.posted", data={"update": update.pk}, tells=tells)
     return update
+
+
+def _told(incident: Incident, audience: str, at: datetime) -> dict[str, Any]:
+    """The column values that keep when the public was first told, out of the stage's turn."""
+    stage = Stage.COMMUNICATE.value
+    if audience != Audience.PUBLIC or not incident.is_open or stage in incident.stage_times:
+        return {}
+    return {"stage_times": {**incident.stage_times, stage: at.isoformat()}}

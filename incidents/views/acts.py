@@ -33,6 +33,7 @@ from incidents.forms.links import LinkForm, MergeForm, PlanForm, ProblemLinkForm
 from incidents.models import Incident
 from incidents.selectors.beside import role_history
 from incidents.selectors.detail import last_public_update
+from incidents.selectors.links import unfinished_of
 from incidents.services.acts import ACTS, Act
 from incidents.services.progress import CLOSING_TEXTS
 from incidents.views.shared import load, now
@@ -160,6 +161,7 @@ PAGES: Final = (
         submit="Resolve",
         text="The working clocks end, the review is drafted from the record and its clock starts.",
         initial=lambda incident: {"resolution": incident.resolution},
+        beside=unfinished_of,
     ),
     Page(
         act=ACTS["close"],
@@ -168,6 +170,7 @@ PAGES: Final = (
         submit="Close incident",
         text="Impact, cause and resolution must stand in the record; the review stays open until it is published.",
         initial=lambda incident: {name: getattr(incident, name) for name in CLOSING_TEXTS},
+        beside=unfinished_of,
     ),
     Page(
         act=ACTS["reopen"],

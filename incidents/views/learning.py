@@ -17,7 +17,8 @@ from incidents.exports.reviews import (
 from incidents.models import Review
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of, lesson_page
-from incidents.selectors.reviews import sections_of
+from incidents.selectors.reviews import editions_of, sections_of
+from incidents.selectors.waves import waves_of
 from incidents.views.shared import now
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
@@ -37,10 +38,12 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
         review=review,
         sections=sections_of(review),
         causes=causes_of(review),
-        clocks=selectors.clock_views(review.incident, at),
+        clocks=selectors.clock_views(review.incident, at, with_stopped=True),
         entries=selectors.key_entries(review.incident),
         items=selectors.action_items_of(review.incident),
         evidence=evidence_of(request.actor, review.incident, at),
+        waves=waves_of(review.incident),
+        editions=editions_of(review),
     )
 
 

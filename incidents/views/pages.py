@@ -17,6 +17,7 @@ from incidents.selectors.detail import EARLIER, NEWEST
 from incidents.selectors.links import alarms_of, links_of, merged_of, problem_of, reports_of
 from incidents.selectors.runbooks import runbook_pane
 from incidents.selectors.situation import advice_for
+from incidents.selectors.waves import waves_of
 from incidents.services.acts import acts_offered
 from incidents.services.base import TIMES
 from incidents.types import TRIAGE, defaults
@@ -182,7 +183,7 @@ def pane_context(
         ],
     }
     if tab == "triage":
-        context |= triage_context(incident)
+        context |= triage_context(incident) | {"waves": waves_of(incident)}
     if tab in ("situation", "triage"):
         context |= tasks_context(request, incident, around.tasks if around else None)
     if tab == "runbook":

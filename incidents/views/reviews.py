@@ -6,14 +6,15 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents import selectors
-from incidents.choices import ActionPriority, EntryKind, ReviewState
+from incidents.choices import ActionPriority, EntryKind, ReviewState, StateChoice
 from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
-from incidents.models import ActionItem, Review, ReviewSection
-from incidents.selectors.drafting import OPTIONAL, unsaid
+from incidents.models import ActionItem, Incident, Review, ReviewSection
+from incidents.selectors.drafting import unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
-from incidents.selectors.reviews import action_ages, action_item, approvals_of, sections_of
+from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, gaps_of, sections_of
+from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
     action_item_update,
@@ -23,6 +24,7 @@ from incidents.services import (
     review_send_back,
     review_submit,
 )
+from incidents.services.reviews import review_is_required
 from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
@@ -59,8 +61,9 @@ def _page(
     incident = review.incident
     sections = sections_of(review)
     items = selectors.action_items_of(incident)
-    clocks = selectors.clock_views(incident, at)
+    clocks = selectors.clock_views(incident, at, with_stopped=True)
     entries = selectors.key_entries(incident)
+    waves = waves_of(incident)
     may = {
         name: allows(request.actor, f"incidents.{name}", review)
         for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
@@ -71,19 +74,19 @@ def _page(
         "incident": incident,
         "now": at,
         "sections": sections,
-        "unsaid": {section.key: unsaid(incident, section) for section in sections}
+        "unsaid": {section.key: unsaid(incident, section, waves) for section in sections}
         if review.state != ReviewState.PUBLISHED
         else {},
         "causes": causes_of(review),
-        "asked": sum(section.key not in OPTIONAL for section in sections),
-        "written": sum(bool(section.body.strip()) for section in sections if section.key not in OPTIONAL),
+        "waves": waves,
+        "editions": editions_of(review),
         "steps": _steps(review),
         "clocks": [clock for clock in clocks if clock.kind != "review"],
         "due": [clock for clock in clocks if clock.kind == "review"],
         "entries": entries,
         "is_early": any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in entries),
         "items": items,
-        "unowned": [item for item in items if item.is_unfinished and item.owner_id is None],
+        "gaps": gaps_of(sections, items),
         "approvals": approvals_of(review),
         "evidence": evidence_of(request.actor, incident, at),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
@@ -99,8 +102,36 @@ def _page(
 
 @require_action("incidents.review_view")
 def review_detail(request: AuthorizedRequest, number: int) -> HttpResponse:
-    """The review: text at the left, its evidence at the right."""
-    return _page(request, selectors.review_of(request.actor, number))
+    """The review: text at the left, its evidence at the right; where there is none yet, what it waits for."""
+    try:
+        review = selectors.review_of(request.actor, number)
+    except HiddenError:
+        incident = load(request, number, "incidents.review_view")
+        context = {"incident": incident, "heading": "No review yet", "text": _awaited(incident)}
+        return render_page(request, "incidents/refused.html", context, status=404)
+    return _page(request, review)
+
+
+def _awaited(incident: Incident) -> str:
+    if incident.is_open:
+        return "It is drafted from the record when the incident is resolved."
+    if incident.state == StateChoice.RESOLVED and review_is_required(incident):
+        return (
+            "It is being drafted from the record: within seconds, or some minutes when the last figures of its time are"
+            " still to come. Load this page again."
+        )
+    return "None is due for an incident this mild; whoever responds may draft one on the incident's page."
+
+
+@require_action("incidents.review_view")
+def review_edition(request: AuthorizedRequest, number: int, version: int) -> HttpResponse:
+    """A published version of a review whose incident was reopened since, as it was read and agreed."""
+    review = selectors.review_of(request.actor, number)
+    edition = next((row for row in editions_of(review) if row.version == version), None)
+    if edition is None:
+        raise HiddenError("incidents.review_view")
+    context = {"review": review, "incident": review.incident, "edition": edition}
+    return render_page(request, "incidents/review_edition.html", context)
 
 
 @require_action("incidents.review_draft", methods=WRITE)
@@ -143,7 +174,7 @@ def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpRespo
         "review": review,
         "incident": review.incident,
         "section": section,
-        "unsaid": unsaid(review.incident, section),
+        "unsaid": unsaid(review.incident, section, waves_of(review.incident)),
         "form": form,
         "key": new_key(),
     }

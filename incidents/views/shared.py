@@ -48,7 +48,9 @@ def steps(incident: Incident) -> list[dict[str, str]]:
     for position, stage in enumerate(ORDER):
         entered = incident.stage_times.get(stage.value)
         at = hour(datetime.fromisoformat(entered)) if entered else ""
-        is_over = position < present or incident.state == StateChoice.CLOSED
+        # Who tells people before it is their turn has told them: its time stands there from the first update on.
+        is_told = stage is Stage.COMMUNICATE and at != "" and position != present
+        is_over = position < present or is_told or incident.state == StateChoice.CLOSED
         state = "current" if position == present and not is_over else "done" if is_over and at else "todo"
         notes = {"done": at, "current": f"since {at}" if at else "", "todo": "passed over" if is_over else ""}
         shown.append({"label": StageChoice(stage).label, "state": state, "note": notes[state]})

@@ -10,6 +10,8 @@ NBSP: Final = "\N{NO-BREAK SPACE}"
 MINUS: Final = "\N{MINUS SIGN}"
 DASH: Final = "\N{EN DASH}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+# Below how many seconds `duration` shows steps of how many.
+_SHOWN_STEPS: Final = ((_MINUTE, 1), (10 * _HOUR, _MINUTE), (10 * _DAY, _HOUR), (math.inf, _DAY))
 _BYTE_STEPS: Final = ((2**40, "TB"), (2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 # CloudWatch's unit names as people write them.
 _UNITS: Final = {
@@ -45,6 +47,15 @@ def duration(value: timedelta | float | None) -> str:
         days, hours = divmod(int(seconds // _HOUR), 24)
         text = f"{days}{NBSP}d" + (f"{NBSP}{hours}{NBSP}h" if hours and days < 10 else "")
     return sign + text
+
+
+def duration_within(value: timedelta | float | None) -> str:
+    """A span that others are within, as `duration` shows it but rounded up: what is shown is never kept by fewer."""
+    if value is None:
+        return DASH
+    seconds = math.ceil(_seconds(value))
+    step = next(step for below, step in _SHOWN_STEPS if seconds < below)
+    return duration(-(-seconds // step) * step)
 
 
 def stopwatch(value: timedelta | float | None) -> str:

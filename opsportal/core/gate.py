@@ -80,6 +80,11 @@ def rules() -> Mapping[str, Rule]:
         }
 
 
+def roles_with(action: str) -> frozenset[str]:
+    """The platform roles that may do `action` whatever it is done to."""
+    return frozenset(role for role in ROLES if rules()[action].cells[role] == "y")
+
+
 def _cell_allows(cell: str, actor: Actor, obj: object | None) -> bool:
     if cell in ("y", "n", ""):
         return cell == "y"

@@ -129,6 +129,7 @@ def environment(**options: Any) -> jinja2.Environment:
     )
     env.filters.update(
         duration=formats.duration,
+        duration_within=formats.duration_within,
         stopwatch=formats.stopwatch,
         number=formats.number,
         percent=formats.percent,

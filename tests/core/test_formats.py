@@ -31,6 +31,17 @@ def test_duration(seconds: float | None, text: str) -> None:
     assert plain(formats.duration(seconds)) == text
 
 
+@pytest.mark.parametrize(
+    "seconds,text",
+    [(0, "0 s"), (41.2, "42 s"), (59.5, "1 min"), (540, "9 min"), (541, "10 min"), (3_541, "1 h"),
+     (7_261, "2 h 02 min"), (36_001, "11 h"), (90_001, "1 d 2 h"), (864_001, "11 d"), (None, "–")],
+)  # fmt: skip
+def test_a_span_that_others_are_within_is_never_rounded_down(seconds: float | None, text: str) -> None:
+    assert plain(formats.duration_within(seconds)) == text
+    if seconds:
+        assert plain(formats.duration_within(timedelta(seconds=seconds))) == text
+
+
 @pytest.mark.parametrize("seconds,text", [(161, "02:41"), (-252, "−04:12"), (170_820, "47:27 h"), (0, "00:00")])
 def test_stopwatch(seconds: float, text: str) -> None:
     assert plain(formats.stopwatch(seconds)) == text

@@ -269,5 +269,5 @@ def test_a_review_waits_for_whoever_may_publish_it_and_did_not_write_it(
     review = review_submit(by=actor_for(commander), at=at, review=review, expected=review.version)
     shown = {user.pk: waiting in _today(client_for(user)) for user in (commander, admin, operator)}
     assert shown == {commander.pk: False, admin.pk: True, operator.pk: False}
-    review_publish(by=actor_for(admin), at=at, review=review, expected=review.version)
+    review_publish(by=actor_for(admin), at=at, review=review, expected=review.version, note="Read")
     assert waiting not in _today(client_for(admin))

@@ -103,6 +103,7 @@ def test_incident_from_declared_to_published_review(
     assert (incident.commander, incident.severity.label, incident.state) == (commander, "P0", "resolved")
     _review(page, operator.name)
     reader = open_page(admin, f"/incidents/{incident.number}/review/")
+    reader.get_by_label("Because").fill("Its lessons are the action's")
     reader.get_by_role("button", name="Approve and publish").click()
     expect(reader.get_by_text(f"read and published by {admin.name}")).to_be_visible()
     assert Review.objects.get().published_by == admin

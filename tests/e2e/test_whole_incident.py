@@ -111,6 +111,7 @@ def test_without_script_from_declared_to_closed(
     _look_back_plainly(page, operator.name)
     url = Incident.objects.get().url
     reader = open_page(admin, f"{url}review/", java_script_enabled=False)
+    reader.get_by_label("Because").fill("Its lessons are the action's")
     reader.get_by_role("button", name="Approve and publish").click()
     expect(reader.get_by_text(f"read and published by {admin.name}")).to_be_visible()
     owner = open_page(operator, "/actions/", java_script_enabled=False)
@@ -240,6 +241,7 @@ def test_by_the_keyboard_alone_from_declared_to_closed(
     with reader.page.expect_navigation():
         reader.press("Enter")
     reader.go(".acts a", "Review")
+    reader.fill("#publish-note", "Its lessons are the action's")
     reader.go("button", "Approve and publish")
     expect(reader.page.get_by_text(f"read and published by {admin.name}")).to_be_visible()
 

@@ -56,7 +56,8 @@ def test_an_alarm_becomes_an_incident_a_review_and_a_mark(
     assert hers.post(f"{incident.url}actions/", action).status_code == 303
     assert ActionItem.objects.get().review == review
     assert his.post(f"{review.url}submit/", {"version": review.version}).status_code == 303
-    assert hers.post(f"{review.url}publish/", {"version": review.version + 1}).status_code == 303
+    agreed = {"version": review.version + 1, "note": "Its lessons are the action's"}
+    assert hers.post(f"{review.url}publish/", agreed).status_code == 303
 
     mark = Annotation.objects.get(kind="incident")
     assert (mark.ref, mark.starts_at, mark.ends_at) == (

@@ -290,7 +290,8 @@ def test_a_whole_incident_by_plain_forms(
     assert mine.post(f"{review.url}submit/", {"version": review.version}).status_code == 303
     review.refresh_from_db()
     for client, status in ((mine, 403), (other, 303)):
-        assert client.post(f"{review.url}publish/", {"version": review.version}).status_code == status
+        said = {"version": review.version, "note": "Nobody knows more"}
+        assert client.post(f"{review.url}publish/", said).status_code == status
     assert Review.objects.get().published_by == commander
     assert StatusUpdate.objects.count() == 1
 

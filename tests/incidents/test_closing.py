@@ -80,7 +80,7 @@ def test_a_bad_one_closes_with_its_review_open_until_it_is_published(
     assert "closed, review open" in client.get(incident.url).content.decode()
     by = actor_for(commander)
     sent = review_submit(by=by, at=at + MINUTE, review=review, expected=review.version)
-    review_publish(by=actor_for(admin), at=at + 2 * MINUTE, review=sent, expected=sent.version)
+    review_publish(by=actor_for(admin), at=at + 2 * MINUTE, review=sent, expected=sent.version, note="Read")
     assert "closed, review open" not in client.get(incident.url).content.decode().split("Timeline")[0]
 
 

@@ -154,7 +154,7 @@ def test_each_event_of_an_end_says_its_own_and_nothing_else(
 def _published(incident: Incident, author: Actor, reader: Actor, at: datetime) -> Review:
     review = review_draft(by=author, at=at, incident=incident)
     review = review_submit(by=author, at=at, review=review, expected=review.version)
-    return review_publish(by=reader, at=at, review=review, expected=review.version)
+    return review_publish(by=reader, at=at, review=review, expected=review.version, note="Read")
 
 
 @pytest.mark.usefixtures("hook")

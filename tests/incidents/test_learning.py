@@ -60,7 +60,7 @@ def write(review: Review, key: str, body: str, at: datetime) -> None:
 def publish(review: Review, author: Actor, reader: Actor, at: datetime) -> None:
     review.refresh_from_db()
     current = review_submit(by=author, at=at, review=review, expected=review.version)
-    review_publish(by=reader, at=at, review=current, expected=current.version)
+    review_publish(by=reader, at=at, review=current, expected=current.version, note="Read")
 
 
 def why(review: Review, at: datetime, parent: Cause | None = None, text: str = "because") -> Cause:

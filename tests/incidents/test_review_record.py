@@ -85,7 +85,8 @@ def test_what_plans_did_and_that_the_alarm_cleared_stand_in_the_review_and_leave
 ) -> None:  # fmt: skip
     review = review_draft(by=SYSTEM, at=at, incident=resolved(incident, actor_for(operator), at + 9 * MINUTE))
     drafted = text_of(review, "resolution").replace("\xa0", " ")
-    asked = f"requested by {operator.name} 2026-03-10 09:01:00 UTC, approved by {commander.name}: Do it"
+    said = f"approved by {commander.name} 2026-03-10 09:02:00 UTC: Do it"
+    asked = f"requested by {operator.name} 2026-03-10 09:01:00 UTC, {said}"
     assert f"Fail over the database (plan {plan.short_hash}), done: {asked}" in drafted
     assert "2026-03-10 09:05:00 UTC: Alarm db is back" in drafted
     client = client_for(viewer)
@@ -100,7 +101,13 @@ def test_what_plans_did_and_that_the_alarm_cleared_stand_in_the_review_and_leave
     said = client.get(f"{incident.url}review.json").json()["plans"][0]
     assert (said["hash"], said["state"], said["requested_by"]) == (plan.content_hash, "done", operator.name)
     assert said["decisions"] == [
-        {"person": commander.name, "verdict": "approved", "reason": "Do it", "break_glass": False}
+        {
+            "person": commander.name,
+            "verdict": "approved",
+            "reason": "Do it",
+            "break_glass": False,
+            "at": "2026-03-10T09:02:00Z",
+        }
     ]
 
 
@@ -127,7 +134,9 @@ def test_what_closing_asks_for_reaches_the_sections_that_nobody_edited(
         assert page.count("The record says as well") == 1, url
         assert TEXTS["cause"] in page
     sent = review_submit(by=by, at=at + 13 * MINUTE, review=review, expected=review.version)
-    review_publish(by=actor_for(commander), at=at + 14 * MINUTE, review=sent, expected=sent.version)
+    review_publish(
+        by=actor_for(commander), at=at + 14 * MINUTE, review=sent, expected=sent.version, note="Nothing else is known"
+    )
     over.refresh_from_db()
     late = {"impact_business": "Nothing at all"}
     incident_describe(by=by, at=at + 15 * MINUTE, incident=over, expected=over.version, changes=late)

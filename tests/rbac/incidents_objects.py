@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from incidents.models import Incident
+from incidents.models import Incident, ReviewEdition
 from incidents.services import action_item_add, cause_add, entry_log, incident_resolve, retrospective_open, review_draft
 from incidents.services.attachments import attachment_add
 from incidents.services.calendars import calendar_make
@@ -31,6 +31,16 @@ def _resolved(case: Case) -> Incident:
 def _review(case: Case) -> dict[str, Any]:
     review = review_draft(by=SYSTEM, at=now(), incident=_resolved(case))
     return {"number": review.incident.number}
+
+
+def _edition(case: Case) -> dict[str, Any]:
+    """A version that was published before its incident was reopened."""
+    review = review_draft(by=SYSTEM, at=now(), incident=_resolved(case))
+    reader: Any = UserFactory()
+    ReviewEdition.objects.create(
+        review=review, version=7, published_at=now(), published_by=reader, sections=[], causes=[]
+    )
+    return {"number": review.incident.number, "version": 7}
 
 
 def _entry(case: Case) -> dict[str, Any]:
@@ -76,6 +86,7 @@ for _name in ("review-cause-new", "review-public", "review-markdown", "review-js
 for _name in ("review", "review-submit", "review-publish", "review-send-back"):
     route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
 route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})
+route("incidents:review-edition", _edition)
 route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
 for _name in ("entry", "entry-pin", "entry-star"):
     route(f"incidents:{_name}", _entry, data=lambda _case: {"on": "yes"})

@@ -188,7 +188,11 @@ class Telling:
 
     def write_review(self, at: datetime) -> None:
         review = Review.objects.get(incident_id=self.pk)
-        for key, body in (("prevention", self.past.lesson), ("lessons", f"{self.past.lesson}.")):
+        late = review.sections.get(key="went-wrong").body
+        said = late or f"Nothing warned of it before: {self.past.cause}"
+        for key, body in (
+            ("prevention", self.past.lesson), ("lessons", f"{self.past.lesson}."), ("went-wrong", said),
+        ):  # fmt: skip
             section = review.sections.get(key=key)
             review_section_edit(by=self.cast.commander, at=at, section=section, expected=section.version, body=body)
         happened = cause_add(

@@ -47,7 +47,8 @@ MEANS: Final[Mapping[str, str]] = {
     "mttd": "from the impact to the detection",
     "mtta": "from the detection to the acknowledgement",
     "mitigate": "from the impact to the mitigation",
-    "mttr": "from the detection until users are served again: mitigated, or resolved where nothing was noted before",
+    "mttr": "from the detection until users are served again: mitigated, or resolved where nothing was noted before;"
+    " one that was reopened counts to the end of its last wave",
     "mtbf": "between the beginnings of two incidents of one service",
     "change_failure": "deployments that failed, were rolled back, or that an incident followed within 60 min on that"
     " service (DORA's change failure rate); an incident is charged to the latest deployment before it",

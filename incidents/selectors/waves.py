@@ -1,0 +1,52 @@
+"""The waves of an incident that was reopened: what ended and came back, each with its own times and resolution."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from incidents.models import Incident, IncidentWave
+from opsportal.core.formats import stamp
+
+
+class Wave(NamedTuple):
+    """From the impact or the reopening to the next end; the last one's times are the incident's own."""
+
+    number: int
+    began_at: datetime
+    mitigated_at: datetime | None
+    resolved_at: datetime | None
+    resolution: str
+    why: str  # it was reopened; empty of the first
+
+    @property
+    def times(self) -> str:
+        """`from 2026-11-22 07:25:00 UTC, mitigated …, resolved …`."""
+        said = [f"{'reopened' if self.why else 'from'} {stamp(self.began_at)}" + (f" ({self.why})" if self.why else "")]
+        said += [f"mitigated {stamp(self.mitigated_at)}"] if self.mitigated_at else []
+        said.append(f"resolved {stamp(self.resolved_at)}" if self.resolved_at else "not resolved yet")
+        return ", ".join(said)
+
+    @property
+    def ended(self) -> str:
+        """What ended it, or that nobody knows."""
+        return self.resolution or ("what ended it was not written down" if self.resolved_at else "not over")
+
+    @property
+    def words(self) -> str:
+        """One line of all of it."""
+        ended = " ".join(self.resolution.split())
+        return f"Wave {self.number}: {self.times}" + (f": {ended}" if ended else "")
+
+
+def waves_of(incident: Incident) -> list[Wave]:
+    """Every wave, the present or last one too; none when it was never reopened. One query."""
+    before = list(IncidentWave.objects.filter(incident=incident).order_by("number"))
+    if not before:
+        return []
+    began = [incident.impact_started_at, *(row.reopened_at for row in before)]
+    reasons = ["", *(row.why for row in before)]
+    ends = [
+        *((row.mitigated_at, row.resolved_at, row.resolution) for row in before),
+        (incident.mitigated_at, incident.resolved_at, incident.resolution),
+    ]
+    found = zip(began, ends, reasons, strict=True)
+    return [Wave(number, start, *end, why) for number, (start, end, why) in enumerate(found, start=1)]

@@ -1,0 +1,203 @@
+"""An incident that came back: each wave keeps its times and its end, the review is a draft again, nothing is lost."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from incidents.errors import IncidentError
+from incidents.lifecycle import TimeOrderError
+from incidents.models import Incident, IncidentClock, IncidentWave, Review, ReviewEdition, ReviewSection
+from incidents.selectors import owed, owed_read
+from incidents.services import (
+    incident_close,
+    incident_mitigate,
+    incident_reopen,
+    incident_resolve,
+    review_draft,
+    review_publish,
+    review_section_edit,
+    review_submit,
+)
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
+from opsportal.core.prepared import together
+from opsportal.platforms.models import Platform
+from tests.factories.incidents import SYSTEM, declare
+
+ClientFor = Callable[..., Client]
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+FIRST, SECOND = "Failed over to the reader", "The report was stopped"
+TEXTS = {"users_affected": "about 40", "cause": "Pool too small"}
+
+
+def text_of(review: Review, key: str) -> str:
+    return ReviewSection.objects.get(review=review, key=key).body.replace("\xa0", " ")
+
+
+def plain(client: Client, url: str) -> str:
+    return client.get(url).content.decode().replace("&nbsp;", " ").replace("\xa0", " ")
+
+
+@pytest.fixture
+def published(platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor) -> Review:
+    """Mitigated after 10, resolved after 15, closed after 20 minutes; its review is published."""
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at, label="P0")
+    incident_mitigate(by=by, at=at + 10 * MINUTE, incident=incident, expected=incident.version)
+    incident.refresh_from_db()
+    over = at + 15 * MINUTE
+    incident_resolve(by=by, at=over, incident=incident, expected=incident.version, resolution=FIRST)
+    incident.refresh_from_db()
+    review = review_draft(by=SYSTEM, at=over, incident=incident)
+    for key in ("lessons", "prevention", "went-wrong", "went-well"):
+        section = ReviewSection.objects.get(review=review, key=key)
+        review_section_edit(by=by, at=over, section=section, expected=section.version, body="Watch the pool.")
+    incident.refresh_from_db()
+    end = at + 20 * MINUTE
+    incident_close(
+        by=SYSTEM, at=end, incident=incident, expected=incident.version, texts=TEXTS, reviewer_id=operator.pk
+    )
+    review.refresh_from_db()
+    sent = review_submit(by=by, at=end, review=review, expected=review.version)
+    return review_publish(by=actor_for(commander), at=end, review=sent, expected=sent.version)
+
+
+def reopened(review: Review, by: Actor, at: datetime) -> Incident:
+    incident = Incident.objects.get(pk=review.incident_id)
+    return incident_reopen(by=by, at=at, incident=incident, expected=incident.version, why="It is back")
+
+
+def over_again(review: Review, by: Actor, at: datetime) -> Incident:
+    incident = reopened(review, by, at)
+    incident = incident_mitigate(by=by, at=at + 4 * MINUTE, incident=incident, expected=incident.version)
+    return incident_resolve(by=by, at=at + 9 * MINUTE, incident=incident, expected=incident.version, resolution=SECOND)
+
+
+def test_the_review_is_a_draft_again_and_what_was_published_stays_readable(
+    published: Review, at: datetime, operator: User, commander: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    version, was = published.version, text_of(published, "impact")
+    reopened(published, actor_for(operator), at + 25 * MINUTE)
+    review = Review.objects.get(pk=published.pk)
+    assert (review.state, review.version, review.published_at) == ("draft", version + 1, None)
+    kept = ReviewEdition.objects.get(review=review)
+    assert (kept.version, kept.author, kept.published_by) == (version, operator, commander)
+    client = client_for(operator)
+    page = client.get(review.url).content.decode()
+    assert f'href="{review.url}versions/{version}/"' in page
+    assert f"version {version} was published by {commander.name}" in page
+    assert "open again" in page
+    assert "Edit<span" in page
+    edition = plain(client, f"{review.url}versions/{version}/")
+    assert "Watch the pool." in edition
+    assert "lasted 15 min" in edition
+    assert next(row["body"] for row in kept.sections if row["key"] == "impact").replace("\xa0", " ") == was
+    assert client.get(f"{review.url}versions/{version + 1}/").status_code == 404
+    with pytest.raises(IncidentError, match="open again"):
+        review_submit(by=actor_for(operator), at=at, review=review, expected=review.version)
+
+
+def test_what_nobody_edited_is_drafted_again_from_both_waves(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    over_again(published, actor_for(operator), at + 25 * MINUTE)
+    impact, resolution = text_of(published, "impact"), text_of(published, "resolution")
+    assert "lasted 34 min, in 2 waves." in impact
+    for moment in (10, 15, 25, 29, 34):
+        assert stamp(at + moment * MINUTE).replace("\xa0", " ") in impact, moment
+    assert f"Wave 1: {FIRST}" in resolution
+    assert f"Wave 2: {SECOND}" in resolution
+    assert text_of(published, "lessons") == "Watch the pool.", "what a person wrote stands"
+    client = client_for(operator)
+    page = plain(client, published.url)
+    assert "Duration <b>34 min, 2 waves</b>" in page
+    assert "lasted 15 min" not in page
+    for text in (FIRST, SECOND):
+        assert text in page
+
+
+def test_an_edited_impact_is_offered_what_the_second_wave_changed(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    incident = reopened(published, actor_for(operator), at + 25 * MINUTE)
+    section = ReviewSection.objects.get(review=published, key="impact")
+    review_section_edit(
+        by=actor_for(operator), at=at, section=section, expected=section.version, body="It lasted a while."
+    )
+    incident_resolve(by=SYSTEM, at=at + 34 * MINUTE, incident=incident, expected=incident.version)
+    assert text_of(published, "impact") == "It lasted a while."
+    page = plain(client_for(operator), f"{published.url}sections/impact/")
+    assert "lasted 34 min, in 2 waves" in page
+
+
+def test_its_clock_runs_anew_and_today_lists_the_review(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    assert [row.outcome for row in IncidentClock.objects.filter(incident=published.incident_id, kind="review")] == [
+        "met"
+    ]
+    over_again(published, by, at + 25 * MINUTE)
+    clock = IncidentClock.objects.get(incident=published.incident_id, kind="review", stopped_at=None)
+    assert clock.started_at == at + 34 * MINUTE
+    (rows,) = together(by, owed_read(by, at + 40 * MINUTE, None, 20))
+    found = owed(rows)
+    assert [row.reference for row in found if row.kind == "review"] == [f"INC-{published.incident.number} review"]
+
+
+def test_each_wave_keeps_its_times_and_its_end(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    incident = over_again(published, actor_for(operator), at + 25 * MINUTE)
+    wave = IncidentWave.objects.get(incident=incident)
+    assert (wave.mitigated_at, wave.resolved_at, wave.closed_at) == (
+        at + 10 * MINUTE, at + 15 * MINUTE, at + 20 * MINUTE,
+    )  # fmt: skip
+    assert (wave.resolution, wave.why, wave.reopened_by) == (FIRST, "It is back", operator)
+    assert (incident.mitigated_at, incident.resolved_at) == (at + 29 * MINUTE, at + 34 * MINUTE)
+    assert incident.resolution == SECOND
+    client = client_for(operator)
+    record = client.get(f"{incident.url}?tab=triage").content.decode()
+    assert FIRST in record
+    assert SECOND in record
+    said = client.get(f"{incident.url}review.json").json()
+    assert [(row["resolution"], row["reopened_because"]) for row in said["waves"]] == [
+        (FIRST, None), (SECOND, "It is back"),
+    ]  # fmt: skip
+    assert [row["version"] for row in said["published_before"]] == [published.version]
+    by_api = client.get(f"/api/v1{incident.url}review/").json()
+    assert [row["resolution"] for row in by_api["waves"]] == [FIRST, SECOND]
+    assert [row["version"] for row in by_api["published_before"]] == [published.version]
+    markdown = client.get(f"{incident.url}review.md").content.decode()
+    assert f"Version {published.version} was published by" in markdown
+    assert "## Waves" in markdown
+
+
+def test_a_wave_does_not_end_before_the_one_before_it(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    incident = reopened(published, actor_for(operator), at + 25 * MINUTE)
+    assert incident.resolution == "", "what ended the first wave did not end the second"
+    with pytest.raises(TimeOrderError, match="Wave 1 was resolved"):
+        incident_resolve(
+            by=SYSTEM, at=at + 30 * MINUTE, incident=incident, expected=incident.version, resolved_at=at + 14 * MINUTE
+        )
+
+
+def test_what_was_about_to_be_handed_in_was_another_version(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    incident = declare(platform, by=by, at=at, label="P0")
+    incident = incident_resolve(by=by, at=at + MINUTE, incident=incident, expected=incident.version)
+    review = review_draft(by=by, at=at + MINUTE, incident=incident)
+    sent = review_submit(by=by, at=at + MINUTE, review=review, expected=review.version)
+    reopened(sent, by, at + 2 * MINUTE)
+    review = Review.objects.get(pk=review.pk)
+    assert (review.state, review.version, review.submitted_at) == ("draft", sent.version + 1, None)
+    assert not ReviewEdition.objects.exists()
