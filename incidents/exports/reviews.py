@@ -9,13 +9,14 @@ from typing import Any, Final
 from django.conf import settings
 
 from incidents.choices import ActionKind, CauseKind
-from incidents.exports.redaction import redact
+from incidents.exports.redaction import redact, words_of
 from incidents.models import ActionItem, Incident, Review, ReviewSection
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
+from monitoring.selectors.inventory import inventory_names
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
 
@@ -213,16 +214,20 @@ class PublicText:
 def for_the_public(
     review: Review, sections: Sequence[ReviewSection], chosen: Collection[str], *, with_record: bool = False
 ) -> PublicText:
-    """The chosen sections of those that may leave, without people, addresses, accounts and hosts.
+    """The chosen sections of those that may leave, without people, addresses, accounts, hosts and resources.
 
     What the draft quoted of the record (budget, alarms, plans) goes along only `with_record`.
     """
     incident = review.incident
+    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen]
+    texts = [(row.title, row.body.strip() if with_record else without_record(row.body)) for row in leaving]
     people = list(User.objects.values_list("name", flat=True))  # also of those who left since
+    words = set().union(*(words_of(text) for text in (incident.title, *(text for _title, text in texts))))
+    names = inventory_names(incident.platform, words)
     removed: Counter[str] = Counter()
 
     def clean(text: str) -> str:
-        found = redact(text, people)
+        found = redact(text, people, names)
         removed.update(found.removed)
         return found.text
 
@@ -230,7 +235,5 @@ def for_the_public(
     if incident.resolved_at:
         lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
     lines[1] += "\n"
-    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen]
-    texts = [(row.title, row.body.strip() if with_record else without_record(row.body)) for row in leaving]
     lines += [f"## {title}\n\n{clean(text)}\n" for title, text in texts if text]
     return PublicText("\n".join(lines), dict(removed))
