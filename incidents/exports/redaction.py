@@ -14,9 +14,12 @@ from opsportal.core.masking import KINDS, Kind
 _SHORTEST_NAME: Final = 3
 # Names and roles that are words as well: they count only as they are written.
 _WORDS_TOO: Final = frozenset(
-    "admin amber angel april art auditor august bill bob chase commander dawn dean don drew faith frank gene grace"
-    " grant guy hope ivy jack jade joy june lee lily long manager mark may miles operator pat penny price ray rich"
-    " rob rose ruby sky sue summer viewer ward will wood young".split()
+    re.findall(
+        r"\w+",
+        "admin amber angel april art auditor august bill bob chase commander dawn dean don drew faith frank gene grace"
+        " grant guy hope ivy jack jade joy june lee lily long manager mark may miles operator pat penny price ray rich"
+        " rob rose ruby sky sue summer viewer ward will wood young",
+    )
 )
 # Before all others: what they would cut to pieces.
 _WHOLE: Final = (

@@ -81,7 +81,7 @@ def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
     yield from _list("Plans", plans, "None was asked for.")
     yield from _list("Error budget", [f"{name}: {words}" for name, words in evidence.budget], "")
     changes = [change_words(row) for row in evidence.changes]
-    yield from _list("Changed within two hours", changes, "No deployment, no window, no other mark.")
+    yield from _list("Changed within two hours", changes, "No deployment, no plan, no window, no other mark.")
     graphs = [f"{row.name}, {stamp(row.at)}: {_graph_address(incident, row)}" for row in evidence.graphs]
     yield from _list("Graphs kept", graphs, "None was kept.")
     then = evidence.then

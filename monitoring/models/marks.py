@@ -116,8 +116,14 @@ class Annotation(VersionedModel):
         indexes = [models.Index(fields=["platform", "-starts_at"], name="annotation_recent")]
 
 
+class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
+    def counted(self) -> Self:
+        """What delivery figures and the search for a cause count: a restart of the same version is no change."""
+        return self.filter(is_restart=False)
+
+
 class Deployment(VersionedModel):
-    """A new version going out, as ECS told it or as somebody reported it."""
+    """A new version going out, or tasks of the same one replaced, as ECS told it or as somebody reported it."""
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="deployments")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="deployments")
@@ -127,9 +133,15 @@ class Deployment(VersionedModel):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     detail = models.CharField(max_length=240, blank=True)
+    is_restart = models.BooleanField(default=False, help_text="tasks replaced, the same task definition")
 
-    objects = PlatformQuerySet.as_manager()
+    objects = DeploymentQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "external_id"], name="deployment_unique")]
         indexes = [models.Index(fields=["platform", "-started_at"], name="deployment_recent")]
+
+    @property
+    def words(self) -> str:
+        """`shop-api:45`, and that it is a restart where it is one."""
+        return f"restart of {self.label}" if self.is_restart else self.label

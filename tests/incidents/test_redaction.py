@@ -21,7 +21,9 @@ from tests.factories.monitoring import account_of
 
 PIECE = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
 NAME = st.lists(PIECE, min_size=2, max_size=5).map("-".join)
-AROUND = st.tuples(st.sampled_from(["", " ", "(", "`", "**", '"', "\n- "]), st.sampled_from(["", ".", ",", ")", "`", "'s", ":", " "]))
+AROUND = st.tuples(
+    st.sampled_from(["", " ", "(", "`", "**", '"', "\n- "]), st.sampled_from(["", ".", ")", "`", "'s", ":"])
+)
 PROSE = st.text(st.sampled_from("ab -_.,/\n"), max_size=40)
 
 
@@ -43,7 +45,7 @@ def test_what_holds_no_name_is_left_as_it_is(prose: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    "text, left",
     [
         ("i-0abc12345def67890 hung", "[resource] hung"),
         ("see https://jira.example.com/OPS-1.", "see [link]"),

@@ -142,7 +142,7 @@ class Report:
 
 def changes(actor: Actor, period: Period, platform_id: int | None) -> list[Change]:
     """The deployments that went out in the period."""
-    rows = Deployment.objects.visible_to(actor).of_platform(platform_id)
+    rows = Deployment.objects.visible_to(actor).of_platform(platform_id).counted()
     rows = rows.filter(started_at__gte=period.since, started_at__lt=period.until).order_by("started_at", "pk")
     found = rows.values_list("pk", "platform_id", "service_id", "started_at", "state")
     return [

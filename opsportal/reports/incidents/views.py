@@ -165,7 +165,7 @@ def change_rows(request: AuthorizedRequest) -> HttpResponse:
     """The deployments behind the change figures; `?failed=1` those that failed, `?rolled_back=1` only rolled back."""
     asked, platform_id = _period(request, now()), _platform_id(request)
     blamed = failed_changes(request.actor, asked, platform_id)
-    rows: Any = Deployment.objects.visible_to(request.actor).of_platform(platform_id)
+    rows: Any = Deployment.objects.visible_to(request.actor).of_platform(platform_id).counted()
     rows = rows.filter(started_at__gte=asked.since, started_at__lt=asked.until).select_related("platform", "service")
     only_failed, only_rolled_back = (request.GET.get(name) == "1" for name in ("failed", "rolled_back"))
     if only_rolled_back:
