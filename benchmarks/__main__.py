@@ -10,6 +10,7 @@ from benchmarks.charts import charts
 from benchmarks.collector import collector
 from benchmarks.intake import intake
 from benchmarks.pages import growth, incidents, ticks, today
+from benchmarks.slo import slo
 from benchmarks.start import start
 from benchmarks.targets import Result, show
 from benchmarks.timeline import timeline
@@ -20,6 +21,7 @@ ALL = {
     "ticks": ticks,
     "timeline": timeline,
     "charts": charts,
+    "slo": slo,
     "intake": intake,
     "start": start,
     "growth": growth,

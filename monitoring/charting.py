@@ -119,7 +119,7 @@ def _background(series: Sequence[Series], span: Range) -> _Background:
     platforms = {one.platform_id for one in series}
     marks = Annotation.objects.filter(here, platform__in=platforms, starts_at__lt=span.end)
     marks = marks.filter(Q(ends_at=None) | Q(ends_at__gt=span.start)).order_by("-starts_at", "pk")
-    deployed = Deployment.objects.filter(here, platform__in=platforms, started_at__gte=span.start)
+    deployed = Deployment.objects.filter(here, platform__in=platforms, is_production=True, started_at__gte=span.start)
     deployed = deployed.filter(started_at__lt=span.end).order_by("-started_at", "pk")
     return _Background(
         rules, list(marks[: MARKS * 3]), list(deployed[: MARKS * 3]), gaps_of(series, span.start, span.end)

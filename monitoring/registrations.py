@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from monitoring import runbook_steps, store
 from monitoring.actions import requests
-from monitoring.evidence import alarms, backups, health, logs
-from monitoring.loops import intake, probes, watch
+from monitoring.evidence import alarms, backups, databases, health, jobs, logs
+from monitoring.loops import heartbeats, intake, probes, watch
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.clock import now, real_now
@@ -18,7 +18,7 @@ from opsportal.schedule.probes import Probe, register_probe
 
 PASSED = timedelta(hours=2)  # the partition loop passes every hour
 # Imported for what they register.
-REGISTERED = (watch, intake, probes, alarms, backups, health, logs)
+REGISTERED = (watch, intake, probes, heartbeats, alarms, backups, databases, health, jobs, logs)
 
 
 def _aws_probe() -> Probe:

@@ -8,9 +8,12 @@ from monitoring.collector.gate import asking
 from monitoring.collector.history import fill_history as fill
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
+from monitoring.collector.resources import due_kinds
 from monitoring.collector.resources import poll_resources as read_resources
+from monitoring.collector.upkeep import read_events
+from monitoring.databases.reading import database_read
 from monitoring.evidence.runner import run_check
-from monitoring.models import AwsAccount
+from monitoring.models import AwsAccount, TargetDatabase
 from monitoring.services.cloudwatch_history import history_read
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
@@ -47,12 +50,15 @@ def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
     with asking(account, region) as may_ask:
         if not may_ask:
             return BUSY
-        read = read_resources(account=account, region=region, at=now())
+        at = now()
+        kinds = due_kinds(account=account, region=region, at=at)
+        read = read_resources(account=account, region=region, at=at, kinds=kinds)
+        events = read_events(account=account, region=region, at=now())
         mirrored = mirror_alarms(account=account, region=region, at=now())
         changes = history_read(account=account, region=region, at=now())
         # The bill is the account's: with its first region, so that no two regions ask and pay for it at once.
         bill = region == account.regions[0] and read_bill(account=account, at=now())
-        return {"kinds": read, "alarms": mirrored, "changes": changes, "bill": bill}
+        return {"kinds": read, "alarms": mirrored, "changes": changes, "events": events, "bill": bill}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)
@@ -74,3 +80,16 @@ def run_one_check(claim: RunClaim) -> Mapping[str, Any]:
     if args.get("topic"):
         touch(args["topic"], result.pk)
     return {"evidence": result.pk, "verdict": result.verdict}
+
+
+@scheduled_task(name="monitoring.read_database", queue="checks", time_limit=90)
+def read_database(claim: RunClaim) -> Mapping[str, Any]:
+    """Ask a platform's database everything by SQL that only reads, and wake the pages that show it."""
+    database = TargetDatabase.objects.filter(pk=claim.args["database_id"]).first()
+    if database is None:
+        raise PermanentTaskError("The database is not named any more.")
+    poll = database_read(database=database, at=now())
+    touch("today", 0)
+    if poll is None:
+        return {"left_out": "another reading of it is under way"}
+    return {"ms": poll.ms, "error": poll.error}

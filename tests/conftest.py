@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -28,6 +29,9 @@ from tests.factories.accounts import TokenPersona, UserFactory, token_persona
 from tests.factories.platforms import MembershipFactory, platform_with_policy
 
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+# Two busy cores make anything slow: no example fails by the clock.
+hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("portal")
 
 
 # --- database: migrated once as the owner, cloned per worker, used as the app role ----------------------------

@@ -5,7 +5,8 @@ It errs towards leaving out; a person reads the preview before anything is given
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,7 +47,7 @@ class Redacted:
     removed: Mapping[str, int]
 
 
-def redact(text: str, people: Iterable[str], names: Set[str] = frozenset()) -> Redacted:
+def redact(text: str, people: Iterable[str], names: AbstractSet[str] = frozenset()) -> Redacted:
     """Replace what may not leave by a word for it.
 
     `people` are full names, whose parts count as well; `names` are those of resources, in lower case, of which a set

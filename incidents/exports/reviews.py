@@ -16,7 +16,7 @@ from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
-from monitoring.selectors.inventory import inventory_names
+from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
 

@@ -158,6 +158,7 @@ class Advice(NamedTuple):
     severity: Severity
     suggestion: Suggestion
     fits: bool
+    is_milder: bool  # than what somebody set: a worse severity needs no defence
 
 
 def advice_for(
@@ -168,4 +169,4 @@ def advice_for(
     if suggestion is None or not severities:
         return None
     nearest = min(severities, key=lambda row: (abs(row.rank - suggestion.rank), row.rank))
-    return Advice(nearest, suggestion, nearest.rank == rank)
+    return Advice(nearest, suggestion, nearest.rank == rank, nearest.rank > rank)

@@ -39,7 +39,7 @@ class OpenIncident:
     label: str
     platform_key: str
     stage: str
-    declared_at: datetime
+    impact_started_at: datetime
 
     @property
     def stage_label(self) -> str:
@@ -81,6 +81,6 @@ def _open_with_clocks(actor: Actor, platform_id: int | None) -> Any:
     rows = Incident.objects.visible_to(actor).filter(state=StateChoice.OPEN)
     rows = rows.of_platform(platform_id)
     clock = Cast(Subquery(_next_clock()), TextField())
-    fields = ("number", "title", "rank", "severity__label", "platform__key", "stage", "declared_at")
+    fields = ("number", "title", "rank", "severity__label", "platform__key", "stage", "impact_started_at")
     counted = rows.annotate(clock=clock, of=Window(Count("pk")))
     return counted.order_by("rank", "-number").values_list(*fields, "clock", "of")[:OPEN_SHOWN]

@@ -314,8 +314,8 @@ def _overtaken(incident: Incident) -> str:
     return f"{who}: the incident is {incident.state} now. What you wrote stands below; nothing of it was saved."
 
 
-# What a link may fill in: the one of several that it is about, and a time that a line of the timeline speaks for.
-_BY_LINK: Final = ("kind", "impact_started_at")
+# What a link may fill in: the one of several that it is about, and what a line or an answer of the triage speaks for.
+_BY_LINK: Final = ("kind", "impact_started_at", "users_affected")
 
 
 def _asked(request: AuthorizedRequest, page: Page) -> dict[str, str]:

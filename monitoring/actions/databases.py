@@ -225,7 +225,10 @@ def _of_cluster(place: Place, resource: Resource, to: str) -> PlannedCall:
     if not readers:
         raise PlanRefusedError(f"{resource.identifier} has no reader to fail over to. Nothing was stored.")
     if to and to not in readers:
-        raise PlanRefusedError(f"{to} is no reader of {resource.identifier}: {', '.join(readers)}. Nothing was stored.")
+        what = "writes already" if to == writer else "is not in it any more"
+        raise PlanRefusedError(
+            f"{to} {what}: of {resource.identifier} can take over {', '.join(readers)}. Nothing was stored."
+        )
     to = to or readers[0]
     health = read(place, lambda: _instance(place, to), to).status
     _must_be_available(to, health)

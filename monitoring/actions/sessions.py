@@ -4,7 +4,6 @@ A session is its process id and when it began, a statement also when it began: a
 meanwhile is not hit.
 """
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -13,6 +12,7 @@ from django import forms
 
 from monitoring.actions.base import MAYBE_EARLIER, PAUSE_SECONDS, Action, ActionForm, Drafted, Wanted
 from monitoring.models import TargetDatabase
+from monitoring.statements import bare
 from opsportal.core.formats import plural
 from opsportal.core.models import JSON
 from opsportal.plans.execution import CallFailedError, CallUnknownError, register_executor
@@ -29,17 +29,6 @@ HIDDEN: Final = (
     "It needs the role pg_monitor (GRANT pg_monitor TO the reader)."
 )
 CANCEL, TERMINATE = "sql.cancel", "sql.terminate"
-# What a statement is made of. Kept are names; what is not closed, or not to be read for sure, is a value to the end.
-_PARTS: Final = re.compile(
-    r"""(?P<value>[eE]'(?:[^'\\]|''|\\.)*(?:'|\Z))
-      |(?P<name>[^\W\d][\w$]*|"(?:[^"]|"")*")
-      |(?P<comment>--[^\n]*|/\*(?:(?!/\*|\*/).)*\*/)
-      |\$(?P<tag>[^\W\d]\w*|)\$.*?(?:\$(?P=tag)\$|\Z)
-      |'(?:[^'\\]|'')*'(?!')
-      |(?:'|"|/\*).*
-      |\d[\w.]*""",
-    re.DOTALL | re.VERBOSE,
-)
 # Ours, replication and the server's own are never offered. Of a session that is hidden even the kind is NULL.
 LIST_SQL: Final = """
 SELECT pid, usename AS role, application_name AS app, coalesce(host(client_addr), 'socket') AS host, state,
@@ -117,15 +106,6 @@ def _listed(form: SessionsForm, database: TargetDatabase) -> list[dict[str, Any]
     if len(seen) < len(rows):
         form.trouble = HIDDEN.format(name=database.name)
     return seen
-
-
-def bare(statement: str) -> str:
-    """A statement without its values: they may be a person's, and a plan is kept for years."""
-    return " ".join(_PARTS.sub(_blank, statement).split())[:120]
-
-
-def _blank(part: re.Match[str]) -> str:
-    return part[0] if part["name"] else " " if part["comment"] else "?"
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -1,11 +1,19 @@
-"""The rows of a platform that a request names by their keys."""
+"""The platform that a request names by its key, and rows of it."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from rest_framework.request import Request
+
 from monitoring.models import TargetDatabase
 from opsportal.core.api import UnprocessableError
 from opsportal.platforms.models import Platform, SchemeKind, Service, Severity
+
+
+def platform_id_of(request: Request) -> int | None:
+    """The platform asked for; a key that names none finds nothing."""
+    key = request.query_params.get("platform", "")
+    return (Platform.objects.filter(key=key).values_list("pk", flat=True).first() or 0) if key else None
 
 
 def with_rows(platform: Platform, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import intake, objectives, probes, rules, views
+from monitoring.api import databases, deployments, heartbeats, intake, objectives, probes, rules, views
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -25,10 +25,23 @@ urlpatterns: list[URLPattern] = [
     path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
     path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
     path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
+    path("databases/", databases.DatabaseListView.as_view(), name="databases"),
+    path(
+        "databases/<int:pk>/answers/<slug:question>/",
+        databases.DatabaseAnswerListView.as_view(),
+        name="database-answers",
+    ),
+    path("databases/<int:pk>/read/", databases.DatabaseReadView.as_view(), name="database-read"),
+    path("rds-events/", databases.RdsEventListView.as_view(), name="rds-events"),
+    path("resources/", databases.ResourceListView.as_view(), name="resources"),
     path("probes/", probes.ProbeListView.as_view(), name="probes"),
     path("probes/<int:pk>/", probes.ProbeView.as_view(), name="probe"),
     path("probes/<int:pk>/results/", probes.ProbeResultListView.as_view(), name="probe-results"),
     path("probes/<int:pk>/try/", probes.ProbeTryView.as_view(), name="probe-try"),
+    path("deployments/", deployments.DeploymentListView.as_view(), name="deployments"),
+    path("heartbeats/", heartbeats.HeartbeatListView.as_view(), name="heartbeats"),
+    path("heartbeats/<int:pk>/", heartbeats.HeartbeatView.as_view(), name="heartbeat"),
+    path("heartbeats/<int:pk>/beats/", heartbeats.BeatListView.as_view(), name="heartbeat-beats"),
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
     path("slos/", views.SloListView.as_view(), name="slos"),

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api import serializers
+from monitoring.api.named import platform_id_of
 from monitoring.models import Alarm, AlarmState, Series
 from monitoring.ranges import range_of
 from monitoring.selectors.capacity import capacity
@@ -22,7 +23,6 @@ from opsportal.core.api import PAGING, PLATFORM, ApiView, page_response, page_si
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
-from opsportal.platforms.models import Platform
 
 Rows = TypeVar("Rows", bound=Model)
 
@@ -30,12 +30,6 @@ Rows = TypeVar("Rows", bound=Model)
 def _narrowed(rows: QuerySet[Rows], request: Request) -> QuerySet[Rows]:
     key = request.query_params.get("platform", "")
     return rows.filter(platform__key=key) if key else rows
-
-
-def _platform_id(request: Request) -> int | None:
-    """The platform asked for; a key that names none finds nothing."""
-    key = request.query_params.get("platform", "")
-    return (Platform.objects.filter(key=key).values_list("pk", flat=True).first() or 0) if key else None
 
 
 class AlarmListView(ApiView):
@@ -135,7 +129,7 @@ class CapacityView(ApiView):
 
     @extend_schema(responses=serializers.CapacitySerializer(many=True), parameters=[PLATFORM])
     def get(self, request: Request) -> Response:
-        found = capacity(self.actor, at=now(), platform_id=_platform_id(request))
+        found = capacity(self.actor, at=now(), platform_id=platform_id_of(request))
         return Response({"results": serializers.CapacitySerializer(found.rows, many=True).data})
 
 
@@ -157,5 +151,5 @@ class QualityView(ApiView):
 
     @extend_schema(responses=serializers.QualitySerializer(many=True), parameters=[PLATFORM])
     def get(self, request: Request) -> Response:
-        found = quality(self.actor, at=now(), platform_id=_platform_id(request))
+        found = quality(self.actor, at=now(), platform_id=platform_id_of(request))
         return Response({"results": serializers.QualitySerializer(found.rows, many=True).data})

@@ -4,13 +4,13 @@ Each kind is read by itself: a missing permission leaves the others alone, keeps
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import orjson
 from django.db import transaction
 
+from monitoring.collector import inventory, upkeep
+from monitoring.collector.found import Found, data_of
 from monitoring.collector.ownership import Owners
 from monitoring.models import AwsAccount, Resource, ResourceKind, ResourcePoll
 from monitoring.services.accounts import aws_session
@@ -27,35 +27,17 @@ CERTIFICATE_FAIL: Final = timedelta(days=7)
 BY: Final = system_actor("monitoring.resources")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One resource as read: `owner` are the words by which a service claims it."""
-
-    identifier: str
-    data: Mapping[str, Any]
-    state: str
-    summary: str
-    parent: str = ""
-    happened_at: datetime | None = None
-    owner: tuple[str, ...] = ()
-
-
-def _data(item: Any) -> dict[str, Any]:
-    plain = orjson.loads(orjson.dumps(asdict(item)))
-    assert isinstance(plain, dict)
-    return plain
-
-
 def _clusters(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
     for item in rds.clusters(session, region):
         state = "ok" if item.status == "available" else "warn"
         yield Found(
             item.identifier,
-            _data(item),
+            data_of(item),
             state,
             f"{item.engine} {item.engine_version}, {item.status}",
             owner=(item.identifier,),
             happened_at=item.latest_restorable_at,
+            arn=item.arn,
         )
 
 
@@ -64,12 +46,13 @@ def _instances(session: AwsSession, region: str, _at: datetime) -> Iterable[Foun
         state = "ok" if item.status == "available" else "warn"
         yield Found(
             item.identifier,
-            _data(item),
+            data_of(item),
             state,
             f"{item.instance_class}, {item.status}",
             parent=item.cluster or "",
             owner=(item.identifier, item.cluster or ""),
             happened_at=item.latest_restorable_at,
+            arn=item.arn,
         )
 
 
@@ -82,12 +65,13 @@ def _snapshots(session: AwsSession, region: str, _at: datetime) -> Iterable[Foun
         state = {"available": "ok", "failed": "fail"}.get(item.status, "unknown")
         yield Found(
             item.arn or item.identifier,
-            _data(item),
+            data_of(item),
             state,
             f"{item.kind}, {item.status}",
             parent=item.source,
             owner=(item.source,),
             happened_at=item.created_at,
+            arn=item.arn,
         )
 
 
@@ -98,7 +82,7 @@ def _backup_jobs(session: AwsSession, region: str, at: datetime) -> Iterable[Fou
         )
         yield Found(
             item.job_id,
-            _data(item),
+            data_of(item),
             state,
             f"{item.state.lower()} {item.message}".strip()[:200],
             parent=item.vault,
@@ -111,7 +95,7 @@ def _services(session: AwsSession, region: str, _at: datetime) -> Iterable[Found
     for item in ecs.services(session, region):
         whole = item.running >= item.desired > 0
         state = "ok" if whole else "fail" if item.running == 0 else "warn"
-        data = _data(item)
+        data = data_of(item)
         data["events"] = data["events"][:10]
         yield Found(
             f"{item.cluster}/{item.name}",
@@ -120,6 +104,7 @@ def _services(session: AwsSession, region: str, _at: datetime) -> Iterable[Found
             f"{item.running} of {item.desired} tasks",
             parent=item.cluster,
             owner=(f"{item.cluster}/{item.name}",),
+            arn=item.arn,
         )
 
 
@@ -128,8 +113,16 @@ def _target_groups(session: AwsSession, region: str, _at: datetime) -> Iterable[
         targets = elb.target_health(session, region, group.arn)
         healthy = sum(target.state == "healthy" for target in targets)
         state = "unknown" if not targets else "ok" if healthy == len(targets) else "warn" if healthy else "fail"
-        data = _data(group) | {"targets": [_data(target) for target in targets]}
-        yield Found(group.dimension, data, state, f"{healthy} of {len(targets)} healthy", owner=(group.dimension,))
+        data = data_of(group) | {"targets": [data_of(target) for target in targets]}
+        said = f"{healthy} of {len(targets)} healthy"
+        yield Found(group.dimension, data, state, said, owner=(group.dimension,), arn=group.arn)
+
+
+def _load_balancers(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
+    for item in elb.load_balancers(session, region):
+        state = "ok" if item.state == "active" else "warn"
+        said = f"{item.kind}, {item.state}"
+        yield Found(item.dimension, data_of(item), state, said, owner=(item.dimension,), arn=item.arn)
 
 
 def _certificates(session: AwsSession, region: str, at: datetime) -> Iterable[Found]:
@@ -141,12 +134,13 @@ def _certificates(session: AwsSession, region: str, at: datetime) -> Iterable[Fo
         text = "no end date" if left is None else f"{left.days} days left"
         yield Found(
             item.arn,
-            _data(item),
+            data_of(item),
             state,
             text,
             parent=item.domain,
             owner=(item.domain, *item.names),
             happened_at=item.not_after,
+            arn=item.arn,
         )
 
 
@@ -158,7 +152,22 @@ READERS: Final[Mapping[str, Callable[[AwsSession, str, datetime], Iterable[Found
     ResourceKind.ECS_SERVICE: _services,
     ResourceKind.TARGET_GROUP: _target_groups,
     ResourceKind.CERTIFICATE: _certificates,
+    ResourceKind.LOAD_BALANCER: _load_balancers,
+    **upkeep.READERS,
+    ResourceKind.OTHER: inventory.tagged,
 }
+# What changes by the day is not asked each time.
+SELDOM: Final = (*upkeep.READERS, ResourceKind.LOAD_BALANCER, ResourceKind.OTHER)
+SELDOM_EVERY: Final = timedelta(minutes=14)
+
+
+def due_kinds(*, account: AwsAccount, region: str, at: datetime) -> list[str]:
+    """The kinds to be read now: all but those of SELDOM that were tried lately."""
+    lately = ResourcePoll.objects.filter(
+        account=account, region=region, kind__in=SELDOM, tried_at__gt=at - SELDOM_EVERY
+    )
+    tried = set(lately.values_list("kind", flat=True))
+    return [kind for kind in READERS if kind not in tried]
 
 
 def poll_resources(*, account: AwsAccount, region: str, at: datetime, kinds: Iterable[str] = tuple(READERS)) -> int:
@@ -177,11 +186,14 @@ def poll_resources(*, account: AwsAccount, region: str, at: datetime, kinds: Ite
             continue
         _store(account, region, kind, found, owners, at)
         read += 1
+    inventory.watchers_put(account=account, region=region, at=at)
     return read
 
 
 def _store(account: AwsAccount, region: str, kind: str, found: list[Found], owners: Owners, at: datetime) -> None:
     rows = []
+    if kind == ResourceKind.OTHER:
+        found = inventory.tags_put(account, region, found)
     for item in found:
         service = owners.service_for(item.owner)
         rows.append(
@@ -192,6 +204,7 @@ def _store(account: AwsAccount, region: str, kind: str, found: list[Found], owne
                 region=region,
                 kind=kind,
                 identifier=item.identifier[:255],
+                arn=item.arn[:255],
                 parent=item.parent[:255],
                 state=item.state,
                 summary=item.summary[:200],
@@ -209,6 +222,7 @@ def _store(account: AwsAccount, region: str, kind: str, found: list[Found], owne
             update_fields=[
                 "platform",
                 "service",
+                "arn",
                 "parent",
                 "state",
                 "summary",

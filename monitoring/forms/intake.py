@@ -6,6 +6,7 @@ import orjson
 from django import forms
 
 from monitoring.intake.alerts import ParseError, json_of
+from monitoring.intake.deployments.parsers import PARSERS
 from monitoring.models import SourceKind, Usefulness
 from opsportal.core.forms import BIGGEST, CleanForm, VersionedForm
 from opsportal.platforms.models import Platform, Service, Severity
@@ -53,7 +54,7 @@ class SourceForm(CleanForm):
 
     name = forms.CharField(max_length=80, help_text="Who sends, so that you know it again.")
     service = forms.ModelChoiceField(
-        queryset=Service.objects.none(), required=False, help_text="Of alerts that name none."
+        queryset=Service.objects.none(), required=False, help_text="Of alerts and deployments that name none."
     )
     severity = LevelField(
         queryset=Severity.objects.none(), required=False, label="Level", help_text="Of alerts whose word nobody knows."
@@ -75,6 +76,9 @@ class SourceForm(CleanForm):
         severity.queryset = levels.order_by("scheme__kind", "rank", "pk")
         if kind and kind != SourceKind.SNS:
             del self.fields["takes_raw"]
+        if kind in PARSERS:  # of deployments: they have a service, and neither a level nor an incident
+            for name in ("severity", "opens_incident", "mapping"):
+                self.fields.pop(name, None)
 
 
 class SourceNewForm(SourceForm):

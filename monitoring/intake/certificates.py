@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from monitoring.intake.sns import ForgedError, SignerUnreachableError
+from monitoring.intake.sns import ForgedError, KeyOf, SignerUnreachableError
 from opsportal.core.clock import real_now
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.http import TargetError, fetch
@@ -85,6 +85,19 @@ class SigningKeys:
             )
         except (ForgedError, SignerUnreachableError) as error:
             return error
+
+
+_in_force: Final[list[KeyOf]] = [SigningKeys()]
+
+
+def use_signing_keys(key_of: KeyOf) -> None:
+    """Let somebody else say whose signature is SNS's: the demo's simulator for its own. From AppConfig.ready."""
+    _in_force[:] = [key_of]
+
+
+def signing_key(url: str) -> RSAPublicKey:
+    """The key of a pinned address, by whoever says so. Raises ForgedError, SignerUnreachableError."""
+    return _in_force[0](url)
 
 
 def hosts_of(url: str) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import orjson
 
+from monitoring.intake.deployments.samples import DEPLOYMENTS
+
 _LABELS: Final = {"alertname": "DiskFull", "service": "web", "severity": "critical", "instance": "web-1"}
 _PROMETHEUS: Final[dict[str, Any]] = {
     "version": "4",
@@ -90,3 +92,8 @@ SAMPLES: Final[dict[str, bytes]] = {
     "sns": orjson.dumps(ALARM),  # as by raw delivery
     "statuscake": b"Name=Shop+front+page&URL=https%3A%2F%2Fshop.example%2F&Status=Down&StatusCode=502&Tags=shop",
 }
+
+
+def sample_of(kind: str) -> bytes:
+    """What a source of that kind sends."""
+    return SAMPLES.get(kind) or DEPLOYMENTS[kind]

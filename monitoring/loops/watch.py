@@ -6,7 +6,17 @@ from typing import Final
 from django.db.models import F, Max, Min
 
 from monitoring import store
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, MetricSource, PollCoverage, PollRun, Series
+from monitoring.models import (
+    Alarm,
+    AlarmOrigin,
+    AlarmState,
+    DatabaseAnswer,
+    MetricSource,
+    PollCoverage,
+    PollRun,
+    RdsEvent,
+    Series,
+)
 from monitoring.models.sources import read_every
 from monitoring.services.alarms import (
     BLIND_KEY,
@@ -24,6 +34,7 @@ BLIND_AFTER_POLLS: Final = 3
 SLACK: Final = timedelta(seconds=20)  # of real time, when the business clock runs faster
 RUNS_KEPT: Final = timedelta(days=40)
 COVERAGE_KEPT: Final = timedelta(days=455)
+ANSWERS_KEPT: Final = timedelta(days=35)
 
 
 def blind_platforms(now: datetime) -> dict[int, str]:
@@ -85,9 +96,11 @@ def call_again(now: datetime) -> int:
 
 @loop(name="monitoring.partitions", every=3600.0, limit=40.0)
 def keep_partitions(now: datetime) -> int:
-    """Partitions three ahead, old ones and old poll rows dropped."""
+    """Partitions three ahead; old ones, old poll rows, answers of databases and events dropped."""
     store.ensure_partitions(now, now)
     store.drop_partitions(now)
     PollRun.objects.filter(started_at__lt=now - RUNS_KEPT).delete()
     PollCoverage.objects.filter(ends_at__lt=now - COVERAGE_KEPT).delete()
+    DatabaseAnswer.objects.filter(read_at__lt=now - ANSWERS_KEPT).delete()
+    RdsEvent.objects.filter(happened_at__lt=now - COVERAGE_KEPT).delete()
     return 0

@@ -13,7 +13,9 @@ from monitoring.models.alarms import (
     RuleTerm,
 )
 from monitoring.models.costs import CostReading
+from monitoring.models.databases import DatabaseAnswer, DatabasePoll, RdsEvent
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
+from monitoring.models.heartbeats import Beat, BeatWord, Heartbeat
 from monitoring.models.intake import (
     AlarmRating,
     Alert,
@@ -26,15 +28,24 @@ from monitoring.models.intake import (
     TopicState,
     Usefulness,
 )
-from monitoring.models.marks import Annotation, AnnotationKind, Deployment, Silence, SloExclusion
+from monitoring.models.marks import (
+    Annotation,
+    AnnotationKind,
+    Deployment,
+    DeploymentState,
+    Silence,
+    SloExclusion,
+    Strategy,
+)
 from monitoring.models.points import Point1d, Point1h, Point1m, Point5m
 from monitoring.models.polls import Backfill, PollCoverage, PollRun, RegionPoll
 from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKind, ProbeResult
-from monitoring.models.resources import Resource, ResourceKind, ResourcePoll
+from monitoring.models.resources import INVENTORY, Resource, ResourceKind, ResourcePoll
 from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
 
 __all__ = [
+    "INVENTORY",
     "PROBE_NAMESPACE",
     "WORST_FIRST",
     "Alarm",
@@ -51,12 +62,18 @@ __all__ = [
     "AwsAccount",
     "AwsPermission",
     "Backfill",
+    "Beat",
+    "BeatWord",
     "BudgetPolicy",
     "CloudWatchChange",
     "Comparison",
     "CostReading",
+    "DatabaseAnswer",
+    "DatabasePoll",
     "Deployment",
+    "DeploymentState",
     "EvidenceResult",
+    "Heartbeat",
     "InboundMessage",
     "InboundVerdict",
     "Measure",
@@ -73,6 +90,7 @@ __all__ = [
     "ProbeEvery",
     "ProbeKind",
     "ProbeResult",
+    "RdsEvent",
     "RegionPoll",
     "Resource",
     "ResourceKind",
@@ -88,6 +106,7 @@ __all__ = [
     "SloVersion",
     "SnsTopic",
     "SourceKind",
+    "Strategy",
     "TargetDatabase",
     "TopicState",
     "Usefulness",

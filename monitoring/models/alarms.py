@@ -1,7 +1,7 @@
 """Rules, their state, and the events of that state. Incidents claim the events."""
 
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -118,6 +118,10 @@ class AlarmOrigin(models.TextChoices):
     ALERT = "alert", "outside source"
     PORTAL = "portal", "the portal itself"
     PROBE = "probe", "portal probe"
+    HEARTBEAT = "heartbeat", "heartbeat"
+
+
+_PAUSED_BY_HAND: Final = (AlarmOrigin.PROBE, AlarmOrigin.HEARTBEAT)
 
 
 class AlarmState(models.TextChoices):
@@ -134,13 +138,13 @@ class AlarmQuerySet(PlatformQuerySet["Alarm"]):
         """What something still judges: a rule whose series are read, CloudWatch, a source, the portal's own eyes.
 
         The rest keeps its last word for ever and must not count: rules switched off, accounts disconnected, sources
-        paused, alarms that CloudWatch does not have any more, probes paused (their `fetched_at` is emptied).
+        paused, alarms that CloudWatch does not have any more, probes and heartbeats paused (no `fetched_at`).
         """
         connected = Q(series__account__enabled=True, series__account__regions__contains=[F("series__region")])
         own = Q(series__account=None)  # the portal's probes
         read = RuleTerm.objects.filter(connected | own, rule_id=OuterRef("rule_id"), series__enabled=True)
         return self.filter(
-            (Q(rule=None, account=None, alert_source=None) & ~Q(origin=AlarmOrigin.PROBE, fetched_at=None))
+            (Q(rule=None, account=None, alert_source=None) & ~Q(origin__in=_PAUSED_BY_HAND, fetched_at=None))
             | Q(alert_source__enabled=True)
             | Q(account__enabled=True, fetched_at__isnull=False)
             | Q(Exists(read), rule__enabled=True)
@@ -150,7 +154,8 @@ class AlarmQuerySet(PlatformQuerySet["Alarm"]):
 class Alarm(VersionedModel):
     """The present state of a rule, a mirrored CloudWatch alarm, a group of outside alerts, or the portal's own eyes.
 
-    Of a group, `value` is how many subjects fire and `fetched_at` when the source last told about it.
+    Of a group, `value` is how many subjects fire and `fetched_at` when the source last told about it. Of a heartbeat,
+    `evaluated_until` is how long its state holds without another beat.
     """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="alarms")

@@ -5,7 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from monitoring.intake.deployments.parsers import PARSERS
 from monitoring.models.alarms import Alarm, AlarmTransition
+from monitoring.models.links import SecretLink
 from opsportal.core.models import AppendOnlyModel, PlatformQuerySet, VersionedModel
 from opsportal.platforms.models import Platform, Service, Severity
 
@@ -21,10 +23,16 @@ class SourceKind(models.TextChoices):
     PINGDOM = "pingdom", "Pingdom"
     GENERIC = "generic", "Other (JSON)"
     MAIL = "mail", "E-mail"
+    GITHUB = "github", "GitHub deployments"
+    GITLAB = "gitlab", "GitLab deployments"
+    CODEDEPLOY = "codedeploy", "AWS CodeDeploy"
+    CODEPIPELINE = "codepipeline", "AWS CodePipeline"
+    ARGOCD = "argocd", "ArgoCD"
+    DEPLOYMENT = "deployment", "Deployments (JSON)"
 
 
-class AlertSource(VersionedModel):
-    """An outside source of alerts and its secret link, kept as an HMAC only.
+class AlertSource(SecretLink, VersionedModel):
+    """An outside source and its secret link.
 
     `mapping` says how a generic message is read and what its alerts mean here (`monitoring.intake.mapping`).
     """
@@ -32,13 +40,11 @@ class AlertSource(VersionedModel):
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="alert_sources")
     kind = models.CharField(max_length=16, choices=SourceKind)
     name = models.CharField(max_length=80)
-    key_hash = models.BinaryField(max_length=32, unique=True)
-    old_key_hash = models.BinaryField(max_length=32, null=True, db_index=True)
-    old_key_until = models.DateTimeField(null=True, help_text="real time; until then the link before this one works")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     mapping = models.JSONField(default=dict, blank=True)
     opens_incident = models.BooleanField(default=False)
+    secret = models.TextField(blank=True, help_text="encrypted, of senders that sign: the present one and that before")
     takes_raw = models.BooleanField(default=False, help_text="SNS raw delivery: unsigned, the link alone is its proof")
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()
@@ -50,6 +56,10 @@ class AlertSource(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def tells_of_deployments(self) -> bool:
+        return self.kind in PARSERS
 
 
 class TopicState(models.TextChoices):
@@ -115,7 +125,7 @@ class InboundMessage(models.Model):
     body = models.BinaryField()
     verdict = models.CharField(max_length=12, choices=InboundVerdict, default=InboundVerdict.WAITING)
     reason = models.CharField(max_length=300, blank=True)
-    alerts = models.PositiveIntegerField(default=0, help_text="new ones")
+    alerts = models.PositiveIntegerField(default=0, help_text="new ones, or deployments that it told something new of")
     repeats = models.PositiveIntegerField(default=0, help_text="alerts in it that were known already")
     topic = models.CharField(max_length=300, blank=True)
     judged_at = models.DateTimeField(null=True)

@@ -1,11 +1,11 @@
 """What people and upper apps lay over the time line: silences, exclusions, annotations, deployments."""
 
-from datetime import datetime
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Final, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from monitoring.models.alarms import Alarm
 from monitoring.models.slos import Slo
@@ -116,23 +116,67 @@ class Annotation(VersionedModel):
         indexes = [models.Index(fields=["platform", "-starts_at"], name="annotation_recent")]
 
 
+OWN_OF_ECS: Final = "ecs-svc/"  # how ids of ECS's own deployments begin
+ECS_FOLLOWS: Final = timedelta(minutes=10)  # a tool may be done before ECS begins
+LONGEST_TOLD: Final = timedelta(hours=6)
+
+
+class DeploymentState(models.TextChoices):
+    IN_PROGRESS = "in_progress", "in progress"
+    COMPLETED = "completed", "completed"
+    FAILED = "failed", "failed"
+    ROLLED_BACK = "rolled_back", "rolled back"
+
+
+class Strategy(models.TextChoices):
+    """How a version goes out (M-MNT-12)."""
+
+    BLUE_GREEN = "blue_green", "blue-green"
+    CANARY = "canary", "canary"
+    ROLLING = "rolling", "rolling"
+    FLAG = "flag", "feature flag"
+
+
 class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
     def counted(self) -> Self:
-        """What delivery figures and the search for a cause count: a restart of the same version is no change."""
-        return self.filter(is_restart=False)
+        """What delivery figures count: changes of production, each once.
+
+        Bringing an old version back is no change of its own, nor is a restart of the same version, nor ECS's part of
+        what a tool or a report told of.
+        """
+        told = Deployment.objects.exclude(external_id__startswith=OWN_OF_ECS).filter(
+            Q(finished_at__gte=OuterRef("started_at") - ECS_FOLLOWS) | Q(finished_at=None),
+            service_id=OuterRef("service_id"),
+            started_at__range=(OuterRef("started_at") - LONGEST_TOLD, OuterRef("started_at")),
+        )
+        rows = self.filter(is_production=True, is_rollback=False, is_restart=False)
+        return rows.exclude(Exists(told), external_id__startswith=OWN_OF_ECS)
 
 
 class Deployment(VersionedModel):
-    """A new version going out, or tasks of the same one replaced, as ECS told it or as somebody reported it."""
+    """A new version going out, as ECS told it, as a tool's webhook told it, or as somebody reported it.
+
+    Tasks replaced by ones of the same version are a restart. `told_at` is the newest word of it; an older one changes
+    nothing.
+    """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="deployments")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="deployments")
+    source = models.ForeignKey(
+        "monitoring.AlertSource", on_delete=models.PROTECT, null=True, related_name="deployments"
+    )
     external_id = models.CharField(max_length=120)
     label = models.CharField(max_length=160, help_text="task definition or version")
-    state = models.CharField(max_length=16)  # in_progress, completed, failed, rolled_back
+    state = models.CharField(max_length=16, choices=DeploymentState)
+    strategy = models.CharField(max_length=12, choices=Strategy, blank=True)
+    is_rollback = models.BooleanField(default=False, help_text="it brought an older version back")
+    environment = models.CharField(max_length=60, blank=True, help_text="the tool's word")
+    is_production = models.BooleanField(default=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
     detail = models.CharField(max_length=240, blank=True)
+    url = models.CharField(max_length=500, blank=True)
     is_restart = models.BooleanField(default=False, help_text="tasks replaced, the same task definition")
 
     objects = DeploymentQuerySet.as_manager()
@@ -140,6 +184,21 @@ class Deployment(VersionedModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "external_id"], name="deployment_unique")]
         indexes = [models.Index(fields=["platform", "-started_at"], name="deployment_recent")]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def kind(self) -> str:
+        """The word of the state language."""
+        return {"in_progress": "run", "completed": "ok"}.get(self.state, "fail")
+
+    @property
+    def told_by(self) -> str:
+        """Who told of it, in words; reads `source`."""
+        if self.source is not None:
+            return self.source.name
+        return "ECS" if self.external_id.startswith(OWN_OF_ECS) else "a report"
 
     @property
     def words(self) -> str:

@@ -1,5 +1,7 @@
 """Snapshots of AWS resources as last read; each carries when."""
 
+from typing import Final
+
 from django.db import models
 
 from monitoring.models.sources import AwsAccount
@@ -15,10 +17,31 @@ class ResourceKind(models.TextChoices):
     ECS_SERVICE = "ecs_service", "ECS service"
     TARGET_GROUP = "target_group", "Target group"
     CERTIFICATE = "certificate", "Certificate"
+    LOAD_BALANCER = "load_balancer", "Load balancer"
+    RDS_MAINTENANCE = "rds_maintenance", "Pending maintenance"
+    RDS_PARAMETERS = "rds_parameters", "Parameter group"
+    RDS_LOGS = "rds_logs", "Database log files"
+    RDS_LOAD = "rds_load", "Database load"
+    OTHER = "other", "Other tagged resource"
+
+
+# What stands in the inventory and wants something that watches it; the other kinds are records of one of these.
+INVENTORY: Final = (
+    ResourceKind.RDS_CLUSTER,
+    ResourceKind.RDS_INSTANCE,
+    ResourceKind.ECS_SERVICE,
+    ResourceKind.LOAD_BALANCER,
+    ResourceKind.TARGET_GROUP,
+    ResourceKind.CERTIFICATE,
+    ResourceKind.OTHER,
+)
 
 
 class Resource(models.Model):
-    """One resource; `data` is AWS's answer as our dataclass says it, `state` our reading: ok, warn, fail, unknown."""
+    """One resource; `data` is AWS's answer as our dataclass says it, `state` our reading: ok, warn, fail, unknown.
+
+    `watched_by` is what watched it when resources were last read: kind, name and id of a rule, SLO, probe or check.
+    """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, null=True, related_name="resources")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="resources")
@@ -26,7 +49,10 @@ class Resource(models.Model):
     region = models.CharField(max_length=24)
     kind = models.CharField(max_length=16, choices=ResourceKind)
     identifier = models.CharField(max_length=255)
+    arn = models.CharField(max_length=255, blank=True, default="", db_default="")
     parent = models.CharField(max_length=255, blank=True)
+    tags = models.JSONField(default=dict, db_default={})
+    watched_by = models.JSONField(default=list, db_default=[])
     state = models.CharField(max_length=8, default="unknown")
     summary = models.CharField(max_length=200, blank=True)
     data = models.JSONField(default=dict)
@@ -40,6 +66,16 @@ class Resource(models.Model):
             models.UniqueConstraint(fields=["account", "region", "kind", "identifier"], name="resource_unique")
         ]
         indexes = [models.Index(fields=["platform", "kind", "parent", "-happened_at"], name="resource_by_platform")]
+
+    @property
+    def name(self) -> str:
+        """What people call it; `identifier` is what AWS does."""
+        parts = self.identifier.split("/")
+        if self.kind == ResourceKind.CERTIFICATE:
+            return self.parent or self.identifier
+        if self.kind in {ResourceKind.LOAD_BALANCER, ResourceKind.TARGET_GROUP} and len(parts) > 1:
+            return parts[-2]
+        return parts[-1].rpartition(":")[2]
 
 
 class ResourcePoll(models.Model):

@@ -89,6 +89,9 @@ def shown_state(alarm: Alarm, at: datetime) -> str:
         return "stale" if alarm.fetched_at is None or at - alarm.fetched_at > HEARD_FOR else alarm.state
     if alarm.origin == AlarmOrigin.ALERT:
         return alarm.state
+    if alarm.origin == AlarmOrigin.HEARTBEAT:
+        until = alarm.evaluated_until
+        return "stale" if until is not None and at - until > STALE_GRACE else alarm.state
     every = PROBE_EVERY if alarm.origin == AlarmOrigin.PROBE else 300
     if alarm.rule:
         every = max(alarm.rule.period, alarm.rule.poll_every)

@@ -1,94 +1,73 @@
-"""The names by which the portal knows what a platform runs on: for texts that may not say them."""
+"""The inventory: every resource with its owner, its tags, when it was last seen and what watches it."""
 
-import re
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
-from monitoring.models import (
-    Alarm,
-    AlarmOrigin,
-    AwsAccount,
-    Deployment,
-    Probe,
-    Resource,
-    Series,
-    ServiceMetric,
-    TargetDatabase,
-)
-from opsportal.platforms.models import Platform, Service
+from monitoring.models import INVENTORY, Resource, ResourceKind
+from opsportal.core.actor import Actor
+from opsportal.core.pagination import rank_of
 
-_SHORTEST: Final = 3
-_PART: Final = re.compile(r"[/:]")
-_MARKED: Final = re.compile(r"(?=.*[^\W\d_])(?=.*[-_.\d])")  # "web-tg", "db2"; a plain word may be just that
-_WORD: Final = re.compile(r"\w+")
+WORST_RESOURCES: Final = ("rank", "kind", "parent", "-made_at", "pk")
+UNWATCHED: Final = "nothing"
 
 
-def inventory_names(platform: Platform, candidates: Collection[str]) -> frozenset[str]:
-    """Those of `candidates`, words in lower case, that name something the platform runs on.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of the inventory is asked for; `watched` "nothing" leaves what nothing watches."""
 
-    A plain word counts only as the name of a database or an ECS service, and not when the platform or one of its
-    services calls itself so. However many resources there are, what is kept is what was asked for.
-    """
-    wanted = frozenset(candidates)
-    found = {part for part in _marked(_all_names(platform)) if part in wanted}
-    found |= {part for part in _plain(platform) if part in wanted}
-    return frozenset(found)
+    platform_id: int | None = None
+    kind: str = ""
+    watched: str = ""
+    text: str = ""
 
 
-def _all_names(platform: Platform) -> Iterator[str]:
-    """Identifiers, dimensions, selectors, alarms, task definitions, databases and hosts, as they are kept."""
-    for pair in _resources(platform).values_list("identifier", "parent").iterator():
-        yield from pair
-    for model in (Series, ServiceMetric):
-        for dimensions in model.objects.filter(platform=platform).values_list("dimensions", flat=True).distinct():
-            yield from _texts(dimensions)
-    for selectors in Service.objects.filter(platform=platform).values_list("selectors", flat=True):
-        yield from _texts(selectors)
-    watched = Alarm.objects.filter(platform=platform, origin=AlarmOrigin.CLOUDWATCH)
-    yield from watched.values_list("name", flat=True)
-    rolled_out = Deployment.objects.filter(platform=platform, external_id__startswith="ecs-svc/")
-    yield from rolled_out.values_list("label", flat=True).distinct()
-    yield from AwsAccount.objects.filter(sources__platform=platform).values_list("name", flat=True)
-    for row in TargetDatabase.objects.filter(platform=platform).values_list(
-        "key", "database", "reader_role", "maintainer_role", "socket_dir"
-    ):
-        yield from row
-    for address in Probe.objects.filter(platform=platform).values_list("address", flat=True):
-        yield urlsplit(address if "//" in address else f"//{address}").hostname or ""
+def asked_of(*, platform_id: int | None, kind: str, watched: str, text: str) -> Asked:
+    """The filter as it was typed; words that it does not know ask for everything."""
+    return Asked(
+        platform_id=platform_id,
+        kind=kind if kind in ResourceKind.values else "",
+        watched=watched if watched == UNWATCHED else "",
+        text=text.strip()[:100],
+    )
 
 
-def _resources(platform: Platform) -> QuerySet[Resource]:
-    """Also what no service claims, of the accounts that carry the platform."""
-    accounts = AwsAccount.objects.filter(sources__platform=platform)
-    return Resource.objects.filter(Q(platform=platform) | Q(platform=None, account__in=accounts))
+def inventory(actor: Actor, asked: Asked) -> QuerySet[Resource]:
+    """Resources of the actor's platforms, to be ordered by WORST_RESOURCES; records only where their kind is named."""
+    rows = Resource.objects.visible_to(actor).of_platform(asked.platform_id)
+    rows = rows.filter(kind=asked.kind) if asked.kind else rows.filter(kind__in=INVENTORY)
+    if asked.watched:
+        rows = rows.filter(watched_by=[], kind__in=INVENTORY)
+    if asked.text:
+        named = Q(identifier__icontains=asked.text) | Q(parent__icontains=asked.text)
+        rows = rows.filter(named | Q(service__name__icontains=asked.text) | Q(tags__icontains=asked.text))
+    ranked: QuerySet[Resource] = rows.select_related("platform", "service", "account").annotate(
+        # Of what is known by its tags only no state is read: that is no news to put first.
+        rank=Case(
+            When(kind=ResourceKind.OTHER, then=Value(9)),
+            default=rank_of("state", ("fail", "warn", "unknown")),
+            output_field=IntegerField(),
+        ),
+        made_at=Coalesce("happened_at", "fetched_at"),
+    )
+    return ranked
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many resources there are and how many of them nothing watches, also by kind."""
+
+    total: int
+    unwatched: int
+    by_kind: dict[str, int]
 
 
-def _marked(names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        said = name.strip().lower()
-        for part in (said, *_PART.split(said)):
-            if len(part) >= _SHORTEST and _MARKED.match(part):
-                yield part
-
-
-def _plain(platform: Platform) -> Iterator[str]:
-    named = [platform.name, platform.key]
-    for pair in Service.objects.filter(platform=platform).values_list("name", "key"):
-        named += pair
-    public = {word for name in named for word in _WORD.findall(name.lower())}
-    kinds = ("rds_cluster", "rds_instance", "ecs_service")
-    for name in _resources(platform).filter(kind__in=kinds).values_list("identifier", flat=True).iterator():
-        for part in name.lower().split("/"):
-            if len(part) >= _SHORTEST and part not in public:
-                yield part
+def sums(actor: Actor, *, platform_id: int | None = None) -> Sums:
+    """The figures over the inventory."""
+    rows = Resource.objects.visible_to(actor).of_platform(platform_id).order_by()
+    counted = rows.values("kind").annotate(n=Count("pk"), bare=Count("pk", filter=Q(watched_by=[])))
+    found = {row["kind"]: (row["n"], row["bare"]) for row in counted}
+    mine = [found[kind] for kind in INVENTORY if kind in found]
+    return Sums(sum(n for n, _ in mine), sum(bare for _, bare in mine), {kind: n for kind, (n, _) in found.items()})

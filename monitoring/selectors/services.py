@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
 
 from monitoring.models import (
     WORST_FIRST,
@@ -292,17 +291,6 @@ def marks_near(service: Service, *, start: datetime, end: datetime) -> list[Anno
     rows = Annotation.objects.filter(platform_id=service.platform_id, starts_at__lt=end)
     rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=start)).filter(Q(service=None) | Q(service=service))
     return list(rows.order_by("-starts_at", "-pk")[:50])
-
-
-def resource_rows(actor: Actor, *, platform_id: int | None = None, kind: str = "") -> QuerySet[Resource]:
-    """Resources of the actor's platforms, to be ordered by WORST_RESOURCES."""
-    rows = Resource.objects.visible_to(actor).select_related("platform", "service")
-    rows = rows.of_platform(platform_id)
-    rows = rows.filter(kind=kind) if kind else rows.exclude(kind=ResourceKind.RDS_SNAPSHOT)
-    ranked: QuerySet[Resource] = rows.annotate(
-        rank=rank_of("state", ("fail", "warn", "unknown")), made_at=Coalesce("happened_at", "fetched_at")
-    )
-    return ranked
 
 
 def unread_kinds(actor: Actor, *, size: int = 50) -> Head[ResourcePoll]:

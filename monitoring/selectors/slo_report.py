@@ -22,7 +22,7 @@ from monitoring.slo.periods import Period, held, window
 from opsportal.core.actor import Actor
 
 RECENT: Final = timedelta(days=1)
-WORST_FIRST: Final = {"exhausted": 0, "at_risk": 1, "met": 2, "no_data": 3}
+WORST_FIRST: Final = {"exhausted": 0, "at_risk": 1, "no_data": 2, "met": 3}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,29 @@
 """Sources of outside alerts and their links: made, changed, rotated, tried; topics allowed."""
 
-import re
-import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 
 from monitoring.intake.mapping import MappingError, checked
-from monitoring.intake.samples import SAMPLES
+from monitoring.intake.samples import sample_of
 from monitoring.models import AlertSource, InboundMessage, InboundVerdict, SnsTopic, SourceKind, TopicState
 from monitoring.services.alarms import alarms_release
 from monitoring.services.inbound import CHANNEL, TEST_HEADER, message_replay
-from opsportal.accounts.secrets import keyed_hash
+from monitoring.services.links import key_changed, key_new
+from monitoring.services.senders import secret_new
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
-from opsportal.core.clock import real_now
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Platform, Service, Severity
 from opsportal.schedule.wake import wake
 
-PURPOSE: Final = "alert-source"
-BOTH_WORK_FOR: Final = timedelta(hours=24)
-KEY_SHAPE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _HELD_AGAIN: Final = 50  # messages of a topic that are judged anew once it is allowed
 
 
 class AlertSourceError(ValueError):
     """Nothing was changed; the text is a sentence for the person who asked."""
-
-
-def key_hash(key: str) -> bytes | None:
-    """What the database knows a link's key by; None when it cannot be one."""
-    return keyed_hash(PURPOSE, key) if KEY_SHAPE.fullmatch(key) else None
 
 
 def _audit(row: AlertSource | SnsTopic, verb: str, *, by: Actor, at: datetime, **data: object) -> None:
@@ -72,11 +62,12 @@ def source_add(
     """A new source and the key of its link, which cannot be shown again. Raises AlertSourceError."""
     if kind not in SourceKind.values:
         raise AlertSourceError("There is no such kind of source.")
-    key, columns = secrets.token_urlsafe(32), _checked(platform.pk, values)
+    columns = _checked(platform.pk, values)
+    key, hashed = key_new()
     try:
         with transaction.atomic():
             source = AlertSource.objects.create(
-                platform=platform, kind=kind, key_hash=keyed_hash(PURPOSE, key), created_at=at, **columns
+                platform=platform, kind=kind, key_hash=hashed, created_at=at, secret=secret_new(kind), **columns
             )
     except IntegrityError as error:
         raise AlertSourceError(f"{platform.name} has a source of this name.") from error
@@ -107,14 +98,10 @@ def source_change(
 
 @transaction.atomic
 def source_rotate(*, by: Actor, at: datetime, source: AlertSource, expected: int) -> str:
-    """A new key, shown once; the link before it goes on working for a day. Raises VersionConflictError."""
-    key = secrets.token_urlsafe(32)
-    source.update_versioned(
-        expected=expected,
-        key_hash=keyed_hash(PURPOSE, key),
-        old_key_hash=bytes(source.key_hash),
-        old_key_until=real_now() + BOTH_WORK_FOR,
-    )
+    """A new key and secret, shown once; those before them go on working for a day. Raises VersionConflictError."""
+    key, columns = key_changed(source)
+    columns["secret"] = secret_new(source.kind, before=source.secret)
+    source.update_versioned(expected=expected, **columns)
     _audit(source, "alert_source.rotated", by=by, at=at)
     return key
 
@@ -127,7 +114,7 @@ def source_test(*, by: Actor, at: datetime, source: AlertSource) -> InboundMessa
         platform_id=source.platform_id,
         received_at=at,
         headers={TEST_HEADER: "1"},
-        body=SAMPLES[source.kind],
+        body=sample_of(source.kind),
         verdict=InboundVerdict.WAITING if source.enabled else InboundVerdict.PAUSED,
         replayed_by_id=by.user_id,
     )

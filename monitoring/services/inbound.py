@@ -14,9 +14,14 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from monitoring.intake import parsers, sns
 from monitoring.intake.alerts import AlertIn, ParseError
-from monitoring.intake.certificates import SigningKeys
+from monitoring.intake.certificates import signing_key
+from monitoring.intake.deployments import gitlab
+from monitoring.intake.deployments.parsers import PARSERS, SIGNED
+from monitoring.intake.deployments.told import Told
 from monitoring.models import AlertSource, InboundMessage, InboundVerdict, SnsTopic, SourceKind, TopicState
 from monitoring.services.alerts import Count, Incoming, alerts_apply
+from monitoring.services.deployments import BY, Shipped, deployments_apply, deployments_record
+from monitoring.services.senders import require_sender, token_print
 from monitoring.services.topics import topic_ask, topic_seen
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
@@ -28,7 +33,8 @@ CHANNEL: Final = "intake"
 MOST_BYTES: Final = 262_144
 TEST_HEADER: Final = "x-opsportal-test"  # never taken from outside
 KEPT_HEADERS: Final = ("content-type", "user-agent", "x-amz-sns-message-id", "x-amz-sns-message-type",
-                       "x-amz-sns-rawdelivery", "x-amz-sns-topic-arn")  # fmt: skip
+                       "x-amz-sns-rawdelivery", "x-amz-sns-topic-arn", "x-github-delivery", "x-github-event",
+                       "x-gitlab-event", "x-hub-signature-256")  # fmt: skip
 BATCH: Final = 200
 KEPT_FOR: Final = timedelta(days=14)
 MOST_KEPT: Final = 10_000  # of each source
@@ -57,12 +63,13 @@ FROM stored, idle
 """  # noqa: S608 - our own constants
 
 logger = structlog.get_logger(__name__)
-_keys = SigningKeys()
 
 
 def message_store(*, kind: str, key: bytes, headers: Mapping[str, str], body: bytes, at: datetime) -> int | None:
     """Store a message of the source that this link belongs to, committed; its id, or None when no source has it."""
     kept = {name: headers[name].replace("\x00", "")[:400] for name in KEPT_HEADERS if name in headers}
+    if gitlab.TOKEN in headers:
+        kept[gitlab.TOKEN] = token_print(headers[gitlab.TOKEN])  # a secret is no part of the record
     values: dict[str, str | bytes | datetime] = {
         "kind": kind, "key": key, "real": real_now(), "at": at, "headers": orjson.dumps(kept).decode(), "body": body,
     }  # fmt: skip
@@ -116,6 +123,7 @@ class Reading:
     reason: str = ""
     topic: str = ""
     alerts: list[AlertIn] = field(default_factory=list)
+    deployments: list[Told] = field(default_factory=list)
     token: str = ""  # of a subscription that is to be confirmed
     is_tried_again: bool = False
 
@@ -132,10 +140,10 @@ class Reading:
 def inbound_judge(*, at: datetime, key_of: sns.KeyOf | None = None) -> int:
     """Judge the oldest messages that wait; returns how many. Asks SNS for a certificate before any lock is held."""
     waiting = InboundMessage.objects.filter(verdict=InboundVerdict.WAITING).exclude(not_before__gt=real_now())
-    messages = list(waiting.select_related("source__severity", "replay_of").order_by("pk")[:BATCH])
+    messages = list(waiting.select_related("source__severity", "source__platform", "replay_of").order_by("pk")[:BATCH])
     if not messages:
         return 0
-    readings = [reading_of(message, key_of=key_of or _keys) for message in messages]
+    readings = [reading_of(message, key_of=key_of or signing_key) for message in messages]
     failpoint("monitoring.intake.read")
     try:
         return _settle(readings, at=at)
@@ -165,7 +173,11 @@ def reading_of(message: InboundMessage, *, key_of: sns.KeyOf) -> Reading:
     try:
         if source.kind == SourceKind.SNS and not reading.is_test:
             _prove(reading, body, headers, key_of=key_of)
-        if reading.verdict == InboundVerdict.ACCEPTED:
+        elif source.kind in SIGNED and not reading.is_test:
+            require_sender(source, body, headers)
+        if source.tells_of_deployments:
+            reading.deployments = PARSERS[source.kind](body, headers)
+        elif reading.verdict == InboundVerdict.ACCEPTED:
             sent = {**headers, sns.RAW_HEADER: "true"} if reading.is_test else headers
             reading.alerts = parsers.parse(source.kind, body, sent, fields=source.mapping.get("fields", {}))
     except ParseError as error:
@@ -229,12 +241,19 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
         ],
         at=at,
     )
+    shipped = [
+        Shipped(reading.message.source, reading.message.pk, reading.came_at, reading.deployments)
+        for reading in own if reading.deployments and not reading.is_test
+    ]  # fmt: skip
+    told, changed_rows = deployments_apply(shipped)
+    counts |= told
     failpoint("monitoring.intake.applied")
     for reading in own:
         _note_topic(reading, at)
     changed = [_judged(reading, counts.get(reading.message.pk), at) for reading in own]
     columns = ["verdict", "reason", "alerts", "repeats", "topic", "judged_at", "attempts", "not_before"]
     InboundMessage.objects.bulk_update(changed, columns)
+    deployments_record(changed_rows, by=BY, at=at)
     return sum(not reading.is_tried_again for reading in own)
 
 
@@ -268,8 +287,9 @@ def _judged(reading: Reading, count: Count | None, at: datetime) -> InboundMessa
     if reading.is_tried_again:
         message.attempts += 1
         message.not_before = real_now() + timedelta(seconds=15 * 2**message.attempts)
-    if reading.is_test and reading.alerts:
-        message.reason = f"A try: understood as “{reading.alerts[0].title}”. No alarm was moved."[:300]
+    understood = [alert.title for alert in reading.alerts] + [one.label for one in reading.deployments]
+    if reading.is_test and understood:
+        message.reason = f"A try: understood as “{understood[0]}”. No alarm was moved, nothing was counted."[:300]
     if count is not None:
         message.alerts, message.repeats = count.new, count.repeats
         if count.new == 0:

@@ -1,4 +1,4 @@
-"""Policy as data: metrics of services, alarm rules, platform databases. Written by packs and by admins."""
+"""Policy as data: metrics of services, alarm rules. Written by packs and by admins."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 
-from monitoring.models import AlarmRule, ServiceMetric, TargetDatabase
+from monitoring.models import AlarmRule, ServiceMetric
 from monitoring.services.alarms import alarms_release
 from monitoring.slo.indicator import rule_terms
 from opsportal.audit.services import record
@@ -73,19 +73,3 @@ def alarm_rule_put(*, by: Actor, at: datetime, platform: Platform, key: str, val
     if not row.enabled:
         alarms_release(platform=platform, at=at, reason=SWITCHED_OFF)
     return row
-
-
-@transaction.atomic
-def target_database_put(
-    *, by: Actor, at: datetime, platform: Platform, key: str, values: Mapping[str, Any]
-) -> TargetDatabase:
-    """Name a platform's own database; never a password."""
-    return row_put(
-        TargetDatabase,
-        by=by,
-        at=at,
-        verb="monitoring.target_database.changed",
-        platform_id=platform.pk,
-        match={"platform": platform, "key": key},
-        values=values,
-    )

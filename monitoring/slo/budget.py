@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 Health = Literal["met", "at_risk", "exhausted", "no_data"]
 AT_RISK_BELOW: Final = 1 / 3  # of the budget left
+KNOWN_FROM: Final = 0.5  # of the time, answered: with less, what is not known outweighs what is
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,11 @@ def forecast(past: Count, recent: Count, *, remaining_slices: int) -> float | No
 
 
 def health(state: Budget, *, burning: bool, coverage: float | None) -> Health:
-    """One word for a row of the report."""
+    """One word for a row of the report. What is spent is spent, but met is only what is known for the greater part."""
     if state.left is None or not coverage:
         return "no_data"
     if state.left <= 0:
         return "exhausted"
-    return "at_risk" if burning or state.left < AT_RISK_BELOW else "met"
+    if burning or state.left < AT_RISK_BELOW:
+        return "at_risk"
+    return "met" if coverage >= KNOWN_FROM else "no_data"

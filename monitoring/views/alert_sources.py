@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
@@ -18,7 +17,7 @@ from monitoring.forms.intake import (
 from monitoring.intake import parsers
 from monitoring.intake.alerts import ParseError
 from monitoring.intake.mapping import MappingError, checked, rules_of
-from monitoring.intake.samples import GENERIC_FIELDS, SAMPLES
+from monitoring.intake.samples import GENERIC_FIELDS, sample_of
 from monitoring.intake.sns import RAW_HEADER
 from monitoring.models import AlertSource, SnsTopic, SourceKind
 from monitoring.selectors.intake import message_page, source_rows, verdict_kind
@@ -31,6 +30,8 @@ from monitoring.services.alert_sources import (
     topic_decide,
 )
 from monitoring.services.alerts import meanings_of
+from monitoring.services.links import address_of
+from monitoring.services.senders import secret_of
 from opsportal.core import clock
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
@@ -55,7 +56,7 @@ def _load(request: AuthorizedRequest, pk: int, action: str) -> AlertSource:
 
 def link_of(source: AlertSource, key: str) -> str:
     """The address a source sends to."""
-    return f"{settings.PUBLIC_URL}{reverse('monitoring:alert-receive', args=[source.kind, key])}"
+    return address_of("monitoring:alert-receive", source.kind, key)
 
 
 def _values(form: SourceForm) -> dict[str, Any]:
@@ -118,12 +119,13 @@ def _detail(
         "source": source,
         "form": form or _form_of(source),
         "link": link,
+        "secret": secret_of(source) if link else "",
         "address": link_of(source, "YOUR-KEY"),
         "version": request.POST.get("version", source.version) if status == 422 or preview else source.version,
         "topics": list(source.topics.select_related("decided_by").order_by("state", "arn", "pk")[:100]),
         "messages_page": page,
         "verdict_kind": verdict_kind,
-        "sample": sample or SAMPLES[source.kind].decode(),
+        "sample": sample or sample_of(source.kind).decode(),
         "preview": preview,
         "key": new_key(),
         "at": clock.now(),
@@ -175,6 +177,8 @@ def alert_source_preview_action(request: AuthorizedRequest, pk: int) -> HttpResp
 
 
 def _preview(source: AlertSource, mapping: Any, sample: str) -> dict[str, Any]:
+    if source.tells_of_deployments:
+        return {"error": "This source tells of deployments and has no mapping: send a sample instead.", "rows": []}
     try:
         found = checked(mapping)
         headers = {RAW_HEADER: "true"} if source.kind == SourceKind.SNS and '"Signature"' not in sample else {}

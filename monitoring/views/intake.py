@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from monitoring.services.alert_sources import key_hash
 from monitoring.services.inbound import MOST_BYTES, message_store
+from monitoring.services.links import key_hash
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 
@@ -20,7 +20,7 @@ def receive_action(request: AuthorizedRequest, kind: str, key: str) -> HttpRespo
     hashed = key_hash(key)
     if hashed is None:
         return HttpResponse(_UNKNOWN, status=404, content_type="text/plain")
-    if _length(request) > MOST_BYTES or len(request.body) > MOST_BYTES:
+    if length_of(request) > MOST_BYTES or len(request.body) > MOST_BYTES:
         return HttpResponse(_TOO_LARGE, status=413, content_type="text/plain")
     headers = {name.lower(): value for name, value in request.headers.items()}
     number = message_store(kind=kind, key=hashed, headers=headers, body=request.body, at=now())
@@ -29,6 +29,7 @@ def receive_action(request: AuthorizedRequest, kind: str, key: str) -> HttpRespo
     return JsonResponse({"received": number})
 
 
-def _length(request: HttpRequest) -> int:
+def length_of(request: HttpRequest) -> int:
+    """What the sender says of its size, in bytes; 0 where it says nothing that can be read."""
     said = request.META.get("CONTENT_LENGTH") or "0"
     return int(said) if said.isascii() and said.isdigit() and len(said) < 12 else 0

@@ -1,4 +1,4 @@
-"""Pages: overview, service, alarms, resources, polls, points."""
+"""Pages: overview, service, alarms, polls, points."""
 
 from collections import Counter
 from datetime import timedelta
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from monitoring.charting import CHARTS
 from monitoring.evaluation import limits_text
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, Probe, ResourceKind, Series, Usefulness
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, Heartbeat, Probe, Series, Usefulness
 from monitoring.ranges import range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
@@ -31,7 +31,6 @@ from opsportal.platforms.models import Service
 
 # As many as fit into 40 kB.
 POINTS: Final = 80
-RESOURCES: Final = 42
 RUNS: Final = 40
 EVIDENCE_FOR: Final = timedelta(days=7)
 
@@ -120,6 +119,7 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "state": alarm_reads.shown_state(found, at),
         "terms": terms,
         "probe": Probe.objects.filter(alarm=found).first() if found.origin == AlarmOrigin.PROBE else None,
+        "heartbeat": Heartbeat.objects.filter(alarm=found).first() if found.origin == AlarmOrigin.HEARTBEAT else None,
         "events": events,
         "can_rate": allows(request.actor, "monitoring.alarm_rate", found),
         "rated": own_ratings(request.actor, found, events),
@@ -145,28 +145,6 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
             "can_see_messages": allows(request.actor, "monitoring.inbound_view", found),
         }
     return render_page(request, "monitoring/alarm_detail.html", context)
-
-
-@require_action("monitoring.resource_view")
-def resources(request: AuthorizedRequest) -> HttpResponse:
-    """Databases, backups, services, targets and certificates as last read."""
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in ResourceKind.values else ""
-    rows = reads.resource_rows(request.actor, platform_id=_platform_id(request), kind=kind)
-    base = reverse("monitoring:resources")
-    views = [{"label": "All", "href": base, "current": not kind}]
-    views += [
-        {"label": one.label, "href": f"{base}?kind={one.value}", "current": kind == one.value} for one in ResourceKind
-    ]
-    page = keyset_page(rows, order=reads.WORST_RESOURCES, cursor=request.GET.get("cursor"), size=RESOURCES)
-    context = {
-        "page": page,
-        "views": views,
-        "total": rows.count(),
-        "unread": reads.unread_kinds(request.actor),
-        "at": now(),
-    }
-    return render_page(request, "monitoring/resource_list.html", context)
 
 
 @require_action("monitoring.poll_view")

@@ -21,6 +21,7 @@ _DENIED: Final = frozenset(
         "ExpiredTokenException",
         "InvalidClientTokenId",
         "NotAuthorized",
+        "NotAuthorizedException",
         "OptInRequired",
         "SignatureDoesNotMatch",
         "SubscriptionRequiredException",

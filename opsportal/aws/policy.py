@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from opsportal.aws import costs
+from opsportal.aws import costs, insights, rds
 from opsportal.aws.errors import AwsDeniedError, AwsError, AwsRejectedError, guard
 from opsportal.aws.session import AwsAccount, client
 
@@ -66,11 +66,26 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("logs", "GetQueryResults", "logs:GetQueryResults", "the lines a question to the logs found"),
     Operation("logs", "StartQuery", "logs:StartQuery", "error lines beside an incident, queries of runbooks"),
     Operation("logs", "StopQuery", "logs:StopQuery", "to end a question to the logs that takes too long"),
+    Operation("pi", "DescribeDimensionKeys", "pi:DescribeDimensionKeys", "what a database waits for and works on"),
+    *(
+        Operation("rds", name, f"rds:{name}", asks)
+        for name, asks in (
+            ("DescribeDBClusterParameterGroups", "of which family a cluster's parameters are"),
+            ("DescribeDBClusterParameters", "which parameters of a cluster were set"),
+            ("DescribeDBLogFiles", "the log files of a database and when they were written"),
+            ("DescribeDBParameterGroups", "of which family an instance's parameters are"),
+            ("DescribeDBParameters", "which parameters of an instance were set"),
+            ("DescribeEngineDefaultClusterParameters", "what a cluster's parameters are by default"),
+            ("DescribeEngineDefaultParameters", "what an instance's parameters are by default"),
+            ("DescribePendingMaintenanceActions", "maintenance that waits for a database, and until when"),
+        )
+    ),
     Operation("rds", "DescribeDBClusterSnapshots", "rds:DescribeDBClusterSnapshots", "the age of cluster snapshots"),
     Operation("rds", "DescribeDBClusters", "rds:DescribeDBClusters", "clusters and their restorable time"),
     Operation("rds", "DescribeDBInstances", "rds:DescribeDBInstances", "database instances and their state"),
     Operation("rds", "DescribeDBSnapshots", "rds:DescribeDBSnapshots", "the age of instance snapshots"),
     Operation("rds", "DescribeEvents", "rds:DescribeEvents", "failovers, backups and restarts of databases"),
+    Operation("resourcegroupstaggingapi", "GetResources", "tag:GetResources", "the tags of every resource"),
     Operation("route53", "ListHostedZones", "route53:ListHostedZones", "which zone holds a record"),
     Operation("route53", "ListResourceRecordSets", "route53:ListResourceRecordSets", "what a record says now"),
     Operation("sts", "GetCallerIdentity", "sts:GetCallerIdentity", "proof of the role and its account"),
@@ -160,6 +175,20 @@ def _arn(account: AwsAccount, service: str, region: str, resource: str) -> str:
 
 
 _NOBODY: Final = "opsportal-permission-check"
+
+
+def _ask_insights(account: AwsAccount, region: str, end: datetime) -> object:
+    """A database that it does not know it refuses like one that may not be asked: a real one has to be found first."""
+    known = next((row for row in rds.instances(account, region) if row.insights), None)
+    if known is None:
+        said = "no instance has Performance Insights switched on"
+        raise AwsError(what=region, permission="pi:DescribeDimensionKeys", code="NothingToAsk", detail=said)
+    start = end - timedelta(minutes=5)
+    return insights.top_load(
+        account, region, resource_id=known.resource_id, group="db.wait_event", start=start, end=end
+    )
+
+
 _QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
     "acm:DescribeCertificate": lambda a, r, _: client(a, "acm", r).describe_certificate(
         CertificateArn=_arn(a, "acm", r, "certificate/00000000-0000-0000-0000-000000000000")
@@ -207,11 +236,33 @@ _QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
         queryString="fields @message | limit 1",
     ),
     "logs:StopQuery": lambda a, r, _: client(a, "logs", r).stop_query(queryId="00000000-0000-0000-0000-000000000000"),
+    "pi:DescribeDimensionKeys": _ask_insights,
+    "rds:DescribeDBClusterParameterGroups": lambda a, r, _: client(a, "rds", r).describe_db_cluster_parameter_groups(
+        MaxRecords=20
+    ),
+    "rds:DescribeDBClusterParameters": lambda a, r, _: client(a, "rds", r).describe_db_cluster_parameters(
+        DBClusterParameterGroupName=_NOBODY
+    ),
+    "rds:DescribeDBLogFiles": lambda a, r, _: client(a, "rds", r).describe_db_log_files(DBInstanceIdentifier=_NOBODY),
+    "rds:DescribeDBParameterGroups": lambda a, r, _: client(a, "rds", r).describe_db_parameter_groups(MaxRecords=20),
+    "rds:DescribeDBParameters": lambda a, r, _: client(a, "rds", r).describe_db_parameters(
+        DBParameterGroupName=_NOBODY
+    ),
+    "rds:DescribeEngineDefaultClusterParameters": lambda a, r, _: client(
+        a, "rds", r
+    ).describe_engine_default_cluster_parameters(DBParameterGroupFamily="aurora-postgresql16", MaxRecords=20),
+    "rds:DescribeEngineDefaultParameters": lambda a, r, _: client(a, "rds", r).describe_engine_default_parameters(
+        DBParameterGroupFamily="postgres16", MaxRecords=20
+    ),
+    "rds:DescribePendingMaintenanceActions": lambda a, r, _: client(a, "rds", r).describe_pending_maintenance_actions(
+        MaxRecords=20
+    ),
     "rds:DescribeDBClusterSnapshots": lambda a, r, _: client(a, "rds", r).describe_db_cluster_snapshots(MaxRecords=20),
     "rds:DescribeDBClusters": lambda a, r, _: client(a, "rds", r).describe_db_clusters(MaxRecords=20),
     "rds:DescribeDBInstances": lambda a, r, _: client(a, "rds", r).describe_db_instances(MaxRecords=20),
     "rds:DescribeDBSnapshots": lambda a, r, _: client(a, "rds", r).describe_db_snapshots(MaxRecords=20),
     "rds:DescribeEvents": lambda a, r, _: client(a, "rds", r).describe_events(MaxRecords=20),
+    "tag:GetResources": lambda a, r, _: client(a, "resourcegroupstaggingapi", r).get_resources(ResourcesPerPage=1),
     "route53:ListHostedZones": lambda a, r, _: client(a, "route53", r).list_hosted_zones(MaxItems="1"),
     "route53:ListResourceRecordSets": lambda a, r, _: client(a, "route53", r).list_resource_record_sets(
         HostedZoneId="Z00000000000000000000", MaxItems="1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -37,11 +38,15 @@ class DbCluster:
     encrypted: bool
     deletion_protection: bool
     endpoint: str
+    parameter_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DbInstance:
-    """A database instance. `cluster` is None where it stands alone, `replica_of` where it is not a read replica."""
+    """A database instance. `cluster` is None where it stands alone, `replica_of` where it is not a read replica.
+
+    `parameters_state` is in-sync, pending-reboot or applying; `resource_id` is what Performance Insights calls it.
+    """
 
     identifier: str
     arn: str
@@ -58,6 +63,10 @@ class DbInstance:
     publicly_accessible: bool
     backup_retention_days: int
     latest_restorable_at: datetime | None
+    parameter_group: str = ""
+    parameters_state: str = ""
+    resource_id: str = ""
+    insights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,7 @@ def clusters(account: AwsAccount, region: str, *, identifier: str | None = None)
                     encrypted=item.get("StorageEncrypted", False),
                     deletion_protection=item.get("DeletionProtection", False),
                     endpoint=item.get("Endpoint", ""),
+                    parameter_group=item.get("DBClusterParameterGroup", ""),
                 )
                 for item in page["DBClusters"]
             )
@@ -142,10 +152,19 @@ def instances(account: AwsAccount, region: str, *, identifier: str | None = None
                     publicly_accessible=item.get("PubliclyAccessible", False),
                     backup_retention_days=item.get("BackupRetentionPeriod", 0),
                     latest_restorable_at=item.get("LatestRestorableTime"),
+                    parameter_group=_group(item).get("DBParameterGroupName", ""),
+                    parameters_state=_group(item).get("ParameterApplyStatus", ""),
+                    resource_id=item.get("DbiResourceId", ""),
+                    insights=item.get("PerformanceInsightsEnabled", False),
                 )
                 for item in page["DBInstances"]
             )
     return sorted(found, key=lambda instance: instance.identifier)
+
+
+def _group(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    groups: Sequence[Mapping[str, Any]] = item.get("DBParameterGroups") or [{}]
+    return groups[0]
 
 
 def cluster_snapshots(account: AwsAccount, region: str, *, cluster: str | None = None) -> list[DbSnapshot]:

@@ -1,13 +1,16 @@
 """The portal's own figures for Prometheus, read from the database at each scrape."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from monitoring.selectors.databases import database_polls
 from monitoring.selectors.polls import newest_lags, region_polls
+from opsportal.core import clock
 from opsportal.core.clock import real_now
 from opsportal.health.selectors import Reading
 
@@ -49,6 +52,7 @@ class PortalCollector(Collector):
         yield runs
         yield GaugeMetricFamily("opsportal_findings", "Broken invariants.", value=len(reading.findings))
         yield from _collector_metrics()
+        yield from _database_metrics(clock.now())
 
 
 # What the collector counts per account and region, and how it reads in the exposition.
@@ -82,6 +86,23 @@ def _collector_metrics() -> Iterator[Metric]:
         share.add_metric(key, row.share)
         pace.add_metric(key, row.account.pace)
     yield from (lag, share, pace)
+
+
+def _database_metrics(at: datetime) -> Iterator[Metric]:
+    """The readings of platforms' databases."""
+    labels = ["platform", "database"]
+    readings = CounterMetricFamily("opsportal_database_readings", "Readings by SQL.", labels=labels)
+    failures = CounterMetricFamily("opsportal_database_failures", "Readings without any answer.", labels=labels)
+    age = GaugeMetricFamily("opsportal_database_age_seconds", "Age of the last answers.", labels=labels)
+    took = GaugeMetricFamily("opsportal_database_seconds", "What the last reading took.", labels=labels)
+    for poll in database_polls():
+        key = [poll.database.platform.key, poll.database.key]
+        readings.add_metric(key, poll.readings)
+        failures.add_metric(key, poll.failures)
+        if poll.fetched_at is not None:
+            age.add_metric(key, (at - poll.fetched_at).total_seconds())
+            took.add_metric(key, poll.ms / 1000)
+    yield from (readings, failures, age, took)
 
 
 def exposition() -> bytes:

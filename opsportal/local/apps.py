@@ -11,3 +11,8 @@ class LocalConfig(AppConfig):
 
         if settings.DEMO:
             register_nav(95, "demo", "Demo panel", "flask-conical", "local:panel", "local.demo_view")
+        if settings.DEMO and settings.AWS_ENDPOINT_URL:
+            from monitoring.intake.certificates import use_signing_keys
+            from opsportal.local.signing import simulated_key
+
+            use_signing_keys(simulated_key)

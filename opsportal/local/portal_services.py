@@ -55,10 +55,11 @@ def dispatcher() -> Service:
     return Service(name="dispatcher", argv=(PYTHON, "manage.py", "dispatcher"), settle_seconds=SETTLE_SECONDS)
 
 
-def simulated_aws(home: Home, port: int) -> Service:
-    """AWS on loopback, for the demo."""
-    argv = (PYTHON, "-m", "opsportal.local.aws", "--port", str(port), "--state-file", str(home.path / "aws.json"))
-    return Service(name="aws", argv=argv, is_ready=partial(answers, port, None), ready_seconds=120.0)
+def simulated_aws(home: Home, port: int, *, portal_port: int) -> Service:
+    """AWS on loopback, for the demo; it sends beats and SNS messages to the portal."""
+    argv = [PYTHON, "-m", "opsportal.local.aws", "--port", str(port), "--state-file", str(home.path / "aws.json")]
+    argv += ["--portal", f"http://{LOOPBACK}:{portal_port}"]
+    return Service(name="aws", argv=tuple(argv), is_ready=partial(answers, port, None), ready_seconds=120.0)
 
 
 def shop(cluster: Cluster, aws_port: int) -> Service:

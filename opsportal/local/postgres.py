@@ -29,7 +29,10 @@ LAST_ONES_SECONDS = 10.0
 NO_SPACE = "No space left on device"
 # A test run's cluster is thrown away with its folder.
 FOR_TESTS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=2GB")
-SETTINGS = ("listen_addresses=", "unix_socket_permissions=0700", "max_connections=120", "shared_buffers=128MB")
+SETTINGS = (
+    "listen_addresses=", "unix_socket_permissions=0700", "max_connections=120", "shared_buffers=128MB",
+    "shared_preload_libraries=pg_stat_statements",
+)  # fmt: skip
 
 ROLES = """
 SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['ops_owner', 'ops_app']) AS name
@@ -51,6 +54,8 @@ REVOKE ALL ON DATABASE shop FROM PUBLIC;
 GRANT CONNECT ON DATABASE shop TO shop_reader, shop_maintainer;
 GRANT pg_monitor TO shop_reader, shop_maintainer;
 GRANT pg_signal_backend TO shop_maintainer;
+\\connect shop
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 """
 
 

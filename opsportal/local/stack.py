@@ -78,7 +78,8 @@ class Stack:
             cluster.run_sql(postgres.ROLES + (postgres.SHOP_ROLES if self.is_demo else ""))
             refuse_schema_ahead(cluster, self.home)
         if self.aws_port is not None:
-            supervisor.start(portal.simulated_aws(self.home, self.aws_port), portal.shop(cluster, self.aws_port))
+            aws = portal.simulated_aws(self.home, self.aws_port, portal_port=self.port)
+            supervisor.start(aws, portal.shop(cluster, self.aws_port))
         self._migrate()
         # Loading takes them seconds, and nobody calls them yet.
         supervisor.start(portal.web(self.port), portal.worker(cluster.sockets))

@@ -35,7 +35,10 @@ SIGNS: Final = {
     "db-connections": ("Database runs out of connections", "An incident opens within three minutes; the SLO burns."),
     "error-rate": ("One request in five fails", "The error alarm fires and opens an incident; the SLO burns."),
     "latency": ("Answers take six times as long", "The latency alarm fires; the chart of the service shows it."),
-    "backup-missing": ("Tonight's backup is missing", "The morning list's evidence turns red: backup.fresh fails."),
+    "backup-missing": (
+        "Tonight's backup is missing",
+        "Its log is not shipped: the heartbeat is late in two minutes; the morning list's backup.fresh fails.",
+    ),
     "certificate-expiry": ("A certificate has five days left", "Evidence of the lists turns red; no metric moves."),
     "service-down": (
         "The service stops answering",

@@ -1,8 +1,8 @@
 """SQL on a platform's own database, by two connections.
 
-`read_rows` opens a read-only transaction and cannot write. `maintain` runs one statement of a known shape with quoted
-identifiers, `signal_session` ends one named session or its statement; both only inside `plan_execution()`, which the
-execution of an approved plan enters and nobody else.
+`read_rows` (and `reading`, for several questions) opens read-only transactions and cannot write. `maintain` runs one
+statement of a known shape with quoted identifiers, `signal_session` ends one named session or its statement; both only
+inside `plan_execution()`, which the execution of an approved plan enters and nobody else.
 """
 
 import os
@@ -131,15 +131,43 @@ def _first_line(error: psycopg.Error) -> str:
     return str(error).strip().partition("\n")[0][:300]
 
 
+class Reader:
+    """One open connection that only reads, until its time is over; each question is a transaction of its own."""
+
+    def __init__(self, opened: psycopg.Connection[dict[str, Any]], deadline: Deadline) -> None:
+        self._opened = opened
+        self._deadline = deadline
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The rows of one SELECT, at most 10,000, with `search_path` pg_catalog. Raises DatabaseTargetError."""
+        if self._deadline.is_over():
+            raise DatabaseTargetError("Not asked: the questions before took all the time.")
+        try:
+            with self._opened.transaction(), self._opened.cursor() as cursor:
+                cursor.execute("SET TRANSACTION READ ONLY")
+                cursor.execute(statement.encode(), parameters)
+                return cursor.fetchmany(MAX_ROWS)
+        except psycopg.Error as error:
+            raise DatabaseTargetError(_first_line(error)) from error
+
+
+@contextmanager
+def reading(target: DatabaseTarget, *, seconds: float) -> Iterator[Reader]:
+    """One connection for several questions, none of which begins after `seconds`.
+
+    Raises BlockedAddressError, DatabaseTargetError.
+    """
+    with _connect(target, is_reading=True) as opened:
+        yield Reader(opened, Deadline(seconds))
+
+
 def read_rows(target: DatabaseTarget, statement: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """The rows of one SELECT, at most 10,000, in a read-only transaction with `search_path` pg_catalog.
 
     Raises BlockedAddressError, DatabaseTargetError.
     """
-    with _connect(target, is_reading=True) as opened, opened.transaction(), opened.cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute(statement.encode(), parameters)
-        return cursor.fetchmany(MAX_ROWS)
+    with reading(target, seconds=READ_SECONDS) as reader:
+        return reader.rows(statement, parameters)
 
 
 @contextmanager

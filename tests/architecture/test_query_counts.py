@@ -26,7 +26,9 @@ from incidents.services.reports import report_add
 from incidents.services.runbooks import runbook_start
 from incidents.services.timeline import entry_log
 from maintenance.services.operations_log import log_write
+from monitoring.intake.deployments.told import told
 from monitoring.models import Alarm, AlarmState, AlertSource, Resource, Series, ServiceMetric
+from monitoring.services.deployments import deployment_report
 from monitoring.services.inbound import inbound_judge
 from monitoring.services.ratings import alarm_rate
 from opsportal.accounts.models import User
@@ -39,6 +41,8 @@ from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform, Service
+from tests.factories.databases import answered, database_of, event_of, resource_of
+from tests.factories.heartbeats import beaten, heartbeat_of
 from tests.factories.incidents import alarm, clock_policy, declare, transition
 from tests.factories.intake import fired, post, source_of, together
 from tests.factories.maintenance import checklist_run
@@ -244,6 +248,32 @@ def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/act/?platform={platform.key}&action=scale-service"
 
 
+def _databases(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        answered(database_of(platform, f"db-{number}"), at=at)
+    for number in range(min(count, 12)):  # beyond the page the rest is counted, once
+        name = f"{platform.key}-{number}"
+        resource_of(platform, at=at, identifier=name)
+        for kind in ("rds_snapshot", "rds_parameters", "rds_maintenance", "backup_job"):
+            said = {"action": "db-upgrade", "description": "minor version"}
+            resource_of(platform, at=at, identifier=f"{name}:{kind}", kind=kind, parent=name, data=said)
+        event_of(platform, at=at, message=name)
+    return f"/monitoring/databases/?platform={platform.key}"
+
+
+def _database_answer(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    database = database_of(platform)
+    for number in range(count):
+        answered(database, at=at - timedelta(minutes=15 * number), rows=min(count, 60))
+    return f"/monitoring/databases/{database.pk}/slow/"
+
+
+def _inventory(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        resource_of(platform, at=at, identifier=f"{platform.key}-{number}")
+    return f"/monitoring/resources/?platform={platform.key}"
+
+
 def _probes(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     for number in range(count):
         probe_of(platform, at=at, key=f"p{number}", service=service_of(platform))
@@ -254,6 +284,26 @@ def _probe(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     probe = probe_of(platform, at=at)
     answered_for(probe, [FINE] * count, end=at)
     return f"/monitoring/probes/{probe.pk}/"
+
+
+def _heartbeats(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        heartbeat_of(platform, at=at, key=f"h{number}", service=service_of(platform))
+    return "/monitoring/heartbeats/"
+
+
+def _heartbeat(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    job, key = heartbeat_of(platform, at=at)
+    for _ in range(count):
+        beaten(key, at=at)
+    return f"/monitoring/heartbeats/{job.pk}/"
+
+
+def _deployments(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    for number in range(count):
+        item = told(identity=("api", number), label=f"v{number}", state="completed", service="web")
+        deployment_report(by=by, at=at, platform=platform, item=item)
+    return "/monitoring/deployments/"
 
 
 def _metrics(platform: Platform, at: datetime, count: int) -> Service:
@@ -377,8 +427,14 @@ PAGES: dict[str, Fill] = {
     "plans": _plans,
     "plan": _plan_page,
     "ask for an action": _act,
+    "databases": _databases,
+    "answers of a database": _database_answer,
+    "inventory": _inventory,
     "probes": _probes,
     "probe": _probe,
+    "heartbeats": _heartbeats,
+    "heartbeat": _heartbeat,
+    "deployments": _deployments,
     "service": _service,
     "charts of a service": _charts,
     "capacity": _capacity,

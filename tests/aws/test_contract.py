@@ -11,11 +11,28 @@ import botocore.client
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from opsportal.aws import acm, backup, cloudwatch, costs, ecs, elb, logs, policy, rds, route53, sts
+from opsportal.aws import (
+    acm,
+    backup,
+    cloudwatch,
+    costs,
+    ecs,
+    elb,
+    insights,
+    logs,
+    policy,
+    rds,
+    rds_upkeep,
+    route53,
+    sts,
+    tags,
+)
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount, client, forget_clients
+from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Call, MetricAnswer
 from opsportal.local.aws.catalogue import ACCOUNT, REGION, platform
+from opsportal.local.aws.databases import insights_id
 from opsportal.local.aws.names import zone_id
 from opsportal.local.aws.operations import operations
 from opsportal.local.aws.world import World
@@ -94,6 +111,7 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
         "instances": len(rds.instances(account, REGION)),
         "cluster snapshots": len(rds.cluster_snapshots(account, REGION)),
         "instance snapshots": len(rds.instance_snapshots(account, REGION)),
+        **upkeep_calls(account, now),
         "events": len(rds.events(account, REGION, start=week, end=now)),
         "jobs": len(backup.jobs(account, REGION, created_after=week)),
         "costs": len(costs.month_costs(account, start=now.date().replace(day=1), end=now.date() + timedelta(days=1))),
@@ -122,6 +140,25 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
     }
 
 
+def upkeep_calls(account: AwsAccount, now: datetime) -> dict[str, int]:
+    """The calls about parameters, maintenance, log files, load and tags."""
+    cluster = next(row for row in rds.clusters(account, REGION) if row.parameter_group)
+    alone = next(row for row in rds.instances(account, REGION) if row.insights and not row.cluster)
+    of_cluster = rds_upkeep.parameter_group(account, REGION, name=cluster.parameter_group, of="cluster")
+    of_instance = rds_upkeep.parameter_group(account, REGION, name=alone.parameter_group, of="instance")
+    span: dict[str, Any] = {"resource_id": alone.resource_id, "start": now - timedelta(hours=1), "end": now}
+    return {
+        "cluster parameters": len(of_cluster.changed),
+        "instance parameters": len(of_instance.changed),
+        "default differs": int(of_instance.changed[0].default != of_instance.changed[0].value),
+        "maintenance": len(rds_upkeep.pending_maintenance(account, REGION)),
+        "log files": len(rds_upkeep.log_files(account, REGION, instance=alone.identifier)),
+        "waits": len(insights.top_load(account, REGION, group="db.wait_event", **span)),
+        "statements": len(insights.top_load(account, REGION, group="db.sql_tokenized", **span)),
+        "tags": len(tags.tags_by_arn(account, REGION)),
+    }
+
+
 def test_every_call_answers_as_the_model_says_and_the_policy_lists_exactly_these(
     aws_simulator: Simulator, recorded: list[tuple[str, str]]
 ) -> None:
@@ -131,13 +168,32 @@ def test_every_call_answers_as_the_model_says_and_the_policy_lists_exactly_these
     assert called == {(operation.service, operation.name) for operation in policy.OPERATIONS}
 
 
+def upkeep_asked(now: datetime) -> dict[str, dict[str, Any]]:
+    """What the simulator is asked about upkeep, by operation."""
+    return {
+        "DescribeDBClusterParameterGroups": {"DBClusterParameterGroupName": "bookstore-production-cluster-parameters"},
+        "DescribeDBClusterParameters": {"DBClusterParameterGroupName": "bookstore-production-cluster-parameters"},
+        "DescribeDBLogFiles": {"DBInstanceIdentifier": "bookstore-production-1"},
+        "DescribeDBParameterGroups": {"DBParameterGroupName": "production-postgres-parameters"},
+        "DescribeDBParameters": {"DBParameterGroupName": "production-postgres-parameters"},
+        "DescribeDimensionKeys": {
+            "Identifier": insights_id("production-postgres"),
+            "GroupBy": {"Group": "db.wait_event"},
+            "StartTime": now,
+            "EndTime": now,
+        },
+        "DescribeEngineDefaultClusterParameters": {"DBParameterGroupFamily": "aurora-postgresql15"},
+        "DescribeEngineDefaultParameters": {"DBParameterGroupFamily": "postgres16"},
+    }
+
+
 def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> None:
     now = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
     world = World(today=now.date())
     world.start_fault("service-down", at=now - timedelta(minutes=2))
     asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": ""}
     world.remember_query("q", asked_of_logs)
-    table = operations(world)
+    table = operations(AlarmBook(world))
     asked: dict[str, dict[str, Any]] = {
         "ListServices": {"cluster": "bookstore-cluster"},
         "DescribeServices": {"cluster": "production-cluster", "services": ["solemate-backend", "nothing"]},
@@ -148,6 +204,7 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
         "StopQuery": {"queryId": "q"},
         "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
+        **upkeep_asked(now),
         "GetCostAndUsage": {
             "Granularity": "MONTHLY",
             "TimePeriod": {"Start": "2026-02-01", "End": "2026-03-11"},
@@ -192,7 +249,8 @@ def test_the_second_account_shows_denied_and_could_not_check(aws_simulator: Simu
         "rds:DescribeDBClusterSnapshots",
     }
     assert {name for name, verdict in results.items() if verdict == "could_not_check"} == {
-        "cloudwatch:DescribeAlarmHistory"
+        "cloudwatch:DescribeAlarmHistory",
+        "pi:DescribeDimensionKeys",  # there is no database to ask about
     }
     assert len(results) == len(policy.OPERATIONS)
 

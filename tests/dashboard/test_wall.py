@@ -24,7 +24,7 @@ def test_the_wall_shows_what_is_on_fire(platform: Platform, client_for: ClientFo
     assert "Checkout &lt;b&gt;fails&lt;/b&gt;" in page
     assert "Alarm db" in page
     assert '<noscript><meta http-equiv="refresh"' in page
-    assert "Acknowledge" in page
+    assert "left, acknowledge" in page
 
 
 def test_the_refreshed_part_is_the_board_alone(platform: Platform, client_for: ClientFor, viewer: User) -> None:

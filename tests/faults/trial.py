@@ -91,7 +91,7 @@ class Trial:
         supervisor.start(
             postgres.service(cluster, for_tests=True),
             valkey.service(self.home, cluster.sockets),
-            portal_services.simulated_aws(self.home, self.aws_port),
+            portal_services.simulated_aws(self.home, self.aws_port, portal_port=self.port),
         )
         supervisor.wait_ready("postgres", "valkey")
         cluster.run_sql(postgres.ROLES + postgres.SHOP_ROLES)

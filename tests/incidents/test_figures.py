@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.figures.measures import (
@@ -27,7 +27,7 @@ from incidents.figures.periods import between as spanning
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 # Drawing the first list of cases takes seconds on a busy machine.
-UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=60)
 
 
 def at(text: str) -> datetime:

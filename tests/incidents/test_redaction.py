@@ -1,4 +1,4 @@
-"""What the public may read of a review: nobody's name, nothing of the inventory (M-REV-06)."""
+"""What the public may read of a review: nobody's name, nothing of the inventory (M-PIR-02)."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from incidents.exports.redaction import redact, words_of
 from incidents.models import ReviewSection
 from incidents.services import incident_resolve, review_draft, review_section_edit
 from monitoring.models import AwsAccount, Deployment, Resource
-from monitoring.selectors.inventory import inventory_names
+from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, declare

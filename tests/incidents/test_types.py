@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -124,6 +125,22 @@ def test_the_triage_pane_offers_the_severity_with_one_button_and_never_sets_it(
     data = {"version": changed.version, "severity": worst.pk, "why": "data at risk (portal default)"}
     assert client.post(f"{incident.url}severity/", data).status_code == 303
     assert "The answers fit P0" in client.get(f"{incident.url}?tab=triage").content.decode()
+
+
+@pytest.mark.django_db
+def test_the_triage_neither_urges_a_milder_severity_nor_keeps_what_it_was_told_from_the_record(
+    platform: Platform, at: datetime, commander: User, client_for: Callable[..., Client]
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at, label="P0")
+    answers = {"users": {"answer": "yes", "note": "about 4,000 shoppers"}}
+    incident_triage(by=SYSTEM, at=at, incident=incident, expected=incident.version, answers=answers)
+    page = client_for(commander).get(f"{incident.url}?tab=triage").content.decode()
+    assert "P0 was chosen, is worse, and stands" in page
+    assert "Set the suggested severity" not in page
+    link = f"{incident.url}describe/?tab=triage&amp;users_affected=about+4%2C000+shoppers"
+    assert f'href="{link}">Take “about 4,000 shoppers” from the triage' in page
+    form = client_for(commander).get(unescape(link)).content.decode()
+    assert 'name="users_affected" value="about 4,000 shoppers"' in form
 
 
 @pytest.mark.django_db

@@ -206,7 +206,7 @@ def test_the_reader_that_shall_write_is_chosen_from_the_cluster(
     form = ACTIONS["fail-over"].form({"target": CLUSTER, "to": "somebody-else"}, platform=shop)
     assert form.errors["to"] == ["somebody-else is in none of this platform's clusters as they were last read."]
     # Which of them writes is asked of AWS, not of what was last read.
-    with pytest.raises(PlanRefusedError, match=f"{writer} is no reader of {CLUSTER}"):
+    with pytest.raises(PlanRefusedError, match=f"{writer} writes already: of {CLUSTER} can take over"):
         ask(shop, actor_for(operator), at, "fail-over", target=CLUSTER, to=writer)
     plan = ask(shop, actor_for(operator), at, "fail-over", target=CLUSTER, to=reader)
     assert plan.calls.get().params["request"]["TargetDBInstanceIdentifier"] == reader

@@ -4,13 +4,13 @@ from datetime import date, timedelta
 from statistics import median
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.capacity import FARTHEST, LEAST_DAYS, TooFewDaysError, backtest, reached, trend
 
 FIRST = date(2026, 1, 1)
-CALM = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+CALM = settings(max_examples=60)
 slopes, levels = st.floats(-5, 5), st.floats(0, 1000)
 counts = st.integers(LEAST_DAYS, 40)
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from django.db.models import Count
 
-from monitoring.collector import history, mirror, resources
+from monitoring.collector import history, mirror
 from monitoring.collector import poll as polling
 from monitoring.collector.fetch import TIME_OVER, Fetched, Question, Wanted, fetch
+from monitoring.collector.found import Found
 from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
-from monitoring.collector.resources import poll_resources
+from monitoring.collector.resources import READERS, due_kinds, poll_resources
 from monitoring.loops.watch import blind_platforms, keep_partitions, watch_eyes
 from monitoring.models import (
     Alarm,
@@ -129,7 +130,7 @@ def test_without_aws_a_poll_fails_in_words_and_keeps_everything(account: AwsAcco
     assert Series.objects.filter(watermark__isnull=False).count() == 0
     assert poll_resources(account=account, region=REGION, at=at) == 0
     assert mirror_alarms(account=account, region=REGION, at=at) == 0
-    assert ResourcePoll.objects.exclude(error="").count() == 8
+    assert ResourcePoll.objects.exclude(error="").count() == len(READERS) + 1
 
 
 def test_when_nothing_can_be_read_one_alarm_says_so(account: AwsAccount, platform: Platform) -> None:
@@ -279,7 +280,7 @@ def test_of_many_series_a_slice_is_shorter() -> None:
 
 def test_resources_are_read_and_given_to_their_service(account: AwsAccount, platform: Platform) -> None:
     at = now()
-    assert poll_resources(account=account, region=REGION, at=at) == 7
+    assert poll_resources(account=account, region=REGION, at=at) == len(READERS)
     owned = set(Resource.objects.filter(platform=platform).values_list("kind", flat=True))
     assert {"rds_cluster", "rds_snapshot", "backup_job", "ecs_service", "certificate"} <= owned
     assert Resource.objects.filter(platform=None).exists()
@@ -296,7 +297,7 @@ def ecs_service(*deployments: tuple[str, int, str]) -> Any:
          "updated_at": began, "task_definition": f"arn:aws:ecs:x:1:task-definition/web:{revision}"}
         for key, revision, began in deployments
     ]  # fmt: skip
-    found = resources.Found("c/web", {"deployments": rows}, "ok", "", owner=("c/web",))
+    found = Found("c/web", {"deployments": rows}, "ok", "", owner=("c/web",))
     return lambda _session, _region, _at: [found]
 
 
@@ -309,13 +310,23 @@ def test_tasks_replaced_by_the_same_version_are_a_restart_and_no_deployment(
     restart, back = ("3", 45, day % "07:37"), ("4", 44, day % "08:00")
     # Polled while a restart rolls, when only the newest is left, and again: what it is does not change.
     for at, seen in enumerate([[first], [second], [restart, second], [restart], [back], [back]]):
-        monkeypatch.setitem(resources.READERS, "ecs_service", ecs_service(*seen))
+        monkeypatch.setitem(READERS, "ecs_service", ecs_service(*seen))
         poll_resources(account=account, region=REGION, at=now() + at * MINUTE, kinds=["ecs_service"])
     rows = Deployment.objects.filter(platform=platform).order_by("external_id")
     assert list(rows.values_list("external_id", "is_restart")) == [
         ("ecs-svc/1", False), ("ecs-svc/2", False), ("ecs-svc/3", True), ("ecs-svc/4", False)
     ]  # fmt: skip
     assert set(rows.counted().values_list("external_id", flat=True)) == {"ecs-svc/1", "ecs-svc/2", "ecs-svc/4"}
+
+
+def test_what_changes_by_the_day_is_asked_every_quarter_of_an_hour(account: AwsAccount) -> None:
+    at = now()
+    assert due_kinds(account=account, region=REGION, at=at) == list(READERS)
+    poll_resources(account=account, region=REGION, at=at)
+    soon = due_kinds(account=account, region=REGION, at=at + 5 * MINUTE)
+    assert {"rds_cluster", "backup_job"} <= set(soon)
+    assert not {"rds_parameters", "rds_logs", "rds_load", "rds_maintenance", "other"} & set(soon)
+    assert due_kinds(account=account, region=REGION, at=at + 15 * MINUTE) == list(READERS)
 
 
 def test_mirrored_alarms_take_the_signal_of_their_twin_and_open_nothing(account: AwsAccount) -> None:

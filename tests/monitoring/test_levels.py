@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.thresholds import (
@@ -21,7 +21,6 @@ from monitoring.thresholds import (
 STATES: tuple[State, ...] = ("ok", "warning", "alarm", "unknown")
 # Whole numbers around the limits, so that values stand exactly on them too.
 figure = st.one_of(st.none(), st.integers(0, 100).map(float))
-slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -103,13 +102,11 @@ def naive(t: Threshold, points: list[float | None], state: State) -> State:
     return order[found]
 
 
-@slow
 @given(thresholds(), st.lists(figure, max_size=8), st.sampled_from(STATES))
 def test_the_judge_is_the_naive_one(threshold: Threshold, points: list[float | None], state: State) -> None:
     assert judge(threshold, points, state).state == naive(threshold, points, state)
 
 
-@slow
 @given(thresholds(), st.lists(figure, max_size=60), st.sampled_from(STATES), st.integers(0, 5))
 def test_a_replay_is_the_judge_period_after_period(
     threshold: Threshold, values: list[float | None], state: State, first: int
@@ -124,7 +121,6 @@ def test_a_replay_is_the_judge_period_after_period(
     assert replay(threshold, values, state, first=first) == expected
 
 
-@slow
 @given(thresholds(), st.lists(figure, max_size=8), st.integers(0, 100).map(float), st.sampled_from(STATES))
 def test_a_value_that_stays_never_turns_an_alarm_twice(
     threshold: Threshold, before: list[float | None], value: float, state: State
@@ -134,7 +130,6 @@ def test_a_value_that_stays_never_turns_an_alarm_twice(
     assert len(replay(threshold, values, state, first=settled)) <= 1
 
 
-@slow
 @given(thresholds(), st.lists(st.floats(0, 1), min_size=8, max_size=40))
 def test_noise_within_the_margin_does_not_flap(threshold: Threshold, noise: list[float]) -> None:
     sign = 1 if threshold.is_high else -1

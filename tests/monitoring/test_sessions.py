@@ -12,8 +12,8 @@ from pytest_django import Settings
 
 from monitoring.actions import sessions
 from monitoring.actions.requests import ACTIONS, action_request
-from monitoring.actions.sessions import bare
 from monitoring.models import TargetDatabase
+from monitoring.statements import bare
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor, system_actor
 from opsportal.plans.execution import plan_run
@@ -180,7 +180,7 @@ def test_a_busy_session_stays_the_one_that_was_ticked_and_another_statement_does
     "statement, said",
     [
         (r"SELECT E'it\'s Ada', 'b'", "SELECT ?, ?"),
-        ("SELECT $$Ada$$, $x$Ada $$ Ada$x$, $1", "SELECT ?, ?, $?"),
+        ("SELECT $$Ada$$, $x$Ada $$ Ada$x$, $1", "SELECT ?, ?, ?"),
         ("/* Ada */ SELECT 1 -- Ada's\nFROM t", "SELECT ? FROM t"),
         ("SELECT /* a /* Ada */ Ada */ 1", "SELECT ?"),
         (r"SELECT 'C:\' , 'Ada'", "SELECT ?"),

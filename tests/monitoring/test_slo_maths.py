@@ -46,6 +46,14 @@ def test_unknown_is_never_one_hundred_per_cent() -> None:
     assert health(budget([Part(unknown, 0.99, MONTH)]), burning=False, coverage=unknown.coverage) == "no_data"
 
 
+@pytest.mark.parametrize("covered, good, word", [(49, 10_000, "no_data"), (50, 10_000, "met"), (3, 9_980, "exhausted")])
+def test_what_is_known_for_less_than_half_of_the_time_is_not_met_but_may_be_spent(
+    covered: int, good: float, word: str
+) -> None:
+    count = Count(good=good, total=10_000, expected=100, covered=covered)
+    assert health(budget([Part(count, 0.999, MONTH)]), burning=False, coverage=count.coverage) == word
+
+
 def test_no_traffic_is_neither_good_nor_bad() -> None:
     assert Count(expected=12, covered=12).attained is None
 

@@ -155,7 +155,7 @@ def _people() -> Asking:
     people["token"], people["anonymous"] = token_persona(member(platform, "operator", "robot")), None
     assert set(people) == set(IDENTITIES)
     users = {name: who.user if isinstance(who, TokenPersona) else who for name, who in people.items()}
-    clients = {name: (user and user.pk, client_of(people[name])) for name, user in users.items()}
+    clients = {name: (user.pk if user else None, client_of(people[name])) for name, user in users.items()}
     return Asking(platform.pk, clients)
 
 
@@ -191,7 +191,8 @@ def test_route_answers_as_the_table_says(name: str, asking: Asking) -> None:
 
 def _another(signed_in: Client) -> Client:
     """The same identity, however the request before it ended: signed out, say."""
-    client = Client(raise_request_exception=False, **signed_in.defaults)
+    client = Client(raise_request_exception=False)
+    client.defaults |= signed_in.defaults
     client.cookies = SimpleCookie({name: morsel.value for name, morsel in signed_in.cookies.items()})
     return client
 

@@ -20,7 +20,8 @@ from opsportal.core.actor import Actor
 from opsportal.packs.models import PolicyEntry
 from opsportal.platforms.models import Platform
 from tests.factories.accounts import TokenPersona
-from tests.factories.incidents import SYSTEM, declare
+from tests.factories.incidents import SYSTEM, declare, severity
+from tests.factories.platforms import MembershipFactory, platform_with_policy
 
 ClientFor = Callable[..., Client]
 ActorFor = Callable[..., Actor]
@@ -74,6 +75,20 @@ def test_every_figure_opens_its_rows(month: datetime, client_for: ClientFor, vie
     assert "4 min" in mtta
     assert mtta.count("left out") >= 1
     assert "documented" in page_of(client, ROWS, figure="documented")
+
+
+def test_severities_are_grouped_by_rank_whatever_each_platform_calls_it(
+    month: datetime, client_for: ClientFor, viewer: User
+) -> None:
+    other = platform_with_policy(key="books", name="Books")
+    MembershipFactory.create(platform=other, user=viewer, role="viewer")
+    severity(other).scheme.severities.filter(label="P1").update(label="Sev 2")
+    declare(other, by=SYSTEM, at=month - timedelta(days=1), label="Sev 2")
+    page = page_of(client_for(viewer), REPORT)
+    assert re.search(rf'href="{reverse(ROWS)}\?[^"]*by=severity&amp;key=2"', page)
+    rows = page_of(client_for(viewer), ROWS, by="severity", key="2")
+    assert "Severity: P1, Sev 2" in rows
+    assert {"shop", "books"} <= set(re.findall(r'class="q">(\w+)</span>', rows))
 
 
 def test_part_and_whole_of_each_share_open_exactly_their_rows(

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from monitoring.models import EvidenceResult, Slo
+from monitoring.models import EvidenceResult, Slo, SloBucket
 from monitoring.selectors.slo_report import slo_rows
 from monitoring.services.exclusions import exclusion_put
 from monitoring.slo.periods import parse
@@ -176,6 +176,8 @@ def test_a_viewer_reads_but_neither_writes_nor_publishes(
 def test_standing_groups_what_is_promised(slo: Slo, platform: Platform, viewer: User, client_for: ClientFor) -> None:
     slo_of(platform, at=now(), key="dark", name="Dark", indicator=slo.versions.get().indicator | {
         "total": [{"namespace": "X", "metric": "Dark", "dimensions": {"a": "b"}}]})  # fmt: skip
+    assert "2 no data" in client_for(viewer).get(reverse("reports:standing")).content.decode()  # an hour of a month
+    SloBucket.objects.filter(slo=slo).update(covered=30 * 288)
     page = client_for(viewer).get(reverse("reports:standing")).content.decode()
     assert "1 no data" in page
     assert page.index(">No data<") < page.index("Dark") < page.index(">Healthy<")

@@ -1,26 +1,22 @@
 """`manage.py intake list|messages|replay|test`: sources of outside alerts from a shell, answered in JSON."""
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from monitoring.api.intake import AlertSourceSerializer, InboundMessageSerializer
+from monitoring.management.person import acting_person, person_parser
 from monitoring.models import AlertSource, InboundMessage, InboundVerdict
 from monitoring.selectors.intake import message_page
 from monitoring.services.alert_sources import source_test
 from monitoring.services.inbound import ReplayError, message_replay
-from opsportal.accounts.actors import user_actor
-from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError, authorize, platforms_where
 
-AS: Final = "OPSPORTAL_AS"
 REQUEST: Final = "manage.py intake"
 MOST: Final = 200
 
@@ -29,8 +25,7 @@ class Command(BaseCommand):
     help = "Lists sources of outside alerts and their messages, judges a message anew, sends a sample. Answers JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        person = CommandParser(add_help=False, called_from_command_line=True)
-        person.add_argument("--as", dest="email", default=os.environ.get(AS, ""), help=f"address of who acts; or {AS}")
+        person = person_parser()
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="every source of the platforms this person administers", parents=[person])
         messages = verbs.add_parser("messages", help=f"the newest messages, at most {MOST}", parents=[person])
@@ -49,7 +44,7 @@ class Command(BaseCommand):
             "replay": self._replay,
             "test": self._test,
         }
-        actor = self._actor(options["email"])
+        actor = acting_person(options["email"], request=REQUEST)
         try:
             answer = verbs[options["verb"]](actor, options)
         except HiddenError as error:
@@ -57,14 +52,6 @@ class Command(BaseCommand):
         except DeniedError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
-
-    def _actor(self, email: str) -> Actor:
-        person = User.objects.filter(email=email.lower(), is_active=True).first()
-        if person is None:
-            raise CommandError(
-                f"Nobody active here has the address {email}." if email else f"Say who acts: --as EMAIL, or {AS}."
-            )
-        return replace(user_actor(person), request_id=REQUEST)  # the audit says that it came from a shell
 
     def _list(self, actor: Actor, options: dict[str, Any]) -> Any:
         del options

@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="opsportal.local.aws", description="The simulated AWS of the demo.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--state-file", type=Path, help="keeps the first day and the faults across a restart")
+    parser.add_argument("--portal", default="", help="address of the portal that beats and SNS messages are sent to")
     parser.add_argument("--catalogue", action="store_true", help="print every resource and metric, and stop")
     options = parser.parse_args(argv)
     if options.catalogue:
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     from opsportal.local.aws.world import World
 
     try:
-        server = build_server(World(options.state_file), options.port)
+        server = build_server(World(options.state_file), options.port, portal=options.portal)
     except OSError as error:
         print(f"The simulated AWS cannot listen on port {options.port}: {error.strerror}.", file=sys.stderr)
         return 1

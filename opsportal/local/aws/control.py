@@ -1,11 +1,11 @@
-"""The client of the simulator's control endpoint: for `manage.py demo`, the demo panel and tests, never the portal."""
+"""The client of the simulator's control endpoint: for the demo and tests, never for what the portal is without it."""
 
 from __future__ import annotations
 
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from opsportal.local.aws.catalogue import ACCOUNT
@@ -39,6 +39,19 @@ class Control:
     def trouble(self, mode: str, *, account: str = ACCOUNT) -> dict[str, Any]:
         """Let an account's calls fail (`trouble.TROUBLES`), "" for no more. Raises ControlError for an unknown mode."""
         return self._call("trouble", {"mode": mode, "account": account})
+
+    def set_links(self, paths: Mapping[str, str]) -> dict[str, Any]:
+        """Say where beats (`beat:PLATFORM`) and SNS messages (`sns`) go, as paths of the portal; returns the state."""
+        return self._call("links", dict(paths))
+
+    def certificate(self, name: str) -> bytes:
+        """A certificate of the simulator's own authority, as PEM. Raises ControlError."""
+        try:
+            with urllib.request.urlopen(f"{self._base}sns/{name}", timeout=_SECONDS) as answer:  # noqa: S310
+                found: bytes = answer.read()
+        except OSError as error:
+            raise ControlError(f"The simulated AWS has no certificate {name}: {error}") from error
+        return found
 
     def add_overlays(self, faults: Sequence[Fault]) -> dict[str, Any]:
         """Lay faults of any time over the values and return the state."""

@@ -11,18 +11,42 @@ from uuid import UUID
 from opsportal.local.aws import nights
 from opsportal.local.aws.acts import FAILOVER_TAKES, REBOOT_TAKES, Act
 from opsportal.local.aws.calls import AnswerError, Call, page, seconds_of
-from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION, ZONES, Platform
+from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION, ZONES, Platform, resource_id
 
 _SUNDAY: Final = 6
 _GIB: Final = 1024**3
 _MANUAL_WEEKS: Final = 5
 _FRESH_WRITER_RELIEVES: Final = ("db-connections",)
+_WAITS_FOR_RESTART: Final = "solemate"
 
 
 def database_arn(owner: Platform) -> str:
     """Return the ARN of the platform's cluster or single instance."""
     kind = "cluster" if owner.database.aurora else "db"
     return f"arn:aws:rds:{REGION}:{ACCOUNT}:{kind}:{owner.database.identifier}"
+
+
+def family(owner: Platform) -> str:
+    """The family of parameters of that platform's engine."""
+    return f"{'aurora-postgresql' if owner.database.aurora else 'postgres'}{owner.database.version.partition('.')[0]}"
+
+
+def cluster_group(owner: Platform) -> str:
+    """The parameter group of an Aurora cluster."""
+    return f"{owner.database.identifier}-cluster-parameters"
+
+
+def instance_group(owner: Platform) -> dict[str, Any]:
+    """The parameter group of each instance; a cluster's instances keep the default."""
+    if owner.database.aurora:
+        return {"DBParameterGroupName": f"default.{family(owner)}", "ParameterApplyStatus": "in-sync"}
+    status = "pending-reboot" if owner.key == _WAITS_FOR_RESTART else "in-sync"
+    return {"DBParameterGroupName": f"{owner.database.identifier}-parameters", "ParameterApplyStatus": status}
+
+
+def insights_id(instance: str) -> str:
+    """What Performance Insights calls an instance."""
+    return f"db-{resource_id(instance).upper()}"
 
 
 def _owners(call: Call, *, aurora: bool | None = None) -> list[Platform]:
@@ -78,6 +102,7 @@ def _cluster(call: Call, owner: Platform) -> dict[str, Any]:
         "EarliestRestorableTime": call.now - timedelta(days=database.retention_days),
         "LatestRestorableTime": nights.restorable(call.world, owner, call.now),
         "ClusterCreateTime": _founded(call),
+        "DBClusterParameterGroup": cluster_group(owner),
         "DBClusterMembers": [
             {
                 "DBInstanceIdentifier": name,
@@ -124,6 +149,10 @@ def _instance(call: Call, owner: Platform, number: int) -> dict[str, Any]:
         "PubliclyAccessible": False,
         "BackupRetentionPeriod": database.retention_days,
         "InstanceCreateTime": _founded(call),
+        "DBParameterGroups": [instance_group(owner)],
+        "DbiResourceId": insights_id(name),
+        # The demo keeps one database that says nothing of its load.
+        "PerformanceInsightsEnabled": owner.key != "genai-demo",
         "Endpoint": {"Address": f"{name}.x.{REGION}.rds.amazonaws.com", "Port": 5432},
     }
     if database.aurora:

@@ -27,6 +27,7 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 from opsportal.local.aws import identity
+from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import AnswerError, MetricAnswer, make_call
 from opsportal.local.aws.operations import operations
 from opsportal.local.aws.trouble import Troubles
@@ -42,9 +43,11 @@ _SERVICES: Final = {
     "elasticloadbalancing": "elbv2",
     "logs": "logs",
     "monitoring": "cloudwatch",
+    "pi": "pi",
     "rds": "rds",
     "route53": "route53",
     "sts": "sts",
+    "tagging": "resourcegroupstaggingapi",
 }
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -57,7 +60,8 @@ class Gateway:
     def __init__(self, world: World) -> None:
         self._world = world
         self.troubles = Troubles()
-        self._table = operations(world)
+        self.book = AlarmBook(world)
+        self._table = operations(self.book)
         self._moto: Any = None
         self._lock = Lock()
 

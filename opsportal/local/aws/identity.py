@@ -20,7 +20,7 @@ ACTS: Final = frozenset({
     "ecs:UpdateService", "rds:CreateDBClusterSnapshot", "rds:CreateDBSnapshot", "rds:FailoverDBCluster",
     "rds:RebootDBInstance", "route53:ChangeResourceRecordSets",
 })  # fmt: skip
-_IAM_PREFIX: Final = {"elbv2": "elasticloadbalancing"}
+_IAM_PREFIX: Final = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
 # The key names its account, so that a client's session survives a restart of the simulator.
 _KEY: Final = re.compile(r"ASIA(\d{12})(SIMU|ACTS)")
 _SUFFIX: Final = {ROLE_NAME: "SIMU", ACT_ROLE_NAME: "ACTS"}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services
+from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services, upkeep
 from opsportal.local.aws.alarm_answers import handlers
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Handler
-from opsportal.local.aws.world import World
 
 
-def operations(world: World) -> dict[tuple[str, str], Handler]:
-    """Return the handlers by boto3 service and operation."""
+def operations(book: AlarmBook) -> dict[tuple[str, str], Handler]:
+    """Return the handlers by boto3 service and operation; `book` holds the alarms."""
     cloudwatch: dict[str, Handler] = {
         "GetMetricData": metricdata.get_metric_data,
         "GetMetricStatistics": metricdata.get_metric_statistics,
         "ListMetrics": puts.list_metrics,
         "PutMetricData": puts.put_metric_data,
-        **handlers(AlarmBook(world)),
+        **handlers(book),
     }
     return {
         ("acm", "DescribeCertificate"): services.describe_certificate,
@@ -48,5 +47,6 @@ def operations(world: World) -> dict[tuple[str, str], Handler]:
         ("route53", "ListResourceRecordSets"): names.list_resource_record_sets,
         ("sts", "AssumeRole"): identity.assume_role,
         ("sts", "GetCallerIdentity"): identity.get_caller_identity,
+        **upkeep.HANDLERS,
         **{("cloudwatch", name): handler for name, handler in cloudwatch.items()},
     }

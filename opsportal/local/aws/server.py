@@ -12,9 +12,11 @@ from typing import Any, Final
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from opsportal.core import clock
+from opsportal.local.aws.authority import Authority
 from opsportal.local.aws.catalogue import ACCOUNT
 from opsportal.local.aws.faults import DEFAULT_MINUTES
 from opsportal.local.aws.gateway import Gateway, StartResponse
+from opsportal.local.aws.outgoing import Outgoing
 from opsportal.local.aws.world import UnknownFaultError, World, fault_from_row
 
 CONTROL: Final = "/opsportal-sim/"
@@ -35,14 +37,17 @@ class Application:
     """Answers `/opsportal-sim/…` itself and gives everything else to the gateway.
 
     GET state · GET health/<platform>: 503 while its service is down · POST fault {name, minutes?, platform?} ·
+    GET sns/<name>.pem: the certificates that SNS messages are signed under · POST links {name: path} ·
     POST heal · POST overlays [{name, platform, starts_at, ends_at}] · POST trouble {mode, account?}, mode "" for none.
     Only `manage.py demo`, the demo panel and the fault trials call these; the portal's own probes ask for health, as
     they would ask the shop itself.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, portal: str = "") -> None:
         self.world = world
         self._gateway = Gateway(world)
+        self._authority = Authority()
+        self.outgoing = Outgoing(world, self._gateway.book, self._authority, portal)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
@@ -52,8 +57,9 @@ class Application:
             status, answer = self._control(environ, path.removeprefix(CONTROL).strip("/"))
         except (UnknownFaultError, ValueError, KeyError, TypeError) as error:
             status, answer = HTTPStatus.BAD_REQUEST, {"error": str(error)}
-        body = json.dumps(answer).encode()
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        kind = "application/x-pem-file" if isinstance(answer, bytes) else "application/json"
+        headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
         start_response(f"{status.value} {status.phrase}", headers)
         return [body]
 
@@ -63,8 +69,11 @@ class Application:
             return HTTPStatus.OK, self.world.describe(now)
         if environ["REQUEST_METHOD"] == "GET" and verb.startswith("health/"):
             return self._health(verb.removeprefix("health/"), now)
+        pem = self._authority.pems.get(verb.removeprefix("sns/"))
+        if environ["REQUEST_METHOD"] == "GET" and pem is not None:
+            return HTTPStatus.OK, pem
         if environ["REQUEST_METHOD"] != "POST":
-            return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, overlays, trouble"}
+            return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, links, overlays, trouble"}
         body = _body(environ)
         if verb == "fault":
             minutes = int(body.get("minutes") or DEFAULT_MINUTES)
@@ -73,6 +82,8 @@ class Application:
             self.world.heal(at=now)
         elif verb == "overlays":
             self.world.add_faults([fault_from_row(row) for row in body])
+        elif verb == "links":
+            self.world.set_links({str(name): str(path) for name, path in body.items()})
         elif verb == "trouble":
             self._gateway.troubles.set(str(body.get("account") or ACCOUNT), str(body["mode"]))
         else:
@@ -92,7 +103,11 @@ def _body(environ: Mapping[str, Any]) -> Any:
     return json.loads(environ["wsgi.input"].read(length) or b"{}")
 
 
-def build_server(world: World, port: int) -> BaseWSGIServer:
-    """Return the bound server, not yet serving; port 0 takes a free one."""
+def build_server(world: World, port: int, *, portal: str = "") -> BaseWSGIServer:
+    """Return the bound server, not yet serving; port 0 takes a free one. It sends to the portal where one is named."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    return make_server(LOOPBACK, port, Application(world), threaded=True, request_handler=_Handler)
+    application = Application(world, portal)
+    server = make_server(LOOPBACK, port, application, threaded=True, request_handler=_Handler)
+    if portal:
+        application.outgoing.start()
+    return server

@@ -27,7 +27,7 @@ class UnknownFaultError(ValueError):
 
 
 class World:
-    """The state of one simulator. The file holds the first day, every fault and every act; all else is computed."""
+    """The state of one simulator. Its file holds the first day, faults, acts and links; all else is computed."""
 
     def __init__(self, state_file: Path | None = None, *, seed: int = script.SEED, today: date | None = None) -> None:
         self._file = state_file
@@ -37,6 +37,7 @@ class World:
         self._faults: list[Fault] = []
         self._acts: list[Act] = []
         self._queries: dict[str, dict[str, Any]] = {}
+        self.links: dict[str, str] = {}
         self.revision = 0
         self.store = SeriesStore()
         if state_file is not None and state_file.exists():
@@ -136,6 +137,12 @@ class World:
             self.revision += 1
             self._save()
 
+    def set_links(self, links: dict[str, str]) -> None:
+        """Keep where beats and SNS messages are sent: paths of the portal by name."""
+        with self._lock:
+            self.links = {**self.links, **links}
+            self._save()
+
     def heal(self, *, at: datetime) -> list[Fault]:
         """End what lasts now and drop what has not begun. Returns the faults ended."""
         with self._lock:
@@ -155,6 +162,7 @@ class World:
             "first_day": self.past.first_day.isoformat(),
             "today": self.today.isoformat(),
             "faults": FAULTS,
+            "links": sorted(self.links),
             "active": [_fault_row(fault) for fault in self.active(at)],
         }
 
@@ -163,6 +171,7 @@ class World:
         self.today = date.fromisoformat(state["today"])
         self._faults = [fault_from_row(row) for row in state["faults"]]
         self._acts = [act_from_row(row) for row in state.get("acts", ())]
+        self.links = dict(state.get("links", {}))
 
     def _save(self) -> None:
         if self._file is None:
@@ -172,6 +181,7 @@ class World:
             "today": self.today.isoformat(),
             "faults": [_fault_row(f) for f in self._faults],
             "acts": [act.row() for act in self._acts],
+            "links": self.links,
         }
         fresh = self._file.with_suffix(".new")
         fresh.write_text(json.dumps(rows, indent=1), encoding="utf-8")

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from monitoring.models import AwsAccount, Probe, TargetDatabase
 from monitoring.services.accounts import account_put, backfill_start, source_put
-from monitoring.services.policy import target_database_put
+from monitoring.services.databases import target_database_put
 from monitoring.services.probes import probe_add, probe_change
 from opsportal.core.actor import Actor
 from opsportal.local.aws.catalogue import ACCOUNT, ACT_ROLE_NAME, EXTERNAL_IDS, REGION, ROLE_NAME, SECOND_ACCOUNT

@@ -16,6 +16,7 @@ from opsportal.local.demo.past_work import checklist_steps, deployment_steps, dr
 from opsportal.local.demo.people import actor_of, members_put, people_put
 from opsportal.local.demo.platforms import accounts_put, packs_put, probes_put, target_database_connect
 from opsportal.local.demo.present import present_put
+from opsportal.local.demo.senders import senders_put
 from opsportal.local.demo.steps import Step, fire_due, replay
 from opsportal.local.environment import Home
 from opsportal.notifications.services import muted
@@ -37,6 +38,7 @@ def seed(*, at: datetime, home: Home, story: Past | None = None, days: int = DET
         target_database_connect(by=SEED, at=beginning)
         accounts_put(by=SEED, at=at)
         probes_put(by=SEED, at=at)
+        senders_put(by=SEED, at=at)
         if Incident.objects.exists():
             return 0
         # All of it or nothing: a first start that was cut off tells it from the beginning.

@@ -236,32 +236,38 @@ CAUSES: Final = {"written": "written down", "open": "not written yet"}
 
 
 def facts(actor: Actor, period: Period, platform_id: int | None) -> dict[int, Facts]:
-    """By incident, the key it has in each of GROUPS; `service_name` is for people. One query."""
+    """By incident, the key it has in each of GROUPS; `service_name` and `severity_name` are for people. One query.
+
+    Severities are grouped by rank: platforms name one level differently, and two levels alike.
+    """
     rows = incidents_in(actor, period, platform_id).annotate(has_cause=~Q(cause=""))
     found = rows.order_by("-declared_at", "-number").values_list(
-        "number", "service_id", "service__name", "platform__key", "severity__label", "impact_started_at", "type",
-        "detection_source", "has_cause",
+        "number", "service_id", "service__name", "platform__key", "rank", "severity__label", "impact_started_at",
+        "type", "detection_source", "has_cause",
     )[:MOST]  # fmt: skip
     zone = get_current_timezone()
     return {
         number: {
             "service": str(service or ""),
             "service_name": f"{service_name} ({platform})" if service else "no service named",
-            "severity": severity,
+            "severity": str(rank),
+            "severity_name": severity,
             "hour": str(began.astimezone(zone).hour),
             "type": kind,
             "found": source,
             "cause": "written" if has_cause else "open",
         }
-        for number, service, service_name, platform, severity, began, kind, source, has_cause in found
+        for number, service, service_name, platform, rank, severity, began, kind, source, has_cause in found
     }
 
 
-def label_of(name: str, one: Facts) -> str:
-    """The words for a group's key."""
-    key = one[name]
+def label_of(name: str, members: Iterable[Facts]) -> str:
+    """The words for the key that these incidents share."""
+    rows = list(members)
+    one, key = rows[0], rows[0][name]
     words: Mapping[str, Callable[[], str]] = {
         "service": lambda: one["service_name"],
+        "severity": lambda: ", ".join(sorted({row["severity_name"] for row in rows})),
         "hour": lambda: f"{int(key):02d}:00 to {(int(key) + 1) % 24:02d}:00",
         "type": lambda: IncidentType(key).label,
         "found": lambda: DetectionSource(key).label,
@@ -280,7 +286,7 @@ def _groups(known: Mapping[int, Facts], recovered: Figure) -> dict[str, list[Gro
         rows = []
         for key, numbers in members.items():
             lasted = [by_number[number] for number in numbers if number in by_number]
-            label = label_of(name, known[numbers[0]])
+            label = label_of(name, (known[number] for number in numbers))
             rows.append(GroupRow(key, label, len(numbers), quantile(lasted, 0.5), len(lasted)))
         groups[name] = sorted(rows, key=_by_hour if name == "hour" else _by_count)
     return groups

@@ -136,7 +136,7 @@ def incident_rows(request: AuthorizedRequest) -> HttpResponse:
         known = facts(request.actor, asked, platform_id)
         numbers = [number for number, one in known.items() if one[group] == key]
         rows = rows.filter(number__in=numbers)
-        words = label_of(group, known[numbers[0]]) if numbers else CAUSES.get(key, "none")
+        words = label_of(group, (known[number] for number in numbers)) if numbers else CAUSES.get(key, "none")
         title = f"{GROUPS[group]}: {words}"
     page = keyset_page(
         rows.select_related("severity", "platform"), order=("-number",), cursor=request.GET.get("cursor"), size=PAGE

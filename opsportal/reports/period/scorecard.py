@@ -47,7 +47,7 @@ def _objectives(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
             rule=row["name"],
             asked=f"≥ {percent(row['objective'], 2)}",
             reached=percent(row["adjusted"], 3),
-            is_met=None if row["budget"]["left"] is None or not row["coverage"] else row["budget"]["left"] >= 0,
+            is_met=None if row["health"] == "no_data" else row["budget"]["left"] >= 0,
             rows="buckets",
             key=str(row["id"]),
             source=row["source"],

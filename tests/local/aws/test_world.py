@@ -94,7 +94,7 @@ def test_the_state_survives_a_restart(tmp_path: Path) -> None:
         after = simulator.control.state()
     assert [fault["name"] for fault in after["active"]] == ["latency"]
     assert {**after, "now": ""} == {**before, "now": ""}
-    assert set(json.loads(state.read_text())) == {"seed", "today", "faults", "acts"}
+    assert set(json.loads(state.read_text())) == {"seed", "today", "faults", "acts", "links"}
     worlds = World(state), World(state)
     for metric in (m for m in metrics() if m.platform == "shop-management"):
         question = Question(

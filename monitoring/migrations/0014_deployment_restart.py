@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0011_probe_asked_since'),
+        ('monitoring', '0013_databases'),
     ]
 
     operations = [
