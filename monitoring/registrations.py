@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from monitoring import runbook_steps, store
 from monitoring.actions import requests
-from monitoring.evidence import alarms, backups, databases, health, jobs, logs
+from monitoring.evidence import alarms, backups, databases, health, jobs, log_pipeline, logs
 from monitoring.loops import heartbeats, intake, probes, watch
+from monitoring.loops import logs as log_loops
 from monitoring.models import AwsAccount, Series
 from monitoring.selectors.alarms import firing_alarms
 from opsportal.core.clock import now, real_now
@@ -18,7 +19,9 @@ from opsportal.schedule.probes import Probe, register_probe
 
 PASSED = timedelta(hours=2)  # the partition loop passes every hour
 # Imported for what they register.
-REGISTERED = (watch, intake, probes, heartbeats, alarms, backups, databases, health, jobs, logs)
+REGISTERED = (
+    watch, intake, probes, heartbeats, log_loops, alarms, backups, databases, health, jobs, log_pipeline, logs,
+)  # fmt: skip
 
 
 def _aws_probe() -> Probe:

@@ -10,11 +10,14 @@ from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
 from monitoring.collector.resources import due_kinds
 from monitoring.collector.resources import poll_resources as read_resources
+from monitoring.collector.traces import read_traces
 from monitoring.collector.upkeep import read_events
 from monitoring.databases.reading import database_read
 from monitoring.evidence.runner import run_check
+from monitoring.insights.running import run_carry_out
 from monitoring.models import AwsAccount, TargetDatabase
 from monitoring.services.cloudwatch_history import history_read
+from monitoring.services.log_queries import TASK
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
 from opsportal.core.live import touch
@@ -45,7 +48,7 @@ def poll_metrics(claim: RunClaim) -> Mapping[str, Any]:
 
 @scheduled_task(name="monitoring.poll_resources", queue="aws", time_limit=180)
 def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
-    """Resources and CloudWatch's own alarms, with what happened to them, of an account and region."""
+    """Resources, CloudWatch's own alarms with what happened to them, and X-Ray, of an account and region."""
     account, region = _account(claim), claim.args["region"]
     with asking(account, region) as may_ask:
         if not may_ask:
@@ -58,7 +61,9 @@ def poll_resources(claim: RunClaim) -> Mapping[str, Any]:
         changes = history_read(account=account, region=region, at=now())
         # The bill is the account's: with its first region, so that no two regions ask and pay for it at once.
         bill = region == account.regions[0] and read_bill(account=account, at=now())
-        return {"kinds": read, "alarms": mirrored, "changes": changes, "events": events, "bill": bill}
+        traced = read_traces(account=account, region=region, at=now())
+        done = {"kinds": read, "alarms": mirrored, "changes": changes, "events": events, "bill": bill}
+        return done | {"traces": traced}
 
 
 @scheduled_task(name="monitoring.fill_history", queue="aws", time_limit=240)
@@ -93,3 +98,10 @@ def read_database(claim: RunClaim) -> Mapping[str, Any]:
     if poll is None:
         return {"left_out": "another reading of it is under way"}
     return {"ms": poll.ms, "error": poll.error}
+
+
+@scheduled_task(name=TASK, queue="checks", time_limit=150)
+def run_log_query(claim: RunClaim) -> Mapping[str, Any]:
+    """Carry out one run of a saved question to the logs, or go on with it."""
+    by = system_actor("monitoring.logs")
+    return {"state": run_carry_out(run_id=claim.args["log_run"], fence=claim.fence, by=by, clock=now)}

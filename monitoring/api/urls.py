@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from monitoring.api import databases, deployments, heartbeats, intake, objectives, probes, rules, views
+from monitoring.api import (
+    databases,
+    deployments,
+    heartbeats,
+    intake,
+    log_queries,
+    objectives,
+    probes,
+    rules,
+    traces,
+    views,
+)
 
 app_name = "monitoring-api"
 urlpatterns: list[URLPattern] = [
@@ -38,12 +49,21 @@ urlpatterns: list[URLPattern] = [
     path("probes/<int:pk>/", probes.ProbeView.as_view(), name="probe"),
     path("probes/<int:pk>/results/", probes.ProbeResultListView.as_view(), name="probe-results"),
     path("probes/<int:pk>/try/", probes.ProbeTryView.as_view(), name="probe-try"),
+    path("log-pipeline/", log_queries.LogPipelineView.as_view(), name="log-pipeline"),
+    path("log-queries/", log_queries.LogQueryListView.as_view(), name="log-queries"),
+    path("log-queries/<int:pk>/", log_queries.LogQueryView.as_view(), name="log-query"),
+    path("log-queries/<int:pk>/estimate/", log_queries.LogEstimateView.as_view(), name="log-query-estimate"),
+    path("log-queries/<int:pk>/runs/", log_queries.LogQueryRunListView.as_view(), name="log-query-runs"),
+    path("log-runs/<int:pk>/", log_queries.LogRunView.as_view(), name="log-run"),
+    path("log-runs/<int:pk>/lines/", log_queries.LogRunLinesView.as_view(), name="log-run-lines"),
+    path("log-runs/<int:pk>/stop/", log_queries.LogRunStopView.as_view(), name="log-run-stop"),
     path("deployments/", deployments.DeploymentListView.as_view(), name="deployments"),
     path("heartbeats/", heartbeats.HeartbeatListView.as_view(), name="heartbeats"),
     path("heartbeats/<int:pk>/", heartbeats.HeartbeatView.as_view(), name="heartbeat"),
     path("heartbeats/<int:pk>/beats/", heartbeats.BeatListView.as_view(), name="heartbeat-beats"),
     path("series/", views.SeriesListView.as_view(), name="series"),
     path("series/<int:pk>/points/", views.SeriesPointsView.as_view(), name="series-points"),
+    path("traces/", traces.TraceView.as_view(), name="traces"),
     path("slos/", views.SloListView.as_view(), name="slos"),
     path("slos/<int:pk>/versions/", objectives.SloVersionListView.as_view(), name="slo-versions"),
 ]

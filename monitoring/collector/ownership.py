@@ -7,7 +7,8 @@ from monitoring.models import AwsAccount
 from opsportal.platforms.models import Service
 
 
-def _words(selectors: Mapping[str, Any]) -> Iterable[str]:
+def words_of(selectors: Mapping[str, Any]) -> Iterable[str]:
+    """The words by which a service's selectors claim what AWS names."""
     for value in selectors.values():
         if isinstance(value, str):
             yield value
@@ -25,7 +26,7 @@ class Owners:
         services = Service.objects.filter(platform__metric_sources__account=account).select_related("platform")
         # A shared word (a load balancer, a cluster) belongs to the service that was declared first.
         for service in services.order_by("platform_id", "pk"):
-            for word in _words(service.selectors):
+            for word in words_of(service.selectors):
                 self.by_word.setdefault(word, service)
 
     def service_for(self, words: Iterable[str]) -> Service | None:

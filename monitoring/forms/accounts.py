@@ -47,6 +47,10 @@ class AwsAccountForm(CleanForm):
         min_value=0, max_value=1, max_digits=10, decimal_places=8, required=False, label="Price of a metric, USD",
         help_text="What AWS bills for each metric a request asks for, in this account. Empty: 0.00001.",
     )  # fmt: skip
+    usd_per_scanned_gb = forms.DecimalField(
+        min_value=0, max_value=100, max_digits=8, decimal_places=5, required=False, label="Price of 1 GB of logs, USD",
+        help_text="What AWS bills for each GB that a question to the logs reads. Empty: 0.005.",
+    )  # fmt: skip
     act_role_arn = forms.CharField(
         max_length=200,
         required=False,

@@ -28,6 +28,7 @@ from monitoring.models.intake import (
     TopicState,
     Usefulness,
 )
+from monitoring.models.log_queries import LogAnswer, LogQuery, LogRun, LogRunState, PartState
 from monitoring.models.marks import (
     Annotation,
     AnnotationKind,
@@ -43,6 +44,7 @@ from monitoring.models.probes import PROBE_NAMESPACE, Probe, ProbeEvery, ProbeKi
 from monitoring.models.resources import INVENTORY, Resource, ResourceKind, ResourcePoll
 from monitoring.models.slos import BudgetPolicy, Slo, SloBucket, SloTerm, SloVersion, WindowKind
 from monitoring.models.sources import AwsAccount, AwsPermission, MetricSource, MissingPoint, Series, ServiceMetric
+from monitoring.models.traces import TraceKind, TraceReading
 
 __all__ = [
     "INVENTORY",
@@ -76,10 +78,15 @@ __all__ = [
     "Heartbeat",
     "InboundMessage",
     "InboundVerdict",
+    "LogAnswer",
+    "LogQuery",
+    "LogRun",
+    "LogRunState",
     "Measure",
     "MetricSource",
     "Missing",
     "MissingPoint",
+    "PartState",
     "Point1d",
     "Point1h",
     "Point1m",
@@ -109,6 +116,8 @@ __all__ = [
     "Strategy",
     "TargetDatabase",
     "TopicState",
+    "TraceKind",
+    "TraceReading",
     "Usefulness",
     "Verdict",
     "WindowKind",

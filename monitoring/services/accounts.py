@@ -70,6 +70,7 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     regions: Sequence[str],
     cost_cap_usd: Decimal | None = None,
     usd_per_metric: Decimal | None = None,
+    usd_per_scanned_gb: Decimal | None = None,
     act_role_arn: str | None = None,
     expected: int | None = None,
 ) -> AwsAccount:
@@ -81,13 +82,14 @@ def account_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     `act_role_arn` is what approved plans act as; "" allows no change of this account. Raises VersionConflictError.
     """
     values: dict[str, Any] = {
-        "name": name,
-        "role_arn": role_arn,
-        "external_id": external_id,
-        "regions": list(regions),
-        "enabled": True,
+        "name": name, "role_arn": role_arn, "external_id": external_id, "regions": list(regions), "enabled": True,
+    }  # fmt: skip
+    asked = {
+        "cost_cap_usd": cost_cap_usd,
+        "usd_per_metric": usd_per_metric,
+        "usd_per_scanned_gb": usd_per_scanned_gb,
+        "act_role_arn": act_role_arn,
     }
-    asked = {"cost_cap_usd": cost_cap_usd, "usd_per_metric": usd_per_metric, "act_role_arn": act_role_arn}
     values |= {name: value for name, value in asked.items() if value is not None}
     account, is_new = AwsAccount.objects.select_for_update().get_or_create(
         account_id=account_id, defaults=values | {"created_at": at}
@@ -115,6 +117,7 @@ def _said(account: AwsAccount) -> dict[str, Any]:
         "regions": list(account.regions),
         "cost_cap_usd": float(account.cost_cap_usd),
         "usd_per_metric": float(account.usd_per_metric),
+        "usd_per_scanned_gb": float(account.usd_per_scanned_gb),
         "act_role": account.act_role_arn,
     }
 
@@ -141,6 +144,7 @@ def account_connect(  # noqa: PLR0913 - keyword-only, each a field of the row
     regions: Sequence[str],
     cost_cap_usd: Decimal,
     usd_per_metric: Decimal | None = None,
+    usd_per_scanned_gb: Decimal | None = None,
     act_role_arn: str = "",
 ) -> AwsAccount:
     """Connect an account that is not here yet. Raises AwsAccountError."""
@@ -157,6 +161,7 @@ def account_connect(  # noqa: PLR0913 - keyword-only, each a field of the row
         regions=regions,
         cost_cap_usd=cost_cap_usd,
         usd_per_metric=usd_per_metric,
+        usd_per_scanned_gb=usd_per_scanned_gb,
         act_role_arn=act_role_arn,
     )
 

@@ -85,7 +85,8 @@ def aws_page(
     initial = {
         "role_arn": account.role_arn, "external_id": account.external_id, "name": account.name,
         "regions": " ".join(account.regions), "cost_cap_usd": account.cost_cap_usd, "version": account.version,
-        "usd_per_metric": account.usd_per_metric, "act_role_arn": account.act_role_arn,
+        "usd_per_metric": account.usd_per_metric, "usd_per_scanned_gb": account.usd_per_scanned_gb,
+        "act_role_arn": account.act_role_arn,
     }  # fmt: skip
     shown = form or AwsAccountEditForm(initial=initial)
     context = _context(shown, account) | {"source_form": source_form or AwsSourceForm()}
@@ -110,7 +111,8 @@ def aws_connect_action(request: AuthorizedRequest) -> HttpResponse:
         account = account_connect(
             by=request.actor, at=at, account_id=data["account_id"], name=data["name"], role_arn=data["role_arn"],
             external_id=data["external_id"], regions=data["regions"], cost_cap_usd=data["cost_cap_usd"],
-            usd_per_metric=data["usd_per_metric"], act_role_arn=data["act_role_arn"],
+            usd_per_metric=data["usd_per_metric"], usd_per_scanned_gb=data["usd_per_scanned_gb"],
+            act_role_arn=data["act_role_arn"],
         )  # fmt: skip
     except AwsAccountError as error:
         form.add_error("role_arn", str(error))
@@ -136,7 +138,8 @@ def aws_change_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     account = account_put(
         by=request.actor, at=at, account_id=account.account_id, name=data["name"], role_arn=data["role_arn"],
         external_id=data["external_id"], regions=data["regions"], cost_cap_usd=data["cost_cap_usd"],
-        usd_per_metric=data["usd_per_metric"], act_role_arn=data["act_role_arn"], expected=data["version"],
+        usd_per_metric=data["usd_per_metric"], usd_per_scanned_gb=data["usd_per_scanned_gb"],
+        act_role_arn=data["act_role_arn"], expected=data["version"],
     )  # fmt: skip
     messages.success(request, "Saved.")
     return redirect_or_fragment(request, reverse("monitoring:aws-account", args=[account.pk]))

@@ -1,4 +1,4 @@
-"""CloudWatch Logs Insights: one question, asked and waited for. It reads and nothing else."""
+"""CloudWatch Logs Insights: a question put, looked at, stopped; or asked and waited for. It reads and nothing else."""
 
 from __future__ import annotations
 
@@ -16,15 +16,49 @@ PAUSE_SECONDS: Final = 0.5
 ERRORS: Final = (
     "fields @timestamp, @message | filter @message like /(?i)(error|exception|fatal)/ | sort @timestamp desc"
 )
-_ENDED: Final = frozenset({"Complete", "Failed", "Cancelled", "Timeout", "Unknown"})
+ENDED: Final = frozenset({"Complete", "Failed", "Cancelled", "Timeout", "Unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class LogAnswer:
-    """What a question found: one mapping of field to text per line, and how much was read for it."""
+    """What a question found so far: one mapping of field to text per line, and how much was read for it.
+
+    `status` is AWS's own word; only Complete is the whole answer.
+    """
 
     rows: tuple[dict[str, str], ...]
     bytes_scanned: float
+    status: str = "Complete"
+    records_matched: float = 0.0
+
+
+def begin(
+    account: AwsAccount, region: str, *, groups: Sequence[str], text: str, start: datetime, end: datetime, limit: int
+) -> str:
+    """Put a question to log groups; returns the id by which it is looked at. Raises AwsError."""
+    with guard(account, region, "logs:StartQuery"):
+        begun = client(account, "logs", region).start_query(
+            logGroupNames=list(groups),
+            startTime=int(start.timestamp()),
+            endTime=int(end.timestamp()),
+            queryString=text,
+            limit=limit,
+        )
+    return str(begun["queryId"])
+
+
+def look(account: AwsAccount, region: str, query_id: str) -> LogAnswer:
+    """What it found until now. Raises AwsError."""
+    with guard(account, region, "logs:GetQueryResults"):
+        answer = client(account, "logs", region).get_query_results(queryId=query_id)
+    rows = tuple({cell["field"]: cell["value"] for cell in row if cell["field"] != "@ptr"} for row in answer["results"])
+    figures = answer.get("statistics", {})
+    return LogAnswer(
+        rows,
+        float(figures.get("bytesScanned", 0.0)),
+        str(answer["status"]),
+        float(figures.get("recordsMatched", 0.0)),
+    )
 
 
 def query(
@@ -42,29 +76,20 @@ def query(
 
     A question that is given up is stopped.
     """
-    made = client(account, "logs", region)
-    with guard(account, region, "logs:StartQuery"):
-        begun = made.start_query(
-            logGroupNames=list(groups),
-            startTime=int(start.timestamp()),
-            endTime=int(end.timestamp()),
-            queryString=text,
-            limit=limit,
-        )
+    begun = begin(account, region, groups=groups, text=text, start=start, end=end, limit=limit)
     until, status = time.monotonic() + seconds, ""
     try:
         while True:
-            with guard(account, region, "logs:GetQueryResults"):
-                answer = made.get_query_results(queryId=begun["queryId"])
-            status = answer["status"]
-            if status in _ENDED or time.monotonic() > until:
+            answer = look(account, region, begun)
+            status = answer.status
+            if status in ENDED or time.monotonic() > until:
                 break
             time.sleep(PAUSE_SECONDS)
     finally:
         # Whatever ended the waiting, the task's time limit too: nobody will read what goes on being scanned and paid.
-        if status not in _ENDED:
+        if status not in ENDED:
             with suppress(AwsError):
-                stop(account, region, begun["queryId"])
+                stop(account, region, begun)
     if status != "Complete":
         raise AwsUnreachableError(
             what=f"logs:GetQueryResults in {region} of account {account.account_id}",
@@ -72,8 +97,7 @@ def query(
             code=status,
             detail=f"The question was {status.lower()} after {seconds:g} s: ask about less time.",
         )
-    rows = tuple({cell["field"]: cell["value"] for cell in row if cell["field"] != "@ptr"} for row in answer["results"])
-    return LogAnswer(rows, float(answer.get("statistics", {}).get("bytesScanned", 0.0)))
+    return answer
 
 
 def stop(account: AwsAccount, region: str, query_id: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from opsportal.aws import costs, insights, rds
+from opsportal.aws import costs, insights, rds, xray
 from opsportal.aws.errors import AwsDeniedError, AwsError, AwsRejectedError, guard
 from opsportal.aws.session import AwsAccount, client
 
@@ -89,6 +89,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("route53", "ListHostedZones", "route53:ListHostedZones", "which zone holds a record"),
     Operation("route53", "ListResourceRecordSets", "route53:ListResourceRecordSets", "what a record says now"),
     Operation("sts", "GetCallerIdentity", "sts:GetCallerIdentity", "proof of the role and its account"),
+    Operation("xray", "GetSamplingRules", "xray:GetSamplingRules", "which share of the requests is traced"),
+    Operation("xray", "GetServiceGraph", "xray:GetServiceGraph", "who calls whom, and what fails there"),
+    Operation("xray", "GetTraceSummaries", "xray:GetTraceSummaries", "the newest requests that failed"),
 )
 CHECK_SECONDS: Final = 10.0
 _HASTY_READ_SECONDS: Final = 3
@@ -268,4 +271,11 @@ _QUESTIONS: Final[dict[str, Callable[[AwsAccount, str, datetime], object]]] = {
         HostedZoneId="Z00000000000000000000", MaxItems="1"
     ),
     "sts:GetCallerIdentity": lambda a, r, _: client(a, "sts", r).get_caller_identity(),
+    "xray:GetSamplingRules": lambda a, r, _: client(a, "xray", r).get_sampling_rules(),
+    "xray:GetServiceGraph": lambda a, r, end: client(a, "xray", r).get_service_graph(
+        StartTime=end - timedelta(minutes=1), EndTime=end
+    ),
+    "xray:GetTraceSummaries": lambda a, r, end: client(a, "xray", r).get_trace_summaries(
+        StartTime=end - timedelta(minutes=1), EndTime=end, FilterExpression=xray.FAILED
+    ),
 }

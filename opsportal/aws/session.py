@@ -79,7 +79,9 @@ def client(account: AwsAccount, service: Literal["rds"], region: str) -> RDSClie
 def client(account: AwsAccount, service: Literal["sts"], region: str) -> STSClient: ...
 @overload
 def client(
-    account: AwsAccount, service: Literal["ce", "logs", "pi", "resourcegroupstaggingapi", "route53"], region: str
+    account: AwsAccount,
+    service: Literal["ce", "logs", "pi", "resourcegroupstaggingapi", "route53", "xray"],
+    region: str,
 ) -> Any: ...
 def client(account: AwsAccount, service: str, region: str) -> Any:
     """Return the cached client. Assuming the role happens at its first call, inside that call's guard."""

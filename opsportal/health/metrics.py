@@ -9,6 +9,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from monitoring.selectors.databases import database_polls
+from monitoring.selectors.log_queries import run_figures
 from monitoring.selectors.polls import newest_lags, region_polls
 from opsportal.core import clock
 from opsportal.core.clock import real_now
@@ -52,6 +53,7 @@ class PortalCollector(Collector):
         yield runs
         yield GaugeMetricFamily("opsportal_findings", "Broken invariants.", value=len(reading.findings))
         yield from _collector_metrics()
+        yield from _log_metrics()
         yield from _database_metrics(clock.now())
 
 
@@ -86,6 +88,17 @@ def _collector_metrics() -> Iterator[Metric]:
         share.add_metric(key, row.share)
         pace.add_metric(key, row.account.pace)
     yield from (lag, share, pace)
+
+
+def _log_metrics() -> Iterator[Metric]:
+    """Questions to the logs: runs by state, what AWS read for them and bills."""
+    states, scanned, usd = run_figures()
+    runs = GaugeMetricFamily("opsportal_log_runs", "Runs of questions to the logs.", labels=["state"])
+    for state, count in sorted(states.items()):
+        runs.add_metric([state], count)
+    yield runs
+    yield CounterMetricFamily("opsportal_log_scanned_bytes", "Bytes of logs that AWS read.", value=scanned)
+    yield CounterMetricFamily("opsportal_log_usd", "What AWS bills for it, at the accounts' prices.", value=float(usd))
 
 
 def _database_metrics(at: datetime) -> Iterator[Metric]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from incidents.models import Incident
 from maintenance.models import ChecklistRun
+from monitoring.models import LogRun
 from opsportal.core.actor import Actor
 from opsportal.knowledge.models import RunbookRun
 from opsportal.plans.models import Plan
@@ -20,6 +21,7 @@ def _may_follow_own_notices(actor: Actor, user_id: int) -> bool:
 _RIGHTS: Final[dict[str, Right]] = {
     "incident": lambda actor, pk: Incident.objects.visible_to(actor).filter(pk=pk).exists(),
     "checklist-run": lambda actor, pk: ChecklistRun.objects.visible_to(actor).filter(pk=pk).exists(),
+    "log-run": lambda actor, pk: LogRun.objects.visible_to(actor).filter(pk=pk).exists(),
     "plan": lambda actor, pk: Plan.objects.visible_to(actor).filter(pk=pk).exists(),
     "runbook-run": lambda actor, pk: RunbookRun.objects.visible_to(actor).filter(pk=pk).exists(),
     "notices": _may_follow_own_notices,

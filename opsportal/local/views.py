@@ -35,6 +35,7 @@ SIGNS: Final = {
     "db-connections": ("Database runs out of connections", "An incident opens within three minutes; the SLO burns."),
     "error-rate": ("One request in five fails", "The error alarm fires and opens an incident; the SLO burns."),
     "latency": ("Answers take six times as long", "The latency alarm fires; the chart of the service shows it."),
+    "log-silence": ("The logs fall silent", "No log line arrives: logs.fresh fails, and its alarm fires."),
     "backup-missing": (
         "Tonight's backup is missing",
         "Its log is not shipped: the heartbeat is late in two minutes; the morning list's backup.fresh fails.",

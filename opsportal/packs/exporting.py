@@ -127,7 +127,15 @@ class _Export:
             service, metric = key.split(".", 1)
             own = {name: value for name, value in data.items() if name not in (*PROVENANCE, "position")}
             metrics.setdefault(service, []).append(_keyed(metric, own))
-        return [{**_keyed(key, data), "metrics": metrics.get(key, [])} for key, data in self.objects("service")]
+        queries: dict[str, list[Data]] = {}
+        for key, data in self.objects("log-query"):
+            service, query = key.split(".", 1)
+            queries.setdefault(service, []).append(_keyed(query, data))
+        rows = []
+        for key, data in self.objects("service"):
+            asked = {"log_queries": queries[key]} if key in queries else {}
+            rows.append({**_keyed(key, data), "metrics": metrics.get(key, []), **asked})
+        return rows
 
 
 def _keyed(key: str, data: Data) -> Data:

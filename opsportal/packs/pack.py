@@ -186,13 +186,16 @@ def _items(documents: dict[str, Document]) -> Iterator[PackItem]:
 def _service_items(document: Document) -> Iterator[PackItem]:
     services = list(_entries(document, "services"))
     for path, data in services:
-        own = {name: value for name, value in data.items() if name != "metrics"}
+        own = {name: value for name, value in data.items() if name not in ("metrics", "log_queries")}
         yield PackItem("service", data["key"], own, document, path)
     for path, data in services:
         origin = {name: data[name] for name in ("source", "portal_default", "not_in_guide", "edited") if name in data}
         for position, metric in enumerate(data.get("metrics", ())):
             full = {**metric, **origin, "position": position}
             yield PackItem("metric", f"{data['key']}.{metric['key']}", full, document, (*path, "metrics", position))
+        for position, query in enumerate(data.get("log_queries", ())):
+            key = f"{data['key']}.{query['key']}"
+            yield PackItem("log-query", key, query, document, (*path, "log_queries", position))
 
 
 def _decision_items(documents: list[Document]) -> Iterator[PackItem]:

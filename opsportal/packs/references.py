@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from incidents.choices import IncidentType
 from maintenance.jobs.registry import PLANNERS
 from monitoring.evidence.registry import registered_checks
+from monitoring.insights.lint import lint_query
 from monitoring.thresholds import Threshold, ThresholdError
 from opsportal.knowledge.runbooks.step_kinds import problems_of
 from opsportal.knowledge.runbooks.text import parse
@@ -65,6 +66,7 @@ class _Names:
             "window": self._window,
             "job": self._job,
             "runbook": self._runbook,
+            "log-query": _question,
         }.get(item.kind)
         if own is not None:
             yield from own(item)
@@ -181,6 +183,11 @@ def _fits(value: object, wanted: type) -> bool:
     if isinstance(value, bool):
         return wanted is bool
     return isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
+
+
+def _question(item: PackItem) -> Iterator[Problem]:
+    for found in lint_query(item.data["text"]):
+        yield item.problem(("text",), f"line {found.line}: {found.text}")
 
 
 def _ranks(item: PackItem) -> Iterator[Problem]:

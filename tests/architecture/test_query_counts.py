@@ -41,6 +41,7 @@ from opsportal.notifications.webhooks import webhook_add
 from opsportal.plans.models import Plan
 from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform, Service
+from tests.architecture.log_fills import LOG_PAGES
 from tests.factories.databases import answered, database_of, event_of, resource_of
 from tests.factories.heartbeats import beaten, heartbeat_of
 from tests.factories.incidents import alarm, clock_policy, declare, transition
@@ -398,6 +399,7 @@ def _alarm_lint(platform: Platform, by: Actor, at: datetime, count: int) -> str:
 
 
 PAGES: dict[str, Fill] = {
+    **LOG_PAGES,
     "today": _today,
     "incidents": _incidents,
     "incident": _timeline,

@@ -26,6 +26,7 @@ from opsportal.aws import (
     route53,
     sts,
     tags,
+    xray,
 )
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount, client, forget_clients
@@ -89,6 +90,16 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return calls
 
 
+def call_traces(account: AwsAccount, now: datetime) -> dict[str, int]:
+    """The same of X-Ray."""
+    hours = timedelta(hours=6)
+    return {
+        "sampling": len(xray.sampling_rules(account, REGION)),
+        "trace edges": len(xray.service_graph(account, REGION, start=now - hours, end=now)),
+        "error traces": len(xray.error_traces(account, REGION, start=now - hours, end=now, most=50)),
+    }
+
+
 def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
     """Call each function of the package and say how many rows it gave."""
     week = now - timedelta(days=7)
@@ -128,6 +139,7 @@ def call_everything(account: AwsAccount, now: datetime) -> dict[str, int]:
             ).rows
         ),
         "stopped": int(logs.stop(account, REGION, begun["queryId"])),
+        **call_traces(account, now),
         "record": len(record.values) if record else 0,
         "balancers": len(elb.load_balancers(account, REGION)),
         "targets": len(elb.target_health(account, REGION, groups[0].arn)),
@@ -191,7 +203,7 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
     now = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
     world = World(today=now.date())
     world.start_fault("service-down", at=now - timedelta(minutes=2))
-    asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": ""}
+    asked_of_logs = {"logGroupNames": ["/ecs/bookstore-api"], "startTime": 0, "endTime": 1, "queryString": logs.ERRORS}
     world.remember_query("q", asked_of_logs)
     table = operations(AlarmBook(world))
     asked: dict[str, dict[str, Any]] = {
@@ -204,6 +216,8 @@ def test_our_own_answers_name_no_member_that_the_model_lacks(tmp_path: Any) -> N
         "StopQuery": {"queryId": "q"},
         "ListResourceRecordSets": {"HostedZoneId": zone_id(platform("bookstore"))},
         "DescribeEvents": {"Duration": 20_160},
+        "GetServiceGraph": {"StartTime": now - timedelta(hours=1), "EndTime": now},
+        "GetTraceSummaries": {"StartTime": now - timedelta(hours=6), "EndTime": now},
         **upkeep_asked(now),
         "GetCostAndUsage": {
             "Granularity": "MONTHLY",
@@ -344,6 +358,6 @@ def test_a_question_to_the_logs_that_is_given_up_is_stopped(
         logs.query, aws_simulator.account, REGION, groups=["/ecs/bookstore-api"], text=logs.ERRORS, start=now, end=now
     )
     if gives_up:
-        monkeypatch.setattr(logs, "_ENDED", frozenset())  # it would run for ever
+        monkeypatch.setattr(logs, "ENDED", frozenset())  # it would run for ever
     ask(seconds=-1.0)
     assert (("logs", "StopQuery") in recorded) == gives_up

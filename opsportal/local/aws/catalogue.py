@@ -25,6 +25,9 @@ ROLE_NAME: Final = "opsportal-read"
 ACT_ROLE_NAME: Final = "opsportal-act"
 EXTERNAL_IDS: Final = {ACCOUNT: "opsportal-demo", SECOND_ACCOUNT: "opsportal-second"}
 
+LINE_BYTES: Final = 180  # what a service logs of each request
+LOG_STREAM: Final = "solemate-logs"  # the Firehose stream that carries SoleMate's logs on
+
 Dimensions = tuple[tuple[str, str], ...]
 
 
@@ -213,6 +216,15 @@ PLATFORMS: Final[tuple[Platform, ...]] = (
             Custom("Phase09/Application", "QueueDepth", (("Queue", "default"),), "Count", level(48, 0.6, 0.3, whole=1), "myapp-worker"),
             Custom("Phase09/Host", "DiskUsage", (("Environment", "production"),), "Percent", level(61, 0.0, 0.004, trend=0.06, high=92), "myapp"),
             Custom("Phase09/Host", "NetworkUsage", (("Environment", "production"),), "Percent", level(33, 0.6, 0.08, high=100), "myapp"),
+            Custom("ContainerInsights", "cluster_node_count", (("ClusterName", "phase-09-eks"),), "Count", level(6, 0.0, 0.0, whole=1), "myapp"),
+            Custom("ContainerInsights", "cluster_failed_node_count", (("ClusterName", "phase-09-eks"),), "Count", Level(base=0.0, whole=1), "myapp"),
+            Custom("ContainerInsights", "node_cpu_utilization", (("ClusterName", "phase-09-eks"),), "Percent", level(46, 0.5, 0.06, high=100), "myapp"),
+            Custom("ContainerInsights", "node_memory_utilization", (("ClusterName", "phase-09-eks"),), "Percent", level(58, 0.1, 0.03, high=100), "myapp"),
+            Custom("ContainerInsights", "node_filesystem_utilization", (("ClusterName", "phase-09-eks"),), "Percent", level(41, 0.0, 0.01, high=100), "myapp"),
+            Custom("ContainerInsights", "namespace_number_of_running_pods", (("ClusterName", "phase-09-eks"), ("Namespace", "production")), "Count", level(14, 0.0, 0.0, whole=1), "myapp"),
+            Custom("ContainerInsights", "pod_number_of_container_restarts", (("ClusterName", "phase-09-eks"), ("Namespace", "production"), ("PodName", "myapp")), "Count", Level(base=0.0, whole=1), "myapp"),
+            Custom("ContainerInsights", "pod_cpu_utilization", (("ClusterName", "phase-09-eks"), ("Namespace", "production"), ("PodName", "myapp")), "Percent", level(39, 0.5, 0.08, high=100), "myapp"),
+            Custom("ContainerInsights", "pod_memory_utilization", (("ClusterName", "phase-09-eks"), ("Namespace", "production"), ("PodName", "myapp")), "Percent", level(52, 0.1, 0.03, high=100), "myapp"),
         ),
     ),
     Platform(
@@ -232,6 +244,15 @@ PLATFORMS: Final[tuple[Platform, ...]] = (
         customs=(
             Custom("GenAIDemo/Application", "TokensPerMinute", (("Environment", "production"),), "Count", level(182_000, 0.7, 0.1, whole=1), "genai-api"),
             Custom("GenAIDemo/Deployment", "DeploymentSuccessRate", (("Environment", "production"),), "Percent", level(98.0, 0.0, 0.004, high=100), "genai-api"),
+            Custom("ContainerInsights", "cluster_node_count", (("ClusterName", "genai-demo-eks"),), "Count", level(3, 0.0, 0.0, whole=1), "genai-api"),
+            Custom("ContainerInsights", "cluster_failed_node_count", (("ClusterName", "genai-demo-eks"),), "Count", Level(base=0.0, whole=1), "genai-api"),
+            Custom("ContainerInsights", "node_cpu_utilization", (("ClusterName", "genai-demo-eks"),), "Percent", level(46, 0.5, 0.06, high=100), "genai-api"),
+            Custom("ContainerInsights", "node_memory_utilization", (("ClusterName", "genai-demo-eks"),), "Percent", level(58, 0.1, 0.03, high=100), "genai-api"),
+            Custom("ContainerInsights", "node_filesystem_utilization", (("ClusterName", "genai-demo-eks"),), "Percent", level(41, 0.0, 0.01, high=100), "genai-api"),
+            Custom("ContainerInsights", "namespace_number_of_running_pods", (("ClusterName", "genai-demo-eks"), ("Namespace", "production")), "Count", level(8, 0.0, 0.0, whole=1), "genai-api"),
+            Custom("ContainerInsights", "pod_number_of_container_restarts", (("ClusterName", "genai-demo-eks"), ("Namespace", "production"), ("PodName", "genai-api")), "Count", Level(base=0.0, whole=1), "genai-api"),
+            Custom("ContainerInsights", "pod_cpu_utilization", (("ClusterName", "genai-demo-eks"), ("Namespace", "production"), ("PodName", "genai-api")), "Percent", level(39, 0.5, 0.08, high=100), "genai-api"),
+            Custom("ContainerInsights", "pod_memory_utilization", (("ClusterName", "genai-demo-eks"), ("Namespace", "production"), ("PodName", "genai-api")), "Percent", level(52, 0.1, 0.03, high=100), "genai-api"),
         ),
     ),
 )  # fmt: skip

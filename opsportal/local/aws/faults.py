@@ -19,6 +19,7 @@ FAULTS: Final[dict[str, str]] = {
     "backup-missing": "solemate",
     "certificate-expiry": "phase-09",
     "service-down": "solemate",
+    "log-silence": "bookstore",
 }
 DEFAULT_MINUTES: Final = 20
 CONNECTIONS_REACHED: Final = 104.0
@@ -103,6 +104,13 @@ def _service_down(metric: Metric) -> Effect | None:
     return Effect("multiply", 0.04) if stops and isinstance(metric.shape, Level) else None
 
 
+def _log_silence(metric: Metric) -> Effect | None:
+    """Nothing arrives any more: the agent, or what carries the logs on, has stopped."""
+    if metric.namespace == "AWS/Logs" and _front(metric):
+        return Effect("set", 0.0)
+    return Effect("add", 2_700.0) if metric.name.endswith(".DataFreshness") else None
+
+
 # Backups and certificates are resources; no metric moves with them.
 _EFFECTS: Final[dict[str, Callable[[Metric], Effect | None]]] = {
     "db-connections": _db_connections,
@@ -111,4 +119,5 @@ _EFFECTS: Final[dict[str, Callable[[Metric], Effect | None]]] = {
     "backup-missing": lambda _: None,
     "certificate-expiry": lambda _: None,
     "service-down": _service_down,
+    "log-silence": _log_silence,
 }

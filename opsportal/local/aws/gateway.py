@@ -47,6 +47,7 @@ _SERVICES: Final = {
     "rds": "rds",
     "route53": "route53",
     "sts": "sts",
+    "xray": "xray",
     "tagging": "resourcegroupstaggingapi",
 }
 

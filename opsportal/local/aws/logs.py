@@ -1,4 +1,4 @@
-"""CloudWatch Logs Insights of the living shop: lines that follow the faults, and the small part of its language asked.
+"""CloudWatch Logs of the living shop: lines that follow the faults, asked in the language of Logs Insights.
 
 A line is a function of group and minute, as a metric's value is of series and minute.
 """
@@ -6,14 +6,15 @@ A line is a function of group and minute, as a metric's value is of series and m
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from opsportal.local.aws import insights
 from opsportal.local.aws.calls import AnswerError, Call
-from opsportal.local.aws.catalogue import PLATFORMS, Platform, Service
+from opsportal.local.aws.catalogue import LINE_BYTES, PLATFORMS, Platform, Service
 from opsportal.local.aws.services import log_group
 
 _MINUTE: Final = 60
@@ -42,8 +43,13 @@ _CALM: Final = (
     "WARN  retrying request to a dependency, attempt 2",
     "ERROR 502 GET /image connection reset by peer",
 )
-_LIKE: Final = re.compile(r"@message\s+(?:like|=~)\s+/((?:[^/\\]|\\.)*)/")
-_LIMIT: Final = re.compile(r"\blimit\s+(\d+)")
+_SLOW: Final = ("db-connections", "latency")
+_ACTIONS: Final = ("browse", "browse", "login", "purchase", "logout")
+_STATEMENTS: Final = (
+    "SELECT * FROM orders WHERE customer_id = $1 ORDER BY created_at",
+    "UPDATE carts SET updated_at = now() WHERE id = $1",
+    "SELECT count(*) FROM products WHERE name ILIKE $1",
+)
 
 
 def start_query(call: Call) -> dict[str, Any]:
@@ -52,6 +58,10 @@ def start_query(call: Call) -> dict[str, Any]:
     missing = [name for name in names if name not in known]
     if missing:
         raise AnswerError("ResourceNotFoundException", f"Log group '{missing[0]}' does not exist.")
+    try:
+        insights.check(str(call.params["queryString"]))
+    except insights.MalformedError as error:
+        raise AnswerError("MalformedQueryException", str(error)) from error
     identity = str(uuid4())
     call.world.remember_query(identity, dict(call.params) | {"logGroupNames": names})
     return {"queryId": identity}
@@ -61,35 +71,31 @@ def get_query_results(call: Call) -> dict[str, Any]:
     asked = call.world.query(str(call.params["queryId"]))
     if asked is None:
         raise AnswerError("ResourceNotFoundException", "Query does not exist.")
-    text, groups = str(asked["queryString"]), _groups(call)
-    like, limit = _LIKE.search(text), _LIMIT.search(text)
-    wanted = re.compile(like[1]) if like else None
+    groups = _groups(call)
     end = min(int(asked["endTime"]), int(call.now.timestamp()))
-    lines = sorted(
-        (
-            row
-            for name in asked["logGroupNames"]
-            for row in _lines(call, *groups[name], first=int(asked["startTime"]), end=end)
-        ),
-        reverse=True,
-    )
-    found = [row for row in lines if wanted is None or wanted.search(row[1])]
-    size = min(int(limit[1]) if limit else 10_000, int(asked.get("limit") or 1_000))
+    lines = [
+        _row(name, at, message, fields)
+        for name in asked["logGroupNames"]
+        for at, message, fields in _lines(call, *groups[name], first=int(asked["startTime"]), end=end)
+    ]
+    # The lines here are a sample of those a service writes, one a request.
+    span = max(0, end - int(asked["startTime"])) / _MINUTE
+    scanned = [int(groups[name][1].per_minute * min(span, _LONGEST)) for name in asked["logGroupNames"]]
+    found, matched = insights.evaluate(str(asked["queryString"]), lines, int(asked.get("limit") or 1_000))
     return {
-        "results": [
-            [
-                {"field": "@timestamp", "value": f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}.000"},
-                {"field": "@message", "value": message},
-            ]
-            for at, message in found[:size]
-        ],
+        "results": [[{"field": name, "value": value} for name, value in row.items()] for row in found],
         "statistics": {
-            "recordsMatched": float(len(found)),
-            "recordsScanned": float(len(lines)),
-            "bytesScanned": float(sum(len(message) for _, message in lines)),
+            "recordsMatched": float(matched),
+            "recordsScanned": float(sum(scanned)),
+            "bytesScanned": float(sum(scanned) * LINE_BYTES),
         },
         "status": "Complete",
     }
+
+
+def _row(group: str, at: int, message: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    stream = f"ecs/{group.rpartition('/')[2]}"
+    return {**fields, "at": at, "@timestamp": insights.stamp(at), "@message": message, "@logStream": stream}
 
 
 def stop_query(call: Call) -> dict[str, Any]:
@@ -104,19 +110,49 @@ def _groups(call: Call) -> dict[str, tuple[Platform, Service]]:
     return {log_group(service.name): (owner, service) for owner in owners for service in owner.services}
 
 
-def _lines(call: Call, owner: Platform, service: Service, *, first: int, end: int) -> Iterator[tuple[int, str]]:
-    """(epoch second, line) of one group: a few calm ones a minute, one in ten seconds under a fault of its front."""
+def _lines(
+    call: Call, owner: Platform, service: Service, *, first: int, end: int
+) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    """(epoch second, line, its fields) of one group: a few calm ones a minute, one in ten seconds under a fault."""
     is_front = service == owner.services[0]
     faults = [f for f in call.world.faults() if is_front and f.platform == owner.key and f.name in _FAULTY]
+    silent = [f for f in call.world.faults() if is_front and (f.platform, f.name) == (owner.key, "log-silence")]
     begin = max(first, end - _LONGEST * _MINUTE)
     for minute in range(begin // _MINUTE, end // _MINUTE + 1):
         drawn = hashlib.sha256(f"{service.name}/{minute}".encode()).digest()
         found = [(minute * _MINUTE + drawn[0] % _MINUTE, _CALM[0]), (minute * _MINUTE + drawn[1] % _MINUTE, _CALM[1])]
         if drawn[2] < 16:
             found.append((minute * _MINUTE + drawn[3] % _MINUTE, _CALM[2 + drawn[4] % 2]))
-        for fault in faults:
-            if fault.covers(datetime.fromtimestamp(minute * _MINUTE + _MINUTE - 1, UTC)):
-                said = _FAULTY[fault.name]
-                seconds = range(drawn[5] % 10, _MINUTE, 10)
-                found += [(minute * _MINUTE + at, said[(at + drawn[6]) % len(said)]) for at in seconds]
-        yield from (row for row in found if begin <= row[0] < end)
+        if any(f.covers(datetime.fromtimestamp(minute * _MINUTE, UTC)) for f in silent):
+            continue
+        active = [f for f in faults if f.covers(datetime.fromtimestamp(minute * _MINUTE + _MINUTE - 1, UTC))]
+        for fault in active:
+            said = _FAULTY[fault.name]
+            seconds = range(drawn[5] % 10, _MINUTE, 10)
+            found += [(minute * _MINUTE + at, said[(at + drawn[6]) % len(said)]) for at in seconds]
+        for at, message in found:
+            if begin <= at < end:
+                yield at, message, {}
+        for at, fields in _structured(service, minute, drawn, is_slow=any(f.name in _SLOW for f in active)):
+            if begin <= at < end:
+                yield at, json.dumps(fields), fields
+
+
+def _structured(
+    service: Service, minute: int, drawn: bytes, *, is_slow: bool
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Lines in JSON, whose fields Logs Insights finds by itself: requests, who did what, slow statements, sign-ins."""
+    start, person = minute * _MINUTE, f"u-{1000 + drawn[7] % 40}"
+    took = round(service.median_seconds * 1000 * (0.6 + drawn[8] / 160) * (6 if is_slow else 1))
+    action = _ACTIONS[drawn[9] % len(_ACTIONS)]
+    yield start + drawn[10] % _MINUTE, {"level": "INFO", "action": action, "user_id": person, "response_time": took}
+    if drawn[11] < (120 if is_slow else 10):
+        yield start + drawn[12] % _MINUTE, {
+            "level": "WARN", "query_duration": 1000 + 9 * drawn[13],
+            "statement": _STATEMENTS[drawn[14] % len(_STATEMENTS)],
+        }  # fmt: skip
+    if drawn[15] < 12:
+        address = f"203.0.113.{drawn[16]}"
+        yield start + drawn[17] % _MINUTE, {
+            "category": "SECURITY", "event": "AUTH_FAILED", "client_ip": address, "user_id": person,
+        }  # fmt: skip

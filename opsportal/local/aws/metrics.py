@@ -8,6 +8,8 @@ from typing import Final
 
 from opsportal.local.aws.catalogue import (
     ACCOUNT,
+    LINE_BYTES,
+    LOG_STREAM,
     PLATFORMS,
     REGION,
     ROLE_NAME,
@@ -43,7 +45,7 @@ class Metric:
 def metrics() -> Iterator[Metric]:
     """Every metric of every platform."""
     for owner in PLATFORMS:
-        rows = [*_balancer(owner), *_containers(owner), *_database(owner), *_cache(owner)]
+        rows = [*_balancer(owner), *_containers(owner), *_database(owner), *_cache(owner), *_logs(owner)]
         rows += [(c.service, c.namespace, c.name, c.dimensions, c.unit, c.shape) for c in owner.customs]
         for service, namespace, name, dimensions, unit, shape in rows:
             yield Metric(owner.key, service, namespace, name, dimensions, unit, shape, owner.peak_hour, owner.weekend)
@@ -121,6 +123,21 @@ def _cache(owner: Platform) -> Iterator[Row]:
     yield front, space, "CacheHitRate", one, "Percent", level(94.5, -0.01, 0.006, high=100)
     yield front, space, "CurrConnections", one, "Count", level(64, 0.3, 0.06, whole=1)
     yield front, space, "Evictions", one, "Count", level(0.3, 0.5, 0.9, whole=1)
+
+
+def _logs(owner: Platform) -> Iterator[Row]:
+    """What each service logs, a line a request; and SoleMate's way on to S3 and OpenSearch."""
+    for service in owner.services:
+        group: Dimensions = (("LogGroupName", f"/ecs/{service.name}"),)
+        yield service.name, "AWS/Logs", "IncomingLogEvents", group, "Count", Requests(service.per_minute)
+        size = level(service.per_minute * LINE_BYTES, 0.6, 0.04)
+        yield service.name, "AWS/Logs", "IncomingBytes", group, "Bytes", size
+    if owner.key == "solemate":
+        stream: Dimensions = (("DeliveryStreamName", LOG_STREAM),)
+        for target in ("S3", "AmazonOpenSearchService"):
+            front, space, name = owner.services[0].name, "AWS/Firehose", f"DeliveryTo{target}"
+            yield front, space, f"{name}.DataFreshness", stream, "Seconds", level(74, 0.1, 0.2)
+            yield front, space, f"{name}.Success", stream, "None", Level(base=1.0, high=1.0)
 
 
 def as_text() -> str:

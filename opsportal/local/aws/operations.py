@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services, upkeep
+from opsportal.local.aws import costs, databases, identity, logs, metricdata, names, puts, services, traces, upkeep
 from opsportal.local.aws.alarm_answers import handlers
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.calls import Handler
@@ -47,6 +47,9 @@ def operations(book: AlarmBook) -> dict[tuple[str, str], Handler]:
         ("route53", "ListResourceRecordSets"): names.list_resource_record_sets,
         ("sts", "AssumeRole"): identity.assume_role,
         ("sts", "GetCallerIdentity"): identity.get_caller_identity,
+        ("xray", "GetSamplingRules"): traces.get_sampling_rules,
+        ("xray", "GetServiceGraph"): traces.get_service_graph,
+        ("xray", "GetTraceSummaries"): traces.get_trace_summaries,
         **upkeep.HANDLERS,
         **{("cloudwatch", name): handler for name, handler in cloudwatch.items()},
     }

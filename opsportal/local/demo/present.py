@@ -16,6 +16,8 @@ from maintenance.models import ChecklistRun, ChecklistTemplate, Job, OccurrenceS
 from maintenance.services.checklists import checklist_run_open, item_tick
 from maintenance.services.jobs import job_run_plan
 from maintenance.services.windows import window_now
+from monitoring.models import LogQuery
+from monitoring.services.log_queries import log_query_ask
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.formats import plural
 from opsportal.platforms.models import Service
@@ -25,7 +27,9 @@ DUE_SOON = timedelta(minutes=13)
 
 
 def present_put(*, at: datetime, operator: Actor) -> None:
-    """A half answered list, one due soon, a small open incident, a plan to decide on, reports that wait, a problem."""
+    """A half answered list, one due soon, a small open incident, a plan to decide on, reports that wait, a problem;
+    the guides' questions to the logs, asked once.
+    """
     half_done = checklist_open(at=at, platform="solemate")
     items = list(half_done.items.select_related("run").order_by("position"))
     for item in items[: len(items) // 2]:
@@ -46,6 +50,8 @@ def present_put(*, at: datetime, operator: Actor) -> None:
     job_plan(at=at)
     reports_put(at=at, operator=operator)
     problem_put(at=at, operator=operator)
+    for query in LogQuery.objects.order_by("pk"):
+        log_query_ask(by=operator, at=at, query=query, minutes=query.minutes)
 
 
 def reports_put(*, at: datetime, operator: Actor) -> None:

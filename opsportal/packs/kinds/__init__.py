@@ -7,6 +7,7 @@ from opsportal.packs.kinds.base import ApplyError, Context, Data, Kind, canonica
 from opsportal.packs.kinds.clock import CLOCK
 from opsportal.packs.kinds.decision import DECISION
 from opsportal.packs.kinds.directory import CALENDAR, CONTACT, LINK
+from opsportal.packs.kinds.log_query import LOG_QUERY
 from opsportal.packs.kinds.maintenance import CHECKLIST, JOB, WINDOW
 from opsportal.packs.kinds.objective import SLO, THRESHOLD
 from opsportal.packs.kinds.platform import ENVIRONMENT, PLATFORM
@@ -28,6 +29,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         ALIAS,
         SERVICE,
         METRIC,
+        LOG_QUERY,
         CLOCK,
         THRESHOLD,
         SLO,

@@ -173,7 +173,7 @@ def test_the_past_is_full_and_within_its_days() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     end = start + timedelta(days=script.DAYS)
     assert 18 <= len(past.incidents) <= 24
-    assert {incident.fault for incident in past.incidents} == set(FAULTS)
+    assert {incident.fault for incident in past.incidents} == set(FAULTS) - {"log-silence"}  # it opens no incident
     assert {incident.platform for incident in past.incidents} == {owner.key for owner in PLATFORMS}
     assert len([i for i in past.incidents if i.starts_at >= end - timedelta(days=script.DETAILED_DAYS)]) >= 8
     for incident in past.incidents:

@@ -17,7 +17,8 @@ from opsportal.local.environment import Home
 
 NEXT = """Try next:
   manage.py demo fault db-connections   an incident opens by itself within three minutes
-  manage.py demo fault NAME             error-rate, latency, backup-missing, certificate-expiry, service-down
+  manage.py demo fault NAME             one of error-rate, latency, backup-missing, certificate-expiry,
+                                        service-down, log-silence
   manage.py demo heal                   the metric comes back; resolve the incident, read the drafted review
   manage.py demo checklist              a list is due now; tick it in two browsers
   manage.py demo window                 a maintenance window opens; its plan waits for the commander or the admin

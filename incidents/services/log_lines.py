@@ -1,0 +1,39 @@
+"""What a question to the logs found, noted on an incident's timeline."""
+
+from datetime import datetime
+
+from incidents.choices import StateChoice
+from incidents.errors import IncidentError
+from incidents.models import Incident, TimelineEntry
+from incidents.services.timeline import entry_log
+from monitoring.models import LogRun
+from opsportal.core.actor import Actor
+from opsportal.core.formats import plural
+from opsportal.core.live import touch
+
+
+def log_run_note(*, by: Actor, at: datetime, incident: Incident, run: LogRun) -> TimelineEntry:
+    """Log a line that names the run and leads to what it kept; the same run twice is one line. Raises IncidentError."""
+    if run.platform_id != incident.platform_id:
+        raise IncidentError("These lines are another platform's.")
+    if incident.state == StateChoice.CLOSED:
+        raise IncidentError(f"{incident.reference} is closed: reopen it first.")
+    if run.is_open:
+        raise IncidentError("The question is still being asked: wait for its answer.")
+    found = plural(run.records_matched, "line")
+    entry = entry_log(
+        by=by,
+        at=at,
+        incident=incident,
+        body=f"asked the log of {run.query.service.name}, {run.starts_at:%H:%M} to {run.ends_at:%H:%M} UTC: "
+        f"{run.query.name}, {found} matched ([what was found](/monitoring/logs/runs/{run.pk}/))",
+        client_key=note_key(run),
+        data={"log_run": run.pk},
+    )
+    touch(f"incident:{incident.pk}", entry.number)
+    return entry
+
+
+def note_key(run: LogRun) -> str:
+    """By which a line about this run is known."""
+    return f"log-run-{run.pk}"

@@ -1,0 +1,1 @@
+"""CloudWatch Logs Insights: its language, saved questions, their runs. `text` and `lint` are pure."""
