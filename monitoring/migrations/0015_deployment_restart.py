@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0013_databases'),
+        ('monitoring', '0014_log_queries'),
     ]
 
     operations = [
