@@ -27,6 +27,7 @@ _TITLES: Final = {
     500: "The portal made a mistake",
     503: "The database is away",
 }
+_OLD_FORM: Final = "The form is too old"
 _PLAIN: Final = Environment(loader=FileSystemLoader(settings.BASE_DIR / "templates"), autoescape=True)
 # Rendered when the process starts: whatever breaks later, these stand.
 _STATIC: Final = {name: _PLAIN.get_template(f"errors/{name}.html").render() for name in ("500", "503", "busy")}
@@ -83,7 +84,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
     typed = typed_texts(request)
     back = local_url(request, request.headers.get("Referer", ""), "/")
-    return error_page(request, 403, f"{text}; it is below as well." if typed else f"{text}.", typed=typed, back=back)
+    text += "; it is below as well." if typed else "."
+    return error_page(request, 403, text, typed=typed, back=back, heading=_OLD_FORM)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
