@@ -1,4 +1,4 @@
-"""Rows for the pages of logs and traces, so many as a query count wants."""
+"""Pages of logs and traces."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
