@@ -46,7 +46,7 @@ USAGE: Final = {
     "runbook": "/runbook name begins that runbook",
     "severity": "/severity P1 why (a milder one needs its reason)",
     "status": "/status respond (or assess, communicate, resolve, mitigated, resolved)",
-    "task": "/task what is to be done @name 15m, or by 14:32",
+    "task": "/task what is to be done @name 15m, or by 14:32; or /task @name: what",
     "update": "/update identified what people should know; /update internal … tells colleagues only",
 }
 

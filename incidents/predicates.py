@@ -10,6 +10,13 @@ def holds_command(actor: Actor, obj: object) -> bool:
     return isinstance(incident, Incident) and actor.user_id is not None and incident.commander_id == actor.user_id
 
 
+def commands_or_communicates(actor: Actor, obj: object) -> bool:
+    """Whoever holds command of that incident now, or its communications role."""
+    if not isinstance(obj, Incident) or actor.user_id is None:
+        return False
+    return actor.user_id in (obj.commander_id, obj.communicator_id)
+
+
 def not_author(actor: Actor, obj: object) -> bool:
     """Another person than the review's author."""
     review = obj.review if isinstance(obj, ReviewSection) else obj

@@ -1,10 +1,10 @@
 """Chainable filters; each hides what the actor may not know to exist."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from django.db.models import DateField, Exists, OuterRef, Q
-from django.db.models.functions import Cast
+from django.db.models import CharField, DateField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from incidents.choices import UNFINISHED, StateChoice
 from opsportal.core.actor import Actor
@@ -32,6 +32,12 @@ class IncidentQuerySet(PlatformQuerySet[M_co]):
         """The restricted ones that this actor may not know to exist; only restricted ones are looked at."""
         restricted = self.filter(is_restricted=True).order_by()
         return restricted.exclude(pk__in=restricted.visible_to(actor).values("pk"))
+
+    def references(self) -> QuerySet[Any, Any]:
+        """INC-12 of each, as what a plan's subject is compared with."""
+        reference = Concat(Value("INC-"), Cast("number", CharField()), output_field=CharField())
+        found: QuerySet[Any, Any] = self.annotate(subject=reference).values("subject")
+        return found
 
     def open(self) -> Self:
         return self.filter(state=StateChoice.OPEN)

@@ -36,9 +36,16 @@ REGISTERED = (loops, day)
 
 def register() -> None:
     """Called once, from AppConfig.ready."""
-    register_predicate("holds_command", predicates.holds_command)
-    register_predicate("not_author", predicates.not_author)
-    register_predicate("own_or_commands", predicates.own_or_commands)
+    take = "Take command first: acknowledge it, or have whoever commands pass it to you."
+    register_predicate("holds_command", predicates.holds_command, who="who hold command of it", how=take)
+    register_predicate(
+        "commands_or_communicates",
+        predicates.commands_or_communicates,
+        who="who hold command of it or its communications role",
+        how="Have yourself given the role first: /role communications and your name.",
+    )
+    register_predicate("not_author", predicates.not_author, who="other than its author")
+    register_predicate("own_or_commands", predicates.own_or_commands, who="who wrote it or hold command of it")
     register_nav(
         20,
         "incidents",

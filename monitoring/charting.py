@@ -172,7 +172,7 @@ def _marks(behind: _Background, series: Series, span: Range) -> tuple[list[chart
             incident = mark.kind == AnnotationKind.INCIDENT
             label = "" if mark.restricted else mark.ref
             moments.append(charts.Annotation(mark.starts_at, label, "incident" if incident else "event"))
-    moments += [charts.Annotation(row.started_at, row.label, "deploy") for row in _of(behind.deployments, series)]
+    moments += [charts.Annotation(row.started_at, row.words, "deploy") for row in _of(behind.deployments, series)]
     return moments, bands
 
 

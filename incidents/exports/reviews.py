@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from incidents.choices import ActionKind, CauseKind
-from incidents.exports.redaction import redact
+from incidents.exports.redaction import redact, words_of
 from incidents.models import ActionItem, Incident, Review, ReviewEdition, ReviewSection
 from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView
@@ -17,6 +17,7 @@ from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
 from incidents.selectors.waves import Wave
+from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
 
@@ -89,7 +90,7 @@ def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
     yield from _list("Plans", plans, "None was asked for.")
     yield from _list("Error budget", [f"{name}: {words}" for name, words in evidence.budget], "")
     changes = [change_words(row) for row in evidence.changes]
-    yield from _list("Changed within two hours", changes, "No deployment, no window, no other mark.")
+    yield from _list("Changed within two hours", changes, "No deployment, no plan, no window, no other mark.")
     graphs = [f"{row.name}, {stamp(row.at)}: {_graph_address(incident, row)}" for row in evidence.graphs]
     yield from _list("Graphs kept", graphs, "None was kept.")
     then = evidence.then
@@ -244,16 +245,20 @@ class PublicText:
 def for_the_public(
     review: Review, sections: Sequence[ReviewSection], chosen: Collection[str], *, with_record: bool = False
 ) -> PublicText:
-    """The chosen sections of those that may leave, without people, addresses, accounts and hosts.
+    """The chosen sections of those that may leave, without people, addresses, accounts, hosts and resources.
 
     What the draft quoted of the record (budget, alarms, plans) goes along only `with_record`.
     """
     incident = review.incident
+    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen]
+    texts = [(row.title, row.body.strip() if with_record else without_record(row.body)) for row in leaving]
     people = list(User.objects.values_list("name", flat=True))  # also of those who left since
+    words = set().union(*(words_of(text) for text in (incident.title, *(text for _title, text in texts))))
+    names = inventory_names(incident.platform, words)
     removed: Counter[str] = Counter()
 
     def clean(text: str) -> str:
-        found = redact(text, people)
+        found = redact(text, people, names)
         removed.update(found.removed)
         return found.text
 
@@ -261,7 +266,5 @@ def for_the_public(
     if incident.resolved_at:
         lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
     lines[1] += "\n"
-    leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen]
-    texts = [(row.title, row.body.strip() if with_record else without_record(row.body)) for row in leaving]
     lines += [f"## {title}\n\n{clean(text)}\n" for title, text in texts if text]
     return PublicText("\n".join(lines), dict(removed))

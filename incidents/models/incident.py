@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import cached_property
 
 from incidents.choices import SINGLE_ROLES, DetectionSource, IncidentRole, IncidentType, StageChoice, StateChoice
 from incidents.lifecycle import Position, Stage, State
@@ -108,6 +109,12 @@ class Incident(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.title}"
+
+    @cached_property
+    def communicator_id(self) -> int | None:
+        """Who holds the communications role, as of the first question to this object."""
+        held = self.roles.filter(role=IncidentRole.COMMUNICATIONS, renounced_at=None)
+        return held.values_list("user_id", flat=True).first()
 
     @property
     def reference(self) -> str:

@@ -73,14 +73,17 @@ def person_named(platform_id: int, text: str, field: str = "person") -> int:
 
 
 def person_leading(platform_id: int, text: str) -> tuple[int, str]:
-    """The member whose name stands at the front of `text`, and the words behind it. Raises UnknownNameError."""
+    """The member whose name stands at the front of `text`, with or without a colon, and the words behind it.
+
+    Raises UnknownNameError.
+    """
     words = text.split()
     for count in range(min(len(words) - 1, LONGEST_NAME), 1, -1):
         try:
-            return person_named(platform_id, " ".join(words[:count])), " ".join(words[count:])
+            return person_named(platform_id, " ".join(words[:count]).rstrip(":")), " ".join(words[count:])
         except UnknownNameError:
             continue
-    return person_named(platform_id, words[0]), " ".join(words[1:])
+    return person_named(platform_id, words[0].rstrip(":")), " ".join(words[1:])
 
 
 def place_named(by: Actor, action: str, platform: str, service: str = "") -> tuple[Platform, Service | None]:

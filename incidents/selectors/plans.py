@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from incidents.models import Incident
@@ -58,6 +59,13 @@ class PlanResult(NamedTuple):
         if self.state == PlanState.DONE and self.started_at and self.finished_at:
             said.append(f"carried out in {duration(self.finished_at - self.started_at)}")
         return ", ".join(said) + (f"; {self.error}" if self.error else "")
+
+
+def plans_begun(incident: Incident, start: datetime, end: datetime) -> QuerySet[Plan]:
+    """Plans of the platform that began in [start, end], newest first; none of another incident that is restricted."""
+    others = Incident.objects.filter(platform_id=incident.platform_id, is_restricted=True).exclude(pk=incident.pk)
+    rows = Plan.objects.filter(platform_id=incident.platform_id, started_at__range=(start, end))
+    return rows.exclude(subject__in=others.references()).order_by("-started_at", "-pk")
 
 
 def plan_results(incident: Incident) -> list[PlanResult]:

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
 
 from incidents.choices import ClaimOutcome
 from incidents.models import Incident, ReviewSection, TimelineEntry
 from incidents.models.incident import BODY_WORDS
 from incidents.selectors.lists import ROW as INCIDENT_ROW
 from incidents.selectors.lists import IncidentFilter, IncidentRow, filtered, word_query
+from incidents.selectors.plans import plans_begun
 from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Deployment, RuleTerm, ServiceMetric
 from opsportal.core.actor import Actor
 
@@ -38,13 +40,22 @@ class Mention(NamedTuple):
 
 
 def changes_nearby(incident: Incident) -> list[Change]:
-    """Deployments, windows and other marks of the platform within two hours of the impact, newest first."""
+    """Deployments, plans carried out, windows and other marks of the platform within two hours of the impact.
+
+    Newest first. A restart of the same version is said to be one, and no deployment.
+    """
     start, end = incident.impact_started_at - NEARBY, incident.impact_started_at + NEARBY
     deployments = Deployment.objects.filter(platform_id=incident.platform_id, started_at__range=(start, end))
     found = [
-        Change("Deployment", f"{row.service.name if row.service else ''} {row.label} {row.state}".strip(),
-               row.started_at, row.finished_at, "", "rocket")
+        Change("Restart, same version" if row.is_restart else "Deployment",
+               f"{row.service.name if row.service else ''} {row.label} {row.state}".strip(),
+               row.started_at, row.finished_at, "", "rotate-ccw" if row.is_restart else "rocket")
         for row in deployments.select_related("service").order_by("-started_at")[:30]
+    ]  # fmt: skip
+    found += [
+        Change("Plan", f"{row.title} (plan {row.short_hash}), {row.get_state_display().lower()}",
+               row.started_at, row.finished_at, reverse("plans:plan", args=[row.pk]), "list-checks")
+        for row in plans_begun(incident, start, end)[:30] if row.started_at is not None
     ]  # fmt: skip
     marks = (
         Annotation.objects.filter(platform_id=incident.platform_id, starts_at__lte=end, restricted=False)

@@ -103,10 +103,21 @@ def _role_of(word: str) -> str:
 
 def _role(said: _Said) -> dict[str, Any]:
     role = IncidentRole.COMMANDER.value if said.command.name == "assign" else _role_of(said.command.word)
-    user_id = said.person() or said.by.user_id
+    user_id, note = _held_by(said)
     if user_id is None:
         raise UnknownNameError("person", "Name a person.")
-    return {"role": role, "user_id": user_id, "note": said.command.body}
+    return {"role": role, "user_id": user_id, "note": note}
+
+
+def _held_by(said: _Said) -> tuple[int | None, str]:
+    """Who is to hold a role, and the note: behind a colon, or what the name does not need, as of a task."""
+    command = said.command
+    try:
+        return said.person() or said.by.user_id, command.body
+    except UnknownNameError:
+        if command.body or " " not in command.person:
+            raise
+        return person_leading(said.incident.platform_id, command.person)
 
 
 def _update(said: _Said) -> dict[str, Any]:

@@ -3,16 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import CharField, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import QuerySet
 
 from incidents.choices import ActionKind, ActionPriority, EntryKind, StateChoice
-from incidents.models import Incident
+from incidents.models import Incident, IncidentRunbookRun
 from incidents.services import notices
 from incidents.services.access import known_to
 from incidents.services.actions import action_item_add
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
+from opsportal.core.live import touch
 from opsportal.plans.models import Plan
 from opsportal.plans.subjects import ALONE, Subject
 from opsportal.platforms.days import last_day_over, zone_of
@@ -43,10 +43,7 @@ def find(actor: Actor, subject: str) -> Subject | None:
 
 def hidden_subjects(actor: Actor) -> QuerySet[Any, Any]:
     """The references of incidents that this actor may not know to exist."""
-    hidden = Incident.objects.all().hidden_from(actor)
-    reference = Concat(Value(f"{PREFIX}-"), Cast("number", CharField()), output_field=CharField())
-    subjects: QuerySet[Any, Any] = hidden.annotate(subject=reference).values("subject")
-    return subjects
+    return Incident.objects.all().hidden_from(actor).references()
 
 
 def plan_asked(plan: Plan, by: Actor, at: datetime) -> None:
@@ -57,9 +54,11 @@ def plan_asked(plan: Plan, by: Actor, at: datetime) -> None:
 
 
 def plan_told(plan: Plan, text: str, by: Actor, at: datetime) -> None:
-    """What became of a plan, on the timeline of its incident."""
+    """What became of a plan, on the timeline of its incident and in its open runbooks."""
     incident = incident_of(plan.subject)
     if incident is not None:
+        for run_id in IncidentRunbookRun.objects.filter(incident=incident).values_list("run_id", flat=True):
+            touch(f"runbook-run:{run_id}", plan.pk)
         append(incident, kind=EntryKind.PLAN, body=text, by=by, at=at, data={"plan": plan.pk})
 
 

@@ -20,7 +20,7 @@ from incidents.views.shared import load, local_zone, now
 from incidents.views.timeline import fresh_context
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.formats import hour, stamp
-from opsportal.core.gate import authorize
+from opsportal.core.gate import DeniedError, StaleMfaError, authorize
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import new_key
 from opsportal.core.models import VersionConflictError
@@ -99,6 +99,10 @@ def entry_log_action(request: AuthorizedRequest, number: int) -> HttpResponse:
         )
     except (CommandError, IncidentError) as error:
         return _refused(request, incident, str(error))
+    except StaleMfaError:
+        raise
+    except DeniedError as error:  # the field keeps the line and says who may; htmx swaps no 403
+        return _refused(request, incident, str(error), status=422 if wants_fragment(request) else 403)
     except VersionConflictError:
         return _refused(
             request,

@@ -214,6 +214,7 @@ def _store(account: AwsAccount, region: str, kind: str, found: list[Found], owne
             )
         )
     with transaction.atomic():
+        before = _deployed(account, region) if kind == ResourceKind.ECS_SERVICE else {}
         Resource.objects.bulk_create(
             rows,
             update_conflicts=True,
@@ -234,14 +235,34 @@ def _store(account: AwsAccount, region: str, kind: str, found: list[Found], owne
         values: dict[str, Any] = {"tried_at": at, "fetched_at": at, "error": "", "permission": ""}
         ResourcePoll.objects.update_or_create(account=account, region=region, kind=kind, defaults=values)
         if kind == ResourceKind.ECS_SERVICE:
-            _note_deployments(found, owners, at)
+            _note_deployments(found, before, owners, at)
 
 
-def _note_deployments(found: list[Found], owners: Owners, at: datetime) -> None:
+def _deployed(account: AwsAccount, region: str) -> dict[str, list[Mapping[str, Any]]]:
+    """The deployments that each ECS service had when it was last read."""
+    rows = Resource.objects.filter(account=account, region=region, kind=ResourceKind.ECS_SERVICE)
+    return dict(rows.values_list("identifier", "data__deployments"))
+
+
+def _began(deployment: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(deployment["created_at"])
+
+
+def _is_restart(deployment: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether it runs the task definition of the service's deployment before it; unknown of the first one seen."""
+    earlier = [row for row in known if _began(row) < _began(deployment)]
+    newest = max(earlier, key=_began, default=None)
+    return newest is not None and newest["task_definition"] == deployment["task_definition"]
+
+
+def _note_deployments(
+    found: list[Found], before: Mapping[str, list[Mapping[str, Any]]], owners: Owners, at: datetime
+) -> None:
     for item in found:
         service = owners.service_for(item.owner)
         if service is None:
             continue
+        known = [*item.data["deployments"], *(before.get(item.identifier) or ())]
         for deployment in item.data["deployments"]:
             rollout = {"IN_PROGRESS": "in_progress", "FAILED": "failed"}.get(deployment["rollout"], "completed")
             finished = datetime.fromisoformat(deployment["updated_at"]) if rollout != "in_progress" else None
@@ -253,7 +274,8 @@ def _note_deployments(found: list[Found], owners: Owners, at: datetime) -> None:
                 external_id=deployment["identifier"][:120],
                 label=deployment["task_definition"].rpartition("/")[2],
                 state=rollout,
-                started_at=datetime.fromisoformat(deployment["created_at"]),
+                started_at=_began(deployment),
                 finished_at=finished,
                 detail=deployment["rollout_reason"],
+                is_restart=_is_restart(deployment, known),
             )

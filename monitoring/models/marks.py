@@ -141,21 +141,23 @@ class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
     def counted(self) -> Self:
         """What delivery figures count: changes of production, each once.
 
-        Bringing an old version back is no change of its own, nor is ECS's part of what a tool or a report told of.
+        Bringing an old version back is no change of its own, nor is a restart of the same version, nor ECS's part of
+        what a tool or a report told of.
         """
         told = Deployment.objects.exclude(external_id__startswith=OWN_OF_ECS).filter(
             Q(finished_at__gte=OuterRef("started_at") - ECS_FOLLOWS) | Q(finished_at=None),
             service_id=OuterRef("service_id"),
             started_at__range=(OuterRef("started_at") - LONGEST_TOLD, OuterRef("started_at")),
         )
-        rows = self.filter(is_production=True, is_rollback=False)
+        rows = self.filter(is_production=True, is_rollback=False, is_restart=False)
         return rows.exclude(Exists(told), external_id__startswith=OWN_OF_ECS)
 
 
 class Deployment(VersionedModel):
     """A new version going out, as ECS told it, as a tool's webhook told it, or as somebody reported it.
 
-    `told_at` is the newest word of it; an older one changes nothing.
+    Tasks replaced by ones of the same version are a restart. `told_at` is the newest word of it; an older one changes
+    nothing.
     """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="deployments")
@@ -175,6 +177,7 @@ class Deployment(VersionedModel):
     told_at = models.DateTimeField(null=True)
     detail = models.CharField(max_length=240, blank=True)
     url = models.CharField(max_length=500, blank=True)
+    is_restart = models.BooleanField(default=False, help_text="tasks replaced, the same task definition")
 
     objects = DeploymentQuerySet.as_manager()
 
@@ -196,3 +199,8 @@ class Deployment(VersionedModel):
         if self.source is not None:
             return self.source.name
         return "ECS" if self.external_id.startswith(OWN_OF_ECS) else "a report"
+
+    @property
+    def words(self) -> str:
+        """`shop-api:45`, and that it is a restart where it is one."""
+        return f"restart of {self.label}" if self.is_restart else self.label

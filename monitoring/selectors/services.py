@@ -273,7 +273,11 @@ class Change:
 def changes_near(service: Service, *, start: datetime, end: datetime) -> list[Change]:
     """Deployments, windows, drills and incidents of the service in a stretch of time, newest first."""
     deployments = Deployment.objects.filter(service=service, started_at__gte=start, started_at__lt=end)
-    found = [Change(row.started_at, f"Deploy {row.label}", row.state.replace("_", " "), "") for row in deployments[:20]]
+    found = [
+        Change(row.started_at, f"{'Restart' if row.is_restart else 'Deploy'} {row.label}",
+               row.state.replace("_", " "), "")
+        for row in deployments[:20]
+    ]  # fmt: skip
     for mark in marks_near(service, start=start, end=end):
         title = "Restricted incident" if mark.restricted else f"{mark.ref} {mark.title}"
         found.append(

@@ -115,8 +115,9 @@ def deployment_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     started_at: datetime,
     finished_at: datetime | None = None,
     detail: str = "",
+    is_restart: bool = False,
 ) -> Deployment:
-    """Note a deployment, or how it went on. One row per platform and external id."""
+    """Note a deployment, or how it went on. One row per platform and external id; what it is is said once."""
     values = {
         "service_id": service.pk if service else None,
         "label": clean_text(label)[:160],
@@ -125,7 +126,9 @@ def deployment_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "finished_at": finished_at,
         "detail": clean_text(detail)[:240],
     }
-    row, is_new, changed = Deployment.put(match={"platform": platform, "external_id": external_id}, values=values)
+    row, is_new, changed = Deployment.put(
+        match={"platform": platform, "external_id": external_id}, values=values, made={"is_restart": is_restart}
+    )
     if is_new or changed:
         touch("today", row.pk)
         _audit(by, at, "deployment.changed", row, state=state)

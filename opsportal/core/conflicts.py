@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import BinaryField, DateTimeField, Field
+from django.db.models import BinaryField, DateTimeField, Field, TextField
 from django.http import HttpRequest, QueryDict
 from django.utils.timezone import localtime
 
@@ -14,6 +14,7 @@ from opsportal.core.formats import stamp
 from opsportal.core.htmx import local_url
 from opsportal.core.models import VersionedModel
 
+_WORTH: Final = 20  # characters
 _NOT_TEXT: Final = frozenset({"csrfmiddlewaretoken", "version", "idempotency_key"})
 
 
@@ -33,6 +34,7 @@ class Difference:
     label: str
     theirs: str
     mine: str
+    is_text: bool = False  # of sentences: the two can be made one
 
 
 _last_change: list[Callable[[VersionedModel], LastChange | None]] = []
@@ -44,7 +46,17 @@ def register_last_change(source: Callable[[VersionedModel], LastChange | None]) 
 
 
 def last_change(row: VersionedModel) -> LastChange | None:
+    """As the audit knows it; of a part that is audited as its whole, what the part itself keeps."""
+    editor, at = getattr(row, "edited_by", None), getattr(row, "edited_at", None)
+    if editor is not None and at is not None:
+        return LastChange(str(editor.name), at)
     return _last_change[0](row) if _last_change else None
+
+
+def name_of(row: VersionedModel) -> str:
+    """What the row is called: `review section “Lessons”`."""
+    title = getattr(row, "title", "")
+    return f"{row._meta.verbose_name} “{title}”" if title else str(row._meta.verbose_name)
 
 
 def _is_secret(name: str) -> bool:
@@ -97,7 +109,8 @@ def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
             value = getattr(row, field.attname)
             theirs = stamp(value) if isinstance(value, datetime) else _words(field, theirs)
             mine = _words(field, mine)
-        found.append(Difference(name, name.removesuffix("_id").replace("_", " ").capitalize(), theirs, mine))
+        label = name.removesuffix("_id").replace("_", " ").capitalize()
+        found.append(Difference(name, label, theirs, mine, is_text=isinstance(field, TextField)))
     return found
 
 
@@ -111,3 +124,8 @@ def came_from(request: HttpRequest, row: VersionedModel) -> str:
 def resend_fields(request: HttpRequest) -> list[tuple[str, str]]:
     """Every posted field but the version, so that the person's text can be sent again on top of theirs."""
     return [(name, str(value)) for name, values in request.POST.lists() if name not in _NOT_TEXT for value in values]
+
+
+def typed_texts(request: HttpRequest) -> list[tuple[str, str]]:
+    """What a person wrote into a form that was not taken, without keys and secrets: what it would hurt to lose."""
+    return [(name, value) for name, value in resend_fields(request) if len(value) >= _WORTH and not _is_secret(name)]

@@ -5,7 +5,7 @@ name of a predicate that an upper app registers. An action without a row is deni
 """
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -27,7 +27,26 @@ class _OnPlatform(NamedTuple):
 
 
 Predicate = Callable[[Actor, object], bool]
-_predicates: dict[str, Predicate] = {}
+
+
+class _Word(NamedTuple):
+    """What a cell's word means, and how a refusal says it: `operators who …`, and what to do to be one of them."""
+
+    holds: Predicate
+    who: str
+    how: str
+
+
+_predicates: dict[str, _Word] = {}
+_PEOPLE: Final = {
+    "commander": "commanders",
+    "admin": "administrators",
+    "portal_admin": "portal administrators",
+    "operator": "operators",
+    "manager": "managers",
+    "auditor": "auditors",
+    "viewer": "viewers",
+}
 
 
 class DeniedError(Exception):
@@ -60,9 +79,12 @@ class Rule:
     fresh_mfa: bool
 
 
-def register_predicate(name: str, predicate: Predicate) -> None:
-    """Let an upper app give a cell's word its meaning, e.g. `own` or `holds_command`."""
-    _predicates[name] = predicate
+def register_predicate(name: str, predicate: Predicate, *, who: str, how: str = "") -> None:
+    """Let an upper app give a cell's word its meaning, e.g. `own` or `holds_command`.
+
+    `who` continues a plural (`operators who hold command`), `how` is a sentence for one who could be among them.
+    """
+    _predicates[name] = _Word(predicate, who, how)
 
 
 @cache
@@ -88,9 +110,9 @@ def roles_with(action: str) -> frozenset[str]:
 def _cell_allows(cell: str, actor: Actor, obj: object | None) -> bool:
     if cell in ("y", "n", ""):
         return cell == "y"
-    predicate = _predicates.get(cell)
+    word = _predicates.get(cell)
     # A predicate asks about one object; a menu that asks without one gets the benefit of the doubt.
-    return predicate is not None and (obj is None or predicate(actor, obj))
+    return word is not None and (obj is None or word.holds(actor, obj))
 
 
 def _roles_for(actor: Actor, obj: object | None) -> frozenset[str]:
@@ -125,10 +147,29 @@ def _refusal(actor: Actor, action: str, obj: object | None) -> Exception | None:
         return HiddenError(action)
     granted = portal or any(_cell_allows(rule.cells[role], actor, obj) for role in _roles_for(actor, obj))
     if not granted and rule.cells["anonymous"] != "y":
-        return DeniedError(action, f"Your role does not allow {action.replace('_', ' ')}.")
+        return DeniedError(action, _refusal_words(rule, _roles_for(actor, obj)))
     if rule.fresh_mfa and actor.kind == "user" and not _has_fresh_mfa(actor):
         return StaleMfaError(action)
     return None
+
+
+def _refusal_words(rule: Rule, roles: Iterable[str]) -> str:
+    """Who may, as the row says it, and how one of these roles could come to."""
+    people: dict[str, list[str]] = {}
+    for role, plural in _PEOPLE.items():
+        cell = rule.cells[role]
+        if cell == "y" or cell in _predicates:
+            people.setdefault("" if cell == "y" else f" {_predicates[cell].who}", []).append(plural)
+    groups = [f"{_listed(plurals)}{who}" for who, plurals in sorted(people.items())]
+    said = f"Only {', and '.join(groups)}{',' if len(groups) > 1 else ''} may do this"
+    said = said if groups else "Nobody may do this here"
+    hows = {_predicates[rule.cells[role]].how for role in roles if rule.cells[role] in _predicates}
+    what = rule.action.partition(".")[2].replace("_", " ")
+    return " ".join([f"{said} ({what}).", *sorted(how for how in hows if how)])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _has_fresh_mfa(actor: Actor) -> bool:

@@ -83,10 +83,14 @@ def redirect_or_fragment(
     else:
         response = HttpResponse(status=204, headers={"HX-Redirect": url})
     if toast:
-        # Header values are one ASCII line: static/js/toasts.js decodes.
-        response["X-Toast"] = " ".join(toast.split()).encode("ascii", "xmlcharrefreplace").decode()
+        toast_header(response, toast)
     patch_vary_headers(response, VARY)
     return response
+
+
+def toast_header(response: HttpResponse, text: str) -> None:
+    """Have the page say `text` in its live region; header values are one ASCII line: static/js/toasts.js decodes."""
+    response["X-Toast"] = " ".join(text.split()).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def local_url(request: HttpRequest, candidate: str, fallback: str) -> str:

@@ -257,7 +257,8 @@ def _verified(actor: Actor, since: Any, platform_id: int | None) -> Any:
 
 
 def _deployments(actor: Actor, platform_id: int | None) -> Any:
-    newest = Deployment.objects.visible_to(actor).of_platform(platform_id).order_by("-started_at", "-pk")
+    rows = Deployment.objects.visible_to(actor).of_platform(platform_id)
+    newest = rows.filter(is_restart=False).order_by("-started_at", "-pk")
     return newest.values_list("label", "platform__name", "state", "started_at")[:DEPLOYMENTS]
 
 

@@ -79,6 +79,7 @@ class Plan(VersionedModel):
     class Meta:
         indexes = [
             models.Index(fields=["subject"], condition=~models.Q(subject=""), name="plan_by_subject"),
+            models.Index(fields=["platform", "-started_at"], name="plan_by_start"),
             models.Index(
                 fields=["platform", "expires_at"],
                 condition=models.Q(state__in=["awaiting", "approved", "running"]),

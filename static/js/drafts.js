@@ -1,29 +1,66 @@
 // Keeps what is typed into <form data-draft="name"> in this browser until the server has it, for the person who typed it.
 const name = (form) => `${document.body.dataset.person}:${form.dataset.draft}`;
 const key = (form) => `draft:${name(form)}`;
-const sent = (form) => `sent:${name(form)}`;
+const SENT = "sent:";
+const drafted = () => [...document.querySelectorAll("form[data-draft]")];
 const fields = (form) => [...form.elements].filter((field) => field.name && field.matches("textarea, input[type=text], input:not([type])"));
 const keep = (form) => {
   const values = Object.fromEntries(fields(form).filter((field) => field.value).map((field) => [field.name, field.value]));
-  if (Object.keys(values).length) localStorage.setItem(key(form), JSON.stringify(values));
+  // A text that replaces another one is sent as written over the one that stood there then.
+  const based = form.elements.namedItem("version")?.value;
+  if (Object.keys(values).length) localStorage.setItem(key(form), JSON.stringify({ ...values, ...(based && { version: based }) }));
   else localStorage.removeItem(key(form));
+};
+
+// A plain post was answered by this page. A sign-in or an error means that the server has nothing; a form that complains
+// holds the text itself; the page of both sides goes on with it; anything else has taken it.
+const settle = () => {
+  const isRefused = !document.body.dataset.person || document.querySelector("[data-unsent]");
+  const merge = document.querySelector("form[data-merge]");
+  for (const mark of Object.keys(sessionStorage).filter((one) => one.startsWith(SENT))) {
+    sessionStorage.removeItem(mark);
+    if (isRefused) continue;
+    const whose = mark.slice(SENT.length);
+    if (merge) Object.assign(merge.dataset, { draft: whose.slice(whose.indexOf(":") + 1), restored: "yes" });
+    else if (!drafted().find((form) => name(form) === whose)?.querySelector("[aria-invalid]")) localStorage.removeItem(`draft:${whose}`);
+  }
+};
+
+const announce = (form) => {
+  const said = Object.assign(document.createElement("div"), { className: "row wrap f13" });
+  said.setAttribute("role", "status");
+  const discard = Object.assign(document.createElement("button"), { type: "button", className: "btn quiet", textContent: "Discard it" });
+  discard.addEventListener("click", () => {
+    localStorage.removeItem(key(form));
+    form.reset();
+    const version = form.elements.namedItem("version");
+    if (version) version.value = version.dataset.now;
+    said.remove();
+  });
+  said.append(Object.assign(document.createElement("span"), { textContent: "What you typed here and did not save is back in the form." }), discard);
+  form.prepend(said);
 };
 
 const restore = (form) => {
   if (form.dataset.restored) return;
   form.dataset.restored = "yes";
-  // A plain post came back without a complaint: the server has the text.
-  if (sessionStorage.getItem(sent(form)) && !form.querySelector("[aria-invalid]")) localStorage.removeItem(key(form));
-  sessionStorage.removeItem(sent(form));
   try {
     const values = JSON.parse(localStorage.getItem(key(form)) || "{}");
-    for (const field of fields(form)) if (!field.value && values[field.name]) field.value = values[field.name];
+    const differ = fields(form).filter((field) => values[field.name] && field.value !== values[field.name]);
+    const isOver = differ.some((field) => field.value);
+    // The server's own answer to a form that it refused is newer than what was kept.
+    if (isOver && form.querySelector("[aria-invalid]")) return;
+    for (const field of differ) field.value = values[field.name];
+    const version = form.elements.namedItem("version");
+    if (!isOver) return;
+    if (version && values.version) [version.dataset.now, version.value] = [version.value, values.version];
+    announce(form);
   } catch {
     localStorage.removeItem(key(form));
   }
 };
 
-const restoreAll = () => document.querySelectorAll("form[data-draft]").forEach(restore);
+const restoreAll = () => drafted().forEach(restore);
 
 document.addEventListener("input", (event) => {
   const form = event.target.form;
@@ -36,7 +73,7 @@ document.addEventListener("submit", (event) => {
   if (!form.dataset.draft) return;
   clearTimeout(form.draftTimer);
   keep(form);
-  if (!form.hasAttribute("hx-post")) sessionStorage.setItem(sent(form), "yes");
+  if (!form.hasAttribute("hx-post")) sessionStorage.setItem(SENT + name(form), "yes");
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
   const form = event.detail.requestConfig?.elt?.closest?.("form[data-draft]");
@@ -46,4 +83,5 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (form.isConnected) fields(form).forEach((field) => (field.value = field.defaultValue));
 });
 document.addEventListener("htmx:afterSettle", restoreAll);
+settle();
 restoreAll();

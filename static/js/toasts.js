@@ -39,6 +39,7 @@ const signedOut = () => {
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
   if (xhr.status === 401) return signedOut();
+  if (xhr.getResponseHeader("X-Toast")) return; // said below, in the server's words
   if (!event.target.closest("[data-live]") || xhr.status !== 503) {
     toast(WORDS[xhr.status] || `The portal answered ${xhr.status}. What you typed is kept.`, "fail");
   }
@@ -53,7 +54,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const sent = event.detail.xhr?.getResponseHeader("X-Toast");
   if (!sent) return;
   // Header values are ASCII: the server wrote other signs as character references.
-  toast(new DOMParser().parseFromString(sent.replaceAll("<", "&lt;"), "text/html").body.textContent);
+  toast(new DOMParser().parseFromString(sent.replaceAll("<", "&lt;"), "text/html").body.textContent, event.detail.xhr.status >= 400 ? "fail" : "ok");
 });
 document.addEventListener("htmx:oobAfterSwap", () => {
   for (const element of region.querySelectorAll("[data-toast]:not(:has(button))")) expire(element);

@@ -23,6 +23,7 @@ def test_a_choice_is_named_and_the_way_leads_back(
     page = client_for(commander).post(f"{incident.url}severity/", posted, headers={"Referer": home})
     text = page.content.decode()
     assert page.status_code == 409
+    assert f"<h2>Incident “{incident.title}”: both sides" in text
     assert f'href="{home}"' in text
     assert str(other) in text
     assert str(incident.severity) in text

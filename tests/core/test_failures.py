@@ -10,6 +10,7 @@ from opsportal.accounts.models import User
 from opsportal.core.conflicts import differences
 from opsportal.core.middleware import ErrorPagesMiddleware
 from opsportal.core.views import errors
+from tests.conftest import client_of
 
 
 def _answer(error: Exception, path: str = "/") -> HttpResponse | None:
@@ -56,6 +57,19 @@ def test_the_merge_page_shows_no_secret_and_no_column_a_form_cannot_offer(viewer
     assert "password" not in shown
     assert "secret_hmac" not in shown
     assert shown["memberships"] == ""
+
+
+def test_a_form_that_is_too_old_gives_its_own_text_back_but_no_secret_and_nobody_elses(viewer: User) -> None:
+    client = client_of(viewer, csrf=True)
+    posted = {"body": "The pool was too small for it.", "password": "correct horse battery staple", "version": "3"}
+    own = client.post("/learnings/", posted, headers={"Origin": "http://testserver"})
+    page = own.content.decode()
+    assert own.status_code == 403
+    assert "The pool was too small for it." in page
+    assert "horse battery" not in page
+    foreign = client.post("/learnings/", posted, headers={"Origin": "https://elsewhere.example"}).content.decode()
+    assert "came from elsewhere" in foreign
+    assert "The pool" not in foreign
 
 
 @pytest.mark.parametrize("name", ["500", "503", "busy"])

@@ -39,7 +39,9 @@ def _rules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         _rule("t.page_open", anonymous="y"),
     ]
     monkeypatch.setattr(gate, "rules", lambda: {rule.action: rule for rule in table})
-    gate.register_predicate("t_own", lambda actor, obj: getattr(obj, "owner", None) == actor.user_id)
+    gate.register_predicate(
+        "t_own", lambda actor, obj: getattr(obj, "owner", None) == actor.user_id, who="who own it", how="Take it."
+    )
     yield
     gate._predicates.pop("t_own")
 
@@ -52,6 +54,13 @@ def test_yes_and_no() -> None:
     authorize(_user("operator"), "t.row_edit", Row(1))
     with pytest.raises(DeniedError):
         authorize(_user("viewer"), "t.row_edit", Row(1))
+
+
+def test_a_refusal_says_who_may_and_how_one_could() -> None:
+    with pytest.raises(DeniedError, match=r"^Only operators, and commanders who own it, may do this \(row edit\)\.$"):
+        authorize(_user("viewer"), "t.row_edit", Row(1))
+    with pytest.raises(DeniedError, match=r"\(row edit\)\. Take it\.$"):
+        authorize(_user("commander"), "t.row_edit", Row(1, owner=8))
 
 
 def test_predicate_decides_for_the_object_and_the_menu_gets_the_benefit_of_the_doubt() -> None:

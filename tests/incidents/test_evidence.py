@@ -116,7 +116,7 @@ def test_an_earlier_incident_restricted_since_is_named_to_nobody_else(
         assert ("Checkout down again" in str(then.groups)) == bool(seen)
 
 
-def test_keeping_the_situation_adds_ten_statements_to_declaring(
+def test_keeping_the_situation_adds_eleven_statements_to_declaring(
     incident: Incident, platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metric_of(platform, at=at)
@@ -128,7 +128,7 @@ def test_keeping_the_situation_adds_ten_statements_to_declaring(
 
     kept = statements()
     monkeypatch.setattr("incidents.services.declare.situation_keep", lambda *_args, **_values: None)
-    assert kept - statements() == 10, "seven reads, one row, and the savepoint that keeps a slow one from stopping it"
+    assert kept - statements() == 11, "eight reads, one row, and the savepoint that keeps a slow one from stopping it"
 
 
 def test_a_situation_that_cannot_be_read_stops_no_incident(

@@ -11,17 +11,19 @@ from django.test import Client
 
 from incidents.choices import EntryKind
 from incidents.models import ActionItem, Incident
+from incidents.selectors.related import changes_nearby
 from incidents.selectors.situation import error_sample
 from incidents.services import incident_acknowledge
 from incidents.services.access import incident_restrict
 from monitoring.actions.base import Action, ActionForm, Drafted, Wanted
 from monitoring.actions.requests import action_request
-from monitoring.models import EvidenceResult
+from monitoring.models import Deployment, EvidenceResult
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.models import JSON, VersionConflictError
+from opsportal.knowledge.runbooks.step_kinds import Followed, followed
 from opsportal.notifications.models import Notice
 from opsportal.plans import execution, subjects
 from opsportal.plans.execution import CallFailedError, CallUnknownError, plan_run, register_executor
@@ -106,6 +108,51 @@ def test_every_stage_is_a_line_and_the_worker_begins_at_once(
     ]
     kinds = incident.entries.filter(data__plan=plan.pk).values_list("kind", flat=True)
     assert set(kinds) == {EntryKind.PLAN}
+
+
+def test_a_plan_carried_out_stands_at_once_among_what_changed_but_not_another_ones_secret(
+    platform: Platform, operator: User, commander: User, actor_for: ActorFor
+) -> None:
+    at = clock.now()
+    incident, other = declare(platform, by=SYSTEM, at=at), declare(platform, by=SYSTEM, at=at, title="Leak")
+    for one in (incident, other):
+        plan = plan_for(one, actor_for(operator), at)
+        plan_decide(
+            by=actor_for(commander), at=at, plan=plan, verdict=APPROVED, seen_hash=plan.content_hash,
+            expected=plan.version,
+        )  # fmt: skip
+        plan.refresh_from_db()
+        plan_run(by=SYSTEM, clock=lambda: at, plan=plan)
+    Deployment.objects.create(
+        platform=platform, external_id="ecs-svc/3", label="web:45", state="completed", started_at=at, is_restart=True
+    )
+    first = Plan.objects.get(subject=incident.reference)
+    found = {change.url: (change.kind, change.title) for change in changes_nearby(incident)}
+    assert found[f"/plans/{first.pk}/"] == ("Plan", f"Touch a thing (plan {first.short_hash}), done")
+    assert found[""] == ("Restart, same version", "web:45 completed")
+    assert len(found) == 3
+    incident_restrict(by=SYSTEM, at=at, incident=other, expected=other.version, is_restricted=True, user_ids=[])
+    assert len(changes_nearby(incident)) == 2
+
+
+def test_a_step_that_asked_for_a_plan_says_what_became_of_it(
+    platform: Platform, at: datetime, operator: User, commander: User, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    plan = plan_for(incident, actor_for(operator), at)
+    url = f"/plans/{plan.pk}/"
+    waits = followed([url])[url]
+    assert (waits.kind, waits.may_ask) == ("run", False)
+    assert waits.summary.endswith("for another person's approval")
+    plan_decide(
+        by=actor_for(commander), at=at, plan=plan, verdict=APPROVED, seen_hash=plan.content_hash, expected=plan.version
+    )
+    plan.refresh_from_db()
+    plan_run(by=SYSTEM, clock=lambda: at, plan=plan)
+    said = f"Touch a thing: plan {plan.short_hash} done {stamp(at)}, approved by {commander.name}"
+    assert followed([url, "/plans/x/", "/elsewhere/"]) == {url: Followed("ok", said, may_ask=False)}
+    Plan.objects.update(state=PlanState.FAILED, error="locked")
+    assert followed([url])[url].may_ask
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from io import BytesIO
 import pytest
 from django.test import Client
 
-from incidents.models import ResponseTask
+from incidents.models import ResponseTask, StatusUpdate
 from incidents.services import entry_log
+from incidents.services.command import role_give
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform
@@ -88,3 +89,55 @@ def test_who_cannot_write_is_not_told_how(
     hint = "in the composer asks"
     assert hint not in client_for(viewer).get(incident.url).content.decode()
     assert hint in client_for(commander).get(incident.url).content.decode()
+
+
+def test_who_holds_communications_publishes_and_is_told_how_to_come_to_it(
+    client_for: ClientFor, operator: User, manager: User, viewer: User, platform: Platform, at: datetime
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    line = {"text": "/update identified A full pool.", "client_key": "k", "version": incident.version}
+    client = client_for(operator)
+    refused = client.post(f"{incident.url}log/", line)
+    page = refused.content.decode()
+    assert refused.status_code == 403
+    assert "and operators and managers who hold command of it or its communications role, may do this" in page
+    assert "/role communications" in page
+    assert "identified A full pool." in page
+    in_place = client.post(f"{incident.url}log/", line, headers={"HX-Request": "true"})
+    assert (in_place.status_code, in_place["HX-Retarget"]) == (422, f"#incident-{incident.pk}-composer")
+    elsewhere = client.get(f"{incident.url}update/", headers={"HX-Request": "true"})
+    assert (elsewhere.status_code, elsewhere["X-Toast"][:16]) == (403, "Only commanders ")
+    assert not incident.entries.filter(kind="update").exists()
+    for user in (operator, manager):  # the next holder takes the role from the one before
+        role_give(
+            by=SYSTEM, at=at, incident=incident, expected=incident.version, role="communications", user_id=user.pk
+        )
+        incident.refresh_from_db()
+        told = {"state": "identified", "audience": "public", "body": user.name, "version": incident.version}
+        assert client_for(user).post(f"{incident.url}update/", told).status_code == 303
+        incident.refresh_from_db()
+    assert client.get(f"{incident.url}update/").status_code == 403
+    assert client_for(viewer).get(f"{incident.url}update/").status_code == 403
+    assert list(StatusUpdate.objects.order_by("pk").values_list("body", flat=True)) == [operator.name, manager.name]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["/task @otto: Check the pool", "/task @Otto Operator: Check the pool", "/task @otto Check the pool"],
+)
+def test_a_task_and_a_role_name_a_person_alike(
+    client_for: ClientFor, commander: User, operator: User, platform: Platform, at: datetime, typed: str
+) -> None:
+    User.objects.filter(pk=operator.pk).update(name="Otto Operator")
+    incident = declare(platform, by=SYSTEM, at=at)
+    client, said = client_for(commander), {"client_key": "k", "version": incident.version}
+    assert client.post(f"{incident.url}log/", {**said, "text": typed}).status_code == 303
+    task = ResponseTask.objects.get(incident=incident)
+    assert (task.owner_id, task.title) == (operator.pk, "Check the pool")
+    given = typed.replace("/task", "/role scribe")
+    incident.refresh_from_db()
+    role = {"text": given, "client_key": "l", "version": incident.version}
+    assert client.post(f"{incident.url}log/", role).status_code == 303
+    held = incident.roles.get(role="scribe")
+    assert held.user_id == operator.pk
+    assert incident.entries.order_by("-number").values_list("body", flat=True)[0].endswith("Check the pool")

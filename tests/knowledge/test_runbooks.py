@@ -14,7 +14,7 @@ from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import TEMPLATE
 from opsportal.knowledge.models import Runbook, RunbookRun, RunbookStepAnswer, RunbookStepRun, StepOutcome
 from opsportal.knowledge.runbooks import step_kinds
-from opsportal.knowledge.runbooks.step_kinds import Question, StepAnswer, ask_step, problems_of
+from opsportal.knowledge.runbooks.step_kinds import Followed, Question, StepAnswer, ask_step, problems_of
 from opsportal.knowledge.selectors.runbooks import matching_runbooks, never_run, runbook_rows
 from opsportal.knowledge.services import runbooks
 from opsportal.knowledge.services.runbooks import RunbookDraft, RunbookError
@@ -404,6 +404,29 @@ def test_of_two_who_take_over_one_wins(
     run.refresh_from_db()
     assert run.holder_id in {by.user_id for by in both}
     assert run.version == 2
+
+
+def test_a_step_shows_what_became_of_its_plan_and_offers_no_second_one(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    stands = {"/plans/7/": Followed("ok", "Restart: plan 969fff56 done, approved by Ada", may_ask=False)}
+    monkeypatch.setitem(
+        step_kinds._plans, "test-plan", lambda asked: StepAnswer("ok", "plan waits", asked.at, url="/plans/7/")
+    )
+    monkeypatch.setattr(step_kinds, "_followers", [lambda _urls: stands])
+    act = "## Steps\n### Act\n```action\nplan: test-plan\n```\n"
+    written = runbook(platform, at=at, body=f"## Symptoms\nSlow.\n\n{act}\n## Verification\n### It answers\nLook.\n")
+    run = run_start(by=actor_for(operator), at=at, runbook=written)
+    asked = step_ask(by=actor_for(operator), at=at, run=run, expected=1)
+    client = client_for(operator)
+    run_once(ASK_TASK, answer_step, Run.objects.get(key=f"runbook-step:{asked.pk}").pk)
+    page = client.get(run.get_absolute_url()).content.decode()
+    assert "plan 969fff56 done, approved by Ada" in page
+    assert "plan waits" not in page
+    assert "Make the plan" not in page
+    stands["/plans/7/"] = Followed("warn", "Restart: plan 969fff56 rejected, by Ada", may_ask=True)
+    assert "Make the plan again" in client.get(run.get_absolute_url()).content.decode()
 
 
 def test_in_practice_no_plan_is_asked_for(

@@ -9,6 +9,7 @@ from django.db.models import Count
 from monitoring.collector import history, mirror
 from monitoring.collector import poll as polling
 from monitoring.collector.fetch import TIME_OVER, Fetched, Question, Wanted, fetch
+from monitoring.collector.found import Found
 from monitoring.collector.history import fill_history, fill_slice
 from monitoring.collector.mirror import mirror_alarms
 from monitoring.collector.poll import poll
@@ -287,6 +288,35 @@ def test_resources_are_read_and_given_to_their_service(account: AwsAccount, plat
     before = Resource.objects.count()
     poll_resources(account=account, region=REGION, at=at + MINUTE)
     assert Resource.objects.count() <= before + 2
+
+
+def ecs_service(*deployments: tuple[str, int, str]) -> Any:
+    """A service whose deployments are (id, revision, when)."""
+    rows = [
+        {"identifier": f"ecs-svc/{key}", "rollout": "COMPLETED", "rollout_reason": "", "created_at": began,
+         "updated_at": began, "task_definition": f"arn:aws:ecs:x:1:task-definition/web:{revision}"}
+        for key, revision, began in deployments
+    ]  # fmt: skip
+    found = Found("c/web", {"deployments": rows}, "ok", "", owner=("c/web",))
+    return lambda _session, _region, _at: [found]
+
+
+def test_tasks_replaced_by_the_same_version_are_a_restart_and_no_deployment(
+    account: AwsAccount, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Service.objects.filter(platform=platform, key="web").update(selectors={"ecs_cluster": "c", "ecs_service": "web"})
+    day = "2026-11-22T%s:00+00:00"
+    first, second = ("1", 44, day % "06:00"), ("2", 45, day % "07:00")
+    restart, back = ("3", 45, day % "07:37"), ("4", 44, day % "08:00")
+    # Polled while a restart rolls, when only the newest is left, and again: what it is does not change.
+    for at, seen in enumerate([[first], [second], [restart, second], [restart], [back], [back]]):
+        monkeypatch.setitem(READERS, "ecs_service", ecs_service(*seen))
+        poll_resources(account=account, region=REGION, at=now() + at * MINUTE, kinds=["ecs_service"])
+    rows = Deployment.objects.filter(platform=platform).order_by("external_id")
+    assert list(rows.values_list("external_id", "is_restart")) == [
+        ("ecs-svc/1", False), ("ecs-svc/2", False), ("ecs-svc/3", True), ("ecs-svc/4", False)
+    ]  # fmt: skip
+    assert set(rows.counted().values_list("external_id", flat=True)) == {"ecs-svc/1", "ecs-svc/2", "ecs-svc/4"}
 
 
 def test_what_changes_by_the_day_is_asked_every_quarter_of_an_hour(account: AwsAccount) -> None:

@@ -123,6 +123,13 @@ def test_the_deployment_before_an_incident_is_a_failed_change(
     failed = page_of(client, CHANGES, failed="1")
     assert "web:8" in failed
     assert "web:7" not in failed
+
+
+def test_a_restart_of_the_same_version_is_no_deployment(month: datetime, client_for: ClientFor, viewer: User) -> None:
+    client = client_for(viewer)
+    Deployment.objects.filter(external_id="d8").update(is_restart=True)
+    assert re.search(r"Deployment frequency.*?1 deployment\b", page_of(client, REPORT), re.DOTALL)
+    assert "web:8" not in page_of(client, CHANGES)
     for state, said in (("rolled_back", "rolled back"), ("failed", "failed")):
         Deployment.objects.filter(external_id="d7").update(state=state)
         assert re.search(r"Changes that failed.*?100\.0 %", page_of(client, REPORT), re.DOTALL)

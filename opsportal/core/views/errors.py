@@ -8,9 +8,9 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from jinja2 import Environment, FileSystemLoader
 
-from opsportal.core.conflicts import came_from, differences, last_change, resend_fields
+from opsportal.core.conflicts import came_from, differences, last_change, name_of, resend_fields, typed_texts
 from opsportal.core.gate import DeniedError
-from opsportal.core.htmx import render_page, wants_fragment
+from opsportal.core.htmx import local_url, render_page, toast_header, wants_fragment
 from opsportal.core.models import VersionConflictError
 
 BUSY_TEXT: Final = "The database is busy. Nothing was changed; try again."
@@ -27,6 +27,7 @@ _TITLES: Final = {
     500: "The portal made a mistake",
     503: "The database is away",
 }
+_OLD_FORM: Final = "The form is too old"
 _PLAIN: Final = Environment(loader=FileSystemLoader(settings.BASE_DIR / "templates"), autoescape=True)
 # Rendered when the process starts: whatever breaks later, these stand.
 _STATIC: Final = {name: _PLAIN.get_template(f"errors/{name}.html").render() for name in ("500", "503", "busy")}
@@ -61,18 +62,30 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    known = isinstance(exception, DeniedError)
-    return error_page(request, 403, str(exception) if known else "Nothing was changed.")
+    """Who may, instead of this person; where only a part was asked for, in the page's live region."""
+    text = str(exception) if isinstance(exception, DeniedError) else "Nothing was changed."
+    response = error_page(request, 403, text)
+    if wants_fragment(request):
+        toast_header(response, text)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The form was older than the session or came from another site."""
+    """The form was older than the session or came from another site: its own text is given back, nobody else's."""
     del reason
     if wants_fragment(request):
         return HttpResponse(status=401)  # signed out or in again meanwhile: the page says so and keeps what was typed
-    return error_page(
-        request, 403, "This form is too old or came from elsewhere: load the page again. Nothing was changed."
+    came = request.headers.get("Origin", "") or request.headers.get("Referer", "")
+    if not local_url(request, came, ""):
+        return error_page(request, 403, "This form came from elsewhere. Nothing was changed.")
+    text = (
+        "This form is older than your session. Nothing was changed. What you typed is kept in this browser and stands"
+        " in the form when you open it again"
     )
+    typed = typed_texts(request)
+    back = local_url(request, request.headers.get("Referer", ""), "/")
+    text += "; it is below as well." if typed else "."
+    return error_page(request, 403, text, typed=typed, back=back, heading=_OLD_FORM)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -86,7 +99,7 @@ def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpR
         return problem(409, str(error), current_version=error.current.version)
     context = {
         "current": error.current,
-        "what": str(error.current._meta.verbose_name),
+        "what": name_of(error.current),
         "last_change": last_change(error.current),
         "rows": differences(error.current, request.POST),
         "back": came_from(request, error.current),

@@ -1,6 +1,6 @@
 """How steps that ask are carried out. The room that owns the data registers; a step that asks only reads."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -49,7 +49,20 @@ class StepAnswer:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of a plan since a step asked for it. `kind` is a word of the state language.
+
+    `may_ask` says that it came to nothing: asking for another does not do the same thing twice.
+    """
+
+    kind: str
+    summary: str
+    may_ask: bool
+
+
 Ask = Callable[[Question], StepAnswer]
+Follow = Callable[[Collection[str]], Mapping[str, Followed]]
 Judge = Callable[[Mapping[str, Any]], str]
 
 
@@ -61,6 +74,7 @@ class _Executor:
 
 _executors: Final[dict[str, _Executor]] = {}
 _plans: Final[dict[str, Ask]] = {}
+_followers: Final[list[Follow]] = []
 
 
 def register_step(kind: str, *, ask: Ask, problem: Judge) -> None:
@@ -71,6 +85,16 @@ def register_step(kind: str, *, ask: Ask, problem: Judge) -> None:
 def register_plan(kind: str, make: Ask) -> None:
     """Say how an action of this kind is written down as a plan; another person approves it there."""
     _plans[kind] = make
+
+
+def register_follow(follow: Follow) -> None:
+    """Say what became of the plans at the addresses that answers lead to; one call for all of them."""
+    _followers.append(follow)
+
+
+def followed(urls: Collection[str]) -> dict[str, Followed]:
+    """What became of the plans at these addresses, by address."""
+    return {url: found for follow in _followers if urls for url, found in follow(urls).items()}
 
 
 def can_ask(step: Step) -> bool:

@@ -1,11 +1,11 @@
 """A run as its page shows it: each step with what became of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from opsportal.knowledge.models import RunbookRun, RunbookStepAnswer, RunbookStepRun, StepOutcome
-from opsportal.knowledge.runbooks.step_kinds import can_ask
+from opsportal.knowledge.runbooks.step_kinds import Followed, can_ask, followed
 from opsportal.knowledge.runbooks.text import Step
 
 _GLYPHS = {
@@ -27,6 +27,7 @@ class StepView:
     state: str
     attempts: Sequence[RunbookStepRun]
     can_ask: bool
+    followed: Mapping[str, Followed] = field(default_factory=dict)
 
     @property
     def glyph(self) -> str:
@@ -51,6 +52,16 @@ class StepView:
                 found: RunbookStepAnswer = row.answer
                 return found
         return None
+
+    @property
+    def plan(self) -> Followed | None:
+        """What became of the plan that the newest answer asked for."""
+        return self.followed.get(self.answer.url) if self.answer else None
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the portal may be asked now: not while an answer or a plan is awaited, nor when one was done."""
+        return self.can_ask and self.waiting is None and (self.plan is None or self.plan.may_ask)
 
     @property
     def shows_log(self) -> bool:
@@ -81,15 +92,16 @@ class RunView:
 
 
 def run_view(run: RunbookRun) -> RunView:
-    """Every step of the version the run keeps, and its results; one query."""
+    """Every step of the version the run keeps, its results, and what became of plans; two queries."""
     results: dict[int, list[RunbookStepRun]] = {}
     rows = run.step_runs.select_related("answer", "by_user").order_by("step", "attempt", "pk")
     for row in rows:
         results.setdefault(row.step, []).append(row)
-    return RunView(run, [_step(run, step, results.get(step.number, [])) for step in run.text.parsed.steps])
+    plans = followed({row.answer.url for row in rows if hasattr(row, "answer") and row.answer.url})
+    return RunView(run, [_step(run, step, results.get(step.number, []), plans) for step in run.text.parsed.steps])
 
 
-def _step(run: RunbookRun, step: Step, attempts: list[RunbookStepRun]) -> StepView:
+def _step(run: RunbookRun, step: Step, attempts: list[RunbookStepRun], plans: Mapping[str, Followed]) -> StepView:
     closed = [row.outcome for row in attempts if row.outcome != StepOutcome.ASKED]
     if run.is_running and step.number == run.position:
         state = "now"
@@ -97,4 +109,4 @@ def _step(run: RunbookRun, step: Step, attempts: list[RunbookStepRun]) -> StepVi
         state = str(closed[-1])
     else:
         state = "passed" if step.number < run.position else "todo"
-    return StepView(step, state, attempts, can_ask(step))
+    return StepView(step, state, attempts, can_ask(step), plans)

@@ -1,0 +1,102 @@
+"""Long texts outlive a lost session and a lost race: back in their form, or in one box beside theirs."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from incidents.models import Review, ReviewSection
+from incidents.services import incident_resolve, review_draft, review_section_edit
+from opsportal.accounts.models import User
+from opsportal.core import clock
+from opsportal.core.actor import Actor
+from opsportal.platforms.models import Platform
+from tests.e2e.conftest import Open
+from tests.factories.incidents import declare
+
+pytestmark = pytest.mark.e2e
+ActorFor = Callable[..., Actor]
+BACK = "What you typed here and did not save is back in the form."
+MINE = "The pool was too small, and nobody watched it."
+
+
+@pytest.fixture
+def section(platform: Platform, operator: User, actor_for: ActorFor) -> ReviewSection:
+    by, at = actor_for(operator), clock.now() - timedelta(minutes=20)
+    incident = declare(platform, by=by, at=at)
+    done = incident_resolve(by=by, at=at, incident=incident, expected=incident.version, resolution="Restarted.")
+    review: Review = review_draft(by=by, at=at, incident=done)
+    lessons = ReviewSection.objects.get(review=review, key="lessons")
+    return review_section_edit(by=by, at=at, section=lessons, expected=lessons.version, body="As drafted.")
+
+
+def path_of(section: ReviewSection) -> str:
+    return f"{section.review.incident.url}review/sections/{section.key}/"
+
+
+def sign_in_again(page: Page, user: User, client_for: Callable[..., Client]) -> None:
+    cookies = client_for(user).cookies
+    page.context.add_cookies([{"name": name, "value": one.value, "url": page.url} for name, one in cookies.items()])
+
+
+def test_a_section_written_when_the_session_ended_is_back_after_signing_in(
+    open_page: Open, operator: User, section: ReviewSection, client_for: Callable[..., Client]
+) -> None:
+    page = open_page(operator, path_of(section))
+    page.get_by_label("Body").fill(MINE)
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Save").click()
+    expect(page).to_have_url(re.compile("/accounts/login/"))
+    sign_in_again(page, operator, client_for)
+    page.goto(path_of(section))
+    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(page.get_by_label("Body")).to_have_value(MINE)
+    page.get_by_role("button", name="Discard it").click()
+    expect(page.get_by_label("Body")).to_have_value("As drafted.")
+    page.reload()
+    expect(page.get_by_text(BACK)).to_have_count(0)
+
+
+def test_a_form_older_than_its_session_gives_the_text_back_and_saves_it_on_the_second_try(
+    open_page: Open, operator: User, section: ReviewSection
+) -> None:
+    page = open_page(operator, path_of(section))
+    page.get_by_label("Body").fill(MINE)
+    page.context.clear_cookies(name="csrftoken")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("This form is older than your session.")).to_be_visible()
+    expect(page.locator("textarea[readonly]")).to_have_value(MINE)
+    page.get_by_role("link", name="Open the form again").click()
+    expect(page.get_by_label("Body")).to_have_value(MINE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(MINE)).to_be_visible()
+    page.goto(path_of(section))
+    expect(page.get_by_text(BACK)).to_have_count(0)
+    assert ReviewSection.objects.get(pk=section.pk).body == MINE
+
+
+def test_two_texts_are_made_one_and_a_draft_never_hides_what_another_saved(
+    open_page: Open, operator: User, commander: User, section: ReviewSection, actor_for: ActorFor
+) -> None:
+    page = open_page(operator, path_of(section))
+    page.get_by_label("Body").fill(MINE)
+    page.wait_for_timeout(500)  # typing rests for 300 ms before it is kept
+    other = actor_for(commander)
+    review_section_edit(by=other, at=clock.now(), section=section, expected=section.version, body="Theirs.")
+    page.goto(path_of(section))  # comes back with the version it was written over
+    expect(page.get_by_label("Body")).to_have_value(MINE)
+    page.get_by_role("button", name="Save").click()
+    main = page.locator("#main")
+    expect(main).to_contain_text(f"{commander.name} saved this at")
+    expect(main).to_contain_text("Theirs.")
+    box = page.get_by_label("Body, yours, to be made one")
+    expect(box).to_have_value(MINE)
+    box.fill(f"Theirs. {MINE}")
+    page.get_by_role("button", name="Save what is in the box").click()
+    expect(page).to_have_url(re.compile(r"/review/(#.*)?$"))
+    assert ReviewSection.objects.get(pk=section.pk).body == f"Theirs. {MINE}"
+    page.goto(path_of(section))
+    expect(page.get_by_text(BACK)).to_have_count(0)
