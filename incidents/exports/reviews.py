@@ -133,27 +133,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
         "published_at": review.published_at,
         "impact_started_at": incident.impact_started_at,
         "resolved_at": incident.resolved_at,
-        "published_before": [
-            {
-                "version": row.version,
-                "published_at": row.published_at,
-                "published_by": row.published_by.name,
-                "sections": row.sections,
-                "causes": row.causes,
-            }
-            for row in parts.editions
-        ],
-        "waves": [
-            {
-                "number": row.number,
-                "began_at": row.began_at,
-                "mitigated_at": row.mitigated_at,
-                "resolved_at": row.resolved_at,
-                "resolution": row.resolution,
-                "reopened_because": row.why or None,
-            }
-            for row in parts.waves
-        ],
+        **_history_data(parts),
         "sections": [{"key": row.key, "title": row.title, "body": row.body} for row in parts.sections],
         "causes": [
             {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
@@ -175,6 +155,33 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
                 "state": item.state,
             }
             for item in parts.items
+        ],
+    }
+
+
+def _history_data(parts: ReviewParts) -> dict[str, Any]:
+    """What was published before the incident was reopened, and when each wave of it was over."""
+    return {
+        "published_before": [
+            {
+                "version": row.version,
+                "published_at": row.published_at,
+                "published_by": row.published_by.name,
+                "sections": row.sections,
+                "causes": row.causes,
+            }
+            for row in parts.editions
+        ],
+        "waves": [
+            {
+                "number": row.number,
+                "began_at": row.began_at,
+                "mitigated_at": row.mitigated_at,
+                "resolved_at": row.resolved_at,
+                "resolution": row.resolution,
+                "reopened_because": row.why or None,
+            }
+            for row in parts.waves
         ],
     }
 
