@@ -116,6 +116,7 @@ MISSING: Final = {
 }
 MERGED: Final = "merged into another"
 CONTRADICTORY: Final = "times contradict each other"
+NO_START: Final = "start of the impact not known"  # who declares without one leaves both at one instant
 FIRST: Final = "first of its service in this time"
 NO_SERVICE: Final = "no service named"
 
@@ -132,6 +133,8 @@ def figure(name: str, cases: Iterable[Case]) -> Figure:
             reason = MISSING[name]
         elif end < start:
             reason = CONTRADICTORY
+        elif name == "mttd" and end == start:
+            reason = NO_START
         else:
             values.append(Value(case.number, end - start))
         if reason:

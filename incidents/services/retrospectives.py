@@ -60,7 +60,7 @@ def facts_of(platform: Platform, starts_on: date, ends_on: date) -> str:
 def retrospective_open(*, by: Actor, at: datetime, platform: Platform, kind: str, starts_on: date) -> Retrospective:
     """Open the look back over the days from `starts_on`. Raises IncidentError while they run or when it exists."""
     ends_on = days_after(kind, starts_on)
-    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)  # two series of one kind never overlap
+    Platform.objects.hold(platform.pk)  # two series of one kind never overlap
     same = Retrospective.objects.filter(platform=platform, kind=kind, starts_on__lt=ends_on, ends_on__gt=starts_on)
     if (other := same.order_by("starts_on").first()) is not None:
         raise IncidentError(f"{other} is there already.")

@@ -52,7 +52,7 @@ def action_request(
     )
     with transaction.atomic():
         # Held, so that of two who ask at once the second is given the first one's plan.
-        Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)
+        Platform.objects.hold(platform.pk)
         return _same(by, platform, draft) or plan_create(by=by, at=at, platform=platform, draft=draft)
 
 

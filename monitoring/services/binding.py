@@ -120,7 +120,7 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
     off; their points stay.
     """
     # Two binds at once would switch off each other's new series. Who also holds a row of its own locks this first.
-    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)
+    Platform.objects.hold(platform.pk)
     source = MetricSource.objects.filter(platform=platform, account__enabled=True).order_by("pk").first()
     probes = list(Probe.objects.filter(platform=platform).order_by("pk"))
     if source is None and not probes:

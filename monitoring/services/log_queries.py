@@ -84,7 +84,7 @@ def log_query_ask(*, by: Actor, at: datetime, query: LogQuery, minutes: int, unt
         raise LogQueryError(f"It looks back between 1 and {MOST_MINUTES:,} minutes.")
     ends_at = min(until or at, at)
     starts_at = ends_at - timedelta(minutes=minutes)
-    Platform.objects.select_for_update(no_key=True).get(pk=query.platform_id)  # two at once count each other
+    Platform.objects.hold(query.platform_id)  # two at once count each other
     if LogRun.objects.filter(platform_id=query.platform_id, state__in=LogRun.OPEN).count() >= MOST_OPEN:
         raise LogQueryError(f"{MOST_OPEN} questions of this platform are being asked: wait for one, or stop it.")
     run = LogRun.objects.create(

@@ -62,7 +62,7 @@ def slo_promise(
     begins = floor_to(effective_from, 300)
     if not at - FURTHEST_BACK <= begins <= at + FURTHEST_AHEAD:
         raise PromiseError("A version begins at most 30 days ago and at most a year ahead.")
-    Platform.objects.select_for_update(no_key=True).get(pk=slo.platform_id)  # before rows of ours
+    Platform.objects.hold(slo.platform_id)
     slo.update_versioned(expected=expected)
     last = slo.versions.order_by("-number").first()
     latest = slo.versions.order_by("-effective_from").first()

@@ -99,7 +99,7 @@ def probe_add(*, by: Actor, at: datetime, platform: Platform, key: str, values: 
     """A new probe, its alarm and its series; it is asked from now on. Raises ProbeError."""
     probe = Probe(platform=platform, key=key, created_at=at, due_at=at, asked_since=at, **_checked(platform.pk, values))
     _check(probe)
-    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)  # before rows of ours
+    Platform.objects.hold(platform.pk)
     match = {"platform": platform, "origin": AlarmOrigin.PROBE, "key": key}
     try:
         with transaction.atomic():
@@ -130,7 +130,7 @@ def probe_change(*, by: Actor, at: datetime, probe: Probe, expected: int, values
         fresh = {"asked_since": due_at}
     if asked_anew:
         fresh |= {"ran_at": None, "ok": None, "ms": None, "said": "", "cert_ends_at": None}
-    Platform.objects.select_for_update(no_key=True).get(pk=wanted.platform_id)  # before rows of ours
+    Platform.objects.hold(wanted.platform_id)
     # A new fence: an answer to the old question that is on its way does not count.
     probe.update_versioned(expected=expected, **columns, **fresh, fence=F("fence") + 1, lease_until=None, due_at=due_at)
     Alarm.objects.filter(pk=wanted.alarm_id).update(**_alarm_values(wanted), version=F("version") + 1)

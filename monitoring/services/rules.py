@@ -127,7 +127,7 @@ def alarm_rule_save(
     _check(platform, written, at)
     written |= {"source": PolicySource.EDITED, "source_text": ""}
     # The platform's row makes two rules of one name, made at the same moment, one after the other.
-    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)
+    Platform.objects.hold(platform.pk)
     before: dict[str, Any] = {}
     if rule is None:
         row, changed = _made(platform, written), list(FIELDS)

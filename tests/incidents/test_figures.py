@@ -60,6 +60,12 @@ def test_what_is_left_out_is_counted_by_reason() -> None:
     assert made.excluded == {"not acknowledged": 1, MERGED: 1, "times contradict each other": 1}
 
 
+def test_who_declares_without_a_start_was_not_quick_to_detect() -> None:
+    made = figure("mttd", [case(1, impact_started_at=at("14:30")), case(2, impact_started_at=at("14:32"))])
+    assert [(value.number, value.length) for value in made.values] == [(1, 2 * MINUTE)]
+    assert made.excluded == {"start of the impact not known": 1}
+
+
 def test_quantiles_stand_between_the_nearest_ranks() -> None:
     assert quantile([], 0.5) is None
     assert quantile([MINUTE], 0.9) == MINUTE

@@ -26,7 +26,7 @@ def decision_add(*, by: Actor, at: datetime, day: date, platform: Platform, valu
 
     `values` holds title, status, supersedes and the sections.
     """
-    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)  # two at once get two numbers
+    Platform.objects.hold(platform.pk)  # two at once get two numbers
     last = Decision.objects.filter(platform=platform).aggregate(last=Max("number"))["last"]
     decision = Decision(platform=platform, number=(last or 0) + 1, date=day, source=PolicySource.EDITED, **values)
     decision.save(force_insert=True)

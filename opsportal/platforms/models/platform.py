@@ -10,6 +10,12 @@ from opsportal.core.models import PlatformQuerySet, VersionedModel
 class PlatformOwnQuerySet(PlatformQuerySet["Platform"]):
     platform_path = "id"
 
+    def hold(self, pk: int) -> None:
+        """Keep others who hold this platform waiting until the transaction ends: for what is numbered, counted or bound
+        one after the other. It comes before rows of one's own, so that two never wait for each other.
+        """
+        self.select_for_update(no_key=True).only("pk").get(pk=pk)
+
 
 class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"

@@ -77,7 +77,7 @@ def report_publish(
     Raises ReportError.
     """
     _fixed(period)
-    Platform.objects.select_for_update(no_key=True).get(pk=platform.pk)  # editions are numbered one after the other
+    Platform.objects.hold(platform.pk)  # editions are numbered one after the other
     text = canonical(report_body(platform, service, period))
     editions = PublishedReport.objects.filter(platform=platform, service=service, period_key=period.key)
     last = editions.order_by("-number").first()
