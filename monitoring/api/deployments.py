@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.named import platform_named
 from monitoring.intake.alerts import ParseError
 from monitoring.intake.deployments.told import STATES, STRATEGIES, told
 from monitoring.models import Deployment
@@ -25,9 +25,7 @@ from opsportal.core.api import (
     row_response,
 )
 from opsportal.core.clock import now
-from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.deployment_view"
@@ -96,10 +94,7 @@ class DeploymentListView(ApiView):
         serializer = DeploymentReportSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         said = dict(serializer.validated_data)
-        platform = Platform.objects.visible_to(self.actor).filter(key=said.pop("platform")).first()
-        if platform is None:
-            raise ValidationError({"platform": "There is no such platform, or it is not for you."})
-        authorize(self.actor, REPORT, platform)
+        platform = platform_named(REPORT, self.actor, said)
         identity, label, at = ("api", said.pop("id")), said.pop("version"), said.pop("at", None)
         try:
             item = told(identity=identity, label=label, at=at.isoformat() if at else None, **said)

@@ -6,11 +6,10 @@ from typing import Any, Final
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.api.named import with_rows
+from monitoring.api.named import platform_named, with_rows
 from monitoring.models import Beat, Heartbeat
 from monitoring.selectors.heartbeats import beat_page, heartbeat_page
 from monitoring.services.heartbeats import (
@@ -36,7 +35,6 @@ from opsportal.core.api import (
 from opsportal.core.clock import now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.heartbeat_view"
@@ -143,10 +141,7 @@ class HeartbeatListView(ApiView):
         serializer = HeartbeatAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         said = dict(serializer.validated_data)
-        platform = Platform.objects.visible_to(self.actor).filter(key=said.pop("platform")).first()
-        if platform is None:
-            raise ValidationError({"platform": "There is no such platform, or it is not for you."})
-        authorize(self.actor, EDIT, platform)
+        platform = platform_named(EDIT, self.actor, said)
         key, values = said.pop("key"), with_rows(platform, said)
         try:
             made, secret = heartbeat_add(by=self.actor, at=now(), platform=platform, key=key, values=values)

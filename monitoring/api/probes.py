@@ -6,11 +6,10 @@ from typing import Any, Final
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.api.named import with_rows
+from monitoring.api.named import platform_named, with_rows
 from monitoring.models import Probe, ProbeEvery, ProbeKind, ProbeResult
 from monitoring.probing.asking import Outcome, ProbeError, ask
 from monitoring.selectors.probes import probe_page, result_page
@@ -29,7 +28,6 @@ from opsportal.core.api import (
 from opsportal.core.clock import now, real_now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.probe_view"
@@ -136,10 +134,7 @@ class ProbeListView(ApiView):
         serializer = ProbeAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         said = dict(serializer.validated_data)
-        platform = Platform.objects.visible_to(self.actor).filter(key=said.pop("platform")).first()
-        if platform is None:
-            raise ValidationError({"platform": "There is no such platform, or it is not for you."})
-        authorize(self.actor, EDIT, platform)
+        platform = platform_named(EDIT, self.actor, said)
         key = said.pop("key")
         try:
             probe = probe_add(by=self.actor, at=now(), platform=platform, key=key, values=with_rows(platform, said))

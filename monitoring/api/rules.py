@@ -27,10 +27,11 @@ from opsportal.core.api import (
     row_response,
 )
 from opsportal.core.clock import now
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 VIEW, CHANGE = "monitoring.alarm_rule_view", "monitoring.alarm_rule_change"
 
@@ -145,14 +146,6 @@ def _values(platform: Platform, said: Mapping[str, Any], rule: AlarmRule) -> dic
 
 
 class _RuleView(ApiView):
-    def platform(self, key: str) -> Platform:
-        """The platform an add names, if the caller may write there."""
-        found: Platform | None = Platform.objects.visible_to(self.actor).filter(key=key).first()
-        if found is None:
-            raise HiddenError(CHANGE)
-        authorize(self.actor, CHANGE, found)
-        return found
-
     def said(self, serializer: type[RuleChangeSerializer], request: Request) -> dict[str, Any]:
         parsed = serializer(data=request.data)
         parsed.is_valid(raise_exception=True)
@@ -177,7 +170,7 @@ class RuleListView(_RuleView):
     def post(self, request: Request) -> Response:
         """Make a rule; try it under `preview/` first. `Idempotency-Key` makes a resend harmless."""
         said = self.said(RuleAddSerializer, request)
-        platform = self.platform(said["platform"])
+        platform = platform_for(CHANGE, self.actor, said["platform"])
         values = _values(platform, said, AlarmRule(platform=platform))
         try:
             rule = alarm_rule_save(by=self.actor, at=now(), platform=platform, expected=0, values=values)
@@ -226,7 +219,7 @@ class RulePreviewView(_RuleView):
     @extend_schema(request=RuleAddSerializer, responses=PreviewSerializer)
     def post(self, request: Request) -> Response:
         said = self.said(RuleAddSerializer, request)
-        platform = self.platform(said["platform"])
+        platform = platform_for(CHANGE, self.actor, said["platform"])
         try:
             rule = rule_of(platform, _values(platform, said, AlarmRule(platform=platform)))
         except RuleError as error:

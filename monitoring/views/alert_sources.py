@@ -39,6 +39,7 @@ from opsportal.core.gate import HiddenError, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.platforms.models import Platform, Service
+from opsportal.platforms.selectors import platform_for
 
 VIEW, EDIT = "monitoring.alert_source_view", "monitoring.alert_source_edit"
 _COLUMNS = ("name", "service", "severity", "opens_incident", "takes_raw", "enabled", "mapping")
@@ -75,10 +76,7 @@ def alert_sources(request: AuthorizedRequest) -> HttpResponse:
 @idempotent
 def alert_source_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Answers 200 with the link instead of redirecting: it is shown this once."""
-    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, platform)
+    platform = platform_for(EDIT, request.actor, key)
     form, status = SourceNewForm(request.POST or None, platform=platform, kind=""), 200
     if request.method == "POST":
         status = 422

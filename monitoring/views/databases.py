@@ -14,12 +14,13 @@ from monitoring.selectors import databases as reads
 from monitoring.services.databases import DatabaseNameError, database_read_request, target_database_put
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.gate import HiddenError, authorize, platforms_where
+from opsportal.core.gate import authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 VIEW: Final = "monitoring.database_view"
 READ: Final = "monitoring.database_read"
@@ -125,11 +126,7 @@ def database_read_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def database_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Name a database of that platform."""
-    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, platform)
-    return _editor(request, platform, None)
+    return _editor(request, platform_for(EDIT, request.actor, key), None)
 
 
 @require_action(EDIT, methods=READ_WRITE)

@@ -15,11 +15,12 @@ from monitoring.services.links import address_of
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 VIEW: Final = "monitoring.heartbeat_view"
 EDIT: Final = "monitoring.heartbeat_edit"
@@ -69,10 +70,7 @@ def _detail(request: AuthorizedRequest, found: Heartbeat, *, link: str = "", sta
 @idempotent
 def heartbeat_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Answers 200 with the link instead of redirecting: it is shown this once."""
-    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, platform)
+    platform = platform_for(EDIT, request.actor, key)
     zone = platform.environments.order_by("-is_production", "pk").values_list("zone", flat=True).first() or "UTC"
     initial = {"version": 0, "zone": zone}
     form = HeartbeatForm(request.POST or None, platform=platform, is_new=True, initial=initial)

@@ -24,12 +24,13 @@ from monitoring.services.log_queries import (
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 VIEW: Final = "monitoring.log_query_view"
 EDIT: Final = "monitoring.log_query_edit"
@@ -105,11 +106,7 @@ def log_query_ask_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def log_query_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Write a question of that platform."""
-    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, platform)
-    return _editor(request, platform, None)
+    return _editor(request, platform_for(EDIT, request.actor, key), None)
 
 
 @require_action(EDIT, methods=READ_WRITE)

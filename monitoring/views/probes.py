@@ -14,11 +14,12 @@ from monitoring.selectors.probes import day_counts, probe_page, result_page, ser
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change, question_of
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now, real_now
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 VIEW: Final = "monitoring.probe_view"
 EDIT: Final = "monitoring.probe_edit"
@@ -68,11 +69,7 @@ def probe(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def probe_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Make a probe of that platform."""
-    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, platform)
-    return _editor(request, platform, None)
+    return _editor(request, platform_for(EDIT, request.actor, key), None)
 
 
 @require_action(EDIT, methods=READ_WRITE)

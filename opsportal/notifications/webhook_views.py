@@ -24,6 +24,7 @@ from opsportal.notifications.webhooks import (
     webhook_rotate,
 )
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 VIEW, EDIT = "notifications.webhook_view", "notifications.webhook_edit"
 
@@ -51,10 +52,7 @@ def webhook_list(request: AuthorizedRequest) -> HttpResponse:
 @idempotent
 def webhook_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Answers 200 with the secret instead of redirecting: it is shown this once."""
-    platform = Platform.objects.visible_to(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, platform)
+    platform = platform_for(EDIT, request.actor, key)
     form, status = WebhookForm(request.POST or None), 200
     if request.method == "POST":
         status = 422
