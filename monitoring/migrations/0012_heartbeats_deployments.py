@@ -15,22 +15,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='alertsource',
             name='secret',
-            field=models.TextField(blank=True, help_text='encrypted, of senders that sign: the present one and that before'),
+            field=models.TextField(blank=True, db_default='', default='', help_text='encrypted, of senders that sign: the present one and that before'),
         ),
         migrations.AddField(
             model_name='deployment',
             name='environment',
-            field=models.CharField(blank=True, help_text="the tool's word", max_length=60),
+            field=models.CharField(blank=True, db_default='', default='', help_text="the tool's word", max_length=60),
         ),
         migrations.AddField(
             model_name='deployment',
             name='is_production',
-            field=models.BooleanField(default=True),
+            field=models.BooleanField(db_default=True, default=True),
         ),
         migrations.AddField(
             model_name='deployment',
             name='is_rollback',
-            field=models.BooleanField(default=False, help_text='it brought an older version back'),
+            field=models.BooleanField(db_default=False, default=False, help_text='it brought an older version back'),
         ),
         migrations.AddField(
             model_name='deployment',
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='deployment',
             name='strategy',
-            field=models.CharField(blank=True, choices=[('blue_green', 'blue-green'), ('canary', 'canary'), ('rolling', 'rolling'), ('flag', 'feature flag')], max_length=12),
+            field=models.CharField(blank=True, db_default='', default='', choices=[('blue_green', 'blue-green'), ('canary', 'canary'), ('rolling', 'rolling'), ('flag', 'feature flag')], max_length=12),
         ),
         migrations.AddField(
             model_name='deployment',
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='deployment',
             name='url',
-            field=models.CharField(blank=True, max_length=500),
+            field=models.CharField(blank=True, db_default='', default='', max_length=500),
         ),
         migrations.AlterField(
             model_name='alarm',

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='awsaccount',
             name='usd_per_scanned_gb',
-            field=models.DecimalField(decimal_places=5, default=Decimal('0.005'), help_text='Logs Insights, each 10⁹ bytes read', max_digits=8),
+            field=models.DecimalField(db_default=Decimal('0.005'), decimal_places=5, default=Decimal('0.005'), help_text='Logs Insights, each 10⁹ bytes read', max_digits=8),
         ),
         migrations.CreateModel(
             name='LogQuery',

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='deployment',
             name='is_restart',
-            field=models.BooleanField(default=False, help_text='tasks replaced, the same task definition'),
+            field=models.BooleanField(db_default=False, default=False, help_text='tasks replaced, the same task definition'),
         ),
     ]

@@ -44,7 +44,12 @@ class AlertSource(SecretLink, VersionedModel):
     severity = models.ForeignKey(Severity, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     mapping = models.JSONField(default=dict, blank=True)
     opens_incident = models.BooleanField(default=False)
-    secret = models.TextField(blank=True, help_text="encrypted, of senders that sign: the present one and that before")
+    secret = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="encrypted, of senders that sign: the present one and that before",
+    )
     takes_raw = models.BooleanField(default=False, help_text="SNS raw delivery: unsigned, the link alone is its proof")
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()

@@ -168,16 +168,18 @@ class Deployment(VersionedModel):
     external_id = models.CharField(max_length=120)
     label = models.CharField(max_length=160, help_text="task definition or version")
     state = models.CharField(max_length=16, choices=DeploymentState)
-    strategy = models.CharField(max_length=12, choices=Strategy, blank=True)
-    is_rollback = models.BooleanField(default=False, help_text="it brought an older version back")
-    environment = models.CharField(max_length=60, blank=True, help_text="the tool's word")
-    is_production = models.BooleanField(default=True)
+    strategy = models.CharField(max_length=12, choices=Strategy, blank=True, default="", db_default="")
+    is_rollback = models.BooleanField(default=False, db_default=False, help_text="it brought an older version back")
+    environment = models.CharField(max_length=60, blank=True, default="", db_default="", help_text="the tool's word")
+    is_production = models.BooleanField(default=True, db_default=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True)
     detail = models.CharField(max_length=240, blank=True)
-    url = models.CharField(max_length=500, blank=True)
-    is_restart = models.BooleanField(default=False, help_text="tasks replaced, the same task definition")
+    url = models.CharField(max_length=500, blank=True, default="", db_default="")
+    is_restart = models.BooleanField(
+        default=False, db_default=False, help_text="tasks replaced, the same task definition"
+    )
 
     objects = DeploymentQuerySet.as_manager()
 

@@ -39,7 +39,11 @@ class AwsAccount(VersionedModel):
         max_digits=10, decimal_places=8, default=Decimal("0.00001"), help_text="GetMetricData, each metric requested"
     )
     usd_per_scanned_gb = models.DecimalField(
-        max_digits=8, decimal_places=5, default=Decimal("0.005"), help_text="Logs Insights, each 10⁹ bytes read"
+        max_digits=8,
+        decimal_places=5,
+        default=Decimal("0.005"),
+        db_default=Decimal("0.005"),
+        help_text="Logs Insights, each 10⁹ bytes read",
     )
     pace = models.PositiveSmallIntegerField(default=0, help_text="step of PACES; above 0 the budget slows polling down")
     enabled = models.BooleanField(default=True)
