@@ -12,7 +12,9 @@ from typing import Final
 
 from opsportal.core.masking import KINDS, Kind
 
-_SHORTEST_NAME: Final = 3
+_SHORTEST_PART: Final = 3  # of a name; a shorter one is cut out of other words and tells nobody
+# Scripts that put no space between words, and Korean, which hangs its particles on the name: 李明 stands in 由李明重启.
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # Names and roles that are words as well: they count only as they are written.
 _WORDS_TOO: Final = frozenset(
     re.findall(
@@ -91,14 +93,26 @@ def _forms(run: str) -> Iterator[str]:
 
 
 def _people(people: Iterable[str]) -> Iterator[Kind]:
-    parts = {part for name in people for part in (name.strip(), *name.split()) if len(part) >= _SHORTEST_NAME}
+    whole = {name.strip() for name in people} - {""}
+    parts = whole | {part for name in whole for part in name.split() if len(part) >= _SHORTEST_PART}
     # Longest first: a full name is one person, not two.
     named = sorted(parts, key=lambda part: (-len(part), part))
     for flags, some in (
-        (re.IGNORECASE, [part for part in named if part.lower() not in _WORDS_TOO]),
-        (re.NOFLAG, [part for part in named if part.lower() in _WORDS_TOO]),
+        (re.IGNORECASE, [part for part in named if not _only_as_written(part)]),
+        (re.NOFLAG, [part for part in named if _only_as_written(part)]),
     ):
         if some:
-            anyone = "|".join(map(re.escape, some))
-            yield Kind("person", re.compile(rf"(?<!\w)@?(?:{anyone})(?!\w)", flags))
+            yield Kind("person", re.compile("|".join(map(_named, some)), flags))
     yield _MENTION
+
+
+def _only_as_written(name: str) -> bool:
+    """Whether the same letters are a word as well: `Will` may, `An` does stand in any sentence in lower case."""
+    return name.lower() in _WORDS_TOO or len(name) < _SHORTEST_PART
+
+
+def _named(name: str) -> str:
+    """The name as a word of its own, where its script has such words."""
+    before = "" if _UNSPACED.match(name[0]) else r"(?<!\w)"
+    after = "" if _UNSPACED.match(name[-1]) else r"(?!\w)"
+    return f"{before}@?{re.escape(name)}{after}"

@@ -60,7 +60,7 @@ def name_of(row: VersionedModel) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    return name.startswith(("password", "secret", "token")) or name.endswith("_hmac") or name == "external_id"
+    return "password" in name or name.startswith(("secret", "token")) or name.endswith("_hmac") or name == "external_id"
 
 
 def _column(row: VersionedModel, name: str) -> "Field[Any, Any] | None":

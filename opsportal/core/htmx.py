@@ -3,7 +3,8 @@
 A fragment is a named block of its page; the view names it, never the client.
 """
 
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.template.backends.jinja2 import Template
@@ -13,6 +14,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from jinja2_fragments import render_block
 
+SAVED_COOKIE: Final = "saved"
+_SAVED_SECONDS: Final = 300
 VARY = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")
 
 
@@ -73,11 +76,13 @@ def redirect_or_fragment(
 ) -> HttpResponse:
     """The answer to a successful post.
 
-    A plain post is sent to `url` by 303. htmx gets the changed block when `template` and `fragment` are given,
-    else it follows to `url` by itself. `toast` is shown to htmx; a plain page shows what changed anyway.
+    A plain post is sent to `url` by 303, with a cookie that names the form's address: on that word alone the browser
+    lets go of what it kept of the form (static/js/drafts.js). htmx gets the changed block when `template` and
+    `fragment` are given, else it follows to `url` by itself. `toast` is shown to htmx; a plain page shows what changed anyway.
     """
     if not wants_fragment(request):
         response = HttpResponse(status=303, headers={"Location": url})
+        tell_saved(request, response)
     elif template is not None and fragment is not None:
         response = HttpResponse(render_fragment(request, template, fragment, context or {}))
     else:
@@ -86,6 +91,12 @@ def redirect_or_fragment(
         toast_header(response, toast)
     patch_vary_headers(response, VARY)
     return response
+
+
+def tell_saved(request: HttpRequest, response: HttpResponse) -> None:
+    """Give the browser's script the word that nothing of this form is the browser's only any more."""
+    taken = quote(request.path, safe="")
+    response.set_cookie(SAVED_COOKIE, taken, max_age=_SAVED_SECONDS, secure=request.is_secure(), samesite="Lax")
 
 
 def toast_header(response: HttpResponse, text: str) -> None:

@@ -2,6 +2,8 @@
 const name = (form) => `${document.body.dataset.person}:${form.dataset.draft}`;
 const key = (form) => `draft:${name(form)}`;
 const SENT = "sent:";
+const FORGET = "saved=; path=/; max-age=0; samesite=lax";
+const taken = () => decodeURIComponent(document.cookie.match(/(?:^|; )saved=([^;]*)/)?.[1] ?? "");
 const drafted = () => [...document.querySelectorAll("form[data-draft]")];
 const fields = (form) => [...form.elements].filter((field) => field.name && field.matches("textarea, input[type=text], input:not([type])"));
 const keep = (form) => {
@@ -12,18 +14,20 @@ const keep = (form) => {
   else localStorage.removeItem(key(form));
 };
 
-// A plain post was answered by this page. A sign-in or an error means that the server has nothing; a form that complains
-// holds the text itself; the page of both sides goes on with it; anything else has taken it.
+// A plain post came before this page, and the page of both sides goes on with its text. Only the server's own word, a cookie
+// that names the form's address (opsportal/core/htmx.py), says that it has it: a sign-in, an error, a form that complains
+// and a connection that broke leave the text where it is.
 const settle = () => {
-  const isRefused = !document.body.dataset.person || document.querySelector("[data-unsent]");
+  const saved = taken();
   const merge = document.querySelector("form[data-merge]");
   for (const mark of Object.keys(sessionStorage).filter((one) => one.startsWith(SENT))) {
+    const address = sessionStorage.getItem(mark);
     sessionStorage.removeItem(mark);
-    if (isRefused) continue;
     const whose = mark.slice(SENT.length);
     if (merge) Object.assign(merge.dataset, { draft: whose.slice(whose.indexOf(":") + 1), restored: "yes" });
-    else if (!drafted().find((form) => name(form) === whose)?.querySelector("[aria-invalid]")) localStorage.removeItem(`draft:${whose}`);
+    else if (saved === address) localStorage.removeItem(`draft:${whose}`);
   }
+  if (saved) document.cookie = FORGET;
 };
 
 const announce = (form) => {
@@ -73,7 +77,9 @@ document.addEventListener("submit", (event) => {
   if (!form.dataset.draft) return;
   clearTimeout(form.draftTimer);
   keep(form);
-  if (!form.hasAttribute("hx-post")) sessionStorage.setItem(SENT + name(form), "yes");
+  if (form.hasAttribute("hx-post")) return;
+  document.cookie = FORGET;
+  sessionStorage.setItem(SENT + name(form), decodeURIComponent(new URL(form.getAttribute("action"), location.href).pathname));
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
   const form = event.detail.requestConfig?.elt?.closest?.("form[data-draft]");

@@ -61,15 +61,20 @@ def test_the_merge_page_shows_no_secret_and_no_column_a_form_cannot_offer(viewer
 
 def test_a_form_that_is_too_old_gives_its_own_text_back_but_no_secret_and_nobody_elses(viewer: User) -> None:
     client = client_of(viewer, csrf=True)
-    posted = {"body": "The pool was too small for it.", "password": "correct horse battery staple", "version": "3"}
+    posted = {"body": "The pool was too small for it.", "version": "3"}
+    posted |= dict.fromkeys(("password", "oldpassword", "new_password"), "correct horse battery staple")
     own = client.post("/learnings/", posted, headers={"Origin": "http://testserver"})
     page = own.content.decode()
     assert own.status_code == 403
     assert "The pool was too small for it." in page
+    assert "What you typed is below." in page
     assert "horse battery" not in page
     foreign = client.post("/learnings/", posted, headers={"Origin": "https://elsewhere.example"}).content.decode()
     assert "came from elsewhere" in foreign
     assert "The pool" not in foreign
+    empty = client.post("/learnings/", {"body": "x"}, headers={"Origin": "http://testserver"}).content.decode()
+    assert "is below" not in empty
+    assert "kept in this browser" not in empty
 
 
 @pytest.mark.parametrize("name", ["500", "503", "busy"])

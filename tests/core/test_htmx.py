@@ -1,6 +1,7 @@
 """Page or fragment: the view names the block, htmx's headers only say whether a part is wanted."""
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import jinja2
 import pytest
@@ -50,6 +51,15 @@ def test_navigation_and_history_get_the_page(header: str) -> None:
 def test_a_plain_post_is_redirected() -> None:
     response = redirect_or_fragment(request(), "/done/", toast="Saved")
     assert (response.status_code, response["Location"]) == (303, "/done/")
+
+
+def test_only_a_plain_post_that_was_taken_lets_the_browser_forget_what_it_kept_of_that_form() -> None:
+    asked = RequestFactory().post("/reviews/é 7/")
+    said = redirect_or_fragment(asked, "/done/").cookies["saved"]
+    assert unquote(said.value) == asked.path
+    assert not said["httponly"]  # the page's script reads it
+    assert not redirect_or_fragment(request(**{"HX-Request": "true"}), "/done/").cookies
+    assert not render_page(asked, "page.html", {"word": "x"}, status=422).cookies
 
 
 def test_htmx_follows_or_gets_the_block_with_a_toast() -> None:

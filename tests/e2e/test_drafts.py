@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Page, expect
+from jinja2 import Environment, FileSystemLoader
+from playwright.sync_api import Page, Route, expect
 
 from incidents.models import Review, ReviewSection
 from incidents.services import incident_resolve, review_draft, review_section_edit
@@ -76,6 +78,38 @@ def test_a_form_older_than_its_session_gives_the_text_back_and_saves_it_on_the_s
     page.goto(path_of(section))
     expect(page.get_by_text(BACK)).to_have_count(0)
     assert ReviewSection.objects.get(pk=section.pk).body == MINE
+
+
+@pytest.mark.parametrize("name", ["500", "503", "busy", ""])
+def test_a_text_that_met_a_fault_or_no_server_at_all_is_back_until_it_is_saved(
+    open_page: Open, operator: User, section: ReviewSection, name: str
+) -> None:
+    pages = Environment(loader=FileSystemLoader(settings.BASE_DIR / "templates"), autoescape=True)
+
+    def fail(route: Route) -> None:
+        if route.request.method != "POST":
+            route.fallback()
+        elif name:
+            fault = pages.get_template(f"errors/{name}.html").render()
+            route.fulfill(status=int(name) if name.isdecimal() else 503, content_type="text/html", body=fault)
+        else:
+            route.abort("connectionrefused")
+
+    page = open_page(operator, path_of(section))
+    page.get_by_label("Body").fill(MINE)
+    page.route("**/sections/**", fail)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_timeout(500)
+    page.unroute("**/sections/**")
+    page.goto("/")
+    page.goto(path_of(section))
+    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(page.get_by_label("Body")).to_have_value(MINE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(MINE)).to_be_visible()
+    page.goto(path_of(section))
+    expect(page.get_by_label("Body")).to_have_value(MINE)
+    assert page.evaluate("Object.keys(localStorage).filter((one) => one.startsWith('draft:'))") == []
 
 
 def test_two_texts_are_made_one_and_a_draft_never_hides_what_another_saved(

@@ -66,6 +66,21 @@ def test_what_the_second_trial_found_to_leak_stays_inside(text: str, left: str) 
     assert redact(text, ["Cora Commander", "Otto Operator"], names).text == left
 
 
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("Bo restarted it.", "a colleague restarted it."),
+        ("the bo of a bot", "the bo of a bot"),
+        ("an Order went to An", "an Order went to a colleague"),
+        ("由李明重启", "由a colleague重启"),
+        ("@李明 asked", "a colleague asked"),
+        ("Wu Di called, Wu did not", "a colleague called, Wu did not"),
+    ],
+)
+def test_a_short_full_name_never_leaves(text: str, left: str) -> None:
+    assert redact(text, ["Bo", "An", "李明", "Wu Di", " "]).text == left
+
+
 def resource(account: AwsAccount, kind: str, identifier: str, at: datetime, platform: Platform | None) -> Resource:
     return Resource(
         platform=platform, account=account, region="eu-west-1", kind=kind, identifier=identifier, fetched_at=at

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from opsportal.core.conflicts import came_from, differences, last_change, name_of, resend_fields, typed_texts
 from opsportal.core.gate import DeniedError
-from opsportal.core.htmx import local_url, render_page, toast_header, wants_fragment
+from opsportal.core.htmx import local_url, render_page, tell_saved, toast_header, wants_fragment
 from opsportal.core.models import VersionConflictError
 
 BUSY_TEXT: Final = "The database is busy. Nothing was changed; try again."
@@ -78,13 +78,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     came = request.headers.get("Origin", "") or request.headers.get("Referer", "")
     if not local_url(request, came, ""):
         return error_page(request, 403, "This form came from elsewhere. Nothing was changed.")
-    text = (
-        "This form is older than your session. Nothing was changed. What you typed is kept in this browser and stands"
-        " in the form when you open it again"
-    )
     typed = typed_texts(request)
     back = local_url(request, request.headers.get("Referer", ""), "/")
-    text += "; it is below as well." if typed else "."
+    text = "This form is older than your session. Nothing was changed."
+    text += " What you typed is below." if typed else " Open the form and fill it in again."
     return error_page(request, 403, text, typed=typed, back=back, heading=_OLD_FORM)
 
 
@@ -97,17 +94,21 @@ def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpR
     """The merge page: what stands now beside what the person wrote, to be sent again on top of it."""
     if is_api(request):
         return problem(409, str(error), current_version=error.current.version)
+    rows = differences(error.current, request.POST)
     context = {
         "current": error.current,
         "what": name_of(error.current),
         "last_change": last_change(error.current),
-        "rows": differences(error.current, request.POST),
+        "rows": rows,
         "back": came_from(request, error.current),
         "fields": resend_fields(request),
         "action": request.get_full_path(),
         "version": error.current.version,
     }
-    return error_page(request, 409, str(error), **context)
+    response = error_page(request, 409, str(error), **context)
+    if not rows:
+        tell_saved(request, response)  # it stands already, word for word
+    return response
 
 
 def _sqlstate(error: BaseException) -> str | None:
