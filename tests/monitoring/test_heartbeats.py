@@ -384,10 +384,14 @@ def test_lists_have_the_jobs_as_evidence(platform: Platform) -> None:
 
     assert verdict(AT) == ("unknown", "No job of the platform beats here")
     _, key = heartbeat_of(platform, at=AT)
-    assert verdict(AT) == ("unknown", "Not heard of: Job dump")
+    assert verdict(AT) == ("unknown", "Not heard of yet: Job dump")
     beaten(key, at=AT)
     heartbeats_judge(at=AT)
     assert verdict(AT + MINUTE) == ("ok", "1 job in time")
-    assert verdict(AT + 20 * MINUTE) == ("unknown", "Not heard of: Job dump")  # nobody judged since
+    assert verdict(AT + 20 * MINUTE) == ("unknown", "Not judged: Job dump")  # nobody judged since
     heartbeats_judge(at=AT + 20 * MINUTE)
     assert verdict(AT + 20 * MINUTE) == ("fail", "Late or failed: Job dump")
+    _, fine = heartbeat_of(platform, at=AT, key="second", name="Job dump")
+    beaten(fine, at=AT + 20 * MINUTE)
+    heartbeats_judge(at=AT + 20 * MINUTE)
+    assert verdict(AT + 20 * MINUTE) == ("fail", "Late or failed: Job dump")  # a fine namesake hides nothing
