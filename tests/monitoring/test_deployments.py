@@ -260,6 +260,17 @@ def test_what_ecs_does_for_a_tool_counts_once(platform: Platform, minute: int, c
 
 
 @pytest.mark.django_db
+def test_a_tools_staging_deployment_hides_no_production_one_of_ecs(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="deployment")
+    sent(path, environment="staging")
+    deployment_put(
+        by=BY, at=AT, platform=platform, service=platform.services.get(key="web"), external_id="ecs-svc/7",
+        label="web:7", state="completed", started_at=AT + MINUTE,
+    )  # fmt: skip
+    assert list(Deployment.objects.counted().values_list("external_id", flat=True)) == ["ecs-svc/7"]
+
+
+@pytest.mark.django_db
 def test_a_sample_is_understood_and_counts_nowhere(platform: Platform) -> None:
     for kind in KINDS:
         source, _ = source_of(platform, at=now(), kind=kind)
