@@ -33,12 +33,13 @@ from opsportal.core.api import (
     row_response,
 )
 from opsportal.core.clock import now
-from opsportal.core.gate import authorize
+from opsportal.core.gate import allows, authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.heartbeat_view"
 EDIT: Final = "monitoring.heartbeat_edit"
+READ: Final = "monitoring.log_lines_view"
 
 
 class HeartbeatSerializer(serializers.ModelSerializer[Heartbeat]):
@@ -181,11 +182,16 @@ class HeartbeatView(ApiView):
 
 
 class BeatListView(ApiView):
-    """Its beats of the last 90 days, newest first."""
+    """Its beats of the last 90 days, newest first; `log` is empty for who may not read logs (log:read)."""
 
     actions: Mapping[str, str] = {"GET": VIEW}
 
     @extend_schema(responses=BeatSerializer(many=True), parameters=[*PAGING])
     def get(self, request: Request, pk: int) -> Response:
         cursor = request.query_params.get("cursor")
-        return page_response(beat_page(_loaded(self, pk, VIEW), cursor=cursor, size=page_size(request)), BeatSerializer)
+        found = _loaded(self, pk, VIEW)
+        page = beat_page(found, cursor=cursor, size=page_size(request))
+        if not allows(self.actor, READ, found):
+            for row in page.rows:
+                row.log = ""
+        return page_response(page, BeatSerializer)

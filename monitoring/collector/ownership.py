@@ -23,7 +23,9 @@ class Owners:
 
     def __init__(self, account: AwsAccount) -> None:
         self.by_word: dict[str, Service] = {}
-        services = Service.objects.filter(platform__metric_sources__account=account).select_related("platform")
+        services = Service.objects.filter(platform__metric_sources__account=account).select_related(
+            "platform", "environment"
+        )
         # A shared word (a load balancer, a cluster) belongs to the service that was declared first.
         for service in services.order_by("platform_id", "pk"):
             for word in words_of(service.selectors):

@@ -278,4 +278,5 @@ def _note_deployments(
                 finished_at=finished,
                 detail=deployment["rollout_reason"],
                 is_restart=_is_restart(deployment, known),
+                is_production=service.environment.is_production,
             )

@@ -16,21 +16,25 @@ def jobs_on_time(context: CheckContext) -> Finding:
         .select_related("alarm")
         .order_by("key", "pk")
     )
-    kinds = {row.name: row.kind_at(context.at) for row in rows}
+    kinds = [(row, row.kind_at(context.at)) for row in rows]  # by row: two jobs may have one name
     got = {
         "jobs": [
             {"job": row.name, "state": row.state_at(context.at), "last": row.ended_at and row.ended_at.isoformat()}
             for row in rows[:100]
         ]
     }
-    late = [name for name, kind in kinds.items() if kind == "fail"]
-    unclear = [name for name, kind in kinds.items() if kind not in ("ok", "fail")]
+    late = [row.name for row, kind in kinds if kind == "fail"]
+    unclear: dict[str, list[str]] = {}
+    for row, kind in kinds:
+        if kind not in ("ok", "fail"):
+            unclear.setdefault(row.state_at(context.at), []).append(row.name)
     if late:
         verdict, summary = Verdict.FAIL, f"Late or failed: {', '.join(late[:5])}"
     elif not rows:
         verdict, summary = Verdict.UNKNOWN, "No job of the platform beats here"
     elif unclear:
-        verdict, summary = Verdict.UNKNOWN, f"Not heard of: {', '.join(unclear[:5])}"
+        said = [f"{state.capitalize()}: {', '.join(names[:5])}" for state, names in unclear.items()]
+        verdict, summary = Verdict.UNKNOWN, "; ".join(said)
     else:
         verdict, summary = Verdict.OK, f"{plural(len(rows), 'job')} in time"
     return Finding(verdict=verdict, summary=summary, fetched_at=context.at, asked=asked, got=got)

@@ -147,6 +147,7 @@ class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
         told = Deployment.objects.exclude(external_id__startswith=OWN_OF_ECS).filter(
             Q(finished_at__gte=OuterRef("started_at") - ECS_FOLLOWS) | Q(finished_at=None),
             service_id=OuterRef("service_id"),
+            is_production=True,
             started_at__range=(OuterRef("started_at") - LONGEST_TOLD, OuterRef("started_at")),
         )
         rows = self.filter(is_production=True, is_rollback=False, is_restart=False)

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from monitoring.intake.deployments.told import COMPLETED, IN_PROGRESS, ROLLED_BACK, STATES, Told
 from monitoring.models import AlertSource, Deployment
+from monitoring.models.marks import OWN_OF_ECS
 from monitoring.services.alerts import Count
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor, system_actor
@@ -119,12 +120,17 @@ def _is_newer(row: Deployment, state: str, at: datetime) -> bool:
 
 
 def _rolled_back_by(row: Deployment) -> list[Deployment]:
-    """The deployment that this rollback undid: the newest completed one of its service before it."""
+    """The deployment that this rollback undid: the newest one of its service before it, where that was completed.
+
+    None is guessed without a service. ECS's part in a tool's deployment and a restart are nothing to bring back.
+    """
+    if row.service_id is None:
+        return []
     before = Deployment.objects.select_for_update().filter(
-        platform=row.platform_id, service=row.service, environment=row.environment,
-        started_at__lt=row.started_at, is_rollback=False,
+        platform=row.platform_id, service=row.service_id, environment=row.environment,
+        started_at__lt=row.started_at, is_rollback=False, is_restart=False,
     )  # fmt: skip
-    undone = before.order_by("-started_at", "-pk").first()
+    undone = before.exclude(external_id__startswith=OWN_OF_ECS).order_by("-started_at", "-pk").first()
     if undone is None or undone.state != COMPLETED:
         return []
     undone.update_versioned(expected=undone.version, state=ROLLED_BACK)

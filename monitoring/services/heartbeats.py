@@ -16,6 +16,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
 from opsportal.core.markdown import clean_text
+from opsportal.core.masking import mask_line
 from opsportal.platforms.models import Platform, Service, Severity
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot
 
@@ -23,7 +24,8 @@ EXPECTS: Final = ("cron", "zone", "every_seconds", "grace_seconds", "longest_sec
 MAY_CHANGE: Final = ("name", "service", *EXPECTS, "severity", "opens_incident", "enabled", "paused_reason")
 SHORTEST: Final = 30  # seconds
 LONGEST: Final = 366 * 86_400
-MOST_LOG: Final = 10_000  # characters, the last ones
+MOST_LOG: Final = 10_000  # characters, the last lines
+MOST_LINE: Final = 1_000  # characters, the first ones: what names a secret stands before it
 KEPT_FOR: Final = timedelta(days=90)
 MOST_KEPT: Final = 5_000  # of each heartbeat
 AT_ONCE: Final = 100
@@ -66,13 +68,26 @@ class HeartbeatError(ValueError):
 def beat_store(*, key: bytes, word: str, exit_code: int | None, log: str, at: datetime) -> int | None:
     """Keep a beat of the job that this link belongs to, by one statement; its id, or None when no job has it."""
     values: dict[str, Any] = {
-        "key": key, "real": real_now(), "at": at, "word": word, "code": exit_code, "log": log[-MOST_LOG:],
+        "key": key, "real": real_now(), "at": at, "word": word, "code": exit_code, "log": _kept(log),
         "ends": word != BeatWord.START, "ok": word == BeatWord.DONE,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_STORE, values)
         row = cursor.fetchone()
     return int(row[0]) if row else None
+
+
+def _kept(log: str) -> str:
+    """The last whole lines of it, each masked before anything of it is stored."""
+    lines: list[str] = []
+    left = MOST_LOG
+    for line in reversed(log.splitlines()):
+        said = mask_line(line[:MOST_LINE]) + "…" * (len(line) > MOST_LINE)
+        left -= len(said) + 1
+        if left < 0:
+            break
+        lines.append(said)
+    return "\n".join(reversed(lines))
 
 
 def _checked(platform_id: int, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,6 +116,7 @@ def deployment_put(  # noqa: PLR0913 - keyword-only, each a field of the row
     finished_at: datetime | None = None,
     detail: str = "",
     is_restart: bool = False,
+    is_production: bool = True,
 ) -> Deployment:
     """Note a deployment, or how it went on. One row per platform and external id; what it is is said once."""
     values = {
@@ -125,6 +126,7 @@ def deployment_put(  # noqa: PLR0913 - keyword-only, each a field of the row
         "started_at": started_at,
         "finished_at": finished_at,
         "detail": clean_text(detail)[:240],
+        "is_production": is_production,
     }
     row, is_new, changed = Deployment.put(
         match={"platform": platform, "external_id": external_id}, values=values, made={"is_restart": is_restart}

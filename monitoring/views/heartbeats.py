@@ -24,6 +24,7 @@ from opsportal.platforms.selectors import platform_for
 
 VIEW: Final = "monitoring.heartbeat_view"
 EDIT: Final = "monitoring.heartbeat_edit"
+READ: Final = "monitoring.log_lines_view"
 BEAT: Final = "monitoring:beat"
 
 
@@ -58,6 +59,7 @@ def _detail(request: AuthorizedRequest, found: Heartbeat, *, link: str = "", sta
         "link": link,
         "address": address_of(BEAT, "YOUR-KEY"),
         "may_edit": allows(request.actor, EDIT, found),
+        "may_read": allows(request.actor, READ, found),
         "at": now(),
     }
     response = render_page(request, "monitoring/heartbeat_detail.html", context, status=status)

@@ -42,7 +42,7 @@ from monitoring.store import floor_to
 from opsportal.aws.cloudwatch import alarms
 from opsportal.core.clock import now
 from opsportal.local.aws.faults import Fault
-from opsportal.platforms.models import Platform, Service
+from opsportal.platforms.models import Environment, Platform, Service
 from opsportal.schedule.models import Run, RunState, Schedule
 from opsportal.schedule.probes import probes
 from opsportal.schedule.services import ensure_slots
@@ -317,6 +317,17 @@ def test_tasks_replaced_by_the_same_version_are_a_restart_and_no_deployment(
         ("ecs-svc/1", False), ("ecs-svc/2", False), ("ecs-svc/3", True), ("ecs-svc/4", False)
     ]  # fmt: skip
     assert set(rows.counted().values_list("external_id", flat=True)) == {"ecs-svc/1", "ecs-svc/2", "ecs-svc/4"}
+
+
+def test_what_ecs_rolls_out_in_staging_is_no_change_of_production(
+    account: AwsAccount, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Service.objects.filter(platform=platform, key="web").update(selectors={"ecs_cluster": "c", "ecs_service": "web"})
+    Environment.objects.filter(platform=platform).update(is_production=False)
+    monkeypatch.setitem(READERS, "ecs_service", ecs_service(("1", 44, "2026-11-22T06:00:00+00:00")))
+    poll_resources(account=account, region=REGION, at=now(), kinds=["ecs_service"])
+    rows = Deployment.objects.filter(platform=platform)
+    assert (rows.count(), rows.counted().count()) == (1, 0)
 
 
 def test_what_changes_by_the_day_is_asked_every_quarter_of_an_hour(account: AwsAccount) -> None:

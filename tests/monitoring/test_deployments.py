@@ -222,6 +222,22 @@ def test_a_rollback_marks_what_it_undid_and_is_no_change_of_its_own(platform: Pl
 
 
 @pytest.mark.django_db
+def test_a_rollback_marks_neither_a_strangers_row_nor_ecs_own(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="deployment")
+    sent(path, id="1", at="2026-03-10T07:00:00Z", service="", environment="")
+    sent(path, id="2", at="2026-03-10T07:10:00Z", service="", environment="", rollback=True)
+    sent(path, id="3", at="2026-03-10T08:00:00Z", environment="")
+    for key, minute, is_restart in (("ecs-svc/1", 1, False), ("own:hand", 2, True)):
+        deployment_put(
+            by=BY, at=AT, platform=platform, service=platform.services.get(key="web"), external_id=key, label="web:7",
+            state="completed", started_at=AT + (minute - 60) * MINUTE, is_restart=is_restart,
+        )  # fmt: skip
+    sent(path, id="4", at="2026-03-10T08:20:00Z", environment="", rollback=True)
+    undone = Deployment.objects.filter(state="rolled_back")
+    assert list(undone.values_list("external_id", flat=True)) == ["own:3"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("word, counts", [("production", 1), ("", 1), ("prod", 1), ("staging", 0), ("Rehearsal", 0)])
 def test_what_is_no_production_counts_in_no_figure(platform: Platform, word: str, counts: int) -> None:
     Environment.objects.create(platform=platform, key="rehearsal", name="Rehearsal", is_production=False)
@@ -241,6 +257,17 @@ def test_what_ecs_does_for_a_tool_counts_once(platform: Platform, minute: int, c
         label="web:7", state="completed", started_at=AT + (minute - 10) * MINUTE,
     )  # fmt: skip
     assert Deployment.objects.counted().count() == counted
+
+
+@pytest.mark.django_db
+def test_a_tools_staging_deployment_hides_no_production_one_of_ecs(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="deployment")
+    sent(path, environment="staging")
+    deployment_put(
+        by=BY, at=AT, platform=platform, service=platform.services.get(key="web"), external_id="ecs-svc/7",
+        label="web:7", state="completed", started_at=AT + MINUTE,
+    )  # fmt: skip
+    assert list(Deployment.objects.counted().values_list("external_id", flat=True)) == ["ecs-svc/7"]
 
 
 @pytest.mark.django_db

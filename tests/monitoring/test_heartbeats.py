@@ -91,9 +91,23 @@ def test_a_log_that_is_too_long_costs_the_log_and_not_the_beat(platform: Platfor
     _, key = heartbeat_of(platform, at=now())
     assert client.post(f"/in/beat/{key}", b"x" * 300_000, content_type="text/plain").status_code == 200
     assert "was not kept" in Beat.objects.get().log
-    client.post(f"/in/beat/{key}", b"a\x00b\xff" + b"x" * 20_000 + b"end", content_type="text/plain")
+    client.post(f"/in/beat/{key}", b"a\x00b\xff" + b"x\n" * 10_000 + b"end", content_type="text/plain")
     newest = Beat.objects.latest("pk").log
-    assert (len(newest), newest[-3:]) == (10_000, "end")
+    assert (len(newest), newest[-3:]) == (9_999, "end")
+
+
+def test_what_a_job_sends_along_is_masked_and_for_who_may_read_logs(
+    viewer: User, admin: User, client_for: ClientFor, platform: Platform, client: Client
+) -> None:
+    job, key = heartbeat_of(platform, at=now())
+    client.post(f"/in/beat/{key}", "dumped\npassword=hunter2 10.0.0.7", content_type="text/plain")
+    assert Beat.objects.get().log == "dumped\npassword=*** [address]"
+    page, beats = reverse("monitoring:heartbeat", args=[job.pk]), f"/api/v1/heartbeats/{job.pk}/beats/"
+    assert "dumped" not in text_of(client_for(viewer).get(page))
+    assert "dumped" in text_of(client_for(admin).get(page))
+    for scopes, log in ((["monitoring:read"], ""), (["monitoring:read", "log:read"], Beat.objects.get().log)):
+        client = client_for(token_persona(admin, *scopes))
+        assert client.get(beats).json()["results"][0]["log"] == log
 
 
 def test_late_fires_once_and_the_first_beat_after_ends_it(platform: Platform) -> None:
@@ -384,10 +398,14 @@ def test_lists_have_the_jobs_as_evidence(platform: Platform) -> None:
 
     assert verdict(AT) == ("unknown", "No job of the platform beats here")
     _, key = heartbeat_of(platform, at=AT)
-    assert verdict(AT) == ("unknown", "Not heard of: Job dump")
+    assert verdict(AT) == ("unknown", "Not heard of yet: Job dump")
     beaten(key, at=AT)
     heartbeats_judge(at=AT)
     assert verdict(AT + MINUTE) == ("ok", "1 job in time")
-    assert verdict(AT + 20 * MINUTE) == ("unknown", "Not heard of: Job dump")  # nobody judged since
+    assert verdict(AT + 20 * MINUTE) == ("unknown", "Not judged: Job dump")  # nobody judged since
     heartbeats_judge(at=AT + 20 * MINUTE)
     assert verdict(AT + 20 * MINUTE) == ("fail", "Late or failed: Job dump")
+    _, fine = heartbeat_of(platform, at=AT, key="second", name="Job dump")
+    beaten(fine, at=AT + 20 * MINUTE)
+    heartbeats_judge(at=AT + 20 * MINUTE)
+    assert verdict(AT + 20 * MINUTE) == ("fail", "Late or failed: Job dump")  # a fine namesake hides nothing
