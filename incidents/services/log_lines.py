@@ -25,7 +25,8 @@ def log_run_note(*, by: Actor, at: datetime, incident: Incident, run: LogRun) ->
         by=by,
         at=at,
         incident=incident,
-        body=f"asked the log of {run.query.service.name}, {run.starts_at:%H:%M} to {run.ends_at:%H:%M} UTC: "
+        body=f"noted what {run.asked_by_name} asked the log of {run.query.service.name}, "
+        f"{run.starts_at:%H:%M} to {run.ends_at:%H:%M} UTC: "
         f"{run.query.name}, {found} matched ([what was found](/monitoring/logs/runs/{run.pk}/))",
         client_key=note_key(run),
         data={"log_run": run.pk},

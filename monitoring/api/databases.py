@@ -10,7 +10,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.api.named import platform_id_of
 from monitoring.databases.questions import QUESTIONS
 from monitoring.models import DatabaseAnswer, RdsEvent, Resource, ResourceKind, TargetDatabase
 from monitoring.selectors import databases as reads
@@ -21,6 +20,7 @@ from opsportal.core.clock import now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
+from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.database_view"
 READ: Final = "monitoring.database_read"
@@ -107,7 +107,8 @@ class DatabaseListView(ApiView):
 
     @extend_schema(responses=DatabaseSerializer(many=True), parameters=[*PAGING, PLATFORM])
     def get(self, request: Request) -> Response:
-        rows = reads.databases_of(self.actor, platform_id=platform_id_of(request))
+        platform_id = platform_id_said(self.actor, request.query_params.get("platform", ""))
+        rows = reads.databases_of(self.actor, platform_id=platform_id)
         page = keyset_page(
             rows, order=reads.BY_NAME, cursor=request.query_params.get("cursor"), size=page_size(request)
         )
@@ -162,7 +163,11 @@ class RdsEventListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         source = request.query_params.get("source", "")[:255]
-        rows = reads.rds_events(self.actor, platform_id=platform_id_of(request), source=source)
+        rows = reads.rds_events(
+            self.actor,
+            platform_id=platform_id_said(self.actor, request.query_params.get("platform", "")),
+            source=source,
+        )
         cursor = request.query_params.get("cursor")
         page = keyset_page(rows, order=reads.NEWEST_EVENTS, cursor=cursor, size=page_size(request))
         return page_response(page, RdsEventSerializer)
@@ -185,7 +190,13 @@ class ResourceListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         kind, watched, text = (request.query_params.get(name, "") for name in ("kind", "watched", "q"))
-        asked = inventory.asked_of(platform_id=platform_id_of(request), kind=kind, watched=watched, text=text)
+        platform_id = platform_id_said(self.actor, request.query_params.get("platform", ""))
+        asked = inventory.asked_of(
+            platform_id=platform_id,
+            kind=kind,
+            watched=watched,
+            text=text,
+        )
         page = keyset_page(
             inventory.inventory(self.actor, asked),
             order=inventory.WORST_RESOURCES,

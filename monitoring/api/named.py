@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
 
 from monitoring.models import TargetDatabase
 from opsportal.core.actor import Actor
@@ -12,12 +11,6 @@ from opsportal.core.api import UnprocessableError
 from opsportal.core.gate import HiddenError
 from opsportal.platforms.models import Platform, SchemeKind, Service, Severity
 from opsportal.platforms.selectors import platform_for
-
-
-def platform_id_of(request: Request) -> int | None:
-    """The platform asked for; a key that names none finds nothing."""
-    key = request.query_params.get("platform", "")
-    return (Platform.objects.filter(key=key).values_list("pk", flat=True).first() or 0) if key else None
 
 
 def platform_named(action: str, actor: Actor, said: dict[str, Any]) -> Platform:

@@ -26,7 +26,10 @@ class TraceReadSerializer(serializers.Serializer[Read]):
 
 
 class TraceEdgeSerializer(serializers.Serializer[Edge]):
-    """Sampled calls of 15 minutes; shares of one, milliseconds. `state`: ok, warn, fail or unknown."""
+    """Sampled calls of 15 minutes; shares of one, milliseconds.
+
+    `state`: ok, warn, fail, unknown, or stale where it was not read lately.
+    """
 
     caller = serializers.CharField(source="source")
     called = serializers.CharField(source="target")

@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api import serializers
-from monitoring.api.named import platform_id_of
 from monitoring.models import Alarm, AlarmState, Series
 from monitoring.ranges import range_of
 from monitoring.selectors.capacity import capacity
@@ -23,6 +22,7 @@ from opsportal.core.api import PAGING, PLATFORM, ApiView, page_response, page_si
 from opsportal.core.api_request import plain_request
 from opsportal.core.clock import now
 from opsportal.core.pagination import keyset_page
+from opsportal.platforms.selectors import platform_id_said
 
 Rows = TypeVar("Rows", bound=Model)
 
@@ -129,7 +129,9 @@ class CapacityView(ApiView):
 
     @extend_schema(responses=serializers.CapacitySerializer(many=True), parameters=[PLATFORM])
     def get(self, request: Request) -> Response:
-        found = capacity(self.actor, at=now(), platform_id=platform_id_of(request))
+        found = capacity(
+            self.actor, at=now(), platform_id=platform_id_said(self.actor, request.query_params.get("platform", ""))
+        )
         return Response({"results": serializers.CapacitySerializer(found.rows, many=True).data})
 
 
@@ -151,5 +153,7 @@ class QualityView(ApiView):
 
     @extend_schema(responses=serializers.QualitySerializer(many=True), parameters=[PLATFORM])
     def get(self, request: Request) -> Response:
-        found = quality(self.actor, at=now(), platform_id=platform_id_of(request))
+        found = quality(
+            self.actor, at=now(), platform_id=platform_id_said(self.actor, request.query_params.get("platform", ""))
+        )
         return Response({"results": serializers.QualitySerializer(found.rows, many=True).data})

@@ -46,6 +46,8 @@ def logs_fresh(context: CheckContext) -> Finding:
 def _said(found: LogPipeline) -> str:
     bad = [f"{row.name}: {row.why}" for row in found.groups if row.state != "ok"]
     bad += [f"{row.metric.name}: {_word(row.state)}" for row in found.deliveries if row.state != "ok"]
+    if found.is_cut:
+        bad.append("There are more log groups than are looked at: name a service.")
     return " ".join(bad)[:240] or f"{plural(len(found.groups), 'log group')} fresh"
 
 

@@ -37,6 +37,7 @@ MOST_CHARACTERS: Final = 2_000  # of a cell
 MOST_KEPT: Final = 1_000_000  # characters of an answer
 TOO_LONG: Final = "stopped after {seconds:g} s: ask about less time."
 BY_HAND: Final = "stopped by hand."
+UNCONFIRMED: Final = "AWS did not confirm that it stopped: it may read on, and bill for it."
 MAYBE_PUT: Final = "the worker was lost while it was put. AWS may have read logs for it; nothing was asked again."
 Part = dict[str, Any]
 Row = Mapping[str, str]
@@ -150,9 +151,8 @@ class _Work:
         except (AwsThrottledError, AwsUnreachableError):
             return  # it goes on there; the next look may be answered
         except AwsError as error:
-            with suppress(AwsError):
-                logs.stop(self._session(part), part["region"], part["query"])
-            self._end(part, PartState.FAILED, self._refused(part, error))
+            said = self._refused(part, error)
+            self._end(part, PartState.FAILED, said if self._halt(part) else f"{said} {UNCONFIRMED}")
             return
         if status == "Complete":
             part["state"] = PartState.DONE
@@ -161,15 +161,20 @@ class _Work:
 
     def _stop(self, why: str) -> None:
         for part in self._running():
-            status = ""
-            with suppress(AwsError):
-                logs.stop(self._session(part), part["region"], part["query"])
+            status, is_halted = "", self._halt(part)
             with suppress(AwsError):
                 status = self._look(part)  # what was found until then, and what it cost
             if status == "Complete":
                 part["state"] = PartState.DONE
             else:
-                self._end(part, PartState.STOPPED, why)
+                is_over = is_halted or status in logs.ENDED
+                self._end(part, PartState.STOPPED, why if is_over else f"{why} {UNCONFIRMED}")
+
+    def _halt(self, part: Part) -> bool:
+        """Tell AWS to stop a part; whether it says that it did."""
+        with suppress(AwsError):
+            return logs.stop(self._session(part), part["region"], part["query"])
+        return False
 
     def _look(self, part: Part) -> str:
         """Note what a part found and cost by now; returns AWS's word for its state. Raises AwsError."""

@@ -21,7 +21,7 @@ from monitoring.models import (
 )
 from monitoring.services.databases import READ_EVERY
 from opsportal.core.actor import Actor
-from opsportal.core.pagination import Head, head
+from opsportal.core.pagination import Head, head, rank_of
 
 STALE_AFTER: Final = timedelta(seconds=2 * READ_EVERY)
 RESOURCES_STALE: Final = timedelta(minutes=35)  # what changes by the day is read every 15 minutes
@@ -120,23 +120,34 @@ def rds_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> H
     """Clusters and instances, the worst first, each with its newest snapshot, backup job and upkeep."""
     visible = Resource.objects.visible_to(actor).of_platform(platform_id)
     databases = visible.filter(kind__in=[ResourceKind.RDS_CLUSTER, ResourceKind.RDS_INSTANCE])
-    found = head(
-        databases.select_related("platform", "service").order_by("platform__name", "kind", "identifier"), RDS_ROWS
-    )
-    rows = {row.identifier: RdsRow(row) for row in found.rows}
-    snapshots = visible.filter(kind=ResourceKind.RDS_SNAPSHOT, parent__in=rows, state="ok")
-    for one in snapshots.defer("data").order_by("parent", "-happened_at", "-pk").distinct("parent"):
-        rows[one.parent].snapshot = one
+    worst = rank_of("state", ("fail", "warn", "unknown"))
+    by_name = ("platform__name", "kind", "identifier", "pk")
+    found = head(databases.select_related("platform", "service").order_by(worst, *by_name), RDS_ROWS)
+    rows = [RdsRow(row) for row in found.rows]
+    by_place: dict[tuple[int, str, str], list[RdsRow]] = defaultdict(list)
+    for row in rows:
+        by_place[_place(row.resource, row.resource.identifier)].append(row)
+    names = {row.resource.identifier for row in rows}
+    snapshots = visible.filter(kind=ResourceKind.RDS_SNAPSHOT, parent__in=names, state="ok")
+    newest = ("account_id", "region", "parent")
+    for one in snapshots.defer("data").order_by(*newest, "-happened_at", "-pk").distinct(*newest):
+        for row in by_place.get(_place(one, one.parent), ()):
+            row.snapshot = one
     jobs = visible.filter(kind=ResourceKind.BACKUP_JOB, happened_at__gt=at - JOBS_BACK).order_by("happened_at", "pk")
     for one in jobs:
         name = str(one.data.get("resource_arn", "")).rpartition(":")[2]
-        if name in rows:
-            rows[name].job = one
+        for row in by_place.get(_place(one, name), ()):
+            row.job = one
     for one in visible.filter(kind__in=UPKEEP).order_by("kind", "identifier"):
         for name in one.data.get("databases") or [one.identifier if one.kind in _OF_INSTANCE else one.parent]:
-            if name in rows:
-                rows[name].upkeep[one.kind].append(one)
-    return Head(list(rows.values()), found.total)
+            for row in by_place.get(_place(one, name), ()):
+                row.upkeep[one.kind].append(one)
+    return Head(rows, found.total)
+
+
+def _place(resource: Resource, name: str) -> tuple[int, str, str]:
+    """What tells a database from its namesakes: AWS's names are unique in an account and region only."""
+    return resource.account_id, resource.region, name
 
 
 _OF_INSTANCE: Final = (ResourceKind.RDS_LOGS, ResourceKind.RDS_LOAD)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from monitoring.models import AlarmRule, RuleTerm, ServiceMetric
 from monitoring.selectors.points import unread_for
@@ -20,6 +20,10 @@ LOGS: Final = "AWS/Logs"
 LINES: Final = "IncomingLogEvents"
 FIREHOSE: Final = "AWS/Firehose"
 AGE, SUCCESS = ".DataFreshness", ".Success"
+MOST: Final = 400
+_TOLD: Final = Q(namespace=LOGS, metric=LINES) | (
+    Q(namespace=FIREHOSE) & (Q(metric__endswith=AGE) | Q(metric__endswith=SUCCESS))
+)
 USUAL: Final = timedelta(minutes=15)  # portal default: no guide says after how long silence is a fault
 BACK: Final = timedelta(days=7)
 BUCKET: Final = timedelta(minutes=5)
@@ -67,11 +71,13 @@ class LogPipeline:
 
     groups: Sequence[LogGroup]
     deliveries: Sequence[Delivery]
+    is_cut: bool = False
 
     @property
     def state(self) -> str:
-        """The worst of all; nothing read is not known."""
+        """The worst of all; nothing read is not known, nor is what there are too many of to be looked at."""
         states = [row.state for row in self.groups] + [row.state for row in self.deliveries]
+        states += ["unknown"] if self.is_cut else []
         return min(states, key=_WORST.index, default="unknown")
 
 
@@ -79,17 +85,18 @@ _WORST: Final = ("fail", "unknown", "stale", "ok")
 
 
 def log_pipeline(actor: Actor, *, at: datetime, platform_id: int | None = None) -> LogPipeline:
-    """The pipeline of the platforms the actor sees, at most 200 groups and figures."""
+    """The pipeline of the platforms the actor sees, at most `MOST` groups and figures."""
     rows = ServiceMetric.objects.visible_to(actor).of_platform(platform_id)
     return pipeline_of(rows, at=at)
 
 
 def pipeline_of(metrics: QuerySet[ServiceMetric], *, at: datetime) -> LogPipeline:
     """The log groups and streams among these metrics."""
-    found = metrics.filter(namespace__in=(LOGS, FIREHOSE)).select_related("platform", "service", "series__account")
-    rows = list(found.order_by("platform__name", "service__name", "position", "pk")[:400])
-    groups = [row for row in rows if row.namespace == LOGS and row.metric == LINES]
-    carried = [row for row in rows if row.namespace == FIREHOSE and row.metric.endswith((AGE, SUCCESS))]
+    found = metrics.filter(_TOLD).select_related("platform", "service", "series__account")
+    rows = list(found.order_by("platform__name", "service__name", "position", "pk")[: MOST + 1])
+    is_cut = len(rows) > MOST
+    groups = [row for row in rows[:MOST] if row.namespace == LOGS]
+    carried = [row for row in rows[:MOST] if row.namespace == FIREHOSE]
     newest, rules = _newest(groups, at), _rules(groups)
     values = newest_values(carried, at=at)
     judged = [_group(row, newest, rules, at) for row in groups]
@@ -100,6 +107,7 @@ def pipeline_of(metrics: QuerySet[ServiceMetric], *, at: datetime) -> LogPipelin
     return LogPipeline(
         sorted(judged, key=lambda row: _WORST.index(row.state)),
         sorted(figures, key=lambda row: _WORST.index(row.state)),
+        is_cut,
     )
 
 
@@ -118,22 +126,29 @@ def _newest(groups: Iterable[ServiceMetric], at: datetime) -> Mapping[int, datet
 
 
 def _rules(groups: Iterable[ServiceMetric]) -> Mapping[int, AlarmRule]:
-    """The rule that watches each series for silence; the strictest where there are several."""
+    """The rule that watches each series for silence; where there are several, the one that allows the shortest."""
     series = {row.series_id for row in groups if row.series_id is not None}
     terms = RuleTerm.objects.filter(
         series__in=series, role="value", rule__enabled=True, rule__comparison__in=("lt", "le")
     )
     found: dict[int, AlarmRule] = {}
-    for term in terms.select_related("rule").order_by("-rule__window", "-rule__period", "rule_id"):
-        found[term.series_id] = term.rule
+    for term in terms.select_related("rule").order_by("rule_id"):
+        known = found.get(term.series_id)
+        if known is None or _allowed(term.rule) < _allowed(known):
+            found[term.series_id] = term.rule
     return found
+
+
+def _allowed(rule: AlarmRule) -> timedelta:
+    """How long silence may last by a rule."""
+    return timedelta(seconds=rule.period * rule.window)
 
 
 def _group(
     metric: ServiceMetric, newest: Mapping[int, datetime], rules: Mapping[int, AlarmRule], at: datetime
 ) -> LogGroup:
     rule = rules.get(metric.series_id or 0)
-    expected = timedelta(seconds=rule.period * rule.window) if rule else USUAL
+    expected = _allowed(rule) if rule else USUAL
     series = metric.series
     begun = newest.get(metric.series_id or 0)
     ended = min(begun + BUCKET, at) if begun else None

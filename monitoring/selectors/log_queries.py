@@ -2,13 +2,22 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from django.db.models import Count, QuerySet, Sum
 
-from monitoring.models import LogAnswer, LogQuery, LogRun, LogRunState, MetricSource, ServiceMetric
+from monitoring.models import (
+    LogAnswer,
+    LogQuery,
+    LogRun,
+    LogRunState,
+    MetricSource,
+    PollCoverage,
+    Series,
+    ServiceMetric,
+)
 from monitoring.models.log_queries import look_back, scan_cost
 from monitoring.selectors.points import Wanted, curves, fitting_periods
 from opsportal.core.actor import Actor
@@ -81,15 +90,24 @@ def _taken_in(query: LogQuery, starts_at: datetime, ends_at: datetime) -> int | 
         service_id=query.service_id, namespace=LOGS_NAMESPACE, metric=TAKEN_IN, series__enabled=True
     )
     series = [metric.series for metric in metrics.select_related("series__account") if metric.series is not None]
-    marks = [one.watermark for one in series if one.watermark is not None]
-    if not marks or len(marks) < len(series):
-        return None
-    known = (min(*marks, ends_at) - starts_at) / (ends_at - starts_at)
-    if known < LEAST_KNOWN:
+    known = _known(series, starts_at, ends_at)
+    if min(known, default=0.0) < LEAST_KNOWN:
         return None
     wanted = [Wanted(one, "Sum") for one in series]
     found = curves(wanted, fitting_periods(series, starts_at, ends_at), starts_at, ends_at)
-    return round(sum(value for curve in found for _at, value in curve) / known) or None
+    return (
+        round(sum(sum(value for _at, value in curve) / share for curve, share in zip(found, known, strict=True)))
+        or None
+    )
+
+
+def _known(series: Sequence[Series], starts_at: datetime, ends_at: datetime) -> list[float]:
+    """The share of the time for which CloudWatch answered, of each; older history may still be on its way."""
+    asked = PollCoverage.objects.filter(series__in=series, ends_at__gt=starts_at, starts_at__lt=ends_at)
+    covered = dict.fromkeys((one.pk for one in series), timedelta())
+    for series_id, begin, end in asked.values_list("series_id", "starts_at", "ends_at"):
+        covered[series_id] += min(end, ends_at) - max(begin, starts_at)
+    return [covered[one.pk] / (ends_at - starts_at) for one in series]
 
 
 def _priced(query: LogQuery, scanned: int, basis: str) -> Estimate:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from monitoring.collector.ownership import words_of
+from monitoring.collector.traces import MOST_ERRORS
 from monitoring.models import TraceKind, TraceReading
 from monitoring.selectors.polls import accounts_of
 from opsportal.core.actor import Actor
@@ -31,6 +32,7 @@ class Edge:
     errors: int
     throttles: int
     seconds: float
+    is_stale: bool
 
     @property
     def fault_share(self) -> float | None:
@@ -44,7 +46,9 @@ class Edge:
 
     @property
     def state(self) -> str:
-        """No call is not known, never fine."""
+        """No call is not known, never fine; nor is what was not read lately."""
+        if self.is_stale:
+            return "stale"
         share = self.fault_share
         return "unknown" if share is None else "fail" if share > FAULTY else "warn" if self.faults else "ok"
 
@@ -76,6 +80,16 @@ class Traces:
 
     def of(self, kind: str) -> Sequence[Read]:
         return [one for one in self.reads if one.reading.kind == kind]
+
+    def is_known(self, kind: str) -> bool:
+        """Whether a kind was read lately everywhere, so that nothing found is nothing there."""
+        reads = self.of(kind)
+        return bool(reads) and not any(read.trouble for read in reads)
+
+    @property
+    def are_errors_cut(self) -> bool:
+        """Whether an account and region had more failed requests than are kept."""
+        return any(len(read.reading.rows) >= MOST_ERRORS for read in self.of(TraceKind.ERRORS))
 
 
 def traces(actor: Actor, *, at: datetime, platform_id: int | None = None, service: str = "") -> Traces:
@@ -114,7 +128,6 @@ def _first(found: Sequence[str], names: Names) -> Service | None:
 
 
 def _edges(reads: Sequence[Read], names: Names) -> list[Edge]:
-    rows = _all(reads, TraceKind.GRAPH, lambda row: row["source"] in names or row["target"] in names)
     found = [
         Edge(
             source=row["source"],
@@ -126,8 +139,12 @@ def _edges(reads: Sequence[Read], names: Names) -> list[Edge]:
             errors=row["errors"],
             throttles=row["throttles"],
             seconds=row["seconds"],
+            is_stale=read.is_stale,
         )
-        for row in rows
+        for read in reads
+        if read.reading.kind == TraceKind.GRAPH
+        for row in read.reading.rows
+        if row["source"] in names or row["target"] in names
     ]
-    worst = {"fail": 0, "unknown": 1, "warn": 2, "ok": 3}
+    worst = {"fail": 0, "unknown": 1, "stale": 1, "warn": 2, "ok": 3}
     return sorted(found, key=lambda edge: (worst[edge.state], edge.source, edge.target))

@@ -12,6 +12,7 @@ from opsportal.aws.errors import guard
 from opsportal.aws.session import AwsAccount, client
 
 FAILED: Final = "error = true OR fault = true OR throttle = true"
+MOST_PAGES: Final = 20  # of failed requests: in a storm there are thousands, of which the newest few are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,16 @@ def _edge(source: Mapping[str, Any], target: Mapping[str, Any], figures: Mapping
 
 
 def error_traces(account: AwsAccount, region: str, *, start: datetime, end: datetime, most: int) -> list[ErrorTrace]:
-    """Return at most `most` traces that failed between start and end, 24 hours at most, newest first."""
+    """Return at most `most` traces that failed between start and end, 24 hours at most, newest first.
+
+    X-Ray gives them in no order, so they are cut after they were sorted: the newest of the first `MOST_PAGES` pages.
+    """
     with guard(account, region, "xray:GetTraceSummaries"):
         pages = client(account, "xray", region).get_paginator("get_trace_summaries")
         asked = pages.paginate(StartTime=start, EndTime=end, FilterExpression=FAILED, Sampling=False)
-        rows = list(islice((row for page in asked for row in page.get("TraceSummaries", [])), most))
+        rows = [row for page in islice(asked, MOST_PAGES) for row in page.get("TraceSummaries", [])]
     found = [_trace(row, start) for row in rows]
-    return sorted(found, key=lambda trace: (trace.at, trace.identifier), reverse=True)
+    return sorted(found, key=lambda trace: (trace.at, trace.identifier), reverse=True)[:most]
 
 
 def _trace(row: Mapping[str, Any], start: datetime) -> ErrorTrace:

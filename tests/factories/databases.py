@@ -47,8 +47,8 @@ def resource_of(platform: Platform, *, at: datetime, identifier: str = "shop-db"
         "platform": platform, "service": service_of(platform), "kind": "rds_cluster", "state": "ok",
         "summary": "aurora-postgresql 16.4, available", "fetched_at": at, "happened_at": at,
     }  # fmt: skip
-    account = account_of(platform, at=at)
-    return Resource.objects.create(account=account, region=REGION, identifier=identifier, **usual | values)
+    usual |= {"account": account_of(platform, at=at), "region": REGION}
+    return Resource.objects.create(identifier=identifier, **usual | values)
 
 
 def event_of(platform: Platform, *, at: datetime, message: str = "Finished DB Instance backup") -> RdsEvent:

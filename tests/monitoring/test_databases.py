@@ -19,7 +19,7 @@ from monitoring.databases.reading import database_read
 from monitoring.evidence.runner import run_check
 from monitoring.loops.watch import keep_partitions
 from monitoring.models import DatabaseAnswer, DatabasePoll, TargetDatabase
-from monitoring.selectors.databases import cards_of, compared, comparisons
+from monitoring.selectors.databases import cards_of, compared, comparisons, rds_rows
 from monitoring.services.databases import database_read_request, target_database_put
 from monitoring.tasks import read_database
 from opsportal.accounts.models import User
@@ -29,6 +29,7 @@ from opsportal.health.metrics import exposition
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run, RunState, Schedule
 from tests.factories.databases import answered, database_of, event_of, resource_of
+from tests.factories.monitoring import account_of
 
 ClientFor = Callable[..., Client]
 BY = system_actor("tests")
@@ -281,6 +282,17 @@ def test_prometheus_hears_of_readings(platform: Platform) -> None:
     text = exposition().decode()
     assert 'opsportal_database_readings_total{database="shop",platform="shop"} 1.0' in text
     assert 'opsportal_database_age_seconds{database="shop",platform="shop"}' in text
+
+
+def test_a_namesake_in_another_account_keeps_its_own_snapshot_and_the_worst_come_first(
+    platform: Platform, at: datetime
+) -> None:
+    other = account_of(platform, at=at, account_id="2" * 12)
+    mine = resource_of(platform, at=at)
+    theirs = resource_of(platform, at=at, account=other, state="fail")
+    snapshot = resource_of(platform, at=at, identifier="rds:shop-db-1", kind="rds_snapshot", parent="shop-db")
+    found = rds_rows(BY, at=at)
+    assert [(row.resource, row.snapshot) for row in found.rows] == [(theirs, None), (mine, snapshot)]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.test import Client
 from monitoring import evaluation
 from monitoring.evidence.runner import run_check
 from monitoring.models import Alarm, AwsAccount, EvidenceResult, Series, ServiceMetric
+from monitoring.selectors import log_pipeline
 from monitoring.selectors.log_pipeline import LogPipeline, pipeline_of
 from monitoring.services.binding import series_bind
 from monitoring.services.policy import service_metric_put
@@ -98,6 +99,29 @@ def test_a_rule_says_how_long_silence_may_last_and_fires_when_it_lasts_longer(pl
     assert alarm.state == "alarm"
     (group,) = pipeline(platform, later).groups
     assert (group.state, group.rule) == ("fail", rule)
+
+
+def test_of_several_rules_the_one_that_allows_the_shortest_silence_counts(platform: Platform, at: datetime) -> None:
+    log_group_of(platform, at=at)
+    value = {"value": term("IncomingLogEvents", namespace="AWS/Logs", dimensions=GROUP)}
+    for key, period, window in (("short", 300, 5), ("long", 3600, 1)):
+        rule_of(
+            platform, at=at, key=key, indicator=value, stat="Sum", period=period, datapoints=window, window=window,
+            comparison="lt", threshold=1.0, missing="breaching", poll_every=300, signal=key,
+        )  # fmt: skip
+    assert pipeline(platform, at).groups[0].expected == timedelta(minutes=25)
+
+
+def test_groups_that_are_too_many_to_be_looked_at_are_never_fine(
+    platform: Platform, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metric = log_group_of(platform, at=at)
+    take_in(metric, [40.0], at)
+    log_group_of(platform, at=at, metric="IncomingBytes")  # tells nothing of lines, so it takes no place
+    monkeypatch.setattr(log_pipeline, "MOST", 1)
+    assert pipeline(platform, at).state == "ok"
+    monkeypatch.setattr(log_pipeline, "MOST", 0)
+    assert (pipeline(platform, at).is_cut, pipeline(platform, at).state) == (True, "unknown")
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,22 @@ def test_a_person_stops_a_run_before_and_while_it_runs(query: LogQuery, at: date
     run_ended = carry(run, at)
     assert (run_ended.state, insights.stopped) == ("stopped", ["q1"])
     assert "by hand" in run_ended.said
+    assert running.UNCONFIRMED not in run_ended.said
+
+
+def test_a_stop_that_aws_did_not_confirm_says_so(
+    query: LogQuery, at: datetime, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "WAIT_SECONDS", -1.0)
+
+    def denied(*_args: Any) -> bool:
+        raise AwsDeniedError(what="logs", permission="logs:StopQuery", code="AccessDenied", detail="no")
+
+    monkeypatch.setattr(logs, "stop", denied)
+    insights.answers = [Answer((), 10.0, "Running", 0.0)]
+    assert running.UNCONFIRMED in carry(ask(query, at), at).said
+    insights.answers = [Answer((), 10.0, "Running", 0.0), Answer((), 10.0, "Cancelled", 0.0)]
+    assert running.UNCONFIRMED not in carry(ask(query, at), at).said  # AWS itself says that it is over
 
 
 def test_a_throttled_look_is_no_failure(query: LogQuery, at: datetime, insights: Insights) -> None:
@@ -323,6 +339,8 @@ def test_what_the_groups_took_in_is_the_better_estimate_where_it_is_read(query: 
     found = estimate(query, *hour)
     assert (found.scanned, found.basis) == (12_000_000, "what its log groups took in then, by CloudWatch")
     assert "last whole run" in estimate(query, at, at + timedelta(hours=1)).basis
+    # Of the two hours CloudWatch was asked about 45 min: history that is on its way is no time without lines.
+    assert "last whole run" in estimate(query, at - timedelta(hours=2), at).basis
 
 
 @pytest.mark.aws

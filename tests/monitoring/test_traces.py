@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from unittest.mock import MagicMock
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from monitoring.selectors.traces import traces
 from opsportal.accounts.models import User
 from opsportal.aws import xray
 from opsportal.aws.errors import AwsDeniedError
+from opsportal.aws.session import AwsAccount as Session
 from opsportal.aws.xray import ErrorTrace, SamplingRule, TraceEdge
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
@@ -93,12 +95,16 @@ def test_an_old_reading_says_so(account: AwsAccount, at: datetime) -> None:
     assert [read.trouble for read in traces(BY, at=at).reads] == ["", "", ""]
     late = traces(BY, at=at + timedelta(minutes=16)).reads
     assert {read.trouble for read in late} == {"It was not read lately."}
+    assert {edge.state for edge in traces(BY, at=at + timedelta(minutes=16)).edges} == {"stale"}
 
 
 def test_the_page_and_the_api_show_it(
     platform: Platform, account: AwsAccount, viewer: User, stranger: User, client_for: Callable[..., Client]
 ) -> None:
     client = client_for(viewer)
+    assert "It is not known who calls whom" in client.get("/monitoring/traces/").content.decode()
+    read_traces(account=account, region=REGION, at=now())
+    TraceReading.objects.filter(kind="graph").update(rows=[])
     assert "No traced call in 15 minutes" in client.get("/monitoring/traces/").content.decode()
     read_traces(account=account, region=REGION, at=now())
     page = client.get("/monitoring/traces/?service=web").content.decode()
@@ -107,6 +113,17 @@ def test_the_page_and_the_api_show_it(
     answer = client.get("/api/v1/traces/").json()
     assert [edge["state"] for edge in answer["edges"]] == ["fail", "unknown"]
     assert client_for(stranger).get("/monitoring/traces/").content.decode().count("TimeoutException") == 0
+
+
+def test_of_many_failed_requests_the_newest_are_kept(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"Id": f"1-{n}", "StartTime": at + timedelta(minutes=n)} for n in range(4)]
+    pages = [{"TraceSummaries": rows[:2]}, {"TraceSummaries": rows[2:]}]
+    aws = MagicMock()
+    aws.get_paginator.return_value.paginate.return_value = pages
+    monkeypatch.setattr(xray, "client", lambda *_args: aws)
+    session = Session("1" * 12, (REGION,))
+    found = xray.error_traces(session, REGION, start=at, end=at + timedelta(hours=1), most=2)
+    assert [row.identifier for row in found] == ["1-3", "1-2"]
 
 
 @pytest.mark.aws
