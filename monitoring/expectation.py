@@ -64,7 +64,8 @@ def judge(expected: Expectation, heard: Heard, at: datetime) -> Judgement:
     if ends_by is not None and ends_by <= at:
         return Judgement(ALARM, ends_by, "It began and did not end within its longest time.")
     if heard.ended_at is None:
-        return Judgement(UNKNOWN, at, "It was never heard of.", ends_by)
+        never = "It was never heard of." if began is None else "It began and has not ended yet."
+        return Judgement(UNKNOWN, at, never, ends_by)
     is_heard = heard.ended_at >= expected.since
     if is_heard and not heard.ok:
         return Judgement(ALARM, heard.ended_at, "It said that it failed.", ends_by)

@@ -91,8 +91,10 @@ class Heartbeat(SecretLink, VersionedModel):
     def state_at(self, at: datetime) -> str:
         """That state in this page's words."""
         late = "failed" if self.ok is False else "late"
+        is_begun = self.ended_at is None and self.began_at is not None
+        never = "began, not ended yet" if is_begun else "not heard of yet"
         words = {"ok": "in time", "fail": late, "off": "paused", "stale": "not judged"}
-        return words.get(self.kind_at(at), "not heard of yet")
+        return words.get(self.kind_at(at), never)
 
 
 class BeatWord(models.TextChoices):

@@ -60,11 +60,12 @@ def deployments_apply(shipped: Iterable[Shipped]) -> tuple[dict[int, Count], lis
     changed: dict[int, Deployment] = {}
     words: dict[int, _Words] = {}
     told = [(one, item) for one in shipped for item in one.deployments]
-    # In one order for every dispatcher, and of one deployment in the order of its story.
-    told.sort(key=lambda pair: (pair[0].source.platform_id, pair[1].external_id, pair[1].at or pair[0].received_at))
+    # A platform's story is told in the order of its times; whoever else tells of it waits.
+    told.sort(key=lambda pair: (pair[0].source.platform_id, pair[1].at or pair[0].received_at, pair[1].external_id))
     for one, item in told:
         platform_id, count = one.source.platform_id, counts.setdefault(one.message_id, Count())
         if platform_id not in words:
+            Platform.objects.hold(platform_id)
             words[platform_id] = _Words(platform_id)
         at = min(item.at or one.received_at, one.received_at)
         moved = _keep(one.source.platform, item, words[platform_id], at=at, source=one.source)
@@ -90,8 +91,8 @@ def _keep(
         if fresh:
             row.update_versioned(expected=row.version, **fresh)
             moved = [row]
-    if moved and item.is_rollback and row.state == COMPLETED:
-        moved += _rolled_back_by(row)
+    if moved and row.state == COMPLETED:
+        moved += _rolled_back(row)
     return moved
 
 
@@ -119,18 +120,24 @@ def _is_newer(row: Deployment, state: str, at: datetime) -> bool:
     return at == row.told_at and STATES.index(state) > STATES.index(row.state)
 
 
-def _rolled_back_by(row: Deployment) -> list[Deployment]:
-    """The deployment that this rollback undid: the newest one of its service before it, where that was completed.
+def _rolled_back(row: Deployment) -> list[Deployment]:
+    """Mark what was undone, now that `row` is complete: the newest one of its service before a rollback.
 
     None is guessed without a service. ECS's part in a tool's deployment and a restart are nothing to bring back.
     """
     if row.service_id is None:
         return []
-    before = Deployment.objects.select_for_update().filter(
-        platform=row.platform_id, service=row.service_id, environment=row.environment,
-        started_at__lt=row.started_at, is_rollback=False, is_restart=False,
-    )  # fmt: skip
-    undone = before.exclude(external_id__startswith=OWN_OF_ECS).order_by("-started_at", "-pk").first()
+    story = Deployment.objects.select_for_update().filter(
+        platform=row.platform_id, service=row.service_id, environment=row.environment, is_restart=False
+    )
+    story = story.exclude(external_id__startswith=OWN_OF_ECS)
+    undone: Deployment | None = row
+    if row.is_rollback:
+        undone = story.filter(is_rollback=False, started_at__lt=row.started_at).order_by("-started_at", "-pk").first()
+    else:  # its rollback may have been heard of before its end
+        after = story.filter(started_at__gt=row.started_at).order_by("started_at", "pk").first()
+        if after is None or not after.is_rollback or after.state != COMPLETED:
+            return []
     if undone is None or undone.state != COMPLETED:
         return []
     undone.update_versioned(expected=undone.version, state=ROLLED_BACK)
@@ -156,6 +163,7 @@ def deployments_record(rows: Sequence[Deployment], *, by: Actor, at: datetime) -
 @transaction.atomic
 def deployment_report(*, by: Actor, at: datetime, platform: Platform, item: Told) -> Deployment:
     """Note what a person or a program says of a deployment; the same word twice is one."""
+    Platform.objects.hold(platform.pk)
     moved = _keep(platform, item, _Words(platform.pk), at=min(item.at or at, at))
     deployments_record(moved, by=by, at=at)
     return Deployment.objects.select_related("platform", "service", "source").get(

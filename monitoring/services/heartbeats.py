@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError, connection, transaction
+import structlog
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from monitoring.expectation import ALARM, UNKNOWN, Judgement, judge
@@ -20,6 +21,7 @@ from opsportal.core.masking import mask_line
 from opsportal.platforms.models import Platform, Service, Severity
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot
 
+logger = structlog.get_logger(__name__)
 EXPECTS: Final = ("cron", "zone", "every_seconds", "grace_seconds", "longest_seconds")
 MAY_CHANGE: Final = ("name", "service", *EXPECTS, "severity", "opens_incident", "enabled", "paused_reason")
 SHORTEST: Final = 30  # seconds
@@ -217,7 +219,18 @@ def heartbeats_judge(*, at: datetime) -> int:
     The row's lock is the claim: another copy goes past it, and a pass that is killed has judged nothing.
     """
     due = Heartbeat.objects.filter(enabled=True, look_at__lte=at).order_by("look_at", "pk")
-    return sum(_judge(pk, at) for pk in due.values_list("pk", flat=True)[:AT_ONCE])
+    return sum(_judge_alone(pk, at) for pk in due.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def _judge_alone(pk: int, at: datetime) -> bool:
+    """One that cannot be judged holds up no other; it is shown as not judged, and tried again."""
+    try:
+        return _judge(pk, at)
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        logger.exception("monitoring.heartbeat.failed", heartbeat=pk)
+        return False
 
 
 @transaction.atomic

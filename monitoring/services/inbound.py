@@ -227,6 +227,11 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
     )
     mine = set(rows.order_by("pk").values_list("pk", flat=True))
     own = _unpaused([reading for reading in readings if reading.message.pk in mine])
+    shipped = [
+        Shipped(reading.message.source, reading.message.pk, reading.came_at, reading.deployments)
+        for reading in own if reading.deployments and not reading.is_test
+    ]  # fmt: skip
+    told, changed_rows = deployments_apply(shipped)  # first, for it holds platforms
     real = [reading for reading in own if reading.alerts and not reading.is_test]
     counts = alerts_apply(
         [
@@ -241,11 +246,6 @@ def _settle(readings: Sequence[Reading], *, at: datetime) -> int:
         ],
         at=at,
     )
-    shipped = [
-        Shipped(reading.message.source, reading.message.pk, reading.came_at, reading.deployments)
-        for reading in own if reading.deployments and not reading.is_test
-    ]  # fmt: skip
-    told, changed_rows = deployments_apply(shipped)
     counts |= told
     failpoint("monitoring.intake.applied")
     for reading in own:

@@ -78,7 +78,8 @@ def redirect_or_fragment(
 
     A plain post is sent to `url` by 303, with a cookie that names the form's address: on that word alone the browser
     lets go of what it kept of the form (static/js/drafts.js). htmx gets the changed block when `template` and
-    `fragment` are given, else it follows to `url` by itself. `toast` is shown to htmx; a plain page shows what changed anyway.
+    `fragment` are given, else it follows to `url` by itself. `toast` is shown to htmx; a plain page shows what
+    changed anyway.
     """
     if not wants_fragment(request):
         response = HttpResponse(status=303, headers={"Location": url})

@@ -42,7 +42,7 @@ def log_group_of(
         "name": "Log lines taken in", "namespace": "AWS/Logs", "metric": metric, "unit": "Count",
         "dimensions": {"LogGroupName": name}, "stats": ["Sum"], "poll_every": 300,
     }  # fmt: skip
-    key = f"log-events-{name.strip('/').replace('/', '-')}"
+    key = f"log-{metric.lower()}-{name.strip('/').replace('/', '-')}"
     found = service_metric_put(by=BY, at=at, service=service_of(platform), key=key, values=values)
     series_bind(by=BY, at=at, platform=platform)
     found.refresh_from_db()

@@ -222,6 +222,16 @@ def test_a_rollback_marks_what_it_undid_and_is_no_change_of_its_own(platform: Pl
 
 
 @pytest.mark.django_db
+def test_a_rollback_heard_of_before_the_end_of_what_it_undid_marks_it_all_the_same(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="deployment")
+    sent(path, id="3", at="2026-03-10T08:20:00Z", rollback=True)
+    sent(path, id="2", at="2026-03-10T08:00:00Z")
+    sent(path, id="4", at="2026-03-10T08:10:00Z", service="")
+    states = dict(Deployment.objects.values_list("external_id", "state"))
+    assert states == {"own:2": "rolled_back", "own:3": "completed", "own:4": "completed"}
+
+
+@pytest.mark.django_db
 def test_a_rollback_marks_neither_a_strangers_row_nor_ecs_own(platform: Platform) -> None:
     _, path = source_of(platform, at=now(), kind="deployment")
     sent(path, id="1", at="2026-03-10T07:00:00Z", service="", environment="")

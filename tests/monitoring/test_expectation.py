@@ -71,7 +71,8 @@ def test_a_run_begun_in_time_is_not_late_before_its_longest_is_over() -> None:
 
 def test_the_first_run_that_does_not_end_is_told_too() -> None:
     expected = Expectation(since=AT - HOUR, grace=MINUTE, every=HOUR, longest=10 * MINUTE)
-    assert judge(expected, Heard(began_at=AT), AT + MINUTE).state == UNKNOWN
+    began = judge(expected, Heard(began_at=AT), AT + MINUTE)
+    assert (began.state, began.reason) == (UNKNOWN, "It began and has not ended yet.")
     assert judge(expected, Heard(began_at=AT), AT + MINUTE).look_at == AT + 10 * MINUTE
     assert judge(expected, Heard(began_at=AT), AT + 10 * MINUTE).state == ALARM
 

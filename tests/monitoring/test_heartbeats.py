@@ -19,7 +19,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from monitoring import expectation
 from monitoring.evidence.runner import run_check
+from monitoring.expectation import Expectation, Heard, Judgement
 from monitoring.loops.heartbeats import judge_due
 from monitoring.models import Alarm, AlarmTransition, Beat, Heartbeat
 from monitoring.selectors.alarms import shown_state
@@ -162,6 +164,23 @@ def test_what_the_loop_did_not_judge_is_stale_and_never_fine(platform: Platform)
     assert job.kind_at(AT + 8 * MINUTE) == "stale"
     assert shown_state(job.alarm, AT + 6 * MINUTE) == "ok"
     assert shown_state(job.alarm, AT + 9 * MINUTE) == "stale"
+
+
+def test_one_that_cannot_be_judged_holds_up_no_other(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    (broken, one), (_, other) = (heartbeat_of(platform, at=AT, key=key) for key in ("a", "b"))
+    beaten(one, at=AT)
+    beaten(other, at=AT)
+
+    def judge(expected: Expectation, heard: Heard, at: datetime) -> Judgement:
+        if expected.grace == timedelta(seconds=77):
+            raise KeyError
+        return expectation.judge(expected, heard, at)
+
+    Heartbeat.objects.filter(pk=broken.pk).update(grace_seconds=77)
+    monkeypatch.setattr(services, "judge", judge)
+    assert heartbeats_judge(at=AT) == 1
+    states = {row.key: row.kind_at(AT + 5 * MINUTE) for row in Heartbeat.objects.select_related("alarm")}
+    assert states == {"a": "stale", "b": "ok"}
 
 
 def test_a_paused_job_is_unknown_until_it_beats_again(platform: Platform) -> None:

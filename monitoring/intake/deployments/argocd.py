@@ -34,7 +34,8 @@ def parse(body: bytes, headers: Mapping[str, str]) -> list[Told]:
             strategy=table(about.get("labels")).get("strategy"),
             is_rollback=table(about.get("annotations")).get("rollback") == "true",
             service=about.get("name"),
-            environment=table(table(app.get("spec")).get("destination")).get("namespace"),
+            # A namespace is named after the application as often as after its environment.
+            environment=table(about.get("labels")).get("environment"),
             detail=operation.get("message"),
         )
     ]

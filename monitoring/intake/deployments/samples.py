@@ -69,8 +69,12 @@ _CODEPIPELINE: Final[dict[str, Any]] = {
 }
 _ARGOCD: Final[dict[str, Any]] = {
     "app": {
-        "metadata": {"name": "web", "namespace": "argocd", "labels": {"strategy": "rolling"}},
-        "spec": {"destination": {"namespace": "production"}},
+        "metadata": {
+            "name": "web",
+            "namespace": "argocd",
+            "labels": {"environment": "production", "strategy": "rolling"},
+        },
+        "spec": {"destination": {"namespace": "web"}},
         "status": {
             "operationState": {
                 "phase": "Succeeded",
