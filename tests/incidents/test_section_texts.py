@@ -91,8 +91,7 @@ def test_the_page_shows_what_each_version_changed_and_its_whole_text(
     assert f'href="{section.texts_url}"' in client_for(operator).get(section.url).content.decode()
     page = client.get(section.texts_url).content.decode()
     assert "What version 3 changed" in page
-    assert "<del>-It was small.</del>" in page
-    assert "<ins>+It was far too small.</ins>" in page
+    assert " The pool.\n<del>-It was small.</del>\n<ins>+It was far too small.</ins>\n" in page
     assert f"Saved by {commander.name}" in page
     assert f"over version 2 by {operator.name}" in page
     assert page.count("stands now") == 1
