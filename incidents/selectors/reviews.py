@@ -17,6 +17,7 @@ from incidents.choices import (
     MarkKind,
     ReviewState,
     StateChoice,
+    Verdict,
 )
 from incidents.models import (
     ActionItem,
@@ -124,6 +125,11 @@ def sections_of(review: Review) -> list[ReviewSection]:
 def approvals_of(review: Review) -> list[ReviewApproval]:
     """Who read it and what they said, newest first."""
     return list(ReviewApproval.objects.filter(review=review).select_related("user").order_by("-at", "-pk")[:20])
+
+
+def publication_notes(approvals: Iterable[ReviewApproval]) -> dict[datetime, str]:
+    """What was said on publishing, by the instant it was published; why it was published although, among it."""
+    return {row.at: row.note for row in approvals if row.verdict == Verdict.AGREED and row.note}
 
 
 def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> list[str]:

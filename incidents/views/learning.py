@@ -17,7 +17,7 @@ from incidents.exports.reviews import (
 from incidents.models import Review
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of, lesson_page
-from incidents.selectors.reviews import editions_of, sections_of
+from incidents.selectors.reviews import approvals_of, editions_of, publication_notes, sections_of
 from incidents.selectors.waves import waves_of
 from incidents.views.shared import now
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -44,6 +44,7 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
         evidence=evidence_of(request.actor, review.incident, at),
         waves=waves_of(review.incident),
         editions=editions_of(review),
+        notes=publication_notes(approvals_of(review)),
     )
 
 

@@ -13,7 +13,15 @@ from incidents.models import ActionItem, Incident, Review
 from incidents.selectors.drafting import unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
-from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, gaps_of, sections_of
+from incidents.selectors.reviews import (
+    action_ages,
+    action_item,
+    approvals_of,
+    editions_of,
+    gaps_of,
+    publication_notes,
+    sections_of,
+)
 from incidents.selectors.section_texts import section_of
 from incidents.selectors.waves import waves_of
 from incidents.services import (
@@ -65,6 +73,7 @@ def _page(
     clocks = selectors.clock_views(incident, at, with_stopped=True)
     entries = selectors.key_entries(incident)
     waves = waves_of(incident)
+    approvals = approvals_of(review)
     may = {
         name: allows(request.actor, f"incidents.{name}", review)
         for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
@@ -88,7 +97,8 @@ def _page(
         "is_early": any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in entries),
         "items": items,
         "gaps": gaps_of(sections, items),
-        "approvals": approvals_of(review),
+        "approvals": approvals,
+        "notes": publication_notes(approvals),
         "evidence": evidence_of(request.actor, incident, at),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
         "may": may,
@@ -131,7 +141,8 @@ def review_edition(request: AuthorizedRequest, number: int, version: int) -> Htt
     edition = next((row for row in editions_of(review) if row.version == version), None)
     if edition is None:
         raise HiddenError("incidents.review_view")
-    context = {"review": review, "incident": review.incident, "edition": edition}
+    note = publication_notes(approvals_of(review)).get(edition.published_at, "")
+    context = {"review": review, "incident": review.incident, "edition": edition, "note": note}
     return render_page(request, "incidents/review_edition.html", context)
 
 
