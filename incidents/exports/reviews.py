@@ -16,6 +16,7 @@ from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
+from incidents.selectors.signed import Since
 from incidents.selectors.waves import Wave
 from monitoring.selectors.names import alarm_names, inventory_names
 from opsportal.accounts.models import User
@@ -40,6 +41,7 @@ class ReviewParts:
     waves: Sequence[Wave]
     editions: Sequence[ReviewEdition]
     notes: Mapping[datetime, str]  # said on publishing, by the instant
+    since: Since | None = None  # it was published
 
 
 def as_markdown(parts: ReviewParts) -> str:
@@ -52,7 +54,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     yield f"# Review of {incident.reference}: {incident.title}\n"
     yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
     if parts.review.published_by and parts.review.published_at:
-        yield f"- {_signed(parts.review.published_by, parts.review.published_at, parts.notes)}"
+        yield f"- Signed: {_signed(parts.review.published_by, parts.review.published_at, parts.notes)}"
     for edition in parts.editions:
         said = _signed(edition.published_by, edition.published_at, parts.notes)
         yield f"- Version {edition.version} was {said}; then the incident was reopened"
@@ -80,12 +82,22 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         owner = item.owner.name if item.owner else "no owner"
         due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
         yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
+    if parts.since:
+        yield ""
+        yield from _list("Since it was published", list(_since_lines(parts.since)), "")
+
+
+def _since_lines(since: Since) -> Iterator[str]:
+    yield from (f"{row.name}: {row.words}" for row in since.plans)
+    for entry in since.entries:
+        yield f"{stamp(entry.occurred_at)} {entry.author_name or entry.system_word} {entry.body}"
+    yield from (f"{item.reference} {item.title}: {stands}" for item, stands in since.items)
 
 
 def _signed(by: User, at: datetime, notes: Mapping[datetime, str]) -> str:
-    """`read and published by Ada 2026-11-22 10:49:00 UTC, although Lessons is empty: the team decides on Monday`."""
+    """`published by Ada 2026-11-22 10:49:00 UTC, although Lessons is empty: the team decides on Monday`."""
     note = " ".join(notes.get(at, "").split())
-    return f"read and published by {by.name} {stamp(at)}" + (f", {note}" if note else "")
+    return f"published by {by.name} {stamp(at)}" + (f", {note}" if note else "")
 
 
 def _graph_address(incident: Incident, graph: Graph) -> str:
@@ -167,6 +179,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             }
             for item in parts.items
         ],
+        "since_published": list(_since_lines(parts.since)) if parts.since is not None else None,
     }
 
 

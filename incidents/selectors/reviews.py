@@ -140,9 +140,16 @@ def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> l
 
 
 def editions_of(review: Review) -> list[ReviewEdition]:
-    """What was published of it before its incident was reopened, newest first."""
-    rows = ReviewEdition.objects.filter(review=review).select_related("author", "published_by")
-    return list(rows.order_by("-version"))
+    """What was published of it before its incident was reopened, newest first; without the record each stood on."""
+    rows = ReviewEdition.objects.filter(review=review, version__lt=review.version)
+    return list(rows.select_related("author", "published_by").defer("record").order_by("-version"))
+
+
+def edition_of(review: Review, version: int) -> ReviewEdition | None:
+    """That version as it was published, if it was."""
+    rows = ReviewEdition.objects.filter(review=review, version=version)
+    found: ReviewEdition | None = rows.select_related("author", "published_by").first()
+    return found
 
 
 def key_entries(incident: Incident) -> list[EntryView]:

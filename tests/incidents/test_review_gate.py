@@ -73,7 +73,7 @@ def test_what_is_missing_stops_it_until_someone_says_why_it_is_published_althoug
     assert kept in client.get(review.url).content.decode().split("</article>")[0], "not among the readers alone"
     signed = Review.objects.get()
     assert signed.published_at is not None
-    words = f"read and published by {commander.name} {stamp(signed.published_at)}, {kept}"
+    words = f"published by {commander.name} {stamp(signed.published_at)}, {kept}"
     assert words in client.get(f"{review.incident.url}review.md").content.decode()
     assert client.get(f"{review.incident.url}review.json").json()["published_note"] == kept
     version = signed.version
