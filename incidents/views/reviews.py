@@ -25,7 +25,7 @@ from incidents.selectors.reviews import (
     sections_of,
 )
 from incidents.selectors.section_texts import section_of
-from incidents.selectors.signed import Signed, signed_as, since
+from incidents.selectors.signed import signed_as, since
 from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
@@ -76,7 +76,6 @@ def _page(
     clocks = selectors.clock_views(incident, at, with_stopped=True)
     entries = selectors.key_entries(incident)
     waves = waves_of(incident)
-    approvals = approvals_of(review)
     may = {
         name: allows(request.actor, f"incidents.{name}", review)
         for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
@@ -100,8 +99,7 @@ def _page(
         "is_early": any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in entries),
         "items": items,
         "gaps": gaps_of(sections, items),
-        "approvals": approvals,
-        "notes": publication_notes(approvals),
+        "approvals": approvals_of(review),
         "evidence": evidence_of(request.actor, incident, at),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
         "may": may,
@@ -111,17 +109,18 @@ def _page(
         "chart_start": chart_start,
         "chart_end": chart_end,
     }
-    published = edition_of(review, review.version) if review.state == ReviewState.PUBLISHED else None
-    context |= _as_signed(context, signed_as(published))
-    return render_page(request, "incidents/review_detail.html", context, status=status)
+    return render_page(request, "incidents/review_detail.html", context | _as_signed(review, context), status=status)
 
 
-def _as_signed(context: Mapping[str, Any], signed: Signed | None) -> dict[str, Any]:
-    """What was published stands on the record of then; what came after it is apart."""
+def _as_signed(review: Review, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said on publishing; what is published stands on the record of then, and what came after it is apart."""
+    notes = publication_notes(context["approvals"])
+    signed = signed_as(edition_of(review, review.version)) if review.state == ReviewState.PUBLISHED else None
     if signed is None:
-        return {"since": None}
+        return {"notes": notes, "since": None}
     evidence = context["evidence"]
     return {
+        "notes": notes,
         "incident": signed.of(context["incident"]),
         "waves": signed.waves,
         "clocks": [clock for clock in signed.clocks if clock.kind != "review"],
