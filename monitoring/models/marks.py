@@ -83,9 +83,14 @@ class SloExclusion(VersionedModel):
 class AnnotationKind(models.TextChoices):
     INCIDENT = "incident", "Incident"
     WINDOW = "window", "Maintenance window"
+    FREEZE = "freeze", "Freeze"
     DEPLOYMENT = "deployment", "Deployment"
     DRILL = "drill", "Drill"
     NOTE = "note", "Note"
+
+
+# What charts show as a stretch of time, not as a moment.
+LASTING: Final = (AnnotationKind.WINDOW, AnnotationKind.FREEZE, AnnotationKind.DRILL)
 
 
 class Annotation(VersionedModel):
