@@ -118,7 +118,10 @@ class Annotation(VersionedModel):
                 condition=Q(ends_at__isnull=True) | Q(ends_at__gte=F("starts_at")), name="annotation_forward"
             ),
         ]
-        indexes = [models.Index(fields=["platform", "-starts_at"], name="annotation_recent")]
+        indexes = [
+            models.Index(fields=["platform", "-starts_at"], name="annotation_recent"),
+            models.Index(fields=["platform", "ends_at"], condition=Q(kind="freeze"), name="annotation_freezes"),
+        ]
 
 
 OWN_OF_ECS: Final = "ecs-svc/"  # how ids of ECS's own deployments begin

@@ -48,7 +48,7 @@ def asked(slo: Slo, ends: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def figures(client: Client) -> tuple[float, float]:
+def figures(client: Client) -> tuple[Any, Any]:
     [row] = client.get("/api/v1/slos/").json()["results"]
     return row["raw"], row["adjusted"]
 
