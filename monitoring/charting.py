@@ -10,6 +10,7 @@ from django.db.models import Q
 from markupsafe import Markup
 
 from monitoring.models import (
+    LASTING,
     AlarmRule,
     Annotation,
     AnnotationKind,
@@ -164,7 +165,7 @@ def _marks(behind: _Background, series: Series, span: Range) -> tuple[list[chart
     moments: list[charts.Annotation] = []
     bands: list[charts.Band] = []
     for mark in _of(behind.marks, series):
-        if mark.kind in (AnnotationKind.WINDOW, AnnotationKind.DRILL):
+        if mark.kind in LASTING:
             bands.append(
                 charts.Band(max(mark.starts_at, span.start), min(mark.ends_at or span.end, span.end), mark.ref)
             )

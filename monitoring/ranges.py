@@ -18,6 +18,7 @@ SPANS: Final = {
     "90d": timedelta(days=90),
 }
 COMPARED: Final = {"1d": (timedelta(days=1), "the day before"), "7d": (timedelta(days=7), "a week before")}
+BUCKETS: Final = (5, 60, 1440)  # minutes
 LONGEST: Final = timedelta(days=93)
 SHORTEST: Final = timedelta(minutes=10)  # zooming ends here: a curve needs some points
 
@@ -90,6 +91,13 @@ def instant(text: str) -> datetime:
         return at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadRequest("This link names a time that cannot be read.") from error
+
+
+def bucket_size(text: str) -> int:
+    """`?res=`: the minutes of a bucket, an hour unless asked; raises BadRequest (400)."""
+    if text and text not in {str(size) for size in BUCKETS}:
+        raise BadRequest("Buckets have 5, 60 or 1440 minutes.")
+    return int(text or 60)
 
 
 def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Range:

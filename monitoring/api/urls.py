@@ -3,8 +3,10 @@
 from django.urls import URLPattern, path
 
 from monitoring.api import (
+    budget_policies,
     databases,
     deployments,
+    exclusions,
     heartbeats,
     intake,
     log_queries,
@@ -66,4 +68,10 @@ urlpatterns: list[URLPattern] = [
     path("traces/", traces.TraceView.as_view(), name="traces"),
     path("slos/", views.SloListView.as_view(), name="slos"),
     path("slos/<int:pk>/versions/", objectives.SloVersionListView.as_view(), name="slo-versions"),
+    path("slos/<int:pk>/buckets/", objectives.SloBucketListView.as_view(), name="slo-buckets"),
+    path("slo-exclusions/", exclusions.ExclusionListView.as_view(), name="slo-exclusions"),
+    path("slo-exclusions/<int:pk>/", exclusions.ExclusionView.as_view(), name="slo-exclusion"),
+    path("slo-exclusions/<int:pk>/approve/", exclusions.ExclusionApproveView.as_view(), name="slo-exclusion-approve"),
+    path("slo-exclusions/<int:pk>/void/", exclusions.ExclusionVoidView.as_view(), name="slo-exclusion-void"),
+    path("budget-policies/<slug:key>/", budget_policies.BudgetPolicyView.as_view(), name="budget-policy"),
 ]

@@ -30,6 +30,7 @@ from monitoring.models.intake import (
 )
 from monitoring.models.log_queries import LogAnswer, LogQuery, LogRun, LogRunState, PartState
 from monitoring.models.marks import (
+    LASTING,
     Annotation,
     AnnotationKind,
     Deployment,
@@ -48,6 +49,7 @@ from monitoring.models.traces import TraceKind, TraceReading
 
 __all__ = [
     "INVENTORY",
+    "LASTING",
     "PROBE_NAMESPACE",
     "WORST_FIRST",
     "Alarm",
