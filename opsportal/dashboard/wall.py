@@ -24,7 +24,7 @@ from opsportal.dashboard.selectors import Now, now_column
 INCIDENTS: Final = 6
 ALARMS: Final = 5
 SLOS: Final = 3
-SERVICES: Final = 9
+SERVICES: Final = 12
 PANELS: Final[Mapping[str, str]] = {
     "incidents": "Open incidents",
     "services": "Services",

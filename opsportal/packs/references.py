@@ -157,10 +157,11 @@ class _Names:
 
     def _charts(self, item: PackItem) -> Iterator[Problem]:
         for index, chart in enumerate(item.data["charts"]):
-            if "metric" not in chart:
-                continue
             place: FieldPath = ("charts", index)
-            yield from self._name(item, (*place, "service"), chart["service"], self.services, "service")
+            if chart.get("service", "") not in self.services:
+                if "metric" in chart:
+                    yield from self._name(item, (*place, "service"), chart["service"], self.services, "service")
+                continue
             stats = self.metrics.get(f"{chart['service']}.{chart['metric']}")
             if stats is None:
                 yield item.problem((*place, "metric"), f"{chart['service']} has no metric {chart['metric']!r}")
