@@ -100,7 +100,7 @@ class DashboardChangeSerializer(serializers.Serializer[Any]):
     starts_at = serializers.DateTimeField(required=False)
     ends_at = serializers.DateTimeField(required=False)
     compare = serializers.ChoiceField(["", *COMPARED], required=False)
-    charts = ChartSerializer(many=True, required=False, min_length=1, max_length=MOST_CHARTS)
+    charts = serializers.ListField(child=ChartSerializer(), required=False, min_length=1, max_length=MOST_CHARTS)
     shared = serializers.BooleanField(required=False, help_text="for everybody on the platform; not taken back")
 
     def columns(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class DashboardAddSerializer(DashboardChangeSerializer):
 
     platform = CleanCharField(max_length=40, help_text="key of the platform")
     name = CleanCharField(max_length=120)
-    charts = ChartSerializer(many=True, min_length=1, max_length=MOST_CHARTS)
+    charts = serializers.ListField(child=ChartSerializer(), min_length=1, max_length=MOST_CHARTS)
 
 
 def _loaded(view: ApiView, pk: int, *, to_read: bool = False) -> Dashboard:

@@ -104,6 +104,6 @@ def test_the_pages_are_sound_on_a_desk_and_on_a_phone(
         page.goto(path)
         faults += [f"{path}: {fault}" for fault in _by_tab(page)]
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             faults += _look(page, f"{path} {scheme}")
     assert not faults, "\n".join(faults)
