@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -140,10 +141,13 @@ class DashboardListView(ApiView):
         parameters=[*PAGING, PLATFORM, OpenApiParameter("origin", str, enum=Origin.values)],
     )
     def get(self, request: Request) -> Response:
+        origin = request.query_params.get("origin", "")
+        if origin not in ("", *Origin.values):
+            raise ParseError(f"An origin is one of {', '.join(Origin.values)}.")
         page = dashboard_page(
             self.actor,
             platform_id=platform_id_said(self.actor, request.query_params.get("platform", "")),
-            origin=request.query_params.get("origin", ""),
+            origin=origin,
             cursor=request.query_params.get("cursor"),
             size=page_size(request),
         )

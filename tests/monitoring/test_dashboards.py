@@ -306,6 +306,7 @@ def test_the_api_keeps_changes_shares_and_throws_away(
     assert (
         client_for(viewer).get(f"{base}?origin=shared&platform={platform.key}").json()["results"][0]["name"] == "Shop"
     )
+    assert client.get(f"{base}?origin=sharde").status_code == 400
     refused = client.patch(
         address, {"charts": [{"service": "web", "metric": "no"}]}, content_type="application/json",
         HTTP_IF_MATCH=changed["ETag"],
@@ -360,3 +361,16 @@ def test_a_shell_lists_keeps_changes_and_throws_away(
         with pytest.raises(CommandError):
             said(body, *words, by=by)
     assert said("", "delete", str(kept["id"]), "--version", "2") == {"deleted": kept["id"]}
+
+
+def test_markup_in_a_dashboard_is_text_on_every_page(
+    platform: Platform, metric: ServiceMetric, operator: User, client_for: ClientFor
+) -> None:
+    odd = '"><script>x()</script>'
+    charts = [REQUESTS._replace(title=odd, note=odd), Chart(title=odd, note=odd), Chart("web", odd)]
+    kept = dashboard_of(platform, charts=charts, name=odd, note=odd, source_text=odd)
+    own = f"/monitoring/dashboards/{kept.pk}/"
+    for path in (own, f"{own}charts/", f"{own}edit/", f"{own}delete/", "/monitoring/dashboards/"):
+        page = text_of(client_for(operator).get(path))
+        assert "&lt;script&gt;x()" in page, path
+        assert "<script>x()" not in page, path
