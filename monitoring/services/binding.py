@@ -1,7 +1,8 @@
 """Bind policy to series: every metric, rule, objective and probe of a platform finds (or makes) its series."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -63,6 +64,9 @@ class _Wanted:
         }
 
 
+_Bound = Sequence[tuple[Term, Series]]
+
+
 def dimensions_hash(dimensions: Iterable[tuple[str, str]]) -> str:
     """One hash for one set of dimensions, whatever their order."""
     return hashlib.sha256(orjson.dumps(sorted(dimensions))).hexdigest()
@@ -93,23 +97,42 @@ class _Binder:
             return None, ""
         return self.source.account_id, term.region or self.source.region
 
-    def series_of(self, wanted: _Wanted) -> Series:
+    def series(self) -> dict[int, Series]:
+        """The series of each `_Wanted` by its id: found, changed or made; the platform is held, so nobody else does."""
+        known = {_row_key(row): row for row in Series.objects.filter(platform_id=self.platform.pk)}
+        found, made = {}, []
+        for wanted in self.wanted.values():
+            row = self._row(wanted)
+            same = known.get(_row_key(row))
+            if same is None:
+                made.append(row)
+            else:
+                changes = {**wanted.values(), "enabled": True}
+                if any(getattr(same, name) != value for name, value in changes.items()):
+                    same.update_versioned(expected=same.version, **changes)
+            found[id(wanted)] = same or row
+        Series.objects.bulk_create(made)
+        return found
+
+    def _row(self, wanted: _Wanted) -> Series:
         term = wanted.term
         account_id, region = self._place(term)
-        series, is_new = Series.objects.get_or_create(
+        return Series(
             platform_id=self.platform.pk,
             account_id=account_id,
             region=region,
             namespace=term.namespace,
             name=term.metric,
+            dimensions=dict(term.dimensions),
             dimensions_hash=dimensions_hash(term.dimensions),
             count_below=term.below,
-            defaults={"dimensions": dict(term.dimensions), **wanted.values()},
+            **wanted.values(),
         )
-        changes = {**wanted.values(), "enabled": True}
-        if not is_new and any(getattr(series, name) != value for name, value in changes.items()):
-            series.update_versioned(expected=series.version, **changes)
-        return series
+
+
+def _row_key(row: Series) -> tuple[object, ...]:
+    """What makes a series the same within its platform."""
+    return (row.account_id, row.region, row.namespace, row.name, row.dimensions_hash, row.count_below)
 
 
 @transaction.atomic
@@ -136,24 +159,13 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
     of_rule = {rule.pk: _want_rule(binder, rule) for rule in rules}
     versions = [one for one in _promised(slos, at) if source or _is_probed(slo_terms(one.indicator))]
     of_version = {version: _want_slo(binder, version) for version in versions}
-    series = {id(wanted): binder.series_of(wanted) for wanted in binder.wanted.values()}
+    series = binder.series()
     for metric in metrics:
         found = series[id(of_metric[metric.pk])]
         if metric.series_id != found.pk:
             metric.update_versioned(expected=metric.version, series_id=found.pk)
-    for rule in rules:
-        rule.terms.all().delete()
-        RuleTerm.objects.bulk_create(
-            [RuleTerm(rule=rule, role=t.role, series=series[id(w)], stat=t.stat) for t, w in of_rule[rule.pk]]
-        )
-    for version, terms in of_version.items():
-        version.terms.all().delete()
-        SloTerm.objects.bulk_create(
-            [
-                SloTerm(slo_id=version.slo_id, of_version=version, role=t.role, series=series[id(w)], stat=t.stat)
-                for t, w in terms
-            ]
-        )
+    _bind_rules({pk: [(t, series[id(w)]) for t, w in terms] for pk, terms in of_rule.items()})
+    _bind_slos({version: [(t, series[id(w)]) for t, w in terms] for version, terms in of_version.items()})
     _switch_off(binder, series.values())
     said = {"series": len(series), "rules": len(rules), "slos": len(slos)}
     record(
@@ -161,6 +173,39 @@ def series_bind(*, by: Actor, at: datetime, platform: Platform) -> int:
         platform_id=platform.pk, data=said,
     )  # fmt: skip
     return len(series)
+
+
+def _bind_rules(wanted: Mapping[int, _Bound]) -> None:
+    """Write the terms of those rules that look at others than before."""
+    rows = RuleTerm.objects.filter(rule__in=wanted).values_list("rule_id", "role", "series_id", "stat")
+    changed = _others(rows, wanted)
+    RuleTerm.objects.filter(rule__in=changed).delete()
+    RuleTerm.objects.bulk_create(
+        [RuleTerm(rule_id=pk, role=t.role, series=series, stat=t.stat) for pk in changed for t, series in wanted[pk]]
+    )
+
+
+def _bind_slos(wanted: Mapping[SloVersion, _Bound]) -> None:
+    """Write the terms of those versions that count others than before."""
+    versions = {version.pk: version for version in wanted}
+    rows = SloTerm.objects.filter(of_version__in=versions).values_list("of_version_id", "role", "series_id", "stat")
+    changed = _others(rows, {version.pk: terms for version, terms in wanted.items()})
+    SloTerm.objects.filter(of_version__in=changed).delete()
+    SloTerm.objects.bulk_create(
+        [
+            SloTerm(slo_id=versions[pk].slo_id, of_version_id=pk, role=t.role, series=series, stat=t.stat)
+            for pk in changed
+            for t, series in wanted[versions[pk]]
+        ]
+    )
+
+
+def _others(rows: Iterable[tuple[int | None, str, int, str]], wanted: Mapping[int, _Bound]) -> list[int]:
+    """Whose terms are other than the rows that are there."""
+    before: dict[int | None, set[tuple[str, int, str]]] = defaultdict(set)
+    for pk, role, series_id, stat in rows:
+        before[pk].add((role, series_id, stat))
+    return [pk for pk, terms in wanted.items() if before[pk] != {(t.role, one.pk, t.stat) for t, one in terms}]
 
 
 def _switch_off(binder: _Binder, read: Iterable[Series]) -> None:

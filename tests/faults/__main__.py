@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from opsportal.local.aws.trouble import TROUBLES
 from opsportal.local.supervisor import StopAskedError
@@ -36,17 +37,21 @@ def main() -> int:
     trials.add_parser("plans", help="kill the worker while it carries out approved plans")
     three = trials.add_parser("aws", help="an AWS that is throttled, denied, slow, silent, half-paged or lies")
     three.add_argument("--troubles", type=_words, default=list(TROUBLES))
+    for trial in (one, two):
+        trial.add_argument("--schema", type=Path, help="a dump to begin with, instead of migrating an empty database")
     options = parser.parse_args()
     report: CrashReport | LyingReport | OutageReport | PlansReport
     if options.trial == "crash":
         say(f"seed {options.seed}")
-        report = crash(alerts=options.alerts, runs=options.runs, kills=options.kills, seed=options.seed)
+        report = crash(
+            alerts=options.alerts, runs=options.runs, kills=options.kills, seed=options.seed, schema=options.schema
+        )
     elif options.trial == "plans":
         report = plans()
     elif options.trial == "aws":
         report = lying(troubles=options.troubles)
     else:
-        report = outage(links=options.links, modes=options.modes, seconds=options.seconds)
+        report = outage(links=options.links, modes=options.modes, seconds=options.seconds, schema=options.schema)
     for line in report.lines():
         say(line)
     say("passed" if report.is_clean else "FAILED")

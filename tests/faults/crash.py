@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -66,10 +67,10 @@ class Report:
         ]
 
 
-def crash(*, alerts: int, runs: int, kills: int, seed: int) -> Report:
+def crash(*, alerts: int, runs: int, kills: int, seed: int, schema: Path | None = None) -> Report:
     """Replay `alerts` in `runs` parts while at least `kills` processes die; look at what is left."""
     random, killed = Random(seed), 0
-    with Trial(("alerts", str(alerts)), rate=RATE, faults=FAULTS) as trial:
+    with Trial(("alerts", str(alerts)), rate=RATE, faults=FAULTS, schema=schema) as trial:
         client = cloudwatch(trial.aws_port)
         # Series that were never read begin at their first reading; what lies before it is history, no alarm.
         trial.wait_for("a first poll", lambda: trial.one(READ) == alerts, SETTLE_SECONDS)

@@ -173,10 +173,12 @@ class BreakableTrial(Trial):
         self.run_for(0.2)
 
 
-def outage(*, links: Sequence[str] = LINKS, modes: Sequence[str] = MODES, seconds: float = 10.0) -> Report:
+def outage(
+    *, links: Sequence[str] = LINKS, modes: Sequence[str] = MODES, seconds: float = 10.0, schema: Path | None = None
+) -> Report:
     """Break each link in each way for at least `seconds` while a person goes on working."""
     report = Report()
-    with BreakableTrial(("alerts", "5"), rate=RATE) as trial:
+    with BreakableTrial(("alerts", "5"), rate=RATE, schema=schema) as trial:
         trial.wait_for("a first poll", lambda: trial.one(DONE_POLLS), 120)
         person = Person(trial, Report())
         person.walk("calm")  # what the first request of each kind costs is no fault of an outage

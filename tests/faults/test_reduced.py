@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +24,13 @@ def _trial(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_kills_lose_and_double_nothing() -> None:
-    _trial("crash", "--alerts", "10", "--runs", "1", "--kills", "4", "--seed", "7")
+def test_kills_lose_and_double_nothing(migrated_dump: Path) -> None:
+    _trial("crash", "--alerts", "10", "--runs", "1", "--kills", "4", "--seed", "7", "--schema", str(migrated_dump))
 
 
-def test_pages_bear_a_broken_broker_and_say_that_the_database_is_away() -> None:
-    _trial("outage", "--links", "redis,postgres", "--modes", "refuse,hole", "--seconds", "2")
+def test_pages_bear_a_broken_broker_and_say_that_the_database_is_away(migrated_dump: Path) -> None:
+    reduced = ("--links", "redis,postgres", "--modes", "refuse,hole", "--seconds", "2")
+    _trial("outage", *reduced, "--schema", str(migrated_dump))
 
 
 def test_reports_notice_what_is_wrong() -> None:

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,13 +36,14 @@ class TrialError(Exception):
 class Trial:
     """PostgreSQL, Valkey, the simulated AWS, web, worker and dispatcher on data that `prepare` makes.
 
-    `clock` is the rate of business time from now on; `faults` is OPSPORTAL_FAULTS of the portal's own processes.
+    `rate` is that of business time from now on; `faults` is OPSPORTAL_FAULTS of the portal's own processes; `schema` is
+    a dump of a migrated database, for who need not see an empty one migrated.
     """
 
     def __init__(
-        self, prepare: Sequence[str], *, rate: float = 1.0, faults: str = "", env: Mapping[str, str] | None = None
+        self, prepare: Sequence[str], *, rate: float = 1.0, faults: str = "", schema: Path | None = None
     ) -> None:
-        self.prepare, self.faults, self.extra = prepare, faults, dict(env or {})
+        self.prepare, self.faults, self.schema, self.extra = prepare, faults, schema, dict[str, str]()
         self.rate, self.deaths = rate, 0
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         self.folder = Path(tempfile.mkdtemp(prefix="opsportal-trial-", dir="/var/tmp"))
@@ -95,6 +96,8 @@ class Trial:
         )
         supervisor.wait_ready("postgres", "valkey")
         cluster.run_sql(postgres.ROLES + postgres.SHOP_ROLES)
+        if self.schema is not None:
+            cluster.run_sql(f"\\connect opsportal\n\\i '{self.schema}'\n")
         supervisor.run_steps(
             ("migrate", (*manage, "migrate", "--no-input", "-v", "0")),
             ("static", (*manage, "collectstatic", "--no-input", "-v", "0")),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,8 +25,8 @@ SELECT i.id, i.number, i.title, t.at, s.key FROM incidents_incident i
 
 
 @pytest.fixture(scope="module")
-def trial() -> Iterator[Trial]:
-    with Trial(("shop",), rate=RATE) as trial:
+def trial(migrated_dump: Path) -> Iterator[Trial]:
+    with Trial(("shop",), rate=RATE, schema=migrated_dump) as trial:
         trial.wait_for("a first poll", lambda: trial.one(READY), 180)
         yield trial
 

@@ -139,8 +139,19 @@ def test_left_out_browser_tests_are_named_and_fail_in_ci(
 
 def test_a_gates_output_is_passed_on_and_its_status_kept(supervisor: Supervisor) -> None:
     chunks: list[bytes] = []
-    status = run_visibly(supervisor, [sys.executable, "-c", "print('one'); raise SystemExit(5)"], chunks.append)
+    argv = [sys.executable, "-c", "print('one'); raise SystemExit(5)"]
+    status = run_visibly(supervisor, argv, chunks.append, tick=supervisor.tick)
     assert (status, b"".join(chunks)) == (5, b"one\n")
+
+
+def test_a_gate_that_runs_beside_another_is_told_behind_it(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = _Run(supervisor, {})
+    with run._beside("types", ("python", "-c", "print('of types'); raise SystemExit(3)")):
+        run._gate("tests", ("python", "-c", "print('of tests')"))
+    assert [(outcome.gate, outcome.result) for outcome in run.outcomes] == [("tests", "passed"), ("types", "FAILED")]
+    assert capsys.readouterr().out == "--- tests\nof tests\n--- types\nof types\n"
 
 
 def test_the_named_browser_wins_and_must_exist(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ Every room registers its routes in its own `tests/rbac/<app>_objects.py`:
 
 A route without address parts needs no registration unless its posts need `data`. `case.platform` is the platform
 `shop`; `case.user` is whoever asks (None for nobody), for rows that belong to one person (`owned="person"`).
-Rows are made anew for each route and rolled back after each request.
+Rows are made once for each route, and once for each identity where making them asks for `case.user`; what a request
+does to them is rolled back after it.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,12 +21,18 @@ from opsportal.platforms.models import Platform
 Owned = Literal["platform", "person", "portal"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Case:
-    """One asking: the platform under test and who asks."""
+    """One asking: the platform under test and who asks. It notices whether its rows depend on who that is."""
 
     platform: Platform
-    user: User | None
+    who: User | None = None
+    is_personal: bool = False
+
+    @property
+    def user(self) -> User | None:
+        self.is_personal = True
+        return self.who
 
 
 Build = Callable[[Case], Mapping[str, Any]]
