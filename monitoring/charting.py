@@ -33,7 +33,6 @@ from monitoring.selectors.points import (
 from opsportal.core import charts
 from opsportal.core.formats import number, stamp
 
-CHARTS: Final = 12  # of one page
 DATA_ROWS: Final = 30
 MARKS: Final = 20
 MarkT = TypeVar("MarkT", Annotation, Deployment)
@@ -43,7 +42,10 @@ _ALIKE: Final = ("Average", "Maximum")  # limits of the one are drawn on the oth
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One chart that is wanted; `series` is None where no account is connected."""
+    """One chart that is wanted; `series` is None where it is not read, and `why` says so in words ("": no account).
+
+    `limits`: whether those of rules are drawn; `note` stands below the chart.
+    """
 
     series: Series | None
     stat: str
@@ -51,6 +53,9 @@ class Asked:
     unit: str
     metric_pk: int | None = None
     stats: Sequence[str] = ()
+    limits: bool = True
+    note: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +197,7 @@ def _draw(
     at: datetime,
 ) -> Drawing:
     points, earlier = lines
-    rules, blind = behind.rules[series.pk], behind.gaps[series.pk]
+    rules, blind = behind.rules[series.pk] if asked.limits else [], behind.gaps[series.pk]
     points = silence_filled(
         series, points, stat=asked.stat, period=period, start=span.start, end=span.end, unread=list(blind)
     )

@@ -100,11 +100,19 @@ def bucket_size(text: str) -> int:
     return int(text or 60)
 
 
-def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Range:
-    """`?range=3h`, or `?from=…&to=…` (at most 93 days), and `&compare=7d`; raises BadRequest.
+def running(key: str, at: datetime, compare: str = "") -> Range:
+    """A named range until `at`; it ends with the running minute: what is asked twice within it is the same question."""
+    end = at.replace(second=0, microsecond=0)
+    return Range(key, end - SPANS[key], end, compare)
 
-    A named range ends with the running minute, so that what is asked twice within it is the same question.
-    """
+
+def says_range(request: HttpRequest) -> bool:
+    """Whether the address itself says what is shown."""
+    return not request.GET.keys().isdisjoint(("range", "from", "compare"))
+
+
+def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Range:
+    """`?range=3h`, or `?from=…&to=…` (at most 93 days), and `&compare=7d`; raises BadRequest."""
     compare = request.GET.get("compare", "")
     compare = compare if compare in COMPARED else ""
     begins, ends = request.GET.get("from"), request.GET.get("to")
@@ -115,7 +123,4 @@ def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Rang
             raise BadRequest("This range is empty or longer than 93 days.")
         return Range("", start, end, compare)
     key = request.GET.get("range", default)
-    if key not in SPANS:
-        key = default
-    end = at.replace(second=0, microsecond=0)
-    return Range(key, end - SPANS[key], end, compare)
+    return running(key if key in SPANS else default, at, compare)

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from monitoring.api import (
     budget_policies,
+    dashboards,
     databases,
     deployments,
     exclusions,
@@ -38,6 +39,8 @@ urlpatterns: list[URLPattern] = [
     path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
     path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
     path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
+    path("dashboards/", dashboards.DashboardListView.as_view(), name="dashboards"),
+    path("dashboards/<int:pk>/", dashboards.DashboardView.as_view(), name="dashboard"),
     path("databases/", databases.DatabaseListView.as_view(), name="databases"),
     path(
         "databases/<int:pk>/answers/<slug:question>/",

@@ -9,9 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.charting import CHARTS
 from monitoring.evaluation import limits_text
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, Heartbeat, Probe, Series, Usefulness
+from monitoring.models import MOST_CHARTS, Alarm, AlarmOrigin, AlarmState, Heartbeat, Probe, Series, Usefulness
 from monitoring.ranges import range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
@@ -77,7 +76,8 @@ def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
     context = {
         "service": found,
         **range_context(span, at),
-        "metrics": reads.metrics_of(found)[:CHARTS],
+        "metrics": reads.metrics_of(found)[:MOST_CHARTS],
+        "may_keep": allows(request.actor, "monitoring.dashboard_keep", found),
         "alarms": alarms_here,
         "firing": [row for row in alarms_here.rows if row.state == "alarm"],
         "resources": reads.resources_of(found),
