@@ -69,6 +69,19 @@ class ReviewPartQuerySet(PlatformQuerySet[M_co]):
         return self.filter(review__incident__in=Incident.objects.visible_to(actor))
 
 
+class SectionPartQuerySet(PlatformQuerySet[M_co]):
+    """Rows that hang on a section of a review."""
+
+    platform_path = "section__review__incident__platform_id"
+
+    def visible_to(self, actor: Actor) -> Self:
+        if actor.sees_all:
+            return self
+        from incidents.models import Incident
+
+        return self.filter(section__review__incident__in=Incident.objects.visible_to(actor))
+
+
 class ActionItemQuerySet(PlatformQuerySet[M_co]):
     """Action items; one from a restricted incident is as hidden as it."""
 

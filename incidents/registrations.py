@@ -14,6 +14,7 @@ from incidents.models.problem import ReportState
 from incidents.registries.origins import Origin, register_origin
 from incidents.selectors.named import severity_of_rank
 from incidents.selectors.reviews import review_marks
+from incidents.services.claims import found_by
 from incidents.services.plans import PREFIX, find, glass_broken, glass_refusal, hidden_subjects, plan_asked, plan_told
 from incidents.services.reports import report_attach
 from incidents.services.runbooks import hidden_runs, runbook_told
@@ -81,7 +82,7 @@ def register() -> None:
 
 def _of_alarm(actor: Actor, pk: int) -> Origin | None:
     """A firing alarm: its severity, its signal, when it began."""
-    rows = Alarm.objects.visible_to(actor).select_related("severity__scheme")
+    rows = Alarm.objects.visible_to(actor).select_related("severity__scheme", "alert_source")
     alarm: Alarm | None = rows.filter(pk=pk).first()
     if alarm is None:
         return None
@@ -94,7 +95,7 @@ def _of_alarm(actor: Actor, pk: int) -> Origin | None:
         platform_id=alarm.platform_id,
         service_id=alarm.service_id,
         title=alarm.name,
-        detection_source=DetectionSource.AUTOMATED_ALERT,
+        detection_source=found_by(alarm),
         severity_id=severity.pk if severity is not None else None,
         summary=alarm.reason,
         signal=alarm.signal,

@@ -185,7 +185,7 @@ class ActionItemListView(IncidentApiView):
         responses=ActionItemSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Unfinished ones, newest first; `view` narrows or turns to the finished."""
+        """Unfinished ones, the longest overdue first; `view` narrows, or turns to the finished, newest first."""
         params, key = request.query_params, request.query_params.get("platform", "")
         platform = Platform.objects.visible_to(self.actor).filter(key=key).first()
         if key and platform is None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from incidents.api import acts, boards, lines, records, reports, views
+from incidents.api import acts, boards, lines, records, reports, section_texts, views
 
 app_name = "incidents-api"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,11 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<int:number>/timeline/", views.TimelineView.as_view(), name="timeline"),
     path("incidents/<int:number>/updates/", records.UpdateListView.as_view(), name="updates"),
     path("incidents/<int:number>/review/", records.ReviewView.as_view(), name="review"),
+    path(
+        "incidents/<int:number>/review/sections/<slug:key>/texts/",
+        section_texts.SectionTextsView.as_view(),
+        name="review-texts",
+    ),
     path("incidents/<int:number>/action-items/", records.ActionItemAddView.as_view(), name="action-item-add"),
     path("action-items/", records.ActionItemListView.as_view(), name="action-items"),
     path("action-items/<int:number>/", records.ActionItemView.as_view(), name="action-item"),

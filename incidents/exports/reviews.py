@@ -20,6 +20,7 @@ from incidents.selectors.waves import Wave
 from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, stamp
+from opsportal.core.markdown import html_as_text
 
 # What a public text may hold: who did what when stays inside.
 PUBLIC_SECTIONS: Final = ("impact", "cause", "resolution", "prevention", "lessons")
@@ -41,8 +42,8 @@ class ReviewParts:
 
 
 def as_markdown(parts: ReviewParts) -> str:
-    """The review with clock results and key moments; the whole timeline is a file of its own."""
-    return "\n".join(_markdown(parts)) + "\n"
+    """The review with clock results and key moments; the whole timeline is a file of its own. Raw HTML is text."""
+    return html_as_text("\n".join(_markdown(parts)) + "\n")
 
 
 def _markdown(parts: ReviewParts) -> Iterator[str]:
@@ -238,7 +239,7 @@ def digest_markdown(page: LessonPage, since: datetime, until: datetime) -> str:
         lines.append("No review was published in these days.\n")
     if page.next_cursor:
         lines.append(f"Older ones than these {len(page.lessons)} stand on the learnings page.\n")
-    return "\n".join(lines)
+    return html_as_text("\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,4 +275,4 @@ def for_the_public(
         lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
     lines[1] += "\n"
     lines += [f"## {title}\n\n{clean(text)}\n" for title, text in texts if text]
-    return PublicText("\n".join(lines), dict(removed))
+    return PublicText(html_as_text("\n".join(lines)), dict(removed))

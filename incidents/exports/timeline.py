@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from incidents.models import Incident
 from incidents.selectors.detail import EntryView
+from opsportal.core.markdown import html_as_text
 from opsportal.core.spreadsheets import csv_lines
 
 Marks = Mapping[int, Sequence[str]]  # number of the line -> "pinned" and its tags
@@ -34,8 +35,11 @@ def _row(entry: EntryView, numbers: Mapping[int, int], marks: Marks) -> tuple[An
 
 
 def as_markdown(incident: Incident, entries: Iterator[EntryView], marks: Marks) -> Iterator[str]:
-    """A corrected line stands with the number of its correction."""
-    yield f"# {incident.reference} {incident.title}\n\n"
+    """A corrected line stands with the number of its correction. Raw HTML is text.
+
+    Each line is an item of the list: what is code in it ends with it.
+    """
+    yield html_as_text(f"# {incident.reference} {incident.title}\n\n")
     for entry in entries:
         who = entry.author_name or entry.system_word
         body = entry.body.replace("\n", "\n   ")
@@ -43,7 +47,8 @@ def as_markdown(incident: Incident, entries: Iterator[EntryView], marks: Marks) 
         late = f", logged {entry.recorded_at:%Y-%m-%d %H:%M:%SZ}" if entry.is_late else ""
         late += ", sent late, device time" if entry.sent_late else ""
         said = "".join(f" *{word}*" for word in marks.get(entry.number, ()))
-        yield f"- {entry.occurred_at:%Y-%m-%d %H:%M:%SZ} **{who}** (line {entry.number}{late}) {marked}{said}\n"
+        when = f"{entry.occurred_at:%Y-%m-%d %H:%M:%SZ}"
+        yield html_as_text(f"- {when} **{who}** (line {entry.number}{late}) {marked}{said}\n")
 
 
 def as_csv(entries: Iterator[EntryView], numbers: Mapping[int, int], marks: Marks) -> Iterator[str]:

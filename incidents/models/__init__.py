@@ -5,7 +5,15 @@ from incidents.models.incident import Incident, IncidentAccess, IncidentWave, Ro
 from incidents.models.marks import Attachment, EntryMark, LastLook, ResponseTask
 from incidents.models.problem import AlarmOwner, IncidentLink, Problem, ProblemIncident, UserReport
 from incidents.models.retrospective import Retrospective
-from incidents.models.review import ActionItem, Cause, Review, ReviewApproval, ReviewEdition, ReviewSection
+from incidents.models.review import (
+    ActionItem,
+    Cause,
+    Review,
+    ReviewApproval,
+    ReviewEdition,
+    ReviewSection,
+    SectionText,
+)
 from incidents.models.runbook import IncidentRunbookRun
 from incidents.models.situation import DeclaredSituation
 from incidents.models.timeline import AlarmClaim, ClaimCursor, StatusUpdate, TimelineEntry, TimelineHead
@@ -38,6 +46,7 @@ __all__ = [
     "ReviewEdition",
     "ReviewSection",
     "RoleAssignment",
+    "SectionText",
     "StatusUpdate",
     "TimelineEntry",
     "TimelineHead",

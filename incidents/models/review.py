@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from incidents.choices import UNFINISHED, ActionKind, ActionPriority, ActionState, CauseKind, ReviewState, Verdict
 from incidents.models.incident import BODY_WORDS, Incident
-from incidents.querysets import ActionItemQuerySet, IncidentPartQuerySet, ReviewPartQuerySet
+from incidents.querysets import ActionItemQuerySet, IncidentPartQuerySet, ReviewPartQuerySet, SectionPartQuerySet
 from opsportal.core.actor import Actor
 from opsportal.core.models import AppendOnlyModel, VersionedModel
 from opsportal.platforms.models import Platform
@@ -104,8 +104,37 @@ class ReviewSection(VersionedModel):
     def platform_id(self) -> int:
         return self.review.platform_id
 
+    @property
+    def url(self) -> str:
+        return f"{self.review.url}sections/{self.key}/"
+
+    @property
+    def texts_url(self) -> str:
+        return f"{self.url}texts/"
+
+    def text_at(self, version: int) -> str | None:
+        """What stood here as this version, None when it is not known: read from what is kept of every save."""
+        return self.texts.filter(version=version).values_list("body", flat=True).first()
+
     def is_visible_to(self, actor: Actor) -> bool:
         return self.review.is_visible_to(actor)
+
+
+class SectionText(AppendOnlyModel):
+    """A text of a section as it was saved: the one that stands, and each that stood before it."""
+
+    section = models.ForeignKey(ReviewSection, on_delete=models.CASCADE, related_name="texts")
+    version = models.PositiveIntegerField(help_text="the section's")
+    body = models.TextField(blank=True)
+    saved_by = models.ForeignKey(
+        USER, on_delete=models.PROTECT, null=True, related_name="+", help_text="None: drafted from the record"
+    )
+    saved_at = models.DateTimeField()
+
+    objects = SectionPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["section", "version"], name="section_text_unique")]
 
 
 class Cause(VersionedModel):

@@ -1,11 +1,12 @@
 """Reviews and action items."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
 
 from incidents.choices import (
     KEY_KINDS,
@@ -39,6 +40,7 @@ from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.prepared import Read, Row
 
 KEY_ENTRIES: Final = 40
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 # How long unfinished items have stood: key, words, from and to how many days.
 AGES: Final = (
     ("age-week", "up to a week", 0, 7),
@@ -169,10 +171,16 @@ def action_item(actor: Actor, number: int) -> ActionItem:
 def action_page(
     actor: Actor, *, platform_id: int | None, view: str, at: datetime, cursor: str | None, size: int = 50
 ) -> Page[ActionItem]:
-    """The board: unfinished ones by default, newest first; `overdue`, `mine`, `unowned`, `finished` narrow it."""
+    """The board: unfinished ones by default, the longest overdue first, without a day last; finished ones newest first.
+
+    `view` is one of ACTION_VIEWS.
+    """
     rows = ActionItem.objects.visible_to(actor).select_related("owner", "incident", "platform")
-    rows = ACTION_VIEWS.get(view, ACTION_VIEWS[""])(rows.of_platform(platform_id), actor, at)
-    return keyset_page(rows.with_end(), order=("-number",), cursor=cursor, size=size)
+    rows = ACTION_VIEWS.get(view, ACTION_VIEWS[""])(rows.of_platform(platform_id), actor, at).with_end()
+    if view == "finished":
+        return keyset_page(rows, order=("-number",), cursor=cursor, size=size)
+    rows = rows.annotate(until=Coalesce("ends_at", Value(NEVER)))
+    return keyset_page(rows, order=("until", "-number"), cursor=cursor, size=size)
 
 
 def action_ages(actor: Actor, *, platform_id: int | None, at: datetime) -> list[tuple[str, str, int]]:

@@ -19,7 +19,7 @@ from incidents.services.declare import DEFAULT_RANK, Declaration, incident_decla
 from incidents.services.queue import owner_of_recovered, owner_recorded
 from incidents.services.record import incident_set_severity
 from incidents.services.timeline import append
-from monitoring.models import AlarmState, AlarmTransition
+from monitoring.models import Alarm, AlarmState, AlarmTransition
 from monitoring.services.alarms import FLAP_MINUTES
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.faults import failpoint
@@ -250,7 +250,7 @@ def _opened(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[In
             title=alarm.name,
             service=transition.service,
             severity=severity,
-            detection_source=DetectionSource.AUTOMATED_ALERT,
+            detection_source=found_by(alarm),
             summary=transition.reason,
             impact_started_at=min(_impact_started(transition), detected_at),
             detected_at=detected_at,
@@ -260,6 +260,12 @@ def _opened(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[In
     )
     _write(transition, incident, EntryKind.ALARM, "ALARM", by=by, at=at)
     return incident, ClaimOutcome.OPENED
+
+
+def found_by(alarm: Alarm) -> DetectionSource:
+    """Who found what an alarm tells of: one that looks at the platform from outside, or its own measures (M-INC-05)."""
+    is_external = alarm.alert_source is not None and alarm.alert_source.is_external_monitor
+    return DetectionSource.EXTERNAL_MONITOR if is_external else DetectionSource.AUTOMATED_ALERT
 
 
 def _impact_started(transition: AlarmTransition) -> datetime:

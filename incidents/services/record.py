@@ -139,7 +139,7 @@ def incident_describe(
         refuse_twin(current.platform_id, kinds.get("service", current.service), current.signal)
         raise
     if new or times:
-        review_follow(current)
+        review_follow(current, at=at)
     if "type" in kinds:
         _take_over_type(current, by=by, at=at)
     if said:

@@ -1,5 +1,6 @@
 """Post-incident reviews: drafted from the record without AI, published by another person (M-PIR)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -8,7 +9,7 @@ from django.db import transaction
 from incidents import events
 from incidents.choices import ClockKind, EntryKind, ReviewState, Verdict
 from incidents.errors import IncidentError
-from incidents.models import Incident, Review, ReviewApproval, ReviewSection
+from incidents.models import Incident, Review, ReviewApproval, ReviewSection, SectionText
 from incidents.selectors.drafting import draft_sections
 from incidents.selectors.reviews import action_items_of, gaps_of, sections_of
 from incidents.services import clocks, notices
@@ -32,20 +33,28 @@ def is_published(incident: Incident) -> bool:
     return Review.objects.filter(incident=incident, state=ReviewState.PUBLISHED).exists()
 
 
+def _keep(sections: Sequence[ReviewSection], *, by: int | None, at: datetime) -> None:
+    """Keep for ever what was just saved in these sections; `by` is None of what was drafted from the record."""
+    SectionText.objects.bulk_create(
+        SectionText(section=row, version=row.version, body=row.body, saved_by_id=by, saved_at=at) for row in sections
+    )
+
+
 def draft(incident: Incident, *, by: Actor, at: datetime) -> Review:
     """Write the draft inside the caller's transaction; its author is the commander until someone submits it."""
     review = Review.objects.create(incident=incident, author_id=incident.commander_id, drafted_at=at)
-    ReviewSection.objects.bulk_create(
+    sections = ReviewSection.objects.bulk_create(
         [
             ReviewSection(review=review, key=key, title=title, position=position, body=body)
             for position, (key, title, body) in enumerate(draft_sections(incident), start=1)
         ]
     )
+    _keep(sections, by=None, at=at)
     append(incident, kind=EntryKind.REVIEW, body="review drafted from the record", by=by, at=at)
     return review
 
 
-def review_follow(incident: Incident) -> None:
+def review_follow(incident: Incident, *, at: datetime) -> None:
     """Draft anew, after the record was written on, what of an unpublished review no person has edited (M-PIR).
 
     Inside the caller's transaction, the incident's row locked.
@@ -63,6 +72,7 @@ def review_follow(incident: Incident) -> None:
     for section in stale:
         section.update_versioned(expected=section.version, body=drafted[section.key])
     if stale:
+        _keep(stale, by=None, at=at)
         review.update_versioned(expected=review.version)
 
 
@@ -94,7 +104,10 @@ def _locked(review: Review, expected: int, *states: str) -> Review:
 
 @transaction.atomic
 def review_section_edit(*, by: Actor, at: datetime, section: ReviewSection, expected: int, body: str) -> ReviewSection:
-    """Write one section; two people on two sections never collide. Raises VersionConflictError, IncidentError."""
+    """Write one section; two people on two sections never collide, and what stood there stays readable.
+
+    Raises VersionConflictError, IncidentError.
+    """
     if len(body) > MAX_SECTION:
         raise IncidentError(f"A section has at most {MAX_SECTION:,} characters.")
     # The review's row is locked too: what is being published is not edited underneath.
@@ -104,6 +117,7 @@ def review_section_edit(*, by: Actor, at: datetime, section: ReviewSection, expe
     if review.state == ReviewState.PUBLISHED:
         raise IncidentError("The review is published; its text stands.")
     section.update_versioned(expected=expected, body=clean_text(body), edited_by_id=by.user_id, edited_at=at)
+    _keep([section], by=by.user_id, at=at)
     # A changed text is a changed review: a reader agrees to the version he read.
     review.update_versioned(expected=review.version)
     finish(review.incident, by=by, at=at, verb="review.edited", data={"review": review.pk, "section": section.key})

@@ -9,11 +9,12 @@ from incidents import selectors
 from incidents.choices import ActionPriority, EntryKind, ReviewState, StateChoice
 from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
-from incidents.models import ActionItem, Incident, Review, ReviewSection
+from incidents.models import ActionItem, Incident, Review
 from incidents.selectors.drafting import unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, gaps_of, sections_of
+from incidents.selectors.section_texts import section_of
 from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
@@ -152,9 +153,7 @@ def review_draft_action(request: AuthorizedRequest, number: int) -> HttpResponse
 def section_edit(request: AuthorizedRequest, number: int, key: str) -> HttpResponse:
     """Write one section."""
     review = selectors.review_of(request.actor, number)
-    section = ReviewSection.objects.filter(review=review, key=key).select_related("review__incident").first()
-    if section is None:
-        raise HiddenError("incidents.review_edit")
+    section = section_of(review, key)
     authorize(request.actor, "incidents.review_edit", section)
     posted = request.POST if request.method == "POST" else None
     form, status = SectionForm(posted, initial={"body": section.body, "version": section.version}), 200

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import jsonschema
-
 from monitoring.intake.alerts import (
     FIRING_WORDS,
     RESOLVED_WORDS,
@@ -88,7 +86,9 @@ class Rule:
 
 def checked(mapping: Any) -> dict[str, Any]:
     """The mapping when it is one. Raises MappingError."""
-    error = next(iter(jsonschema.Draft202012Validator(SCHEMA).iter_errors(mapping)), None)
+    from jsonschema import Draft202012Validator  # only who checks a mapping loads it
+
+    error = next(iter(Draft202012Validator(SCHEMA).iter_errors(mapping)), None)
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path) or "the mapping"
         raise MappingError(f"{where}: {error.message[:200]}")

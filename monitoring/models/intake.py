@@ -66,6 +66,11 @@ class AlertSource(SecretLink, VersionedModel):
     def tells_of_deployments(self) -> bool:
         return self.kind in PARSERS
 
+    @property
+    def is_external_monitor(self) -> bool:
+        """Whether it looks at the platform from outside, as its users do (M-INC-05)."""
+        return self.kind in (SourceKind.STATUSCAKE, SourceKind.PINGDOM)
+
 
 class TopicState(models.TextChoices):
     WAITING = "waiting", "waits for approval"

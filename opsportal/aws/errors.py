@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-from botocore.parsers import ResponseParserError
-
 if TYPE_CHECKING:
     from opsportal.aws.session import AwsAccount
 
@@ -43,7 +40,6 @@ _THROTTLED: Final = frozenset(
 _SILENT: Final = frozenset(
     {"ConnectTimeoutError", "ConnectionClosedError", "EndpointConnectionError", "ReadTimeoutError"}
 )
-_NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError)
 _SERVER_FAULT: Final = 500
 _DETAIL_LENGTH: Final = 500
 
@@ -91,6 +87,10 @@ class AwsRejectedError(AwsError):
 @contextmanager
 def guard(account: AwsAccount, region: str, permission: str) -> Iterator[None]:
     """Turn whatever boto3 raises inside the block into an AwsError."""
+    # Only who asks AWS loads its library.
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+    from botocore.parsers import ResponseParserError
+
     what = f"{permission} in {region} of account {account.account_id}"
     try:
         yield
@@ -101,7 +101,8 @@ def guard(account: AwsAccount, region: str, permission: str) -> Iterator[None]:
         raise _kind(code, status)(what=what, permission=permission, code=code, detail=text) from error
     except (BotoCoreError, ResponseParserError) as error:
         text = str(error)[:_DETAIL_LENGTH]
-        kind = AwsDeniedError if isinstance(error, _NO_CREDENTIALS) else AwsUnreachableError
+        is_unsigned = isinstance(error, (NoCredentialsError, PartialCredentialsError))
+        kind = AwsDeniedError if is_unsigned else AwsUnreachableError
         raise kind(what=what, permission=permission, code=type(error).__name__, detail=text) from error
 
 

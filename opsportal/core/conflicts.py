@@ -1,16 +1,18 @@
 """Both sides of a lost race, for the merge page: what stands now, and what this person wrote."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BinaryField, DateTimeField, Field, TextField
 from django.http import HttpRequest, QueryDict
 from django.utils.timezone import localtime
 
+from opsportal.core.comparison import Change, compare
 from opsportal.core.formats import stamp
+from opsportal.core.forms import bounded_int
 from opsportal.core.htmx import local_url
 from opsportal.core.models import VersionedModel
 
@@ -35,6 +37,24 @@ class Difference:
     theirs: str
     mine: str
     is_text: bool = False  # of sentences: the two can be made one
+
+
+@runtime_checkable
+class KeepsTexts(Protocol):
+    """A row that keeps every text it had: where they are read, and what it said as a version."""
+
+    @property
+    def texts_url(self) -> str: ...
+
+    def text_at(self, version: int) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What others made of a text since this person opened it, None when it is not known; where all its texts stand."""
+
+    changes: Sequence[Change] | None
+    url: str
 
 
 _last_change: list[Callable[[VersionedModel], LastChange | None]] = []
@@ -112,6 +132,16 @@ def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
         label = name.removesuffix("_id").replace("_", " ").capitalize()
         found.append(Difference(name, label, theirs, mine, is_text=isinstance(field, TextField)))
     return found
+
+
+def meanwhile(row: VersionedModel, posted: QueryDict) -> Meanwhile | None:
+    """From the version the person wrote on to the one that stands; None of a row that keeps no texts."""
+    if not isinstance(row, KeepsTexts):
+        return None
+    seen = bounded_int(posted.get("version", ""))
+    before, after = row.text_at(seen) if seen is not None else None, row.text_at(row.version)
+    changes = compare(before, after) if before is not None and after is not None else None
+    return Meanwhile(changes, row.texts_url)
 
 
 def came_from(request: HttpRequest, row: VersionedModel) -> str:

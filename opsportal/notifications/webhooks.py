@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
@@ -66,6 +65,8 @@ def _enqueue(webhooks: Sequence[Webhook], *, event: str, key: str, at: datetime,
 
 def _check(url: str, asked: Sequence[str]) -> list[str]:
     """The events in order, once each. Raises WebhookError."""
+    import httpx  # only who names an address loads it
+
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:

@@ -12,7 +12,6 @@ from typing import Final
 
 import certifi
 import httpcore
-import httpx
 
 from opsportal.targets.connecting import Deadline, GuardedBackend
 
@@ -63,6 +62,8 @@ def fetch(
 
     `purpose` names the allow-list (TARGET_NETWORKS). Raises BlockedAddressError, TargetError.
     """
+    import httpx  # only who asks an address loads it
+
     try:
         parts = httpx.URL(url)  # international names and signs come out as plain ASCII
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from incidents.models import Incident, Review, ReviewSection
-from incidents.services import cause_add, incident_resolve, retrospective_open, review_draft
+from incidents.services import cause_add, incident_resolve, retrospective_open, review_draft, review_section_edit
 from incidents.services.actions import action_item_add
 from incidents.services.problems import problem_open
 from incidents.services.reports import report_add
@@ -171,6 +171,15 @@ def _review(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return review.url
 
 
+def _section_texts(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    incident = declare(platform, by=by, at=at)
+    incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+    section = review_draft(by=by, at=at, incident=incident).sections.get(key="lessons")
+    for number in range(count):
+        review_section_edit(by=by, at=at, section=section, expected=section.version, body=f"Lesson {number}")
+    return section.texts_url
+
+
 def _learnings(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     for number in range(count):
         incident = declare(platform, by=by, at=at, title=f"Fault {number}")
@@ -264,6 +273,7 @@ PAGES: dict[str, Fill] = {
     "incident figures": _figures,
     "runbooks": _runbooks,
     "review": _review,
+    "review texts": _section_texts,
     "learnings": _learnings,
     "retrospectives": _retrospectives,
     "decisions": _decisions,

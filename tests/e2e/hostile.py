@@ -4,6 +4,8 @@ import re
 from itertools import count
 from typing import Final
 
+from markdown_it import MarkdownIt
+
 # Out of a text, an attribute with either quote, a text area, a title, a script: for fields that hold one line.
 SHORT = "'\"></textarea></title></script><img src=x onerror=xss()>"
 CORPUS = (
@@ -80,6 +82,19 @@ def each() -> list[str]:
 def cases(page: str) -> set[str]:
     """Which payload of which field stands on a page."""
     return set(CASE.findall(page))
+
+
+# As someone reads a file who lets raw HTML through.
+VIEWERS: Final = (MarkdownIt("commonmark"), MarkdownIt("commonmark").enable(["table", "strikethrough"]))
+
+
+def html_in(text: str) -> list[str]:
+    """The raw HTML in a Markdown file that a viewer outside the portal would hand on."""
+    found = []
+    for viewer in VIEWERS:
+        tokens = [token for top in viewer.parse(text) for token in (top, *(top.children or []))]
+        found += [token.content for token in tokens if token.type.startswith("html_")]
+    return found
 
 
 HOOK = """

@@ -44,6 +44,17 @@ def test_a_phone_shows_why_a_line_was_refused(
     expect(error).not_to_be_empty()
 
 
+def test_a_phone_names_the_incident_by_its_number(
+    open_page: Open, commander: User, platform: Platform, actor_for: Callable[..., Actor]
+) -> None:
+    incident = declare(platform, by=actor_for(commander), at=clock.now(), title="Checkout is down")
+    for path in (incident.url, "/incidents/"):
+        page = open_page(commander, path, viewport={"width": 390, "height": 844})
+        expect(
+            page.locator("#main").get_by_text(incident.reference, exact=True).and_(page.locator(":visible"))
+        ).to_be_in_viewport()
+
+
 def test_a_phone_keeps_the_composer_free_and_names_the_clock_that_is_paused(
     open_page: Open, commander: User, platform: Platform, actor_for: Callable[..., Actor]
 ) -> None:

@@ -16,6 +16,7 @@ from incidents.services import (
     retrospective_open,
     retrospective_write,
     review_draft,
+    review_section_edit,
 )
 from incidents.services.runbooks import runbook_start
 from incidents.services.tasks import task_add
@@ -48,6 +49,8 @@ def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     past = declare(platform, by=by, at=at - timedelta(hours=2), title="Orders stay unpaid", label="P0")
     past = incident_resolve(by=by, at=at, incident=past, expected=past.version)
     review = review_draft(by=by, at=at, incident=past)
+    lessons = review.sections.get(key="lessons")
+    review_section_edit(by=by, at=at, section=lessons, expected=1, body="Watch the pool.")
     cause_add(by=by, at=at, review=review, parent=None, kind="root", text="The pool ran dry")
     action_item_add(by=by, at=at, incident=past, title="Watch the pool", owner_id=admin.pk)
     problem = problem_open(by=by, at=at, platform_id=platform.pk, values={"title": "The pool is small"})
@@ -63,6 +66,7 @@ def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     url, booked = incident.url, book.get_absolute_url()
     return [
         *FIXED, f"{url}?tab=runbook", f"{url}?tab=triage", f"{url}log/{line.number}/", f"{past.url}review/",
+        f"{past.url}review/sections/lessons/texts/",
         f"/problems/{problem.number}/", f"/user-reports/{report.pk}/", look_back.url, booked,
         practice.get_absolute_url(),
     ]  # fmt: skip

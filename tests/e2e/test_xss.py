@@ -233,6 +233,7 @@ def sinks(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> t
         *(f"{url}{act}/" for act in acts), f"{url}log/{line}/", f"{url}log/{line}/correct/", f"{url}log/{graph}/",
         f"{url}log/{graph}/graph.svg", past.url, f"{past.url}close/", f"{past.url}review/",
         f"{past.url}review/public/?s=cause&s=impact", f"{past.url}review/sections/cause/",
+        f"{past.url}review/sections/cause/texts/",
         f"{past.url}review/causes/{past.review.causes.latest('pk').pk}/", "/actions/", f"/actions/{item.number}/",
         "/learnings/", "/learnings/retrospectives/", "/problems/", f"/problems/{problem.number}/", "/user-reports/",
         "/user-reports/new/", "/incidents/queue/", "/incidents/queue/?view=planned", "/clocks/",

@@ -23,6 +23,7 @@ from opsportal.core.actor import Actor
 from opsportal.notifications.models import Notice
 from opsportal.platforms.models import Platform, Service
 from tests.factories.incidents import SYSTEM, alarm, clock_policy, declare, transition
+from tests.factories.intake import source_of
 from tests.factories.monitoring import series_named, slo_of, write
 
 ActorFor = Callable[..., Actor]
@@ -54,6 +55,19 @@ def test_an_alarm_opens_an_incident_with_clocks_timeline_notice_audit_and_mark(
     assert Annotation.objects.get().starts_at == incident.impact_started_at
     assert claim_alarms(at + 2 * MINUTE) == 0
     assert outcomes() == ["opened"]
+
+
+@pytest.mark.parametrize(
+    "kind, found_by", [("statuscake", "external_monitor"), ("pingdom", "external_monitor"),
+                       ("alertmanager", "automated_alert")],
+)  # fmt: skip
+def test_what_looks_from_outside_is_said_to_have_found_it(
+    platform: Platform, at: datetime, kind: str, found_by: str
+) -> None:
+    source, _path = source_of(platform, at=at, kind=kind)
+    transition(alarm(platform, alert_source=source), "alarm", at)
+    assert claim_alarms(at + MINUTE) == 1
+    assert Incident.objects.get().detection_source == found_by
 
 
 def test_a_second_source_of_the_same_signal_attaches_and_recovery_is_said(platform: Platform, at: datetime) -> None:

@@ -15,6 +15,7 @@ from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Environment, Platform
 from tests.factories.incidents import SYSTEM, declare
+from tests.factories.platforms import MembershipFactory
 
 ActorFor = Callable[..., Actor]
 ClientFor = Callable[..., Client]
@@ -81,3 +82,39 @@ def test_the_reader_zone_changes_nothing(platform: Platform, client_for: ClientF
         User.objects.filter(pk=viewer.pk).update(zone=zone)
         viewer.refresh_from_db()
         assert "late" in client_for(viewer).get("/actions/").content.decode()
+
+
+def test_the_board_begins_with_what_is_longest_overdue_and_ends_with_what_has_no_day(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by, incident = actor_for(operator), declare(platform, by=SYSTEM, at=at)
+    days = {"none": None, "later": 9, "first": 1, "none again": None, "second": 2, "today": 3}
+    for title, day in days.items():
+        due = None if day is None else at.date() + timedelta(days=day)
+        action_item_add(by=SYSTEM, at=at, incident=incident, title=title, due_date=due, owner_id=operator.pk)
+    done = action_item_add(by=SYSTEM, at=at, incident=incident, title="done", due_date=at.date())
+    action_item_update(
+        by=SYSTEM, at=at, item=done, expected=1, state="done", owner_id=None, due_date=at.date(), evidence="a test"
+    )
+    now, wanted = at + timedelta(days=3), ["first", "second", "today", "later", "none again", "none"]
+    for view in ("", "mine", "age-week"):
+        shown, cursor = [], None
+        for _ in range(3):  # page by page the order holds
+            page = action_page(by, platform_id=None, view=view, at=now, cursor=cursor, size=2)
+            shown += [row.title for row in page.rows]
+            cursor = page.next_cursor
+        assert (shown, cursor) == (wanted, None), view
+    late = action_page(by, platform_id=None, view="overdue", at=now, cursor=None).rows
+    assert [row.title for row in late] == ["first", "second"]
+    finished = action_page(by, platform_id=None, view="finished", at=now, cursor=None).rows
+    assert [row.title for row in finished] == ["done"]
+
+
+def test_of_one_day_it_is_overdue_first_where_the_day_ends_first(
+    platform: Platform, other_platform: Platform, at: datetime, admin: User, actor_for: ActorFor
+) -> None:
+    for place, zone in ((other_platform, "Pacific/Kiritimati"), (platform, "Pacific/Pago_Pago")):
+        item_of(place, zone, at)
+    MembershipFactory.create(platform=other_platform, user=admin, role="admin")
+    shown = action_page(actor_for(admin), platform_id=None, view="", at=at, cursor=None).rows
+    assert [row.platform for row in shown] == [other_platform, platform]

@@ -20,6 +20,7 @@ from incidents.models import (
     Review,
     ReviewSection,
     RoleAssignment,
+    SectionText,
     TimelineEntry,
 )
 from incidents.services import (
@@ -204,6 +205,9 @@ def test_eight_writers_of_one_section_lose_nothing(
     accepted = at_once(*(partial(write, writer) for writer in range(8)))
     kept = ReviewSection.objects.get(pk=section_id).body.split()
     assert len(kept) == sum(result for result in accepted if isinstance(result, int)) > 0
+    texts = list(SectionText.objects.filter(section_id=section_id).order_by("version"))
+    assert [text.version for text in texts] == list(range(1, len(kept) + 2))
+    assert [text.body.split() for text in texts] == [kept[:n] for n in range(len(kept) + 1)], "each save stays readable"
 
 
 def test_a_task_is_taken_by_one_and_reminds_once(

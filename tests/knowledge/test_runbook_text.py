@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsportal.knowledge.runbooks.lint import lint, sql_problem
-from opsportal.knowledge.runbooks.text import StepKind, compare, parse
+from opsportal.knowledge.runbooks.text import StepKind, parse
 from tests.factories.runbooks import TEXT
 
 
@@ -158,12 +158,6 @@ def test_any_text_is_understood_or_refused_and_leads_somewhere(text: str) -> Non
         assert parsed.step(step.number) is step
         if not parsed.problems:
             assert 1 <= parsed.after(step.number) <= len(parsed.steps) + 1
-
-
-@given(st.lists(st.sampled_from(["a", "b", "## c", "### d", ""]), max_size=12))
-def test_comparing_a_text_with_itself_shows_nothing(lines: list[str]) -> None:
-    text = "\n".join(lines)
-    assert compare(text, text) == []
 
 
 def test_a_problem_names_its_line() -> None:

@@ -105,6 +105,24 @@ def _conflicts(data: dict[str, Any]) -> list[str]:
     return own
 
 
+@pytest.mark.parametrize(
+    "name, scheme, levels",
+    [
+        ("bookstore", "alert", "P0 at_once, P1 at_once, P2 queue, P3 none"),
+        ("bookstore", "incident", "Sev 1 at_once, Sev 2 at_once, Sev 3 queue, Sev 4 none"),
+        ("solemate", "alert", "P1 at_once, P2 queue, P3 none"),
+        ("solemate", "incident", "P1 at_once, P2 at_once, P3 business_hours, P4 business_hours"),
+        ("phase-09", "incident", "P0 at_once, P1 business_hours, P2 queue, P3 planned"),
+    ],
+)
+def test_severities_are_the_guides(name: str, scheme: str, levels: str) -> None:
+    """M-INC-01 to M-INC-03, whom they page M-CLK-07: what is P1 here is P0 there, each platform keeps its own (C1)."""
+    (found,) = [item for item in read_pack(name).of("severity-scheme") if item.key == scheme]
+    assert ", ".join(f"{row['label']} {row['paging']}" for row in found.data["levels"]) == levels
+    assert [row["rank"] for row in found.data["levels"]] == list(range(1, len(levels.split(",")) + 1))
+    assert found.data["source"].startswith(GUIDES[name])
+
+
 def test_every_incident_level_has_every_clock() -> None:
     for name in GUIDES:
         pack = read_pack(name)

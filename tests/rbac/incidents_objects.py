@@ -87,6 +87,8 @@ for _name in ("review", "review-submit", "review-publish", "review-send-back"):
     route(f"incidents:{_name}", _review, data=lambda _case: {"version": "1"})
 route("incidents:review-section", lambda case: {**_review(case), "key": "impact"}, data=lambda _case: {"version": "1"})
 route("incidents:review-edition", _edition)
+for _name in ("incidents:review-texts", "incidents-api:review-texts"):
+    route(_name, lambda case: {**_review(case), "key": "impact"})
 route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
 for _name in ("entry", "entry-pin", "entry-star"):
     route(f"incidents:{_name}", _entry, data=lambda _case: {"on": "yes"})

@@ -8,7 +8,15 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from jinja2 import Environment, FileSystemLoader
 
-from opsportal.core.conflicts import came_from, differences, last_change, name_of, resend_fields, typed_texts
+from opsportal.core.conflicts import (
+    came_from,
+    differences,
+    last_change,
+    meanwhile,
+    name_of,
+    resend_fields,
+    typed_texts,
+)
 from opsportal.core.gate import DeniedError
 from opsportal.core.htmx import local_url, render_page, tell_saved, toast_header, wants_fragment
 from opsportal.core.models import VersionConflictError
@@ -100,6 +108,7 @@ def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpR
         "what": name_of(error.current),
         "last_change": last_change(error.current),
         "rows": rows,
+        "meanwhile": meanwhile(error.current, request.POST),
         "back": came_from(request, error.current),
         "fields": resend_fields(request),
         "action": request.get_full_path(),

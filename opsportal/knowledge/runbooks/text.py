@@ -6,7 +6,6 @@ by hand. `Then: anchor` on a line of its own names the step that follows when it
 is its title in kebab. The section *Verification* says how one knows that it worked, and is obligatory.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -306,17 +305,3 @@ def _whole(parsed: Parsed) -> Iterator[Problem]:
         for anchor in (step.then, *(choice.anchor for choice in step.choices)):
             if anchor and parsed.number_of(anchor) is None:
                 yield Problem(step.line, f"“{step.title}” leads to {anchor}, which is no step.")
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """One line of a comparison; `kind` is "+", "-", " " or "@"."""
-
-    kind: str
-    text: str
-
-
-def compare(before: str, after: str) -> list[DiffLine]:
-    """Two versions line by line, with three unchanged lines around each change."""
-    lines = difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=3)
-    return [DiffLine(line[0], line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]

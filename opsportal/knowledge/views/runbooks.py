@@ -8,6 +8,7 @@ from django.utils.timezone import localdate
 
 from opsportal.core import clock, shell
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
+from opsportal.core.comparison import compare
 from opsportal.core.forms import BIGGEST, bounded_int
 from opsportal.core.freshness import revalidated
 from opsportal.core.gate import allows, authorize
@@ -18,7 +19,7 @@ from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.forms import TEMPLATE, RunbookForm
 from opsportal.knowledge.models import Runbook
 from opsportal.knowledge.models.runbooks import TRIGGERS
-from opsportal.knowledge.runbooks.text import compare, parse
+from opsportal.knowledge.runbooks.text import parse
 from opsportal.knowledge.selectors.runbooks import (
     problems,
     runbook_rows,
