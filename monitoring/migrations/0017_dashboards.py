@@ -6,35 +6,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('monitoring', '0015_deployment_restart'),
-        ('platforms', '0001_initial'),
+        ("monitoring", "0016_freeze_annotations"),
+        ("platforms", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Dashboard',
+            name="Dashboard",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('key', models.SlugField(blank=True, help_text="its pack's; empty: made here", max_length=60)),
-                ('name', models.CharField(max_length=120)),
-                ('note', models.TextField(blank=True)),
-                ('range', models.CharField(blank=True, choices=[('1h', '1h'), ('3h', '3h'), ('12h', '12h'), ('24h', '24h'), ('7d', '7d'), ('30d', '30d'), ('90d', '90d')], default='3h', max_length=4)),
-                ('compare', models.CharField(blank=True, choices=[('1d', 'the day before'), ('7d', 'a week before')], max_length=4)),
-                ('starts_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('charts', models.JSONField(default=list)),
-                ('source', models.CharField(choices=[('guide', 'guide'), ('portal_default', 'portal default'), ('not_in_guide', 'not in guide'), ('edited', 'edited here')], default='edited', max_length=16)),
-                ('source_text', models.CharField(blank=True, max_length=160)),
-                ('owner', models.ForeignKey(help_text="null: everybody's", null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('platform', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dashboards', to='platforms.platform')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("key", models.SlugField(blank=True, help_text="its pack's; empty: made here", max_length=60)),
+                ("name", models.CharField(max_length=120)),
+                ("note", models.TextField(blank=True)),
+                (
+                    "range",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("1h", "1h"),
+                            ("3h", "3h"),
+                            ("12h", "12h"),
+                            ("24h", "24h"),
+                            ("7d", "7d"),
+                            ("30d", "30d"),
+                            ("90d", "90d"),
+                        ],
+                        default="3h",
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "compare",
+                    models.CharField(
+                        blank=True, choices=[("1d", "the day before"), ("7d", "a week before")], max_length=4
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("charts", models.JSONField(default=list)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("guide", "guide"),
+                            ("portal_default", "portal default"),
+                            ("not_in_guide", "not in guide"),
+                            ("edited", "edited here"),
+                        ],
+                        default="edited",
+                        max_length=16,
+                    ),
+                ),
+                ("source_text", models.CharField(blank=True, max_length=160)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        help_text="null: everybody's",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "platform",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="dashboards", to="platforms.platform"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['platform', 'name', 'id'], name='dashboard_list')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('key', ''), _negated=True), fields=('platform', 'key'), name='dashboard_key_unique'), models.CheckConstraint(condition=models.Q(('key', ''), ('owner', None), _connector='OR'), name='dashboard_of_pack_is_shared'), models.CheckConstraint(condition=models.Q(models.Q(('ends_at__gt', models.F('starts_at')), ('range', '')), models.Q(models.Q(('range', ''), _negated=True), ('ends_at', None), ('starts_at', None)), _connector='OR'), name='dashboard_range')],
+                "indexes": [models.Index(fields=["platform", "name", "id"], name="dashboard_list")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("key", ""), _negated=True),
+                        fields=("platform", "key"),
+                        name="dashboard_key_unique",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("key", ""), ("owner", None), _connector="OR"),
+                        name="dashboard_of_pack_is_shared",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ends_at__gt", models.F("starts_at")), ("range", "")),
+                            models.Q(models.Q(("range", ""), _negated=True), ("ends_at", None), ("starts_at", None)),
+                            _connector="OR",
+                        ),
+                        name="dashboard_range",
+                    ),
+                ],
             },
         ),
     ]
