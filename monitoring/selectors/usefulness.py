@@ -51,7 +51,9 @@ def week_of(text: str, *, at: datetime, zone: tzinfo) -> Week:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """One alarm's week. A page is a firing that opens an incident of a level that pages, under no silence."""
+    """One alarm's week. A page is a firing, or one going on worse or past a silence, that opens an incident of a level
+    that pages, under no silence.
+    """
 
     alarm: Alarm
     firings: int
@@ -71,7 +73,9 @@ def worth_rows(actor: Actor, week: Week, *, platform_id: int | None = None, size
     fired = fired.filter(to_state=AlarmState.ALARM, at__gte=week.start, at__lt=week.end)
     pages = Q(opens_incident=True, silenced=False, severity__pages=True)
     counted: Any = fired.values("alarm_id").annotate(
-        firings=Count("pk"), pages=Count("pk", filter=pages), quiet=Count("pk", filter=Q(silenced=True))
+        firings=Count("pk", filter=~Q(from_state=AlarmState.ALARM)),
+        pages=Count("pk", filter=pages),
+        quiet=Count("pk", filter=Q(silenced=True)),
     )
     ratings = AlarmRating.objects.filter(transition__in=fired)
     rated: dict[int, Counter[str]] = {}
