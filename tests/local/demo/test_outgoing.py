@@ -154,8 +154,8 @@ def test_an_allowed_topic_is_confirmed_at_the_simulator(
         assert topics_confirm(at=at, fetch=signing.simulated_answer) == 1
     server.shutdown()
     assert SnsTopic.objects.get().confirmed_at == at
-    application.outgoing.tick(at)
-    application.world.start_fault("db-connections", at=at, minutes=60, platform="shop-management")
+    application.outgoing.tick(at + MINUTE)  # it learns how they stand
+    application.world.start_fault("db-connections", at=at + MINUTE, minutes=60, platform="shop-management")
     application.outgoing.tick(at + 20 * MINUTE)
     assert {one["Type"] for one in posted[1:]} == {"Notification"}
 
