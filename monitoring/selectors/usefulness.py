@@ -16,6 +16,7 @@ from opsportal.core.pagination import Head
 from opsportal.knowledge.models import Runbook
 
 SHOWN: Final = 100
+BEGINS: Final = ~Q(from_state=AlarmState.ALARM)
 PAGES: Final = Q(opens_incident=True, silenced=False, severity__pages=True)
 _WEEK: Final = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
@@ -53,7 +54,9 @@ def week_of(text: str, *, at: datetime, zone: tzinfo) -> Week:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """One alarm over a time. A page is a firing that opens an incident of a level that pages, under no silence."""
+    """One alarm over a time. A page is a firing, or one going on worse or past a silence, that opens an incident of a
+    level that pages, under no silence.
+    """
 
     alarm: Alarm
     firings: int
@@ -81,7 +84,11 @@ def worth_rows(actor: Actor, fired: QuerySet[AlarmTransition], *, size: int = SH
     counted: Any = (
         fired.order_by()
         .values("alarm_id")
-        .annotate(firings=Count("pk"), pages=Count("pk", filter=PAGES), quiet=Count("pk", filter=Q(silenced=True)))
+        .annotate(
+            firings=Count("pk", filter=BEGINS),
+            pages=Count("pk", filter=PAGES),
+            quiet=Count("pk", filter=Q(silenced=True)),
+        )
     )
     ratings = AlarmRating.objects.filter(transition__in=fired)
     rated: dict[int, Counter[str]] = {}

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from incidents.figures.periods import between
+from monitoring.models import AlarmState
 from monitoring.slo.periods import Period
 from opsportal.core.actor import Actor
 from opsportal.core.api import PAGING, page_size
@@ -90,7 +91,7 @@ def _firings(reader: Actor, asked: Asked, key: str, page_of: Keyset) -> Answer:
         {
             "id": row.pk, "alarm": row.alarm_id, "name": row.alarm.name, "at": row.at, "silenced": row.silenced,
             "severity": row.severity.label if row.severity else None, "opens_incident": row.opens_incident,
-            "reason": row.reason,
+            "reason": row.reason, "goes_on": row.from_state == AlarmState.ALARM,
         }
         for row in page.rows
     ]  # fmt: skip

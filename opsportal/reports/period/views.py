@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 
 from monitoring.selectors.slo_report import WORST_FIRST, slo_rows, slos_of
-from monitoring.selectors.usefulness import PAGES
+from monitoring.selectors.usefulness import BEGINS, PAGES
 from monitoring.slo.periods import Period, PeriodError, calendar, choices, parse, rolling
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
@@ -216,7 +216,7 @@ def firing_rows(request: AuthorizedRequest, key: str) -> HttpResponse:
     rows = fired_in(reader_of(asked.platform), *asked).select_related("alarm", "severity")
     alarm, is_paging = bounded_int(request.GET.get("alarm", "")), request.GET.get("only") == "pages"
     rows = rows if alarm is None else rows.filter(alarm_id=alarm)
-    rows = rows.filter(PAGES) if is_paging else rows
+    rows = rows.filter(PAGES if is_paging else BEGINS)
     page = keyset_page(rows, order=("-at", "-pk"), cursor=request.GET.get("cursor"), size=PAGE)
     context = {"asked": asked, "page": page, "is_paging": is_paging}
     return render_page(request, "reports/firing_rows.html", context)
