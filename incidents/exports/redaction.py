@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from opsportal.core.masking import KINDS, Kind
+from opsportal.core.masking import KINDS, NAMED, Kind
 
 _SHORTEST_PART: Final = 3  # of a name; a shorter one is cut out of other words and tells nobody
 # Scripts that put no space between words, and Korean, which hangs its particles on the name: 李明 stands in 由李明重启.
@@ -72,7 +72,7 @@ def redact(
     if told := [re.escape(name) for name in sorted(alarms, key=len, reverse=True)]:
         cut(Kind("alarm", re.compile(rf"(?<!\w)(?:{'|'.join(told)})(?!\w)", re.IGNORECASE)), "an alarm")
     cut(_PLAN, "")
-    for kind in (*KINDS, *_IDS):
+    for kind in (*NAMED, *KINDS, *_IDS):
         cut(kind, f"[{kind.name}]")
     if names:
         cut(Kind("resource", _RUN, lambda run: not names.isdisjoint(_forms(run))), "[resource]")
