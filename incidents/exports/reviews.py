@@ -65,7 +65,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         if section.key == "cause" and parts.causes:
             yield from _cause_lines(parts.causes)
     if parts.waves:
-        yield from _list("Waves", [wave.words for wave in parts.waves], "")
+        yield from _list("Waves", [f"{wave.words} {wave.because}" for wave in parts.waves], "")
     yield from _evidence_lines(incident, parts.evidence)
     yield "## Clocks\n"
     yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.clocks)
@@ -179,6 +179,7 @@ def _history_data(parts: ReviewParts) -> dict[str, Any]:
                 "began_at": row.began_at,
                 "mitigated_at": row.mitigated_at,
                 "resolved_at": row.resolved_at,
+                "cause": row.cause,
                 "resolution": row.resolution,
                 "reopened_because": row.why or None,
             }

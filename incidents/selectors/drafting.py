@@ -55,7 +55,7 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
     waves = waves_of(incident)
     texts = {
         "impact": _impact(incident, waves) + _budget(incident),
-        "cause": _cause(incident, entries),
+        "cause": _cause(incident, entries, waves),
         "resolution": _resolution(incident, entries, waves),
         "went-well": _lines(_all_met(incident, clocks)),
         "went-wrong": _lines(
@@ -80,7 +80,8 @@ def unsaid(incident: Incident, section: ReviewSection, waves: Sequence[Wave]) ->
     said = " ".join(section.body.split())
     texts = [getattr(incident, name).strip() for name in RECORDED.get(section.key, ())]
     texts += [_lasted(incident, waves), *(wave.words for wave in waves)] if waves and section.key == "impact" else []
-    texts += [wave.resolution.strip() for wave in waves[:-1]] if section.key == "resolution" else []
+    if section.key in ("cause", "resolution"):
+        texts += [getattr(wave, section.key).strip() for wave in waves[:-1]]
     return [text for text in texts if " ".join(text.split()) not in said]
 
 
@@ -140,9 +141,9 @@ def _times(incident: Incident, *, is_reopened: bool) -> list[tuple[str, datetime
     return [(word, at) for word, at in (*begin, *(() if is_reopened else end)) if at is not None]
 
 
-def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
-    if incident.cause:
-        return incident.cause
+def _cause(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
+    if written := _of_waves(waves, "cause") or incident.cause:
+        return written
     found = (
         _titled(ALARMS, _dated(entries, EntryKind.ALARM)),
         _titled(CHANGES, map(change_words, changes_nearby(incident))),
@@ -150,15 +151,20 @@ def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
     return "\n\n".join(text for text in found if text)
 
 
+def _of_waves(waves: Sequence[Wave], name: str) -> str:
+    """What was written of each wave; "" when nothing was, or there is but one."""
+    texts = ((wave.number, getattr(wave, name)) for wave in waves)
+    return "\n\n".join(f"Wave {number}: {text}" for number, text in texts if text)
+
+
 def _resolution(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
     """What was written, else what was decided; then what was carried out by plans, and what came back of itself."""
     last = TimelineEntry.objects.filter(incident=incident, kind=EntryKind.METRIC).order_by("-occurred_at", "-number")
     came_back = list(last.only("kind", "body", "occurred_at")[:_LAST_METRICS])[::-1]
-    written = "\n\n".join(f"Wave {wave.number}: {wave.resolution}" for wave in waves if wave.resolution)
     return "\n\n".join(
         text
         for text in (
-            written or incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
+            _of_waves(waves, "resolution") or incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
             _titled(PLANS, [f"{row.name}, {row.words}" for row in plan_results(incident)]),
             _titled(METRICS, _dated(came_back, EntryKind.METRIC)),
         )

@@ -12,6 +12,7 @@ from incidents.models import Incident, IncidentClock, IncidentWave, Review, Revi
 from incidents.selectors import owed, owed_read
 from incidents.services import (
     incident_close,
+    incident_describe,
     incident_mitigate,
     incident_reopen,
     incident_resolve,
@@ -176,6 +177,29 @@ def test_each_wave_keeps_its_times_and_its_end(
     markdown = client.get(f"{incident.url}review.md").content.decode()
     assert f"Version {published.version} was published by" in markdown
     assert "## Waves" in markdown
+
+
+def test_each_wave_keeps_its_cause_and_a_text_that_is_written_anew_stays_readable(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    by = actor_for(operator)
+    incident = over_again(published, by, at + 25 * MINUTE)
+    assert incident.cause == "", "what caused the first wave need not have caused the second"
+    for cause in ("A guess", "The report"):
+        incident = incident_describe(
+            by=by, at=at + 35 * MINUTE, incident=incident, expected=incident.version, changes={"cause": cause}
+        )
+    assert [wave.cause for wave in IncidentWave.objects.filter(incident=incident)] == [TEXTS["cause"]]
+    lines = [entry.body for entry in incident.entries.filter(data__text="cause")]
+    assert lines == ["changed the cause from “A guess” to “The report”"], "the first one of a wave replaces none"
+    assert text_of(published, "cause") == f"Wave 1: {TEXTS['cause']}\n\nWave 2: The report"
+    client = client_for(operator)
+    for url in (published.url, f"{incident.url}?tab=triage", f"{incident.url}review.md"):
+        text = plain(client, url)
+        assert f"Cause: {TEXTS['cause']}" in text, url
+        assert "Cause: The report" in text, url
+    said = client.get(f"{incident.url}review.json").json()["waves"]
+    assert [row["cause"] for row in said] == [TEXTS["cause"], "The report"]
 
 
 def test_a_wave_does_not_end_before_the_one_before_it(
