@@ -19,7 +19,7 @@ from incidents.selectors.learning import CauseLine, LessonPage
 from incidents.selectors.waves import Wave
 from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
-from opsportal.core.formats import duration, stamp
+from opsportal.core.formats import duration, plural, stamp
 from opsportal.core.markdown import html_as_text
 
 # What a public text may hold: who did what when stays inside.
@@ -35,6 +35,7 @@ class ReviewParts:
     causes: Sequence[CauseLine]
     clocks: Sequence[ClockView]
     entries: Sequence[EntryView]
+    entries_cut: int  # moments that are not among them
     items: Sequence[ActionItem]
     evidence: Evidence
     waves: Sequence[Wave]
@@ -71,7 +72,10 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.clocks)
     yield "\n## Key moments\n"
     for entry in parts.entries:
-        yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
+        yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.spoken}"
+    if parts.entries_cut:
+        whole = f"{settings.PUBLIC_URL}{incident.url}timeline.md"
+        yield f"\n{plural(parts.entries_cut, 'more moment')} on the [whole timeline]({whole})"
     yield "\n## Actions\n"
     for item in parts.items:
         owner = item.owner.name if item.owner else "no owner"
@@ -146,6 +150,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
             for row in parts.entries
         ],
+        "key_moments_cut": parts.entries_cut,
         "actions": [
             {
                 "reference": item.reference,

@@ -61,7 +61,12 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
         "went-wrong": _lines(
             [
                 *(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
-                *(f"{name} still fired when it was resolved" for name in still_firing(incident)),
+                *_came_back(waves),
+                *(
+                    f"{name} still fired when {resolved}"
+                    for resolved, at in _ends(incident, waves)
+                    for name in still_firing(incident, at)
+                ),
             ]
         ),
         "tools": _lines(_runbooks(incident)),
@@ -82,6 +87,7 @@ def unsaid(incident: Incident, section: ReviewSection, waves: Sequence[Wave]) ->
     texts += [_lasted(incident, waves), *(wave.words for wave in waves)] if waves and section.key == "impact" else []
     if section.key in ("cause", "resolution"):
         texts += [getattr(wave, section.key).strip() for wave in waves[:-1]]
+    texts += _came_back(waves) if section.key == "went-wrong" else []
     return [text for text in texts if " ".join(text.split()) not in said]
 
 
@@ -183,7 +189,8 @@ def _runbooks(incident: Incident) -> Iterator[str]:
 
 
 def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
-    return [f"{stamp(entry.occurred_at)}: {entry.body}" for entry in entries if entry.kind == kind]
+    word = "decided: " if kind == EntryKind.DECISION else ""  # that it was done, it does not say
+    return [f"{stamp(entry.occurred_at)}: {word}{entry.body}" for entry in entries if entry.kind == kind]
 
 
 def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
@@ -199,12 +206,22 @@ def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
             yield _met(incident, clock)
 
 
-def still_firing(incident: Incident) -> list[str]:
-    """The names of its alarms that fired when it was resolved, as far as they were judged by then."""
-    if incident.resolved_at is None:
-        return []
+def _came_back(waves: Sequence[Wave]) -> Iterator[str]:
+    """Each time that it was over and was not."""
+    for wave in waves[1:]:
+        yield f"It came back {stamp(wave.began_at)}, after wave {wave.number - 1} was resolved: {wave.why}"
+
+
+def _ends(incident: Incident, waves: Sequence[Wave]) -> list[tuple[str, datetime]]:
+    """When it was resolved, each time, and how that is said."""
+    ends = [(f"wave {wave.number} was resolved", wave.resolved_at) for wave in waves]
+    return [(said, at) for said, at in ends or [("it was resolved", incident.resolved_at)] if at is not None]
+
+
+def still_firing(incident: Incident, at: datetime) -> list[str]:
+    """The names of its alarms that fired when it was resolved at `at`, as far as they were judged by then."""
     alarms = AlarmClaim.objects.filter(incident=incident).values("transition__alarm_id")
-    rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=incident.resolved_at)
+    rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=at)
     last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id").values_list("to_state", "alarm__name")
     return sorted(name for state, name in last if state == AlarmState.ALARM)
 

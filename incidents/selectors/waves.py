@@ -1,4 +1,4 @@
-"""The waves of an incident that was reopened: what ended and came back, each with its own times, cause and resolution."""
+"""The waves of an incident that was reopened: each with its own times, cause and resolution."""
 
 from datetime import datetime
 from typing import NamedTuple

@@ -211,7 +211,7 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
         raise
     review = hold_review(current)
     clocks.stop(current, ClockKind.REVIEW, at)
-    for kind in (ClockKind.UPDATE, ClockKind.RESOLVE):
+    for kind in (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.RESOLVE):
         clocks.start(current, kind, at)
     append(
         current,

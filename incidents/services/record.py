@@ -25,6 +25,7 @@ from opsportal.core.formats import stamp
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Service, Severity
 
+
 @transaction.atomic
 def incident_set_severity(
     *, by: Actor, at: datetime, incident: Incident, expected: int, severity: Severity, why: str = ""
@@ -93,7 +94,7 @@ def incident_triage(
         if questions[key].ends and given["answer"] == "yes":
             clocks.done(current, questions[key].ends, at)
     parts = [
-        f"{questions[key].text.lower()}: {given['note'] or allowed[given['answer']].lower()}"
+        f"{questions[key].text.lower()}: {', '.join(filter(None, (allowed[given['answer']].lower(), given['note'])))}"
         for key, given in kept.items()
     ]
     append(current, kind=EntryKind.TRIAGE, body="assessed: " + "; ".join(parts), by=by, at=at, data={"answers": kept})

@@ -11,7 +11,7 @@ from opsportal.core.actor import Actor
 
 
 def keep_wave(incident: Incident, why: str, *, by: Actor, at: datetime) -> None:
-    """Keep the times, the cause and the resolution of what had ended. Inside the caller's transaction, the incident locked."""
+    """Keep the times, cause and resolution of what had ended. Inside the caller's transaction, the incident locked."""
     assert incident.resolved_at is not None
     IncidentWave.objects.create(
         incident=incident,
