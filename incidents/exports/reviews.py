@@ -145,7 +145,9 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             for line in parts.causes
         ],
         **_evidence_data(incident, parts.evidence),
-        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.result} for row in parts.clocks],
+        "clocks": [
+            {"kind": row.kind, "label": row.label, "rule": row.rule, "result": row.result} for row in parts.clocks
+        ],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
             for row in parts.entries

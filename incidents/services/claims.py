@@ -240,9 +240,10 @@ def _held_where_told(transition: AlarmTransition) -> Incident | None:
     """The incident that was last told of this alarm, or that it was merged into, held."""
     for _ in range(MERGES_MEANWHILE):
         last = _told_before(transition).select_related("incident").order_by("-transition_id").first()
-        if last is None or last.incident is None:
+        incident = last.incident if last is not None else None
+        if incident is None:
             return None
-        found = last.incident.merged_into_id or last.incident_id
+        found = incident.merged_into_id or incident.pk
         held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found)
         if held.merged_into_id is None:
             return held

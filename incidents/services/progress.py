@@ -201,11 +201,11 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
     again = lifecycle.ORDER[: lifecycle.ORDER.index(position.stage)]
     stages = {stage.value: current.stage_times[stage.value] for stage in again if stage.value in current.stage_times}
     stages[position.stage.value] = at.isoformat()
-    over = {"stage_times": stages, "resolved_at": None, "mitigated_at": None, "closed_at": None}
-    over |= {"cause": "", "resolution": ""}  # of the wave that is over, which keeps them
+    ended = {"resolved_at": None, "mitigated_at": None, "closed_at": None}
+    said = {"cause": "", "resolution": ""}  # of the wave that is over, which keeps them
     try:
         with transaction.atomic():
-            change(current, **moved(current, position, at) | over)
+            change(current, **{**moved(current, position, at), **ended, **said, "stage_times": stages})
     except IntegrityError:  # incident_open_signal_unique: an alarm opened one since
         refuse_twin(current.platform_id, current.service, current.signal)
         raise
