@@ -76,10 +76,10 @@ document.addEventListener("input", (event) => {
   form.draftTimer = setTimeout(() => keep(form), 300);
 });
 document.addEventListener("submit", ({ target: form }) => {
-  // The composer keeps its lines itself (static/js/unsent.js).
-  if (!form.dataset.draft || form.dataset.composer) return;
+  if (!form.dataset.draft) return;
   clearTimeout(form.draftTimer);
   keep(form);
+  if (form.dataset.composer) return; // its lines are kept until they are sent (static/js/unsent.js)
   document.cookie = FORGET;
   sessionStorage.setItem(SENT + name(form), decodeURIComponent(new URL(form.getAttribute("action"), location.href).pathname));
 });

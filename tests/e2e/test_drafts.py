@@ -201,3 +201,21 @@ def test_an_act_that_lost_a_race_is_let_go_of_once_it_is_saved_on_top(
     assert page.evaluate(DRAFTS) == []
     incident.refresh_from_db()
     assert incident.cause == MINE
+
+
+def test_a_line_that_was_not_sent_is_told_of_until_it_is(
+    open_page: Open, operator: User, platform: Platform, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now() - timedelta(minutes=20))
+    page = open_page(operator, incident.url)
+    line = page.locator(".composer [name=text]")
+    line.fill(MINE)
+    page.wait_for_timeout(500)  # typing rests for 300 ms before it is kept
+    page.reload()
+    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(line).to_have_value(MINE)
+    line.press("Enter")
+    expect(page.locator(".tl").get_by_text(MINE)).to_be_visible()
+    expect(page.get_by_text(BACK)).to_have_count(0)
+    expect(line).to_have_value("")
+    assert page.evaluate(DRAFTS) == []
