@@ -21,6 +21,7 @@ from monitoring import store  # noqa: E402
 from monitoring.counting import recount_slos  # noqa: E402
 from monitoring.models import MetricSource, Series, Slo, SloTerm, SloVersion  # noqa: E402
 from monitoring.selectors.slo_report import slo_rows  # noqa: E402
+from monitoring.services.binding import dimensions_hash  # noqa: E402
 from monitoring.slo.periods import rolling  # noqa: E402
 from opsportal.core import clock  # noqa: E402
 from opsportal.platforms.models import Platform  # noqa: E402
@@ -30,24 +31,40 @@ NAMES = {"total": "RequestCount", "bad": "HTTPCode_Target_5XX_Count"}
 BACK = timedelta(days=31)  # the 30 days of a report and its longest burn rate's anchor
 ROUNDS = 9
 Counted = dict[int, tuple[float, float]]  # of each objective the events and the good ones
-INDICATOR = {"method": "occurrences", **{role: [term(name)] for role, name in NAMES.items()}}
 OWN = "bench-"
-# The same figure of every objective from the 5-minute points it is made of.
+SPACE = "Benchmark"
+# A month by the minute as CloudWatch told it, keyed as the portal's own points are: those it keeps for 15 days only.
+MAKE = """
+CREATE TABLE benchmark_point_1m (series_id integer, ts timestamptz, sum float8, PRIMARY KEY (series_id, ts));
+GRANT SELECT, INSERT ON benchmark_point_1m TO PUBLIC
+"""
+# Whole numbers, so that sums in any order are equal to the last digit.
+TELL = """
+INSERT INTO benchmark_point_1m (series_id, ts, sum) SELECT s, ts, floor(%s * random())
+FROM unnest(%s::int[]) AS s, generate_series(%s::timestamptz, %s::timestamptz, '1 minute') AS ts
+"""
+KEEP = """
+INSERT INTO monitoring_point_5m (series_id, ts, n, sum)
+SELECT series_id, date_bin('5 minutes', ts, timestamptz 'epoch') AS start, count(*), sum(sum)
+FROM benchmark_point_1m GROUP BY series_id, start
+"""
+# The same figure of every objective from all that it is made of.
 RAW = """
 SELECT t.slo_id, sum(p.sum) FILTER (WHERE t.role = 'total'), sum(p.sum) FILTER (WHERE t.role = 'bad')
-FROM monitoring_sloterm t JOIN monitoring_point_5m p ON p.series_id = t.series_id
+FROM monitoring_sloterm t JOIN benchmark_point_1m p ON p.series_id = t.series_id
 WHERE t.slo_id = ANY(%s) AND p.ts >= %s AND p.ts < %s GROUP BY t.slo_id
 """
 
 
 def fill(count: int) -> dict[str, Any]:
-    """Objectives of one platform, the 5-minute points of a month that they count, and the portal's own counts."""
+    """Objectives of one platform, the points of a month that they count, and the portal's own counts."""
     now = store.floor_to(clock.now(), 300)
     source = MetricSource.objects.select_related("account").earliest("pk")
     series_of = {
         (number, role): Series(
-            platform=source.platform, account=source.account, region=source.region, namespace="Benchmark", name=name,
-            dimensions={"Number": str(number)}, dimensions_hash=f"{role}{number:060}", stats=["Sum"], watermark=now,
+            platform=source.platform, account=source.account, region=source.region, namespace=SPACE, name=name,
+            dimensions=_place(number), dimensions_hash=dimensions_hash(_place(number).items()), stats=["Sum"],
+            watermark=now,
         )
         for number in range(count) for role, name in NAMES.items()
     }  # fmt: skip
@@ -55,8 +72,8 @@ def fill(count: int) -> dict[str, Any]:
     slos = [Slo(platform=source.platform, key=f"{OWN}{n}", name=f"Availability {n}") for n in range(count)]
     Slo.objects.bulk_create(slos)
     versions = [
-        SloVersion(slo=slo, number=1, objective=99.9, indicator=INDICATOR, effective_from=now - BACK)
-        for slo in slos
+        SloVersion(slo=slo, number=1, objective=99.9, indicator=_indicator(number), effective_from=now - BACK)
+        for number, slo in enumerate(slos)
     ]  # fmt: skip
     SloVersion.objects.bulk_create(versions)
     SloTerm.objects.bulk_create(
@@ -67,23 +84,33 @@ def fill(count: int) -> dict[str, Any]:
     points = _points(ids, now - BACK, now)
     recount_slos(slo_ids=[slo.pk for slo in slos], start=now - BACK, end=now)
     with connections["owner"].cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE) monitoring_point_5m, monitoring_slobucket, monitoring_sloterm")
+        cursor.execute(
+            "VACUUM (ANALYZE) benchmark_point_1m, monitoring_point_5m, monitoring_slobucket, monitoring_sloterm"
+        )
     return {"points": points}
 
 
+def _place(number: int) -> dict[str, str]:
+    return {"Number": str(number)}
+
+
+def _indicator(number: int) -> dict[str, Any]:
+    """Of series of its own, by their names: the portal binds what is promised anew whenever a policy changes."""
+    terms = {role: [term(name, namespace=SPACE, dimensions=_place(number))] for role, name in NAMES.items()}
+    return {"method": "occurrences", **terms}
+
+
 def _points(ids: dict[str, list[int]], start: datetime, end: datetime) -> int:
-    """Whole numbers, so that sums in any order are equal to the last digit."""
+    """What was told by the minute, and what the portal keeps of it for as long; how many were told."""
     store.ensure_partitions(start, end)
     rows = 0
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(MAKE)
     with connection.cursor() as cursor:
-        for role, most in (("total", 2_000), ("bad", 3)):
-            cursor.execute(
-                "INSERT INTO monitoring_point_5m (series_id, ts, n, sum)"
-                " SELECT s, ts, 5, floor(%s * random()) FROM unnest(%s::int[]) AS s,"
-                " generate_series(%s::timestamptz, %s::timestamptz, '5 minutes') AS ts",
-                [most, ids[role], start, end - timedelta(minutes=5)],
-            )
+        for role, most in (("total", 400), ("bad", 2)):
+            cursor.execute(TELL, [most, ids[role], start, end - timedelta(minutes=1)])
             rows += cursor.rowcount
+        cursor.execute(KEEP)
         store.cover([*ids["total"], *ids["bad"]], start, end)
     return rows
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from maintenance.views import calendar, checklists, operations_log
+from maintenance.views import calendar, checklists, freezes, operations_log
 
 app_name = "maintenance"
 
@@ -20,5 +20,7 @@ urlpatterns = [
     path("maintenance/", calendar.window_calendar, name="calendar"),
     path("maintenance/windows/<int:pk>/", calendar.window_detail, name="window"),
     path("maintenance/windows/<int:pk>/cancel/", calendar.window_cancel_action, name="window-cancel"),
+    path("maintenance/freezes/new/", freezes.freeze_new, name="freeze-new"),
+    path("maintenance/windows/<int:pk>/end/", freezes.freeze_end_action, name="freeze-end"),
     path("maintenance/job-runs/<int:pk>/", calendar.job_run, name="job-run"),
 ]

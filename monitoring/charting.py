@@ -10,6 +10,7 @@ from django.db.models import Q
 from markupsafe import Markup
 
 from monitoring.models import (
+    LASTING,
     AlarmRule,
     Annotation,
     AnnotationKind,
@@ -32,7 +33,6 @@ from monitoring.selectors.points import (
 from opsportal.core import charts
 from opsportal.core.formats import number, stamp
 
-CHARTS: Final = 12  # of one page
 DATA_ROWS: Final = 30
 MARKS: Final = 20
 MarkT = TypeVar("MarkT", Annotation, Deployment)
@@ -42,7 +42,10 @@ _ALIKE: Final = ("Average", "Maximum")  # limits of the one are drawn on the oth
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One chart that is wanted; `series` is None where no account is connected."""
+    """One chart that is wanted; `series` is None where it is not read, and `why` says so in words ("": no account).
+
+    `limits`: whether those of rules are drawn; `note` stands below the chart.
+    """
 
     series: Series | None
     stat: str
@@ -50,6 +53,9 @@ class Asked:
     unit: str
     metric_pk: int | None = None
     stats: Sequence[str] = ()
+    limits: bool = True
+    note: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,7 @@ def _marks(behind: _Background, series: Series, span: Range) -> tuple[list[chart
     moments: list[charts.Annotation] = []
     bands: list[charts.Band] = []
     for mark in _of(behind.marks, series):
-        if mark.kind in (AnnotationKind.WINDOW, AnnotationKind.DRILL):
+        if mark.kind in LASTING:
             bands.append(
                 charts.Band(max(mark.starts_at, span.start), min(mark.ends_at or span.end, span.end), mark.ref)
             )
@@ -191,7 +197,7 @@ def _draw(
     at: datetime,
 ) -> Drawing:
     points, earlier = lines
-    rules, blind = behind.rules[series.pk], behind.gaps[series.pk]
+    rules, blind = behind.rules[series.pk] if asked.limits else [], behind.gaps[series.pk]
     points = silence_filled(
         series, points, stat=asked.stat, period=period, start=span.start, end=span.end, unread=list(blind)
     )

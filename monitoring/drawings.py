@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from monitoring.models import AnnotationKind
+from monitoring.models import LASTING, AnnotationKind
 from monitoring.selectors.slo_detail import Detail
 from monitoring.slo.periods import Period
 from opsportal.core import charts
@@ -33,7 +33,7 @@ def drawings(detail: Detail, period: Period) -> Drawings:
         if mark.kind == AnnotationKind.INCIDENT and shares.get(mark.ref, 0) >= LABELLED:
             label = "" if mark.restricted else f"{mark.ref} −{100 * shares[mark.ref]:.1f} %"
             marks.append(charts.Annotation(max(mark.starts_at, period.starts_at), label, "incident"))
-        elif mark.kind in (AnnotationKind.WINDOW, AnnotationKind.DRILL):
+        elif mark.kind in LASTING:
             end = min(mark.ends_at or period.until, period.until)
             bands.append(charts.Band(max(mark.starts_at, period.starts_at), end, mark.ref))
     bands += [charts.Band(begins, ends, "no data", "nodata") for begins, ends in detail.gaps[:20]]

@@ -71,10 +71,18 @@ def judge(expected: Expectation, heard: Heard, at: datetime) -> Judgement:
         return Judgement(ALARM, heard.ended_at, "It said that it failed.", ends_by)
     due_at = expected.due_after(max(heard.ended_at, expected.since))
     late_at = due_at + expected.grace if due_at is not None else None
-    if ends_by is not None and began is not None and (late_at is None or began <= late_at):
-        late_at = ends_by  # it is at work, begun in time
+    why = "was not heard of"
+    if began is not None and (late_at is None or began <= late_at):
+        why = "had not ended when the next one was due"
+        late_at = ends_by or _next_after(expected, due_at)  # it is at work, begun in time
     if due_at is not None and late_at is not None and late_at <= at:
-        return Judgement(ALARM, late_at, f"It was due at {due_at:%Y-%m-%d %H:%M} UTC and was not heard of.")
+        return Judgement(ALARM, late_at, f"It was due at {due_at:%Y-%m-%d %H:%M} UTC and {why}.")
     if is_heard:
         return Judgement(OK, heard.ended_at, "It was heard of in time.", late_at)
     return Judgement(UNKNOWN, at, "It was not heard of since this was expected.", late_at)
+
+
+def _next_after(expected: Expectation, due_at: datetime | None) -> datetime | None:
+    """When a run of any length, begun for `due_at`, must have ended: until the next one must have begun."""
+    following = expected.due_after(due_at) if due_at is not None else None
+    return following + expected.grace if following is not None else None

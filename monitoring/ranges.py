@@ -18,6 +18,7 @@ SPANS: Final = {
     "90d": timedelta(days=90),
 }
 COMPARED: Final = {"1d": (timedelta(days=1), "the day before"), "7d": (timedelta(days=7), "a week before")}
+BUCKETS: Final = (5, 60, 1440)  # minutes
 LONGEST: Final = timedelta(days=93)
 SHORTEST: Final = timedelta(minutes=10)  # zooming ends here: a curve needs some points
 
@@ -92,11 +93,26 @@ def instant(text: str) -> datetime:
         raise BadRequest("This link names a time that cannot be read.") from error
 
 
-def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Range:
-    """`?range=3h`, or `?from=…&to=…` (at most 93 days), and `&compare=7d`; raises BadRequest.
+def bucket_size(text: str) -> int:
+    """`?res=`: the minutes of a bucket, an hour unless asked; raises BadRequest (400)."""
+    if text and text not in {str(size) for size in BUCKETS}:
+        raise BadRequest("Buckets have 5, 60 or 1440 minutes.")
+    return int(text or 60)
 
-    A named range ends with the running minute, so that what is asked twice within it is the same question.
-    """
+
+def running(key: str, at: datetime, compare: str = "") -> Range:
+    """A named range until `at`; it ends with the running minute: what is asked twice within it is the same question."""
+    end = at.replace(second=0, microsecond=0)
+    return Range(key, end - SPANS[key], end, compare)
+
+
+def says_range(request: HttpRequest) -> bool:
+    """Whether the address itself says what is shown."""
+    return not request.GET.keys().isdisjoint(("range", "from", "compare"))
+
+
+def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Range:
+    """`?range=3h`, or `?from=…&to=…` (at most 93 days), and `&compare=7d`; raises BadRequest."""
     compare = request.GET.get("compare", "")
     compare = compare if compare in COMPARED else ""
     begins, ends = request.GET.get("from"), request.GET.get("to")
@@ -107,7 +123,4 @@ def range_of(request: HttpRequest, at: datetime, *, default: str = "3h") -> Rang
             raise BadRequest("This range is empty or longer than 93 days.")
         return Range("", start, end, compare)
     key = request.GET.get("range", default)
-    if key not in SPANS:
-        key = default
-    end = at.replace(second=0, microsecond=0)
-    return Range(key, end - SPANS[key], end, compare)
+    return running(key if key in SPANS else default, at, compare)

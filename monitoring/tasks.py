@@ -15,7 +15,7 @@ from monitoring.collector.upkeep import read_events
 from monitoring.databases.reading import database_read
 from monitoring.evidence.runner import run_check
 from monitoring.insights.running import run_carry_out
-from monitoring.models import AwsAccount, TargetDatabase
+from monitoring.models import AwsAccount, LogRun, TargetDatabase
 from monitoring.services.cloudwatch_history import history_read
 from monitoring.services.log_queries import TASK
 from opsportal.core.actor import system_actor
@@ -23,8 +23,9 @@ from opsportal.core.clock import now
 from opsportal.core.live import touch
 from opsportal.platforms.models import Platform
 from opsportal.schedule.services import RunClaim
-from opsportal.schedule.tasks import PermanentTaskError, scheduled_task
+from opsportal.schedule.tasks import NotYetError, PermanentTaskError, scheduled_task
 
+LOOKS_AFTER: Final = 3.0  # seconds, of a question that AWS is at work on
 BUSY: Final[Mapping[str, Any]] = {"left_out": "AWS does not answer, and another account that waits for it is asked"}
 
 
@@ -102,6 +103,9 @@ def read_database(claim: RunClaim) -> Mapping[str, Any]:
 
 @scheduled_task(name=TASK, queue="checks", time_limit=150)
 def run_log_query(claim: RunClaim) -> Mapping[str, Any]:
-    """Carry out one run of a saved question to the logs, or go on with it."""
+    """Carry out one run of a saved question to the logs, or go on with it; what AWS works on waits outside."""
     by = system_actor("monitoring.logs")
-    return {"state": run_carry_out(run_id=claim.args["log_run"], fence=claim.fence, by=by, clock=now)}
+    state = run_carry_out(run_id=claim.args["log_run"], fence=claim.fence, by=by, clock=now)
+    if state in LogRun.OPEN:
+        raise NotYetError(LOOKS_AFTER)
+    return {"state": state}

@@ -10,5 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.api.urls")),
     path("", include("opsportal.knowledge.api.urls")),
     path("", include("opsportal.plans.api.urls")),
+    path("", include("opsportal.packs.api.urls")),
     path("", include("opsportal.reports.api.urls")),
 ]

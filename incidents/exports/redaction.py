@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from opsportal.core.masking import KINDS, Kind
+from opsportal.core.masking import KINDS, NAMED, Kind
 
 _SHORTEST_PART: Final = 3  # of a name; a shorter one is cut out of other words and tells nobody
 # Scripts that put no space between words, and Korean, which hangs its particles on the name: 李明 stands in 由李明重启.
@@ -65,7 +65,7 @@ def redact(text: str, people: Iterable[str], names: AbstractSet[str] = frozenset
 
     cut(_WHOLE[0], "")
     cut(_WHOLE[1], "[link]")
-    for kind in (*KINDS, *_IDS):
+    for kind in (*NAMED, *KINDS, *_IDS):
         cut(kind, f"[{kind.name}]")
     if names:
         cut(Kind("resource", _RUN, lambda run: not names.isdisjoint(_forms(run))), "[resource]")

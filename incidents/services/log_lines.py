@@ -6,7 +6,7 @@ from incidents.choices import StateChoice
 from incidents.errors import IncidentError
 from incidents.models import Incident, TimelineEntry
 from incidents.services.timeline import entry_log
-from monitoring.models import LogRun
+from monitoring.models import LogAnswer, LogRun
 from opsportal.core.actor import Actor
 from opsportal.core.formats import plural
 from opsportal.core.live import touch
@@ -20,14 +20,16 @@ def log_run_note(*, by: Actor, at: datetime, incident: Incident, run: LogRun) ->
         raise IncidentError(f"{incident.reference} is closed: reopen it first.")
     if run.is_open:
         raise IncidentError("The question is still being asked: wait for its answer.")
-    found = plural(run.records_matched, "line")
+    if not LogAnswer.objects.filter(run=run).exists():
+        raise IncidentError(f"The question was not answered, so there is nothing to note. {run.said}")
+    found = f"{plural(run.records_matched, 'line')} matched" + (f" until it ended: {run.said}" if run.said else "")
     entry = entry_log(
         by=by,
         at=at,
         incident=incident,
         body=f"noted what {run.asked_by_name} asked the log of {run.query.service.name}, "
         f"{run.starts_at:%H:%M} to {run.ends_at:%H:%M} UTC: "
-        f"{run.query.name}, {found} matched ([what was found](/monitoring/logs/runs/{run.pk}/))",
+        f"{run.query.name}, {found} ([what was found](/monitoring/logs/runs/{run.pk}/))",
         client_key=note_key(run),
         data={"log_run": run.pk},
     )

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from maintenance.models import ChecklistItem, ChecklistRun, WindowOccurrence
+from opsportal.core.api import CleanCharField
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
@@ -48,8 +49,14 @@ class ChecklistRunSerializer(serializers.ModelSerializer[ChecklistRun]):
 
 
 class WindowSerializer(serializers.ModelSerializer[WindowOccurrence]):
-    """One window or freeze in time."""
+    """One window or freeze in time; `services` are those it is of, none for the whole platform.
 
+    `reason` and who asked stand where a person began it, `end_reason` and who where one ended or called it off.
+    """
+
+    services = serializers.SlugRelatedField(  # type: ignore[var-annotated]
+        source="window.services", slug_field="key", many=True, read_only=True
+    )
     platform = serializers.SlugRelatedField(slug_field="key", read_only=True)  # type: ignore[var-annotated]
     name = serializers.CharField(source="window.name", read_only=True)
     kind = serializers.CharField(source="window.kind", read_only=True)
@@ -59,7 +66,20 @@ class WindowSerializer(serializers.ModelSerializer[WindowOccurrence]):
     class Meta:
         model = WindowOccurrence
         fields = (
-            "id", "platform", "name", "kind", "state", "starts_at", "ends_at", "opened_at", "closed_at",
-            "silences_alarms", "excludes_slo", "version",
+            "id", "platform", "services", "name", "kind", "state", "starts_at", "ends_at", "opened_at", "closed_at",
+            "silences_alarms", "excludes_slo", "reason", "asked_by_name", "end_reason", "ended_by_name", "version",
         )  # fmt: skip
         read_only_fields = fields
+
+
+class FreezeAddSerializer(serializers.Serializer[Any]):
+    """A change freeze from now on, of a platform or of one of its services."""
+
+    platform = CleanCharField(max_length=40, help_text="key of the platform")
+    service = CleanCharField(max_length=60, required=False, allow_blank=True, default="", help_text="a service's key")
+    ends_at = serializers.DateTimeField(help_text="at most 92 days ahead")
+    reason = CleanCharField(max_length=240)
+
+
+class FreezeEndSerializer(serializers.Serializer[Any]):
+    reason = CleanCharField(max_length=400)

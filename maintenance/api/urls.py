@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from maintenance.api import views
+from maintenance.api import freezes, views
 
 app_name = "maintenance-api"
 urlpatterns: list[URLPattern] = [
@@ -12,4 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("checklist-items/<int:pk>/tick/", views.ItemTickView.as_view(), name="checklist-item-tick"),
     path("windows/", views.WindowListView.as_view(), name="window-list"),
     path("windows/<int:pk>/", views.WindowDetailView.as_view(), name="window-detail"),
+    path("freezes/", freezes.FreezeListView.as_view(), name="freeze-list"),
+    path("freezes/<int:pk>/end/", freezes.FreezeEndView.as_view(), name="freeze-end"),
 ]

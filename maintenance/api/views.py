@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from maintenance.api.serializers import ChecklistItemSerializer, ChecklistRunSerializer, WindowSerializer
-from maintenance.models import ChecklistItem, OccurrenceState, RunState, WindowOccurrence
+from maintenance.models import ChecklistItem, OccurrenceState, RunState, WindowKind, WindowOccurrence
 from maintenance.selectors import checklist_runs, run_items
 from maintenance.services.checklists import ItemAnsweredError, item_tick
 from opsportal.core import clock
+from opsportal.core.actor import Actor
 from opsportal.core.api import PAGING, ApiView, ConflictError, expected_version, page_response, page_size, row_response
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
@@ -27,7 +28,11 @@ _COMMON = [
     *PAGING,
 ]
 RUN_FILTERS = [*_COMMON, OpenApiParameter("state", str, enum=RunState.values)]
-WINDOW_FILTERS = [*_COMMON, OpenApiParameter("state", str, enum=OccurrenceState.values)]
+WINDOW_FILTERS = [
+    *_COMMON,
+    OpenApiParameter("state", str, enum=OccurrenceState.values),
+    OpenApiParameter("kind", str, enum=WindowKind.values),
+]
 
 
 def _narrowed(request: Request, rows: QuerySet[Any], states: list[str]) -> QuerySet[Any]:
@@ -115,6 +120,13 @@ def _lost(error: ItemAnsweredError) -> ConflictError:
     return ConflictError(f"{error.who} was first{f', at {at.isoformat()}' if at else ''}; nothing was changed.")
 
 
+def window_rows(actor: Actor) -> QuerySet[WindowOccurrence]:
+    """Windows and freezes that the actor may see, with what an answer says of them."""
+    rows = WindowOccurrence.objects.visible_to(actor).select_related("window", "platform")
+    found: QuerySet[WindowOccurrence] = rows.prefetch_related("window__services")
+    return found
+
+
 class WindowListView(ApiView):
     actions: Mapping[str, str] = {"GET": WINDOW_VIEW}
     serializer_class = WindowSerializer
@@ -122,7 +134,9 @@ class WindowListView(ApiView):
     @extend_schema(operation_id="windows_list", parameters=WINDOW_FILTERS, responses=WindowSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Windows and freezes of the caller's platforms, latest start first; cancelled ones stay in it."""
-        rows = WindowOccurrence.objects.visible_to(self.actor).select_related("window", "platform")
+        rows = window_rows(self.actor)
+        if request.query_params.get("kind") in WindowKind.values:
+            rows = rows.filter(window__kind=request.query_params["kind"])
         page: Page[Any] = keyset_page(
             _narrowed(request, rows, OccurrenceState.values),
             order=("-starts_at", "-id"),
@@ -140,6 +154,5 @@ class WindowDetailView(ApiView):
     def get(self, request: Request, pk: int) -> Response:
         """One window or freeze."""
         del request
-        rows = WindowOccurrence.objects.visible_to(self.actor).select_related("window", "platform")
-        occurrence = get_object_or_404(rows, pk=pk)
+        occurrence = get_object_or_404(window_rows(self.actor), pk=pk)
         return row_response(occurrence, WindowSerializer(occurrence))

@@ -49,7 +49,10 @@ class OccurrenceState(models.TextChoices):
 
 
 class WindowOccurrence(VersionedModel):
-    """One span in time; opening it writes the silence, the SLO exclusion and the annotation."""
+    """One span in time; opening it writes the silence, the SLO exclusion and the annotation.
+
+    `reason` and who asked stand where a person began it, `end_reason` and who where one ended or called it off.
+    """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="window_occurrences")
     window = models.ForeignKey(Window, on_delete=models.PROTECT, related_name="occurrences")
@@ -58,6 +61,10 @@ class WindowOccurrence(VersionedModel):
     state = models.CharField(max_length=10, choices=OccurrenceState, default=OccurrenceState.PLANNED)
     opened_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=240, blank=True, default="", db_default="")
+    asked_by_name = models.CharField(max_length=120, blank=True, default="", db_default="")
+    end_reason = models.CharField(max_length=400, blank=True, default="", db_default="")
+    ended_by_name = models.CharField(max_length=120, blank=True, default="", db_default="")
 
     objects = PlatformQuerySet.as_manager()
 
@@ -73,3 +80,8 @@ class WindowOccurrence(VersionedModel):
                 name="window_occurrence_open",
             )
         ]
+
+    @property
+    def title(self) -> str:
+        """What it is, and why where a person said so; reads `window`."""
+        return f"{self.window.name}: {self.reason}" if self.reason else self.window.name

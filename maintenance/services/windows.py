@@ -18,6 +18,7 @@ from monitoring.services.marks import annotation_put, silence_put
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
+from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Service
 from opsportal.schedule.recurrence import Rule, next_slots
 
@@ -72,10 +73,16 @@ def window_open(*, by: Actor, at: datetime, occurrence: WindowOccurrence) -> Non
     """Open it: alarms are silenced, the SLO's adjusted figures leave it out, charts show it."""
     occurrence.update_versioned(expected=occurrence.version, state=OccurrenceState.OPEN, opened_at=at)
     window = occurrence.window
-    services: list[Service | None] = [*window.services.all()] or [None]
+    occurrence_mark(by=by, at=at, occurrence=occurrence)
+    text = f"{window.get_kind_display()} open: {occurrence.title}."
+    occurrence_log(by=by, at=at, occurrence=occurrence, text=text, verb="opened")
+
+
+def occurrence_mark(*, by: Actor, at: datetime, occurrence: WindowOccurrence) -> None:
+    """Lay its span over monitoring, or change what was laid there; of each of its services, or of the platform."""
+    services: list[Service | None] = [*occurrence.window.services.all()] or [None]
     for service in services:
         _mark(by=by, at=at, occurrence=occurrence, service=service)
-    _log(by=by, at=at, occurrence=occurrence, text=f"{window.get_kind_display()} open: {window.name}.", verb="opened")
 
 
 def _mark(*, by: Actor, at: datetime, occurrence: WindowOccurrence, service: Service | None) -> None:
@@ -88,9 +95,12 @@ def _mark(*, by: Actor, at: datetime, occurrence: WindowOccurrence, service: Ser
         "ref": f"WIN-{occurrence.pk}" + (f"/{service.key}" if service else ""),
         "url": reverse("maintenance:window", args=[occurrence.pk]),
     }
-    if window.kind == WindowKind.WINDOW and window.silences_alarms:
+    if window.kind == WindowKind.FREEZE:
+        annotation_put(by=by, at=at, kind=AnnotationKind.FREEZE, title=occurrence.title, **span)
+        return
+    if window.silences_alarms:
         silence_put(by=by, at=at, reason=window.name, **span)
-    if window.kind == WindowKind.WINDOW and window.excludes_slo:
+    if window.excludes_slo:
         exclusion_put(by=by, at=at, slo=None, reason=window.name, **span)
     annotation_put(by=by, at=at, kind=AnnotationKind.WINDOW, title=window.name, **span)
 
@@ -100,7 +110,7 @@ def window_close(*, by: Actor, at: datetime, occurrence: WindowOccurrence) -> No
     """Close it; what it wrote into monitoring ends by its own times."""
     occurrence.update_versioned(expected=occurrence.version, state=OccurrenceState.CLOSED, closed_at=at)
     text = f"{occurrence.window.get_kind_display()} closed: {occurrence.window.name}."
-    _log(by=by, at=at, occurrence=occurrence, text=text, verb="closed")
+    occurrence_log(by=by, at=at, occurrence=occurrence, text=text, verb="closed")
 
 
 @transaction.atomic
@@ -108,12 +118,16 @@ def window_cancel(*, by: Actor, at: datetime, occurrence: WindowOccurrence, expe
     """Call off a planned occurrence; it stays visible as cancelled. Raises WindowRefusedError once it is open."""
     if occurrence.state != OccurrenceState.PLANNED:
         raise WindowRefusedError("Only a planned window can be cancelled; nothing was changed.")
-    occurrence.update_versioned(expected=expected, state=OccurrenceState.CANCELLED, closed_at=at)
+    occurrence.update_versioned(
+        expected=expected, state=OccurrenceState.CANCELLED, closed_at=at, end_reason=clean_text(reason)[:400],
+        ended_by_name=by.name,
+    )  # fmt: skip
     text = f"{occurrence.window.name} of {occurrence.starts_at:%d %b %H:%M} UTC cancelled: {reason}"
-    _log(by=by, at=at, occurrence=occurrence, text=text, verb="cancelled")
+    occurrence_log(by=by, at=at, occurrence=occurrence, text=text, verb="cancelled")
 
 
-def _log(*, by: Actor, at: datetime, occurrence: WindowOccurrence, text: str, verb: str) -> None:
+def occurrence_log(*, by: Actor, at: datetime, occurrence: WindowOccurrence, text: str, verb: str) -> None:
+    """Write what became of it to the operations log, wake the pages and leave its audit row: the last of a deed."""
     log_add(
         by=by,
         at=at,

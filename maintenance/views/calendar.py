@@ -9,18 +9,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from maintenance.forms import ReasonForm
-from maintenance.models import JobRun, WindowOccurrence
+from maintenance.models import JobRun, OccurrenceState, WindowKind, WindowOccurrence
 from maintenance.selectors import coming_windows, job_runs, month_calendar, occurrences_of_days
 from maintenance.services.windows import WindowRefusedError, window_cancel
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import authorize
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.shell import selected_platform
 
 CALENDAR = "maintenance/window_calendar.html"
 OCCURRENCE = "maintenance/window_detail.html"
 JOB_RUN = "maintenance/job_run.html"
+FREEZE = "maintenance.freeze_set"
 
 
 def _month(text: str, today: date) -> date:
@@ -68,6 +69,7 @@ def window_calendar(request: AuthorizedRequest) -> HttpResponse:
         "coming": coming_windows(request.actor, now, platform_id),
         "runs": runs[:12],
         "now": now,
+        "may_freeze": bool(platforms_where(request.actor, FREEZE)),
     }
     return render_page(request, CALENDAR, context, fragment="calendar")
 
@@ -76,8 +78,16 @@ def window_calendar(request: AuthorizedRequest) -> HttpResponse:
 def window_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One occurrence: its span, its rule, what it silences, its job runs."""
     occurrence = _occurrence(request, pk)
-    runs = job_runs(request.actor).filter(occurrence=occurrence).order_by("pk")
-    return render_page(request, OCCURRENCE, {"occurrence": occurrence, "runs": runs, "now": clock.now()})
+    return render_page(request, OCCURRENCE, _detail(request, occurrence))
+
+
+def _detail(request: AuthorizedRequest, occurrence: WindowOccurrence) -> dict[str, object]:
+    holds = occurrence.window.kind == WindowKind.FREEZE and occurrence.state == OccurrenceState.OPEN
+    return {
+        "occurrence": occurrence,
+        "runs": job_runs(request.actor).filter(occurrence=occurrence).order_by("pk"),
+        "may_end": holds and allows(request.actor, FREEZE, occurrence),
+    }
 
 
 def _occurrence(request: AuthorizedRequest, pk: int) -> WindowOccurrence:
@@ -106,9 +116,7 @@ def window_cancel_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
             return redirect_or_fragment(request, reverse("maintenance:window", args=[pk]))
         except WindowRefusedError as error:
             refused = str(error)
-    runs = job_runs(request.actor).filter(occurrence=occurrence)
-    context = {"occurrence": occurrence, "runs": runs, "now": clock.now(), "refused": refused}
-    return render_page(request, OCCURRENCE, context, status=422)
+    return render_page(request, OCCURRENCE, {**_detail(request, occurrence), "refused": refused}, status=422)
 
 
 @require_action("maintenance.job_view")

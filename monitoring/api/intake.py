@@ -25,7 +25,7 @@ from monitoring.models import (
     Usefulness,
 )
 from monitoring.selectors.intake import group_page, message_page
-from monitoring.selectors.usefulness import week_of, worth_rows
+from monitoring.selectors.usefulness import firings, week_of, worth_rows
 from monitoring.services.alerts import group_end
 from monitoring.services.inbound import ReplayError, message_replay
 from monitoring.services.ratings import RatingError, alarm_rate
@@ -316,7 +316,6 @@ class AlarmWeekView(ApiView):
         week = week_of(params.get("week", ""), at=now(), zone=ZoneInfo("UTC"))
         if params.get("week") and params["week"] != week.key:
             raise ParseError("week is written 2026-W10.")
-        found = worth_rows(
-            self.actor, week, platform_id=platform_id_said(self.actor, params.get("platform", "")), size=500
-        )
+        platform_id = platform_id_said(self.actor, params.get("platform", ""))
+        found = worth_rows(self.actor, firings(self.actor, week.start, week.end, platform_id=platform_id), size=500)
         return Response({"week": week.key, "results": WorthSerializer(found.rows, many=True).data})

@@ -1,4 +1,4 @@
-"""`/api/v1/slos/ID/versions/`: what was promised, and a new promise from an instant on."""
+"""`/api/v1/slos/ID/versions/` and `…/buckets/`: what was promised, a new promise, and the counted events."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,19 +6,33 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.models import Slo, SloVersion, WindowKind
+from monitoring.models import Slo, SloBucket, SloVersion, WindowKind
+from monitoring.ranges import BUCKETS, bucket_size, range_of
+from monitoring.selectors.slo_counts import buckets_behind
 from monitoring.services.objectives import PromiseError, slo_promise
 from monitoring.slo.indicator import IndicatorError, slo_terms
 from opsportal.core import clock
-from opsportal.core.api import ApiView, CleanCharField, UnprocessableError, expected_version, row_response
+from opsportal.core.api import (
+    PAGING,
+    ApiView,
+    CleanCharField,
+    UnprocessableError,
+    expected_version,
+    page_response,
+    page_size,
+    row_response,
+)
+from opsportal.core.api_request import plain_request
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
+from opsportal.core.pagination import keyset_page
 
+VIEW = "monitoring.slo_view"
 CHANGE = "monitoring.slo_change"
 
 
@@ -72,18 +86,56 @@ class SloPromiseSerializer(serializers.Serializer[Any]):
         return indicator
 
 
-class SloVersionListView(ApiView):
-    actions: Mapping[str, str] = {"GET": "monitoring.slo_view", "POST": CHANGE}
+class SloBucketSerializer(serializers.ModelSerializer[SloBucket]):
+    """Counted events of `res` minutes from `ts` on. `xgood` and `xtotal` are what exclusions left out of them;
+    `expected` and `covered` slices of 5 minutes: those that passed, and those asked about in full.
+    """
 
-    def _slo(self, pk: int) -> Slo:
+    class Meta:
+        model = SloBucket
+        fields = ("ts", "res", "good", "total", "xgood", "xtotal", "expected", "covered")
+        read_only_fields = fields
+
+
+class _SloView(ApiView):
+    def slo(self, pk: int) -> Slo:
         rows = Slo.objects.visible_to(self.actor).select_related("platform")
         found: Slo = get_object_or_404(rows, pk=pk, enabled=True)
         return found
 
+
+class SloBucketListView(_SloView):
+    """The rows behind an objective's figures."""
+
+    actions: Mapping[str, str] = {"GET": VIEW}
+
+    @extend_schema(
+        operation_id="slo_buckets_list",
+        parameters=[
+            *PAGING,
+            *(OpenApiParameter(name, str) for name in ("from", "to", "range")),
+            OpenApiParameter("res", int, enum=list(BUCKETS), description="minutes a bucket; 60, if absent"),
+            OpenApiParameter("bad", int, enum=[1], description="only those in which something failed"),
+        ],
+        responses=SloBucketSerializer(many=True),
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """The counted events behind a figure, newest first: `?from=&to=` or `?range=24h`, at most 93 days."""
+        params = request.query_params
+        span = range_of(plain_request(request), clock.now(), default="24h")
+        res, is_bad = bucket_size(params.get("res", "")), bool(params.get("bad"))
+        rows = buckets_behind(self.slo(pk), res=res, start=span.start, end=span.end, only_bad=is_bad)
+        page = keyset_page(rows, order=("-ts",), cursor=params.get("cursor"), size=page_size(request))
+        return page_response(page, SloBucketSerializer)
+
+
+class SloVersionListView(_SloView):
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": CHANGE}
+
     @extend_schema(operation_id="slo_versions_list", responses=SloVersionsSerializer)
     def get(self, _request: Request, pk: int) -> Response:
         """What was promised, and since when."""
-        slo = self._slo(pk)
+        slo = self.slo(pk)
         return row_response(slo, SloVersionsSerializer(slo))
 
     @extend_schema(
@@ -92,7 +144,7 @@ class SloVersionListView(ApiView):
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """A new version from an instant on; needs `If-Match`. Time before it keeps its objective."""
-        slo = self._slo(pk)
+        slo = self.slo(pk)
         authorize(self.actor, CHANGE, slo)
         expected = expected_version(request, slo)
         serializer = SloPromiseSerializer(data=request.data)

@@ -3,8 +3,11 @@
 from django.urls import URLPattern, path
 
 from monitoring.api import (
+    budget_policies,
+    dashboards,
     databases,
     deployments,
+    exclusions,
     heartbeats,
     intake,
     log_queries,
@@ -36,6 +39,8 @@ urlpatterns: list[URLPattern] = [
     path("alarm-rules/lint/", rules.RuleLintView.as_view(), name="alarm-rule-lint"),
     path("alarm-rules/preview/", rules.RulePreviewView.as_view(), name="alarm-rule-preview"),
     path("alarm-rules/<int:pk>/", rules.RuleDetailView.as_view(), name="alarm-rule"),
+    path("dashboards/", dashboards.DashboardListView.as_view(), name="dashboards"),
+    path("dashboards/<int:pk>/", dashboards.DashboardView.as_view(), name="dashboard"),
     path("databases/", databases.DatabaseListView.as_view(), name="databases"),
     path(
         "databases/<int:pk>/answers/<slug:question>/",
@@ -66,4 +71,10 @@ urlpatterns: list[URLPattern] = [
     path("traces/", traces.TraceView.as_view(), name="traces"),
     path("slos/", views.SloListView.as_view(), name="slos"),
     path("slos/<int:pk>/versions/", objectives.SloVersionListView.as_view(), name="slo-versions"),
+    path("slos/<int:pk>/buckets/", objectives.SloBucketListView.as_view(), name="slo-buckets"),
+    path("slo-exclusions/", exclusions.ExclusionListView.as_view(), name="slo-exclusions"),
+    path("slo-exclusions/<int:pk>/", exclusions.ExclusionView.as_view(), name="slo-exclusion"),
+    path("slo-exclusions/<int:pk>/approve/", exclusions.ExclusionApproveView.as_view(), name="slo-exclusion-approve"),
+    path("slo-exclusions/<int:pk>/void/", exclusions.ExclusionVoidView.as_view(), name="slo-exclusion-void"),
+    path("budget-policies/<slug:key>/", budget_policies.BudgetPolicyView.as_view(), name="budget-policy"),
 ]

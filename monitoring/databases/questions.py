@@ -65,10 +65,13 @@ SELECT coalesce(nullif(application_name, ''), pid::text) AS replica, state, sync
                        replay_lsn)::float8 AS behind
 FROM pg_stat_replication
 UNION ALL
-SELECT 'this server', 'replaying', '',
-       CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 END,
-       pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::float8
+-- All that came was replayed: that is no lag only while more would come.
+SELECT 'this server', CASE WHEN r.streams THEN 'replaying' ELSE 'cut off from its primary' END, '',
+       CASE WHEN pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()
+            THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8
+            WHEN r.streams THEN 0 END,
+       CASE WHEN r.streams THEN pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::float8 END
+FROM (SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS streams) AS r
 WHERE pg_is_in_recovery()
 ORDER BY 4 DESC NULLS LAST, 1
 """

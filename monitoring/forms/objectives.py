@@ -10,6 +10,7 @@ from django import forms
 from django.utils import timezone
 
 from monitoring.models import SloVersion, WindowKind
+from monitoring.services.exclusions import LONGEST
 from monitoring.slo.indicator import IndicatorError, slo_terms
 from opsportal.core.forms import CleanForm, VersionedForm
 
@@ -36,7 +37,7 @@ class ExclusionForm(CleanForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
-        if starts_at and ends_at and not timedelta() < ends_at - starts_at <= timedelta(days=31):
+        if starts_at and ends_at and not timedelta() < ends_at - starts_at <= LONGEST:
             raise forms.ValidationError("The end lies after the beginning, at most 31 days later.")
         return cleaned
 

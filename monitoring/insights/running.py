@@ -1,15 +1,16 @@
 """Carrying out a run of a saved question: put it where the service logs, wait, keep what it found.
 
-Each place is a *part*, written down before and after its question is put. A worker that was killed is followed by one
-that goes on with the questions AWS already has; of one that may or may not have been put it says *lost*, and puts it
-no second time: AWS bills each.
+Each place is a *part*, written down before and after its question is put. While AWS works on one, the run gives its
+place in the worker to others and comes back to look. A worker that was killed is followed by one that goes on with the
+questions AWS already has; of one that may or may not have been put it says *lost*, and puts it no second time: AWS
+bills each.
 """
 
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,12 +26,14 @@ from opsportal.aws import logs
 from opsportal.aws.errors import AwsError, AwsThrottledError, AwsUnreachableError
 from opsportal.aws.session import AwsAccount as AwsSession
 from opsportal.core.actor import Actor
+from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
 from opsportal.core.live import touch
 from opsportal.core.masking import mask_line
 from opsportal.schedule.services import LeaseLostError
 
-WAIT_SECONDS: Final = 100.0
+WAIT_SECONDS: Final = 100.0  # for AWS
+STAY_SECONDS: Final = 4.0  # in the worker at a time; most questions are answered by then
 PAUSE_SECONDS: Final = 1.0
 MOST_ROWS: Final = 1_000
 MOST_CHARACTERS: Final = 2_000  # of a cell
@@ -38,13 +41,17 @@ MOST_KEPT: Final = 1_000_000  # characters of an answer
 TOO_LONG: Final = "stopped after {seconds:g} s: ask about less time."
 BY_HAND: Final = "stopped by hand."
 UNCONFIRMED: Final = "AWS did not confirm that it stopped: it may read on, and bill for it."
+NOT_READ: Final = "AWS answered, and what it found could not be read any more."
 MAYBE_PUT: Final = "the worker was lost while it was put. AWS may have read logs for it; nothing was asked again."
 Part = dict[str, Any]
 Row = Mapping[str, str]
 
 
 def run_carry_out(*, run_id: int, fence: int, by: Actor, clock: Callable[[], datetime]) -> str:
-    """Carry a run out, or go on with it; returns its state. Raises LeaseLostError when another one holds it."""
+    """Carry a run out, or go on with it; returns its state: while it is open, it has to be looked at again.
+
+    Raises LeaseLostError when another one holds it.
+    """
     taken = LogRun.objects.filter(pk=run_id, fence__lte=fence, state__in=LogRun.OPEN)
     taken.update(state=LogRunState.RUNNING, fence=fence)
     run = LogRun.objects.select_related("query__service").get(pk=run_id)
@@ -53,7 +60,8 @@ def run_carry_out(*, run_id: int, fence: int, by: Actor, clock: Callable[[], dat
     work = _Work(run, fence)
     work.plan()
     work.put()
-    work.wait(until=time.monotonic() + WAIT_SECONDS)
+    if not work.wait(until=time.monotonic() + STAY_SECONDS) or not work.look_again():
+        return work.run.state
     return work.finish(by=by, at=clock())
 
 
@@ -91,7 +99,7 @@ class _Work:
             (place.account.pk, place.region),
             {
                 "account": place.account.pk, "region": place.region, "groups": [], "state": PartState.NEW, "query": "",
-                "bytes": 0, "matched": 0, "said": "",
+                "put_at": "", "bytes": 0, "matched": 0, "said": "",
             },
         )  # fmt: skip
         try:
@@ -111,7 +119,7 @@ class _Work:
             if self._is_stopped():
                 self._end(part, PartState.STOPPED, BY_HAND)
                 continue
-            part["state"] = PartState.ASKING
+            part["state"], part["put_at"] = PartState.ASKING, real_now().isoformat()
             self._write(parts=self.parts)
             failpoint("monitoring.log_query_put")
             try:
@@ -131,19 +139,29 @@ class _Work:
             self._write(parts=self.parts)
             failpoint("monitoring.log_query_begun")
 
-    def wait(self, *, until: float) -> None:
-        """Look at what runs until all of it ended, somebody stops it or the time is over: then AWS is told to stop."""
+    def wait(self, *, until: float) -> bool:
+        """Look at what runs for as long as may be stayed; whether all of it ended.
+
+        Where somebody stops it, or AWS had its time, AWS is told to stop.
+        """
         while running := self._running():
             for part in running:
                 self._follow(part)
             self._tell()
             if not self._running():
-                return
+                break
             stopped = self._is_stopped()
-            if stopped or time.monotonic() > until:
+            if stopped or self._is_too_long():
                 self._stop(BY_HAND if stopped else TOO_LONG.format(seconds=WAIT_SECONDS))
-                return
+                break
+            if time.monotonic() > until:
+                return False
             time.sleep(PAUSE_SECONDS)
+        return True
+
+    def _is_too_long(self) -> bool:
+        put_at = [datetime.fromisoformat(part["put_at"]) for part in self.parts if part.get("put_at")]
+        return bool(put_at) and real_now() - min(put_at) > timedelta(seconds=WAIT_SECONDS)
 
     def _follow(self, part: Part) -> None:
         try:
@@ -186,7 +204,6 @@ class _Work:
 
     def finish(self, *, by: Actor, at: datetime) -> str:
         """Keep the answer and end the run, in one transaction. Raises LeaseLostError."""
-        self._look_again()
         states = {part["state"] for part in self.parts}
         said = [*self.said, *(f"{_where(part, self.accounts)}: {part['said']}" for part in self.parts if part["said"])]
         ranked = (LogRunState.DONE, LogRunState.STOPPED, LogRunState.LOST, LogRunState.FAILED)
@@ -215,12 +232,21 @@ class _Work:
             )
         return state
 
-    def _look_again(self) -> None:
-        """What was answered before this worker took over is read once more: only its figures were written down."""
+    def look_again(self) -> bool:
+        """Read once more what was answered when another one looked: only its figures were written down.
+
+        Whether all of it is at hand, or never will be, which the part says then.
+        """
         for place, part in enumerate(self.parts):
-            if place not in self.found and part["query"] and part["state"] in (PartState.DONE, PartState.STOPPED):
-                with suppress(AwsError):
-                    self._look(part)
+            if place in self.found or not part["query"] or part["state"] not in (PartState.DONE, PartState.STOPPED):
+                continue
+            try:
+                self._look(part)
+            except AwsError as error:
+                if isinstance(error, AwsThrottledError | AwsUnreachableError) and not self._is_too_long():
+                    return False
+                self._end(part, PartState.LOST, f"{NOT_READ} {self._refused(part, error)}")
+        return True
 
     def _running(self) -> list[Part]:
         return [part for part in self.parts if part["state"] == PartState.RUNNING]

@@ -87,17 +87,22 @@ class SigningKeys:
             return error
 
 
-_in_force: Final[list[KeyOf]] = [SigningKeys()]
+_in_force: Final[list[tuple[KeyOf, Fetch]]] = [(SigningKeys(), fetched)]
 
 
-def use_signing_keys(key_of: KeyOf) -> None:
-    """Let somebody else say whose signature is SNS's: the demo's simulator for its own. From AppConfig.ready."""
-    _in_force[:] = [key_of]
+def use_sns(key_of: KeyOf, answers: Fetch) -> None:
+    """Let somebody else be SNS, with its keys and its answers: the demo's simulator. From AppConfig.ready."""
+    _in_force[:] = [(key_of, answers)]
 
 
 def signing_key(url: str) -> RSAPublicKey:
     """The key of a pinned address, by whoever says so. Raises ForgedError, SignerUnreachableError."""
-    return _in_force[0](url)
+    return _in_force[0][0](url)
+
+
+def answer_of_sns(url: str) -> bytes:
+    """What SNS answers at a pinned address, whoever is SNS here. Raises SignerUnreachableError."""
+    return _in_force[0][1](url)
 
 
 def hosts_of(url: str) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -16,6 +16,8 @@ from opsportal.core.faults import failpoint
 from opsportal.schedule.loops import loop
 
 AT_ONCE: Final = 24
+CLAIMS_EVERY: Final = 1.0  # seconds
+CLAIMS_FOR: Final = 12.0  # seconds of a pass; with `LONGEST` within the loop's limit
 LONGEST: Final = 15.0  # seconds; an answer's own limit is 10
 NO_ANSWER: Final = Outcome(False, "No answer in time.")
 
@@ -26,14 +28,25 @@ _Answers = SimpleQueue[tuple[int, Outcome]]
 def ask_due(now: datetime) -> int:
     """Ask what is due, side by side, and keep each answer as it comes.
 
-    A pass that is killed leaves leases behind: the next one asks again when they are over, within the same half minute.
+    While some are slow to answer, others that fall due are asked beside them: what hangs delays nobody else. A pass
+    that is killed leaves leases behind: the next one asks again when they are over, within the same half minute.
     """
-    claims = probes_claim(at=now, size=AT_ONCE)
-    failpoint("monitoring.probe_claimed")
     answers: _Answers = SimpleQueue()
-    for number, claim in enumerate(claims):
-        threading.Thread(target=_answer, args=(answers, number, claim.question), daemon=True).start()
-    return _keep(claims, answers)
+    numbers = count()
+    waiting: dict[int, tuple[Claim, float]] = {}
+    begun, claim_at, kept = time.monotonic(), 0.0, 0
+    while True:
+        real = time.monotonic()
+        if claim_at <= real < begun + CLAIMS_FOR and len(waiting) < AT_ONCE:
+            claim_at = real + CLAIMS_EVERY
+            for claim in probes_claim(at=now + timedelta(seconds=real - begun), size=AT_ONCE - len(waiting)):
+                number = next(numbers)
+                waiting[number] = claim, real + LONGEST
+                threading.Thread(target=_answer, args=(answers, number, claim.question), daemon=True).start()
+            failpoint("monitoring.probe_claimed")
+        if not waiting:
+            return kept
+        kept += _keep(waiting, answers)
 
 
 def _answer(answers: _Answers, number: int, question: Question) -> None:
@@ -44,18 +57,20 @@ def _answer(answers: _Answers, number: int, question: Question) -> None:
     answers.put((number, outcome))
 
 
-def _keep(claims: Sequence[Claim], answers: _Answers) -> int:
-    waiting, until, kept = dict(enumerate(claims)), time.monotonic() + LONGEST, 0
-    while waiting:
-        try:
-            number, outcome = answers.get(timeout=max(0.01, until - time.monotonic()))
-        except Empty:
-            # Its thread is left behind; sockets of databases end by their own keep-alive.
-            number, outcome = next(iter(waiting)), NO_ANSWER
-        if number not in waiting:
-            continue  # it came after its time
-        kept += result_keep(claim=waiting.pop(number), outcome=outcome, at=business_now()) is not None
-    return kept
+def _keep(waiting: dict[int, tuple[Claim, float]], answers: _Answers) -> int:
+    """Keep the next answer, or that none came to the oldest question; waits no longer than until others may be due."""
+    oldest, ends = next((number, ends) for number, (_, ends) in waiting.items())
+    try:
+        number, outcome = answers.get(timeout=max(0.01, min(ends - time.monotonic(), CLAIMS_EVERY)))
+    except Empty:
+        if time.monotonic() < ends:
+            return 0
+        # Its thread is left behind; sockets of databases end by their own keep-alive.
+        number, outcome = oldest, NO_ANSWER
+    if number not in waiting:
+        return 0  # it came after its time
+    claim, _ = waiting.pop(number)
+    return int(result_keep(claim=claim, outcome=outcome, at=business_now()) is not None)
 
 
 @loop(name="monitoring.probe-minutes", every=5.0, limit=30.0)

@@ -13,6 +13,7 @@ from monitoring.models.alarms import (
     RuleTerm,
 )
 from monitoring.models.costs import CostReading
+from monitoring.models.dashboards import MOST_CHARTS, Chart, Dashboard, Origin
 from monitoring.models.databases import DatabaseAnswer, DatabasePoll, RdsEvent
 from monitoring.models.evidence import WORST_FIRST, EvidenceResult, TargetDatabase, Verdict
 from monitoring.models.heartbeats import Beat, BeatWord, Heartbeat
@@ -30,6 +31,7 @@ from monitoring.models.intake import (
 )
 from monitoring.models.log_queries import LogAnswer, LogQuery, LogRun, LogRunState, PartState
 from monitoring.models.marks import (
+    LASTING,
     Annotation,
     AnnotationKind,
     Deployment,
@@ -48,6 +50,8 @@ from monitoring.models.traces import TraceKind, TraceReading
 
 __all__ = [
     "INVENTORY",
+    "LASTING",
+    "MOST_CHARTS",
     "PROBE_NAMESPACE",
     "WORST_FIRST",
     "Alarm",
@@ -67,9 +71,11 @@ __all__ = [
     "Beat",
     "BeatWord",
     "BudgetPolicy",
+    "Chart",
     "CloudWatchChange",
     "Comparison",
     "CostReading",
+    "Dashboard",
     "DatabaseAnswer",
     "DatabasePoll",
     "Deployment",
@@ -86,6 +92,7 @@ __all__ = [
     "MetricSource",
     "Missing",
     "MissingPoint",
+    "Origin",
     "PartState",
     "Point1d",
     "Point1h",

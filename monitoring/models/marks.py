@@ -83,9 +83,14 @@ class SloExclusion(VersionedModel):
 class AnnotationKind(models.TextChoices):
     INCIDENT = "incident", "Incident"
     WINDOW = "window", "Maintenance window"
+    FREEZE = "freeze", "Freeze"
     DEPLOYMENT = "deployment", "Deployment"
     DRILL = "drill", "Drill"
     NOTE = "note", "Note"
+
+
+# What charts show as a stretch of time, not as a moment.
+LASTING: Final = (AnnotationKind.WINDOW, AnnotationKind.FREEZE, AnnotationKind.DRILL)
 
 
 class Annotation(VersionedModel):
@@ -113,7 +118,10 @@ class Annotation(VersionedModel):
                 condition=Q(ends_at__isnull=True) | Q(ends_at__gte=F("starts_at")), name="annotation_forward"
             ),
         ]
-        indexes = [models.Index(fields=["platform", "-starts_at"], name="annotation_recent")]
+        indexes = [
+            models.Index(fields=["platform", "-starts_at"], name="annotation_recent"),
+            models.Index(fields=["platform", "ends_at"], condition=Q(kind="freeze"), name="annotation_freezes"),
+        ]
 
 
 OWN_OF_ECS: Final = "ecs-svc/"  # how ids of ECS's own deployments begin

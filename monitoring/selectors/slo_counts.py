@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import F, QuerySet
 
+from monitoring.models import Slo, SloBucket
 from monitoring.slo.budget import Count
 from monitoring.store import floor_to
 
@@ -93,3 +95,9 @@ def newest_counted(slo_ids: Sequence[int], until: datetime) -> dict[int, datetim
             [until - LAG, until, list(slo_ids)],
         )
         return {slo_id: until if ts is None else ts + timedelta(minutes=5) for slo_id, ts in cursor.fetchall()}
+
+
+def buckets_behind(slo: Slo, *, res: int, start: datetime, end: datetime, only_bad: bool) -> QuerySet[SloBucket]:
+    """The counted events of an objective in [start, end), `res` minutes each; only those in which something failed."""
+    rows = SloBucket.objects.filter(slo=slo, res=res, ts__gte=start, ts__lt=end)
+    return rows.filter(total__gt=F("good")) if only_bad else rows

@@ -1,13 +1,14 @@
-"""Which alarms are worth their noise: a week's firings, pages and ratings (M-MET-13)."""
+"""Which alarms are worth their noise: firings, pages and ratings of a week, or of any time (M-MET-13)."""
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from monitoring.models import Alarm, AlarmRating, AlarmState, AlarmTransition
 from opsportal.core.actor import Actor
@@ -15,6 +16,8 @@ from opsportal.core.pagination import Head
 from opsportal.knowledge.models import Runbook
 
 SHOWN: Final = 100
+BEGINS: Final = ~Q(from_state=AlarmState.ALARM)
+PAGES: Final = Q(opens_incident=True, silenced=False, severity__pages=True)
 _WEEK: Final = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
 
@@ -51,7 +54,9 @@ def week_of(text: str, *, at: datetime, zone: tzinfo) -> Week:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """One alarm's week. A page is a firing that opens an incident of a level that pages, under no silence."""
+    """One alarm over a time. A page is a firing, or one going on worse or past a silence, that opens an incident of a
+    level that pages, under no silence.
+    """
 
     alarm: Alarm
     firings: int
@@ -65,13 +70,25 @@ class Worth:
         return max(0, self.firings - self.rated.total())
 
 
-def worth_rows(actor: Actor, week: Week, *, platform_id: int | None = None, size: int = SHOWN) -> Head[Worth]:
-    """What fired in that week: the most pages first, then the noisiest, then what fired most."""
-    fired = AlarmTransition.objects.visible_to(actor).of_platform(platform_id)
-    fired = fired.filter(to_state=AlarmState.ALARM, at__gte=week.start, at__lt=week.end)
-    pages = Q(opens_incident=True, silenced=False, severity__pages=True)
-    counted: Any = fired.values("alarm_id").annotate(
-        firings=Count("pk"), pages=Count("pk", filter=pages), quiet=Count("pk", filter=Q(silenced=True))
+def firings(
+    actor: Actor, start: datetime, end: datetime, *, platform_id: int | None = None, service_id: int | None = None
+) -> QuerySet[AlarmTransition]:
+    """What fired in [start, end), on a platform or on one service."""
+    rows = AlarmTransition.objects.visible_to(actor).of_platform(platform_id)
+    rows = rows.filter(to_state=AlarmState.ALARM, at__gte=start, at__lt=end)
+    return rows if service_id is None else rows.filter(service_id=service_id)
+
+
+def worth_rows(actor: Actor, fired: QuerySet[AlarmTransition], *, size: int = SHOWN) -> Head[Worth]:
+    """The alarms of these firings: the most pages first, then the noisiest, then what fired most."""
+    counted: Any = (
+        fired.order_by()
+        .values("alarm_id")
+        .annotate(
+            firings=Count("pk", filter=BEGINS),
+            pages=Count("pk", filter=PAGES),
+            quiet=Count("pk", filter=Q(silenced=True)),
+        )
     )
     ratings = AlarmRating.objects.filter(transition__in=fired)
     rated: dict[int, Counter[str]] = {}
@@ -83,7 +100,7 @@ def worth_rows(actor: Actor, week: Week, *, platform_id: int | None = None, size
     shown = rows[:size]
     alarms = Alarm.objects.select_related("rule", "platform", "service", "severity", "alert_source")
     found = alarms.in_bulk([row["alarm_id"] for row in shown])
-    answered = _answered(actor, platform_id)
+    answered = _answered(actor, {alarm.platform_id for alarm in found.values()})
     return Head(
         [
             Worth(
@@ -101,9 +118,9 @@ def _key(alarm: Alarm) -> tuple[int, str]:
     return alarm.platform_id, alarm.rule.key if alarm.rule else alarm.signal
 
 
-def _answered(actor: Actor, platform_id: int | None) -> set[tuple[int, str]]:
+def _answered(actor: Actor, platform_ids: Collection[int]) -> set[tuple[int, str]]:
     """What written runbooks are opened for."""
-    rows = Runbook.objects.visible_to(actor).of_platform(platform_id).filter(current__isnull=False)
+    rows = Runbook.objects.visible_to(actor).filter(platform_id__in=platform_ids, current__isnull=False)
     return {
         (platform, alarm)
         for platform, triggers in rows.values_list("platform_id", "triggers")

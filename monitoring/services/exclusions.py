@@ -1,7 +1,8 @@
 """Time left out of adjusted figures: asked for, approved by another person, voided. Raw figures never change."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -13,6 +14,8 @@ from opsportal.core.gate import DeniedError
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Platform, Service
+
+LONGEST: Final = timedelta(days=31)  # of what people ask for at once
 
 
 @transaction.atomic
@@ -75,7 +78,12 @@ def exclusion_approve(*, by: Actor, at: datetime, exclusion: SloExclusion, expec
 
 @transaction.atomic
 def exclusion_void(*, by: Actor, at: datetime, exclusion: SloExclusion, reason: str, expected: int) -> None:
-    """Take an exclusion back, or decline one that waits; the row stays with why. Raises VersionConflictError."""
+    """Take an exclusion back, or decline one that waits; the row stays with why.
+
+    Raises VersionConflictError, also when it is void already.
+    """
+    if exclusion.voided_at is not None:
+        raise VersionConflictError(exclusion)
     exclusion.update_versioned(expected=expected, voided_at=at, void_reason=clean_text(reason)[:240])
     _recount(exclusion, exclusion.starts_at, exclusion.ends_at)
     _audit(by, at, "voided", exclusion, {})

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from monitoring.intake.certificates import fetched
+from monitoring.intake.certificates import answer_of_sns
 from monitoring.intake.sns import SignerUnreachableError, address_to_confirm
 from monitoring.models import AlertSource, SnsTopic, TopicState
 from opsportal.accounts.secrets import cipher
@@ -38,7 +38,7 @@ def topic_ask(*, topic: SnsTopic, token: str) -> None:
     wake(CONFIRM_CHANNEL)
 
 
-def topics_confirm(*, at: datetime, fetch: Callable[[str], bytes] = fetched) -> int:
+def topics_confirm(*, at: datetime, fetch: Callable[[str], bytes] = answer_of_sns) -> int:
     """Confirm one subscription that waits; returns how many were tried.
 
     Confirming twice does no harm, so the row is only marked afterwards: a crash between the two confirms again.

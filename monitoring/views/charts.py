@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from csp.decorators import csp_update
@@ -10,8 +11,8 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response, patch_cache_control
 
 from monitoring import cloudwatch_query
-from monitoring.charting import CHARTS, Asked, Drawing, asked_of, draw_all
-from monitoring.models import Series, ServiceMetric
+from monitoring.charting import Asked, Drawing, asked_of, draw_all
+from monitoring.models import MOST_CHARTS, Series, ServiceMetric
 from monitoring.ranges import Range, range_of
 from monitoring.selectors.points import Wanted, curves, fitting_period, point_rows
 from monitoring.selectors.services import metrics_of
@@ -34,14 +35,17 @@ def service_charts(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Every chart of a service's page in one answer: what they share is read once."""
     service = get_object_or_404(Service.objects.visible_to(request.actor), pk=pk)
     authorize(request.actor, "monitoring.series_view", service)
-    at = now()
-    span = range_of(request, at)
-    asked = [asked_of(metric) for metric in metrics_of(service)[:CHARTS]]
+    asked = [asked_of(metric) for metric in metrics_of(service)[:MOST_CHARTS]]
+    return charts_response(request, service.name, asked, range_of(request, now()))
+
+
+def charts_response(request: AuthorizedRequest, title: str, asked: Sequence[Asked], span: Range) -> HttpResponse:
+    """All of them drawn over the range; 304 where nothing of it changed."""
     etag = _etag(request, asked, span)
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None:
         return unchanged
-    context = {"title": service.name, "span": span, "charts": zip(asked, draw_all(asked, span, at=at), strict=True)}
+    context = {"title": title, "span": span, "charts": zip(asked, draw_all(asked, span, at=now()), strict=True)}
     response = render_page(request, "monitoring/charts.html", context, fragment="charts")
     response["ETag"] = etag
     patch_cache_control(response, private=True, no_cache=True)
@@ -59,7 +63,7 @@ def _metric_asked(request: AuthorizedRequest, pk: int) -> Asked:
     rows = ServiceMetric.objects.visible_to(request.actor).select_related("series__account", "service")
     metric = get_object_or_404(rows, pk=pk)
     authorize(request.actor, "monitoring.series_view", metric)
-    return asked_of(metric, request.GET.get("stat", ""))
+    return replace(asked_of(metric, request.GET.get("stat", "")), limits=request.GET.get("limits") != "0")
 
 
 def _series_asked(request: AuthorizedRequest, pk: int) -> Asked:

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from monitoring.forms.heartbeats import HeartbeatForm, initial_of
 from monitoring.models import Heartbeat
+from monitoring.selectors.declared import heartbeats_named, rule_of
 from monitoring.selectors.heartbeats import beat_page, heartbeat_page
 from monitoring.services.heartbeats import HeartbeatError, heartbeat_add, heartbeat_change, heartbeat_rotate
 from monitoring.services.links import address_of
@@ -35,7 +36,8 @@ def heartbeats(request: AuthorizedRequest) -> HttpResponse:
     cursor = request.GET.get("cursor")
     page = heartbeat_page(request.actor, at=at, platform_id=chosen.pk if chosen else None, cursor=cursor)
     editable = Platform.objects.filter(pk__in=platforms_where(request.actor, EDIT)).order_by("name", "pk")
-    context = {"page": page, "editable": list(editable), "at": at}
+    named = heartbeats_named(request.actor, chosen.pk if chosen else None)
+    context = {"page": page, "editable": list(editable), "named": named, "at": at}
     return render_page(request, "monitoring/heartbeat_list.html", context)
 
 
@@ -75,6 +77,11 @@ def heartbeat_new(request: AuthorizedRequest, key: str) -> HttpResponse:
     platform = platform_for(EDIT, request.actor, key)
     zone = platform.environments.order_by("-is_production", "pk").values_list("zone", flat=True).first() or "UTC"
     initial = {"version": 0, "zone": zone}
+    offered = heartbeats_named(request.actor, platform.pk) if "declared" in request.GET else ()
+    like = next((one for one in offered if one.key == request.GET["declared"] and one.value), None)
+    if like is not None:
+        cron, zone = rule_of(like)
+        initial |= {"key": like.key, "name": like.title, "cron": cron, "zone": zone}
     form = HeartbeatForm(request.POST or None, platform=platform, is_new=True, initial=initial)
     if request.method == "POST" and form.is_valid():
         slug, values = form.cleaned_data["key"], form.values()

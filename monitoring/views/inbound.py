@@ -12,7 +12,7 @@ from django.utils import timezone
 from monitoring.forms.intake import EndForm, RatingForm
 from monitoring.models import Alarm, AlarmOrigin, AlarmTransition, InboundMessage, InboundVerdict
 from monitoring.selectors.intake import group_page, message_page, topics_waiting, verdict_kind
-from monitoring.selectors.usefulness import week_of, worth_rows
+from monitoring.selectors.usefulness import firings, week_of, worth_rows
 from monitoring.services.alerts import group_end
 from monitoring.services.inbound import ReplayError, message_replay
 from monitoring.services.ratings import RatingError, alarm_rate
@@ -133,9 +133,10 @@ def alarm_week(request: AuthorizedRequest) -> HttpResponse:
     """A week's alarms by pages, noise and missing runbook (M-MET-13)."""
     at, zone = now(), timezone.get_current_timezone()
     week = week_of(request.GET.get("week", ""), at=at, zone=zone)
+    fired = firings(request.actor, week.start, week.end, platform_id=_platform_id(request))
     context = {
         "week": week,
-        "found": worth_rows(request.actor, week, platform_id=_platform_id(request)),
+        "found": worth_rows(request.actor, fired),
         "is_present": week.end > at,
         "at": at,
     }

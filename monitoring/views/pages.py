@@ -9,14 +9,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from monitoring.charting import CHARTS
 from monitoring.evaluation import limits_text
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, Heartbeat, Probe, Series, Usefulness
+from monitoring.models import MOST_CHARTS, Alarm, AlarmOrigin, AlarmState, Heartbeat, Probe, Series, Usefulness
 from monitoring.ranges import range_of
 from monitoring.selectors import alarms as alarm_reads
 from monitoring.selectors import intake as intake_reads
 from monitoring.selectors import polls as poll_reads
 from monitoring.selectors import services as reads
+from monitoring.selectors.marks import freezes
 from monitoring.selectors.points import TABLE_OF, fitting_period, gaps, point_rows
 from monitoring.selectors.usefulness import own_ratings
 from monitoring.views.ranges import range_context
@@ -56,6 +56,7 @@ def overview(request: AuthorizedRequest) -> HttpResponse:
         "unread": reads.unread_kinds(request.actor, size=8),
         "evidence": head(evidence, 12),
         "history": poll_reads.backfill_progress(),
+        "frozen": freezes(request.actor, at=at, platform_id=platform_id),
         "at": at,
     }
     part = "grid" if request.GET.get("part") else None
@@ -75,11 +76,13 @@ def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
     context = {
         "service": found,
         **range_context(span, at),
-        "metrics": reads.metrics_of(found)[:CHARTS],
+        "metrics": reads.metrics_of(found)[:MOST_CHARTS],
+        "may_keep": allows(request.actor, "monitoring.dashboard_keep", found),
         "alarms": alarms_here,
         "firing": [row for row in alarms_here.rows if row.state == "alarm"],
         "resources": reads.resources_of(found),
         "changes": reads.changes_near(found, start=span.start, end=span.end),
+        "frozen": freezes(request.actor, at=at, service=found),
     }
     return render_page(request, "monitoring/service_detail.html", context)
 

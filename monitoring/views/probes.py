@@ -10,6 +10,7 @@ from django.urls import reverse
 from monitoring.forms.probes import ProbeForm
 from monitoring.models import Probe
 from monitoring.probing.asking import Outcome, ProbeError, ask
+from monitoring.selectors.declared import probes_named
 from monitoring.selectors.probes import day_counts, probe_page, result_page, series_of
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change, question_of
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
@@ -31,7 +32,8 @@ def probes(request: AuthorizedRequest) -> HttpResponse:
     at, chosen = now(), selected_platform(request)
     page = probe_page(request.actor, at=at, platform_id=chosen.pk if chosen else None, cursor=request.GET.get("cursor"))
     editable = Platform.objects.filter(pk__in=platforms_where(request.actor, EDIT)).order_by("name", "pk")
-    context = {"page": page, "editable": list(editable), "at": at}
+    named = probes_named(request.actor, chosen.pk if chosen else None)
+    context = {"page": page, "editable": list(editable), "named": named, "at": at}
     return render_page(request, "monitoring/probe_list.html", context)
 
 

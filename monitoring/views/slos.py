@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from django.core.exceptions import BadRequest
-from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 
 from monitoring.drawings import drawings
-from monitoring.models import Slo, SloBucket, SloTerm
-from monitoring.ranges import range_of
+from monitoring.models import Slo, SloTerm
+from monitoring.ranges import bucket_size, range_of
+from monitoring.selectors.marks import freezes, freezes_over
+from monitoring.selectors.slo_counts import buckets_behind
 from monitoring.selectors.slo_detail import slo_detail
 from monitoring.selectors.slo_report import slo_rows, slos_of, versions_at, window_at
 from monitoring.slo.periods import Period, rolling
@@ -27,10 +27,15 @@ ROWS: Final = 45  # buckets, each with links to its points, on a page that stays
 @require_action("monitoring.slo_view")
 def slos(request: AuthorizedRequest) -> HttpResponse:
     """What is promised, what it counts, and how it stands."""
-    chosen = selected_platform(request)
-    found = slos_of(request.actor, platform_id=chosen.pk if chosen else None)
+    chosen, at = selected_platform(request), now()
+    platform_id = chosen.pk if chosen else None
+    found = slos_of(request.actor, platform_id=platform_id)
     bound = set(SloTerm.objects.filter(slo__in=found).values_list("slo_id", flat=True))
-    context = {"rows": slo_rows(found, rolling(now())), "unbound": [slo for slo in found if slo.pk not in bound]}
+    context = {
+        "rows": slo_rows(found, rolling(at)),
+        "unbound": [slo for slo in found if slo.pk not in bound],
+        "frozen": freezes(request.actor, at=at, platform_id=platform_id),
+    }
     return render_page(request, "monitoring/slo_list.html", context)
 
 
@@ -62,6 +67,8 @@ def slo(request: AuthorizedRequest, pk: int) -> HttpResponse:
         "can_set_policy": allows(request.actor, "monitoring.budget_policy_set", found),
         "can_approve": allows(request.actor, "monitoring.slo_exclusion_approve", found),
         "person": request.actor.user_id,
+        "frozen": freezes_over(request.actor, found, at),
+        "can_freeze": allows(request.actor, "maintenance.freeze_set", found),
         "can_exclude": allows(request.actor, "monitoring.slo_exclusion_set", found),
         "can_void": allows(request.actor, "monitoring.slo_exclusion_void", found),
     }
@@ -73,18 +80,14 @@ def slo_buckets(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The counted events behind a figure: `?from=&to=&res=5|60|1440`, each leading to the points it counts."""
     found, at = _slo(request, pk), now()
     span = range_of(request, at, default="24h")
-    asked = request.GET.get("res", "60")
-    if asked not in ("5", "60", "1440"):
-        raise BadRequest("Buckets have 5, 60 or 1440 minutes.")
-    rows = SloBucket.objects.filter(slo=found, res=int(asked), ts__gte=span.start, ts__lt=span.end)
-    if request.GET.get("bad"):
-        rows = rows.filter(total__gt=F("good"))
+    res, is_bad = bucket_size(request.GET.get("res", "")), bool(request.GET.get("bad"))
+    rows = buckets_behind(found, res=res, start=span.start, end=span.end, only_bad=is_bad)
     page = keyset_page(rows, order=("-ts",), cursor=request.GET.get("cursor"), size=ROWS)
     context = {
         "slo": found,
         "span": span,
-        "res": int(asked),
-        "step": timedelta(minutes=int(asked)),
+        "res": res,
+        "step": timedelta(minutes=res),
         "page": page,
         "terms": _terms(found),
     }

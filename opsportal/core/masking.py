@@ -40,23 +40,37 @@ class Kind:
         return self.pattern.sub(replaced, text), count
 
 
+# Each begins where a word does and nowhere within one: tried anew at each letter, a long word would cost its square.
 # In this order: a key or an ARN holds what later patterns would cut to pieces.
 KINDS: Final = (
-    Kind("key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bops_\d+_[\w-]{20,}|\bwhsec_[\w-]{20,}")),
+    Kind(
+        "key",
+        re.compile(
+            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bops_\d+_[\w-]{20,}|\bwhsec_[\w-]{20,}|\bgh[a-z]_\w{20,}|\bgithub_pat_\w{20,}"
+            r"|\bglpat-[\w-]{20,}|\bxox[a-z]-[\w-]{10,}|\b[sr]k_live_\w{10,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+        ),
+    ),
     Kind("resource", re.compile(r"\barn:aws[\w-]*:[^\s,;)\]]+")),
-    Kind("e-mail address", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    Kind("e-mail address", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     Kind("address", re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")),
-    Kind("host", re.compile(r"\b[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|corp|amazonaws\.com)\b", re.IGNORECASE)),
+    Kind(
+        "host",
+        re.compile(r"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|corp|amazonaws\.com)\b", re.IGNORECASE),
+    ),
     Kind("account", re.compile(r"\b\d{12}\b")),
     Kind("address", re.compile(r"(?<![\w:.])[0-9a-f:]{2,39}(?![\w:])", re.IGNORECASE), _is_ipv6),
 )
 # What a program logs with its name: `password=…`, `"access_token": "…"`, `Authorization: Bearer …`, postgres://user:….
-_WORDS: Final = "|".join(SECRET_WORDS)
+_WORDS: Final = "|".join((*SECRET_WORDS, "passwd", "passphrase", "pwd", "credential", "(?:api|access|private)[_-]?key"))
 _NAMED: Final = re.compile(
-    rf"""(\b[\w-]*(?:{_WORDS})[\w-]*["']?\s*[=:]\s*)(?:(?:Bearer|Basic)\s+)?("[^"]*"|'[^']*'|[^\s,;&"']+)""",
+    rf"""((?:{_WORDS})[\w-]{{0,80}}["']?\s*[=:]\s*)(?:(?:Bearer|Basic)\s+)?("[^"]*"|'[^']*'|[^\s,;&"']+)""",
     re.IGNORECASE,
 )
 _IN_URL: Final = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
+
+
+# The same as a kind, name and all: what is public says not even that there is such a setting.
+NAMED: Final = (Kind("secret", _NAMED), Kind("secret", _IN_URL))
 
 
 def mask_line(text: str) -> str:

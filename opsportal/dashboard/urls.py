@@ -9,4 +9,5 @@ app_name = "dashboard"
 urlpatterns = [
     path("", views.today, name="today"),
     path("wall/", wall.wall, name="wall"),
+    path("wall/choose/", wall.wall_choose, name="wall-choose"),
 ]

@@ -12,7 +12,7 @@ class LocalConfig(AppConfig):
         if settings.DEMO:
             register_nav(95, "demo", "Demo panel", "flask-conical", "local:panel", "local.demo_view")
         if settings.DEMO and settings.AWS_ENDPOINT_URL:
-            from monitoring.intake.certificates import use_signing_keys
-            from opsportal.local.signing import simulated_key
+            from monitoring.intake.certificates import use_sns
+            from opsportal.local.signing import simulated_answer, simulated_key
 
-            use_signing_keys(simulated_key)
+            use_sns(simulated_key, simulated_answer)

@@ -62,7 +62,8 @@ def run_tests(environ: Mapping[str, str], pytest_arguments: Sequence[str]) -> in
         with environment_in_use():
             with progress("PostgreSQL's files for the tests"):
                 cluster = postgres.cluster_of(home)
-            settings = store_settings(home, cluster, database="opsportal") | {"OPSPORTAL_HOME": str(home.path)}
+            folders = {"OPSPORTAL_HOME": str(home.path), "TEMPLATE_CACHE": str(home.path / "templates")}
+            settings = store_settings(home, cluster, database="opsportal") | folders
             run = _Run(Supervisor(home, env=process_environment(settings, environ), keep=(lock.fd,)), environ)
             return run.everything(cluster, pytest_arguments)
     except StopAskedError:

@@ -1,6 +1,7 @@
-"""Proof of the simulator's SNS messages: its authority is believed only while the endpoint setting is its own."""
+"""The simulator's SNS: its signature is believed and it is asked only while the endpoint setting is its own."""
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -35,3 +36,11 @@ def simulated_key(url: str) -> RSAPublicKey:
     if not settings.AWS_ENDPOINT_URL:
         raise ForgedError("The portal reads no simulated AWS, and nobody else believes its signature.")
     return _keys(url)
+
+
+def simulated_answer(url: str) -> bytes:
+    """What the simulated SNS answers in the name of SNS's own address. Raises SignerUnreachableError."""
+    try:
+        return Control(settings.AWS_ENDPOINT_URL or "").confirm(urlsplit(url).query)
+    except ControlError as error:
+        raise SignerUnreachableError(str(error)) from error

@@ -79,7 +79,7 @@ class _Export:
         texts["clocks.yaml"] = _dump({"clocks": self._clocks()})
         for file, (kind, name) in LISTS.items():
             rows = self._services() if kind == "service" else [_keyed(key, data) for key, data in self.objects(kind)]
-            texts[file] = _dump({name: rows})
+            texts[file] = _dump({name: rows, **(self._dashboards() if kind == "service" else {})})
         for key, data in self.objects("decision"):
             texts[f"decisions/{key}-{_slug(data['title'])}.md"] = _decision_text(int(key), data)
         for key, data in self.objects("runbook"):
@@ -120,6 +120,10 @@ class _Export:
             for clock in CLOCK_KINDS:
                 row.setdefault(clock, {"not_in_guide": True})
         return list(rows.values())
+
+    def _dashboards(self) -> Data:
+        rows = [_keyed(key, data) for key, data in self.objects("dashboard")]
+        return {"dashboards": rows} if rows else {}
 
     def _services(self) -> list[Data]:
         metrics: dict[str, list[Data]] = {}

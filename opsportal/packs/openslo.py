@@ -5,7 +5,7 @@ OpenSLO has no field for exclusions: an export names how many there are in an an
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -55,8 +55,9 @@ class Declared:
 class _Reader:
     """Reads one document and collects what is wrong with it."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, services: Collection[str] | None) -> None:
         self.document = document
+        self.services = services
         self.problems: list[Problem] = []
 
     def fail(self, path: FieldPath, message: str) -> None:
@@ -103,6 +104,9 @@ class _Reader:
             self.fail(("metadata", "name"), "is made of small letters, digits and hyphens")
         if len(self.at("spec", "objectives") or ()) != 1:
             self.fail(("spec", "objectives"), "has exactly one objective: several, or a composite, cannot be kept")
+        service = self.text("spec", "service", most=60)
+        if service and self.services is not None and service not in self.services:
+            self.fail(("spec", "service"), "is no service of this platform")
         values: dict[str, Any] = {
             "name": self.text("metadata", "displayName") or key,
             "description": self.text("spec", "description", most=4000),
@@ -110,7 +114,7 @@ class _Reader:
             "indicator": self._indicator(),
             **self._window(),
         }
-        return None if self.problems else Declared(key, self.text("spec", "service", most=60), values)
+        return None if self.problems else Declared(key, service, values)
 
     def _target(self) -> Decimal:
         base: FieldPath = ("spec", "objectives", 0)
@@ -215,12 +219,15 @@ class _Reader:
         return terms
 
 
-def read(text: str, file: str) -> list[Declared]:
-    """The objectives that OpenSLO text declares. Raises PackError with every line that cannot be kept."""
+def read(text: str, file: str, services: Collection[str] | None = None) -> list[Declared]:
+    """The objectives that OpenSLO text declares, of these services where they are given.
+
+    Raises PackError with every line that cannot be kept.
+    """
     found: list[Declared] = []
     problems: list[Problem] = []
     for first_line, part in _parts(text):
-        reader = _Reader(parse_document(part, file, first_line=first_line))
+        reader = _Reader(parse_document(part, file, first_line=first_line), services)
         one = reader.declared()
         problems += reader.problems
         if one is not None:

@@ -196,6 +196,7 @@ def _service_items(document: Document) -> Iterator[PackItem]:
         for position, query in enumerate(data.get("log_queries", ())):
             key = f"{data['key']}.{query['key']}"
             yield PackItem("log-query", key, query, document, (*path, "log_queries", position))
+    yield from _listed("dashboard", document, "dashboards")
 
 
 def _decision_items(documents: list[Document]) -> Iterator[PackItem]:

@@ -42,7 +42,7 @@ class _Names:
     def __init__(self, pack: Pack) -> None:
         self.environments = {item.key for item in pack.of("environment")}
         self.services = {item.key for item in pack.of("service")}
-        self.metrics = {item.key for item in pack.of("metric")}
+        self.metrics = {item.key: item.data["stats"] for item in pack.of("metric")}
         self.calendars = {item.key for item in pack.of("calendar")}
         self.windows = {item.key for item in pack.of("window")}
         self.jobs = {item.key for item in pack.of("job")}
@@ -67,6 +67,7 @@ class _Names:
             "job": self._job,
             "runbook": self._runbook,
             "log-query": _question,
+            "dashboard": self._charts,
         }.get(item.kind)
         if own is not None:
             yield from own(item)
@@ -153,6 +154,19 @@ class _Names:
         for field, key in used:
             if f"{service}.{key}" not in self.metrics:
                 yield item.problem(field, f"{service} has no metric {key!r}")
+
+    def _charts(self, item: PackItem) -> Iterator[Problem]:
+        for index, chart in enumerate(item.data["charts"]):
+            place: FieldPath = ("charts", index)
+            if chart.get("service", "") not in self.services:
+                if "metric" in chart:
+                    yield from self._name(item, (*place, "service"), chart["service"], self.services, "service")
+                continue
+            stats = self.metrics.get(f"{chart['service']}.{chart['metric']}")
+            if stats is None:
+                yield item.problem((*place, "metric"), f"{chart['service']} has no metric {chart['metric']!r}")
+            elif "stat" in chart:
+                yield from self._name(item, (*place, "stat"), chart["stat"], set(stats), "statistic of that metric")
 
     def _checks(self, item: PackItem) -> Iterator[Problem]:
         keys = Counter(entry["key"] for entry in item.data["items"])

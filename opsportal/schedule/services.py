@@ -249,6 +249,22 @@ def fail_run(*, claim: RunClaim, error: str, is_permanent: bool = False) -> str:
     return RunState.DUE
 
 
+def defer_run(*, claim: RunClaim, seconds: float) -> None:
+    """Give back a run that waits for something outside: due again after `seconds`, and no attempt was spent.
+
+    Raises LeaseLostError.
+    """
+    _held_update(
+        claim,
+        state=RunState.DUE,
+        attempts=F("attempts") - 1,
+        lease_until=None,
+        handed_at=None,
+        handovers=0,
+        not_before=real_now() + timedelta(seconds=seconds),
+    )
+
+
 def reap_runs(*, limit: int = 100) -> int:
     """Free runs whose holder vanished: due again, or unknown when repeating could do harm. Returns how many."""
     now = real_now()

@@ -13,7 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import close_old_connections
 
 from opsportal.schedule.holding import held, holder
-from opsportal.schedule.services import LeaseLostError, RunClaim, claim_run, fail_run, finish_run
+from opsportal.schedule.services import LeaseLostError, RunClaim, claim_run, defer_run, fail_run, finish_run
 
 logger = structlog.get_logger(__name__)
 
@@ -26,6 +26,14 @@ class PermanentTaskError(Exception):
     """The run failed and repeating it would fail again; its message is shown in the ledger."""
 
 
+class NotYetError(Exception):
+    """The run waits for something outside: it gives its place in the worker to others and is due again soon."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"due again in {seconds:g} s")
+        self.seconds = seconds
+
+
 class TaskDeclarationError(ValueError):
     """A task is declared without a known queue or a time limit within bounds."""
 
@@ -34,7 +42,8 @@ def scheduled_task(*, name: str, queue: str, time_limit: int) -> Callable[[TaskF
     """Declare a Celery task that does one run of the ledger.
 
     The function gets the claimed run and returns its figures; an exception makes the run due again after a back-off,
-    PermanentTaskError fails it at once. `time_limit` is seconds, at most 240. Raises TaskDeclarationError.
+    PermanentTaskError fails it at once, NotYetError puts it off without spending an attempt. `time_limit` is seconds,
+    at most 240. Raises TaskDeclarationError.
     """
     if queue not in QUEUES or not 0 < time_limit <= MAX_TIME_LIMIT:
         raise TaskDeclarationError(f"{name}: the queue must be one of {QUEUES}, the limit at most {MAX_TIME_LIMIT} s.")
@@ -70,6 +79,8 @@ def run_once(name: str, function: TaskFunction, run_id: int) -> None:
         with held(claim):
             result = function(claim)
         finish_run(claim=claim, result=result)
+    except NotYetError as later:
+        _put_off(claim, later.seconds)
     except LeaseLostError:
         log.warning("schedule.lease_lost")
     except PermanentTaskError as error:
@@ -79,6 +90,13 @@ def run_once(name: str, function: TaskFunction, run_id: int) -> None:
     except Exception as error:
         log.warning("schedule.run_failed", exc_info=True)
         _fail(claim, f"{type(error).__name__}: {error}", is_permanent=False)
+
+
+def _put_off(claim: RunClaim, seconds: float) -> None:
+    try:
+        defer_run(claim=claim, seconds=seconds)
+    except LeaseLostError:
+        logger.warning("schedule.lease_lost", run=claim.run_id)
 
 
 def _fail(claim: RunClaim, error: str, *, is_permanent: bool) -> None:

@@ -20,12 +20,13 @@ from opsportal.platforms.models import Service
 
 PER_KIND: Final = 6
 EXCERPT: Final = 90
-INCIDENT_PAGES: Final = (
+OTHER_PAGES: Final = (
     ("list", "Queue", "mild incidents and quiet alarms", "incidents:queue"),
     ("search", "Problems", "causes behind incidents", "incidents:problems"),
     ("message-square", "User reports", "what users told us", "incidents:user-reports"),
     ("clock", "Clocks", "due next, missed, how well kept", "incidents:clocks"),
     ("file-chart-column", "Incident figures", "how quickly, how often", "reports:incidents"),
+    ("layers", "Dashboards", "key metrics, shared and your own", "monitoring:dashboards"),
     ("contrast", "Wallboard", "for a screen on the wall", "dashboard:wall"),
     ("calendar", "Calendar of reviews", "in your own calendar", "incidents:calendar"),
 )
@@ -45,7 +46,7 @@ class Hit:
 def page_hits(nav: Iterable[NavItem], text: str) -> Sequence[Hit]:
     """Lines of the rail, and the help, whose label contains the words."""
     pages = [Hit("Pages", item.icon, item.label, "", item.url) for item in nav]
-    pages += [Hit("Pages", icon, label, note, reverse(route)) for icon, label, note, route in INCIDENT_PAGES]
+    pages += [Hit("Pages", icon, label, note, reverse(route)) for icon, label, note, route in OTHER_PAGES]
     pages.append(Hit("Pages", "circle-question-mark", "Help", "words, keys, where to find what", reverse("core:help")))
     return [hit for hit in pages if text.casefold() in hit.text.casefold()]
 

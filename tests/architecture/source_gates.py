@@ -20,9 +20,12 @@ def python_files(root: Path, names: tuple[str, ...] = MEASURED) -> Iterator[Path
 
 
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
+    """Every function, by way of the statements alone: expressions are most of a tree and hold none."""
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
+        if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from _functions(node)
 
 
 def file_length(root: Path) -> list[str]:

@@ -39,6 +39,7 @@ from opsportal.plans.services import PlanDraft, PlannedCall, plan_create
 from opsportal.platforms.models import Platform
 from tests.architecture.fills.logs import LOG_PAGES
 from tests.architecture.fills.monitoring import MONITORING_PAGES
+from tests.architecture.fills.reports import REPORT_PAGES
 from tests.factories.incidents import alarm, clock_policy, declare
 from tests.factories.maintenance import checklist_run
 from tests.factories.monitoring import account_of
@@ -254,6 +255,7 @@ def _act(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
 PAGES: dict[str, Fill] = {
     **LOG_PAGES,
     **MONITORING_PAGES,
+    **REPORT_PAGES,
     "today": _today,
     "incidents": _incidents,
     "incident": _timeline,

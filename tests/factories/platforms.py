@@ -74,8 +74,10 @@ def platform_with_policy(*, key: str, name: str) -> Platform:
     platform = PlatformFactory.create(key=key, name=name)
     environment = EnvironmentFactory.create(platform=platform, key="prod")
     ServiceFactory.create(environment=environment, key="web", name="Web")
+    levels: list[Severity] = []
     for kind in ("incident", "alert"):
         scheme = SeveritySchemeFactory.create(platform=platform, kind=kind, name=f"{kind.capitalize()} scheme")
         for rank, (label, word) in enumerate(LABELS, start=1):
-            SeverityFactory.create(scheme=scheme, rank=rank, label=label, name=word, pages=rank <= 2)
+            levels.append(SeverityFactory.build(scheme=scheme, rank=rank, label=label, name=word, pages=rank <= 2))
+    Severity.objects.bulk_create(levels)  # most tests begin here: one statement, not one for each level
     return platform

@@ -58,7 +58,7 @@ def review(platform: Platform, operator: User, commander: User, actor_for: Actor
 def body_of(client: Client, url: str) -> str:
     answer = client.get(url)
     assert answer.status_code == 200, url
-    text = b"".join(answer) if answer.streaming else answer.content  # type: ignore[arg-type]
+    text = b"".join(answer) if answer.streaming else answer.content
     return text.decode()
 
 

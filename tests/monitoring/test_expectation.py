@@ -12,6 +12,7 @@ from opsportal.schedule.recurrence import Rule
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 GRACE = 10 * MINUTE
 NIGHTLY = Expectation(since=AT - timedelta(days=9), grace=GRACE, rule=Rule(cron="0 2 * * *", zone="UTC"))
 OFTEN = Expectation(since=AT - timedelta(days=9), grace=MINUTE, every=5 * MINUTE)
@@ -67,6 +68,19 @@ def test_a_run_begun_in_time_is_not_late_before_its_longest_is_over() -> None:
     assert (found.state, found.at) == (ALARM, AT + 35 * MINUTE)
     begun_late = Heard(AT, True, AT + 7 * MINUTE)
     assert judge(expected, begun_late, AT + 8 * MINUTE).state == ALARM
+
+
+def test_a_run_of_any_length_has_until_the_next_one_must_have_begun() -> None:
+    daily = Expectation(since=AT - 5 * DAY, grace=5 * MINUTE, rule=Rule(cron="0 2 * * *", zone="UTC"))
+    two = AT.replace(hour=2, minute=0)
+    working = Heard(two - DAY + MINUTE, True, two + MINUTE)
+    for later in (5 * MINUTE, 20 * HOUR):
+        assert judge(daily, working, two + later).state == OK
+    begun_anew = Heard(two - DAY + MINUTE, True, two + DAY + MINUTE)  # and the one before it never ended
+    assert judge(daily, begun_anew, two + DAY + 2 * MINUTE).state == ALARM
+    found = judge(daily, working, two + DAY + 5 * MINUTE)
+    assert (found.state, found.at, "had not ended" in found.reason) == (ALARM, two + DAY + 5 * MINUTE, True)
+    assert judge(daily, Heard(two - DAY, True, two + 6 * MINUTE), two + 7 * MINUTE).state == ALARM  # begun too late
 
 
 def test_the_first_run_that_does_not_end_is_told_too() -> None:

@@ -192,6 +192,7 @@ def test_the_week_puts_what_pages_first_then_what_is_noise(
     quiet = alarm(platform, key="quiet", signal="quiet", severity=None)
     runbook(platform, at=at, slug="p", title="Paging", triggers={"alarms": ["paging"]})
     events = [transition(loud, "alarm", at + timedelta(minutes=n)) for n in range(3)]
+    transition(loud, "alarm", at + timedelta(minutes=5), from_state="alarm")  # it goes on, which is no other firing
     transition(paging, "alarm", at)
     transition(paging, "alarm", at + timedelta(minutes=1), silenced=True)
     transition(paging, "alarm", at - timedelta(days=7))

@@ -22,6 +22,7 @@ from monitoring.services.log_queries import (
     log_run_stop,
     log_runs_give_up,
 )
+from monitoring.tasks import run_log_query
 from opsportal.audit.models import AuditEntry
 from opsportal.aws import ecs, logs
 from opsportal.aws.errors import AwsDeniedError, AwsThrottledError
@@ -30,6 +31,7 @@ from opsportal.core.actor import system_actor
 from opsportal.core.models import VersionConflictError
 from opsportal.local.aws.catalogue import ACCOUNT, EXTERNAL_IDS, REGION, ROLE_NAME
 from opsportal.platforms.models import Platform
+from opsportal.schedule import tasks
 from opsportal.schedule.models import Run, RunState
 from opsportal.schedule.services import LeaseLostError
 from tests.factories.logs import TEXT, log_group_of, query_of, run_of
@@ -222,6 +224,38 @@ def test_a_stop_that_aws_did_not_confirm_says_so(
     assert running.UNCONFIRMED in carry(ask(query, at), at).said
     insights.answers = [Answer((), 10.0, "Running", 0.0), Answer((), 10.0, "Cancelled", 0.0)]
     assert running.UNCONFIRMED not in carry(ask(query, at), at).said  # AWS itself says that it is over
+
+
+def test_while_aws_works_the_run_gives_its_place_to_others_and_spends_no_attempt(
+    platform: Platform, query: LogQuery, at: datetime, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(platform, at, "2" * 12, "b")
+    monkeypatch.setattr(running, "STAY_SECONDS", -1.0)
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)  # the test's own is in its transaction
+    done, busy = Answer((LINE,), 5.0, "Complete", 1.0), Answer((), 1.0, "Running", 0.0)
+    insights.answers = [done, busy, done]
+    run, ledger = ask(query, at), Run.objects.get()
+    for state, attempts in (("running", 0), ("done", 1)):
+        run_log_query(ledger.pk)
+        run.refresh_from_db()
+        ledger.refresh_from_db()
+        assert (run.state, ledger.attempts) == (state, attempts)
+        Run.objects.update(not_before=None)
+    assert (ledger.state, len(insights.put), len(run.answer.rows)) == (RunState.DONE, 2, 2)
+
+
+def test_what_was_answered_and_cannot_be_read_any_more_is_said_to_be_lost(
+    platform: Platform, query: LogQuery, at: datetime, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(platform, at, "2" * 12, "b")
+    monkeypatch.setattr(running, "STAY_SECONDS", -1.0)
+    done, going_on = Answer((LINE,), 5.0, "Complete", 1.0), Answer((), 1.0, "Running", 0.0)
+    busy = AwsThrottledError(what="logs", permission="logs:GetQueryResults", code="Throttling", detail="slow down")
+    denied = AwsDeniedError(what="logs", permission="logs:GetQueryResults", code="AccessDenied", detail="no")
+    insights.answers = [done, going_on, done, busy, denied]
+    run = ask(query, at)
+    assert [carry(run, at, fence).state for fence in (1, 2, 3)] == ["running", "running", "lost"]
+    assert (run.kind, running.NOT_READ in run.said, hasattr(run, "answer")) == ("unknown", True, False)
 
 
 def test_a_throttled_look_is_no_failure(query: LogQuery, at: datetime, insights: Insights) -> None:

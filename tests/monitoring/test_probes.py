@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -14,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from monitoring.loops import probes as loops
 from monitoring.models import (
     Alarm,
     AlarmTransition,
@@ -244,6 +246,28 @@ def test_answers_older_than_a_week_go(platform: Platform) -> None:
     answered(probe, FINE, at=AT)
     answered(probe, FINE, at=AT + MINUTE)
     assert results_forget(at=AT + KEPT_FOR + STEP) == 1
+
+
+def test_one_that_hangs_delays_no_other(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        probe_of(platform, at=AT + number * timedelta(microseconds=1), key=f"p{number}", address=f"http://p{number}/")
+    asked: list[str] = []
+    is_last_asked = threading.Event()
+
+    def slow(question: Question, **_at: datetime) -> Outcome:
+        asked.append(question.address)
+        if question.address == "http://p0/":
+            assert is_last_asked.wait(10)
+        if question.address == "http://p3/":
+            is_last_asked.set()
+        return FINE
+
+    monkeypatch.setattr(loops, "ask", slow)
+    monkeypatch.setattr(loops, "AT_ONCE", 2)
+    monkeypatch.setattr(loops, "CLAIMS_EVERY", 0.01)
+    assert loops.ask_due(AT + STEP) == 4
+    assert asked[0] == "http://p0/"
+    assert set(ProbeResult.objects.values_list("ok", flat=True)) == {True}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from maintenance.models import ChecklistItem, ChecklistRun, Job, JobRun, WindowOccurrence
+from maintenance.services.freezes import freeze_begin
 from maintenance.services.windows import window_now
 from opsportal.core.clock import now
 from opsportal.plans.models import Plan
@@ -23,6 +24,13 @@ def _item(case: Case) -> ChecklistItem:
 
 def _occurrence(case: Case) -> WindowOccurrence:
     return window_now(by=PORTAL, at=now() + timedelta(hours=1), window=window(case.platform, rule=""))
+
+
+def _freeze(case: Case) -> WindowOccurrence:
+    at = now()
+    return freeze_begin(
+        by=PORTAL, at=at, platform=case.platform, service=None, reason="x", ends_at=at + timedelta(hours=1)
+    )  # fmt: skip
 
 
 def _plan(case: Case) -> Plan:
@@ -75,3 +83,5 @@ route("maintenance-api:checklist-run-detail", lambda case: {"pk": _run(case).pk}
 route("maintenance-api:checklist-item-detail", lambda case: {"pk": _item(case).pk})
 route("maintenance-api:checklist-item-tick", lambda case: {"pk": _item(case).pk})
 route("maintenance-api:window-detail", lambda case: {"pk": _occurrence(case).pk})
+route("maintenance:freeze-end", lambda case: {"pk": _freeze(case).pk}, data=_answer)
+route("maintenance-api:freeze-end", lambda case: {"pk": _freeze(case).pk}, data=_answer)

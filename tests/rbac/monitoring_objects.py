@@ -118,3 +118,15 @@ route("monitoring-api:slo-versions", pk_of(slo))
 route("monitoring-api:alarm", pk_of(alarm))
 route("monitoring-api:alarm-transitions", pk_of(alarm))
 route("monitoring-api:series-points", pk_of(series))
+route("monitoring-api:slo-buckets", pk_of(slo))
+route(
+    "monitoring-api:slo-exclusions",
+    data=lambda case: {
+        "slo": slo(case).pk, "starts_at": "2025-01-01T00:00Z", "ends_at": "2025-01-01T01:00Z", "reason": "known",
+    },
+    owned="portal",
+)  # fmt: skip
+route("monitoring-api:slo-exclusion", pk_of(exclusion))
+route("monitoring-api:slo-exclusion-approve", pk_of(exclusion))
+route("monitoring-api:slo-exclusion-void", pk_of(exclusion), data=lambda _: {"reason": "known"})
+route("monitoring-api:budget-policy", lambda case: {"key": case.platform.key}, data=lambda _: POLICY)

@@ -214,6 +214,7 @@ def _asked(
 def _another(signed_in: Client) -> Client:
     """The same identity, however the request before it ended: signed out, say."""
     client = Client(raise_request_exception=False)
+    client.handler = signed_in.handler  # with the middleware that it loaded
     client.defaults |= signed_in.defaults
     client.cookies = SimpleCookie({name: morsel.value for name, morsel in signed_in.cookies.items()})
     return client

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from cryptography import x509
@@ -24,7 +25,6 @@ TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 ROOT: Final = "root.pem"
 _LASTS: Final = timedelta(days=365)
 _BITS: Final = 2048
-_SIGNED: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 
 
 class Authority:
@@ -61,15 +61,23 @@ class Authority:
 
     def notification(self, *, subject: str, message: Mapping[str, Any], at: datetime) -> dict[str, str]:
         """A signed notification of the topic, as SNS posts it (signature version 2)."""
+        return self._signed({"Type": "Notification", "Subject": subject, "Message": json.dumps(message)}, at)
+
+    def confirmation(self, *, token: str, at: datetime) -> dict[str, str]:
+        """A signed request to confirm the topic's subscription by this token, as SNS posts it before anything else."""
+        query = urlencode({"Action": "ConfirmSubscription", "TopicArn": TOPIC, "Token": token})
+        text = f"You have chosen to subscribe to the topic {TOPIC}.\nTo confirm it, visit the SubscribeURL."
+        fields = {"Type": "SubscriptionConfirmation", "Message": text, "Token": token}
+        return self._signed({**fields, "SubscribeURL": f"https://{HOST}/?{query}"}, at)
+
+    def _signed(self, about: Mapping[str, str], at: datetime) -> dict[str, str]:
         fields = {
-            "Type": "Notification",
+            **about,
             "MessageId": str(uuid4()),
             "TopicArn": TOPIC,
-            "Subject": subject,
-            "Message": json.dumps(message),
             "Timestamp": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z",
         }
-        text = "".join(f"{name}\n{fields[name]}\n" for name in _SIGNED).encode()
+        text = "".join(f"{name}\n{fields[name]}\n" for name in sorted(fields)).encode()
         signature = self._key.sign(text, padding.PKCS1v15(), hashes.SHA256())
         return {
             **fields,

@@ -46,11 +46,18 @@ class Control:
 
     def certificate(self, name: str) -> bytes:
         """A certificate of the simulator's own authority, as PEM. Raises ControlError."""
+        return self._sns(name)
+
+    def confirm(self, query: str) -> bytes:
+        """The answer of the simulated SNS to a ConfirmSubscription of this query string. Raises ControlError."""
+        return self._sns(f"confirm?{query}")
+
+    def _sns(self, asked: str) -> bytes:
         try:
-            with urllib.request.urlopen(f"{self._base}sns/{name}", timeout=_SECONDS) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self._base}sns/{asked}", timeout=_SECONDS) as answer:  # noqa: S310
                 found: bytes = answer.read()
         except OSError as error:
-            raise ControlError(f"The simulated AWS has no certificate {name}: {error}") from error
+            raise ControlError(f"The simulated SNS does not know {asked.partition('?')[0]}: {error}") from error
         return found
 
     def add_overlays(self, faults: Sequence[Fault]) -> dict[str, Any]:

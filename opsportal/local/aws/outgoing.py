@@ -6,6 +6,7 @@ Where to is told by `manage.py demo seed` (POST links) and kept with the state; 
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from opsportal.core import clock
 from opsportal.local.aws.alarms import AlarmBook, HeldAlarm
-from opsportal.local.aws.authority import Authority
+from opsportal.local.aws.authority import TOPIC, Authority
 from opsportal.local.aws.calls import Call, moment
 from opsportal.local.aws.catalogue import ACCOUNT, PLATFORMS, REGION
 from opsportal.local.aws.world import World
@@ -25,6 +26,7 @@ BEATS_EVERY: Final = timedelta(seconds=20)
 BEAT: Final = "beat:"  # what the names of links of jobs begin with; their platform follows
 SILENCED_BY: Final = "backup-missing"
 SUBSCRIBED_PLATFORM: Final = "shop-management"
+ASKS_EVERY: Final = timedelta(minutes=10)  # to be confirmed
 _LOOKS_EVERY: Final = timedelta(seconds=10)
 _TICK_SECONDS: Final = 1.0
 _SECONDS: Final = 5.0
@@ -38,6 +40,9 @@ class Outgoing:
     def __init__(self, world: World, book: AlarmBook, authority: Authority, portal: str) -> None:
         self._world, self._book, self._authority, self._portal = world, book, authority, portal
         self._look_at = clock.now()
+        self._token = secrets.token_hex(64)
+        self._asked: tuple[str, datetime] | None = None
+        self._confirmed = ""  # the link that messages may go to
         self._beat_at: dict[str, datetime] = {}
         self._known: dict[str, str] = {}
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
@@ -58,10 +63,29 @@ class Outgoing:
             if at >= self._beat_at.get(name, at) and not self._is_silenced(name.removeprefix(BEAT), at):
                 self._beat_at[name] = at + BEATS_EVERY
                 self._post(links[name], b"Done.")
-        if "sns" in links and at >= self._look_at:
+        if "sns" in links:
+            self._send_messages(links["sns"], at)
+
+    def confirm(self, topic: str, token: str) -> bool:
+        """Let messages go to the link that was asked last, where the token is the one that was sent there."""
+        if self._asked is None or (topic, token) != (TOPIC, self._token):
+            return False
+        self._confirmed = self._asked[0]
+        return True
+
+    def _send_messages(self, path: str, at: datetime) -> None:
+        """What changed, to a confirmed link; to another one nothing but the question whether it wants them."""
+        if path != self._confirmed:
+            if self._asked is None or self._asked[0] != path or at >= self._asked[1] + ASKS_EVERY:
+                before, self._asked = self._asked, (path, at)  # first: the answer may come before the post returns
+                question = json.dumps(self._authority.confirmation(token=self._token, at=at)).encode()
+                if not self._post(path, question, "SubscriptionConfirmation"):
+                    self._asked = before
+            return
+        if at >= self._look_at:
             self._look_at = at + _LOOKS_EVERY
             self._waiting.extend(self._news(at))
-        while self._waiting and self._post(links["sns"], self._waiting[0]):
+        while self._waiting and self._post(path, self._waiting[0]):
             self._waiting.popleft()
 
     def _is_silenced(self, platform: str, at: datetime) -> bool:
@@ -81,9 +105,9 @@ class Outgoing:
         subject = f'{alarm.state}: "{name}" in {_REGION_NAME}'
         return json.dumps(self._authority.notification(subject=subject, message=text, at=at)).encode()
 
-    def _post(self, path: str, body: bytes) -> bool:
+    def _post(self, path: str, body: bytes, kind: str = "Notification") -> bool:
         """Whether the portal took it, or never will: only what it could not be asked is sent again."""
-        headers = {"Content-Type": "text/plain; charset=UTF-8", "x-amz-sns-message-type": "Notification"}
+        headers = {"Content-Type": "text/plain; charset=UTF-8", "x-amz-sns-message-type": kind}
         request = urllib.request.Request(self._portal + path, data=body, headers=headers)  # noqa: S310  loopback
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310

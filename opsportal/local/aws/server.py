@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from opsportal.core import clock
-from opsportal.local.aws.authority import Authority
+from opsportal.local.aws.authority import TOPIC, Authority
 from opsportal.local.aws.catalogue import ACCOUNT
 from opsportal.local.aws.faults import DEFAULT_MINUTES
 from opsportal.local.aws.gateway import Gateway, StartResponse
@@ -37,7 +38,8 @@ class Application:
     """Answers `/opsportal-sim/…` itself and gives everything else to the gateway.
 
     GET state · GET health/<platform>: 503 while its service is down · POST fault {name, minutes?, platform?} ·
-    GET sns/<name>.pem: the certificates that SNS messages are signed under · POST links {name: path} ·
+    GET sns/<name>.pem: the certificates that SNS messages are signed under · GET sns/confirm?TopicArn=…&Token=…: SNS's
+    own ConfirmSubscription · POST links {name: path} ·
     POST heal · POST overlays [{name, platform, starts_at, ends_at}] · POST trouble {mode, account?}, mode "" for none.
     Only `manage.py demo`, the demo panel and the fault trials call these; the portal's own probes ask for health, as
     they would ask the shop itself.
@@ -64,17 +66,25 @@ class Application:
         return [body]
 
     def _control(self, environ: Mapping[str, Any], verb: str) -> tuple[HTTPStatus, Any]:
-        now = clock.now()
-        if environ["REQUEST_METHOD"] == "GET" and verb == "state":
-            return HTTPStatus.OK, self.world.describe(now)
-        if environ["REQUEST_METHOD"] == "GET" and verb.startswith("health/"):
-            return self._health(verb.removeprefix("health/"), now)
+        if environ["REQUEST_METHOD"] == "GET":
+            return self._get(verb, str(environ.get("QUERY_STRING", "")), clock.now())
+        if environ["REQUEST_METHOD"] == "POST":
+            return self._post(verb, _body(environ), clock.now())
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "GET or POST"}
+
+    def _get(self, verb: str, query: str, now: datetime) -> tuple[HTTPStatus, Any]:
         pem = self._authority.pems.get(verb.removeprefix("sns/"))
-        if environ["REQUEST_METHOD"] == "GET" and pem is not None:
+        if pem is not None:
             return HTTPStatus.OK, pem
-        if environ["REQUEST_METHOD"] != "POST":
-            return HTTPStatus.NOT_FOUND, {"error": "GET state; POST fault, heal, links, overlays, trouble"}
-        body = _body(environ)
+        if verb == "state":
+            return HTTPStatus.OK, self.world.describe(now)
+        if verb.startswith("health/"):
+            return self._health(verb.removeprefix("health/"), now)
+        if verb == "sns/confirm":
+            return self._confirm(dict(parse_qsl(query)))
+        return HTTPStatus.NOT_FOUND, {"error": f"no {verb} here"}
+
+    def _post(self, verb: str, body: Any, now: datetime) -> tuple[HTTPStatus, Any]:
         if verb == "fault":
             minutes = int(body.get("minutes") or DEFAULT_MINUTES)
             self.world.start_fault(str(body["name"]), at=now, minutes=minutes, platform=body.get("platform"))
@@ -89,6 +99,12 @@ class Application:
         else:
             return HTTPStatus.NOT_FOUND, {"error": f"no {verb} here"}
         return HTTPStatus.OK, self.world.describe(now)
+
+    def _confirm(self, asked: Mapping[str, str]) -> tuple[HTTPStatus, Any]:
+        if not self.outgoing.confirm(asked.get("TopicArn", ""), asked.get("Token", "")):
+            return HTTPStatus.BAD_REQUEST, {"error": "Invalid token"}
+        answer = "<SubscriptionArn>{}:{}</SubscriptionArn>".format(TOPIC, "01234567-0123-0123-0123-012345678901")
+        return HTTPStatus.OK, f"<ConfirmSubscriptionResponse>{answer}</ConfirmSubscriptionResponse>".encode()
 
     def _health(self, platform: str, at: datetime) -> tuple[HTTPStatus, Any]:
         active = self.world.describe(at)["active"]

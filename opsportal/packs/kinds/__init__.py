@@ -5,6 +5,7 @@ from typing import Final
 
 from opsportal.packs.kinds.base import ApplyError, Context, Data, Kind, canonical, data_hash
 from opsportal.packs.kinds.clock import CLOCK
+from opsportal.packs.kinds.dashboard import DASHBOARD
 from opsportal.packs.kinds.decision import DECISION
 from opsportal.packs.kinds.directory import CALENDAR, CONTACT, LINK
 from opsportal.packs.kinds.log_query import LOG_QUERY
@@ -30,6 +31,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         SERVICE,
         METRIC,
         LOG_QUERY,
+        DASHBOARD,
         CLOCK,
         THRESHOLD,
         SLO,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from monitoring.slo.periods import HELP, Period, PeriodError, parse
 from opsportal.core import clock
 from opsportal.core.api import (
     PAGING,
+    PLATFORM,
     ApiView,
     CleanCharField,
     ConflictError,
@@ -28,6 +29,7 @@ from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform, Service
+from opsportal.platforms.selectors import platform_id_said
 from opsportal.reports.models import Commentary, PublishedReport
 from opsportal.reports.period.body import canonical, report_body
 from opsportal.reports.period.services import (
@@ -37,10 +39,17 @@ from opsportal.reports.period.services import (
     commentary_write,
     report_publish,
 )
+from opsportal.reports.period.verification import Verification, verify
 
 VIEW: Final = "reports.period_view"
 PUBLISH: Final = "reports.publish"
 WRITE: Final = "reports.commentary_write"
+MOST_DIFFERENCES: Final = 500
+NAMED: Final = (
+    OpenApiParameter("platform", str, required=True, description="a platform's key"),
+    OpenApiParameter("service", str, description="a service's key"),
+    OpenApiParameter("period", str, description=HELP),
+)
 
 
 class PublishedReportSerializer(serializers.ModelSerializer[PublishedReport]):
@@ -78,6 +87,28 @@ class CommentaryWriteSerializer(ReportNameSerializer):
     text = CleanCharField(max_length=MAX_TEXT)
 
 
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A figure by its path in the body, as it was published and as it comes out today."""
+
+    path = serializers.CharField()
+    published = serializers.JSONField()
+    today = serializers.JSONField()
+
+
+class VerificationSerializer(serializers.Serializer[Verification]):
+    """`is_whole`: the text has the hash that the report and the audit trail name, else `reason` says what is wrong."""
+
+    is_whole = serializers.BooleanField()
+    reason = serializers.CharField()
+    is_reproduced = serializers.BooleanField()
+    differs = serializers.SerializerMethodField()
+
+    @extend_schema_field(DifferenceSerializer(many=True))
+    def get_differs(self, found: Verification) -> Any:
+        names = ("path", "published", "today")
+        return [dict(zip(names, one, strict=True)) for one in found.differs[:MOST_DIFFERENCES]]
+
+
 class PeriodApiView(ApiView):
     """Views that name a report."""
 
@@ -102,11 +133,7 @@ class PeriodFiguresView(PeriodApiView):
 
     @extend_schema(
         operation_id="figures_period",
-        parameters=[
-            OpenApiParameter("platform", str, required=True, description="a platform's key"),
-            OpenApiParameter("service", str, description="a service's key"),
-            OpenApiParameter("period", str, description=HELP),
-        ],
+        parameters=[*NAMED],
         responses=serializers.DictField(),
     )
     def get(self, request: Request) -> Response:
@@ -115,7 +142,18 @@ class PeriodFiguresView(PeriodApiView):
 
 
 class CommentaryView(PeriodApiView):
-    actions: Mapping[str, str] = {"POST": WRITE}
+    actions: Mapping[str, str] = {"GET": VIEW, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="commentaries_list", parameters=[*NAMED, *PAGING], responses=CommentarySerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """Every version of the commentary of a period, the newest first; the first of them is shown."""
+        platform, service, period = self.named(VIEW, request.query_params)
+        rows = Commentary.objects.filter(platform=platform, service=service, period_key=period.key)
+        cursor = request.query_params.get("cursor")
+        page = keyset_page(rows, order=("-number",), cursor=cursor, size=page_size(request))
+        return page_response(page, CommentarySerializer)
 
     @extend_schema(
         operation_id="commentary_write", request=CommentaryWriteSerializer, responses={201: CommentarySerializer}
@@ -143,11 +181,15 @@ class PublishedReportListView(PeriodApiView):
     actions: Mapping[str, str] = {"GET": VIEW, "POST": PUBLISH}
 
     @extend_schema(
-        operation_id="published_reports_list", parameters=PAGING, responses=PublishedReportSerializer(many=True)
+        operation_id="published_reports_list",
+        parameters=[*PAGING, PLATFORM],
+        responses=PublishedReportSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         """Every published report, the newest first."""
-        rows = PublishedReport.objects.visible_to(self.actor).select_related("platform", "service").defer("body")
+        platform_id = platform_id_said(self.actor, request.query_params.get("platform", ""))
+        rows = PublishedReport.objects.visible_to(self.actor).of_platform(platform_id)
+        rows = rows.select_related("platform", "service").defer("body")
         cursor = request.query_params.get("cursor")
         page = keyset_page(rows, order=("-published_at", "-id"), cursor=cursor, size=page_size(request))
         return page_response(page, PublishedReportSerializer)
@@ -169,12 +211,26 @@ class PublishedReportListView(PeriodApiView):
         return Response(PublishedReportSerializer(row).data, status=201)
 
 
+def _edition(view: ApiView, pk: int) -> PublishedReport:
+    rows = PublishedReport.objects.visible_to(view.actor).select_related("platform", "service")
+    found: PublishedReport = get_object_or_404(rows, pk=pk)
+    return found
+
+
 class PublishedReportView(ApiView):
     actions: Mapping[str, str] = {"GET": VIEW}
 
     @extend_schema(operation_id="published_reports_read", responses=serializers.DictField())
     def get(self, _request: Request, pk: int) -> Response:
         """`report` names it with its hash; `body` is the canonical JSON, as text, that was hashed."""
-        rows = PublishedReport.objects.visible_to(self.actor).select_related("platform", "service")
-        row = get_object_or_404(rows, pk=pk)
+        row = _edition(self, pk)
         return Response({"report": PublishedReportSerializer(row).data, "body": row.body})
+
+
+class VerificationView(ApiView):
+    actions: Mapping[str, str] = {"GET": VIEW}
+
+    @extend_schema(operation_id="published_reports_verify", responses=VerificationSerializer)
+    def get(self, _request: Request, pk: int) -> Response:
+        """Whether it is still what was published, and which figures would come out otherwise today."""
+        return Response(VerificationSerializer(verify(_edition(self, pk))).data)

@@ -1,42 +1,27 @@
 """The incident report: how quickly, how often, how well documented; print and CSV; each figure opens its rows."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.core.exceptions import BadRequest
-from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents.figures.periods import Period, PeriodError, choices, period
 from incidents.models import Incident
 from incidents.selectors.documented import is_documented
-from incidents.selectors.figures import cases, incidents_in
-from monitoring.models import Deployment
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
-from opsportal.reports.incidents.selectors import (
-    CAUSES,
-    FAILED,
-    GROUPS,
-    MEANS,
-    NAMES,
-    ROLLED_BACK,
-    TIMES,
-    facts,
-    failed_changes,
-    label_of,
-    lengths,
-    report,
-)
+from opsportal.reports.incidents.rows import ENDED_BADLY, changes_behind, incidents_behind, incidents_of_group
+from opsportal.reports.incidents.selectors import GROUPS, NAMES, TIMES, report
 
 VIEW: Final = "reports.incident_view"
 PAGE: Final = 50
+CHANGES: Final = {"rolled_back": "rollback", "failed": "change_failure"}  # by their mark in an address
 HEAD: Final = (
     "figure", "group", "median_seconds", "p90_seconds", "n", "left_out", "part", "whole", "share",
     "before_median_seconds", "before_share", "before_n",
@@ -117,38 +102,23 @@ def _seconds(length: timedelta | None) -> float | None:
 @require_action(VIEW)
 def incident_rows(request: AuthorizedRequest) -> HttpResponse:
     """The incidents behind a figure: `?figure=mttr`, `?figure=documented&only=1` (its part), `?by=service&key=7`."""
-    at = now()
-    asked, platform_id = _period(request, at), _platform_id(request)
+    asked, platform_id = _period(request, now()), _platform_id(request)
     name, group, key = (request.GET.get(part, "") for part in ("figure", "by", "key"))
-    rows: Any = incidents_in(request.actor, asked, platform_id)
-    values: Mapping[int, timedelta] = {}
-    excluded: Mapping[str, int] = {}
-    title, means = "All incidents", "declared in this time"
-    if name in TIMES:
-        made = lengths(name, cases(request.actor, asked, platform_id))
-        values, excluded = {value.number: value.length for value in made.values}, made.excluded
-        title, means = NAMES[name], MEANS[name]
-    elif name == "documented":
-        rows = rows.exclude(state="open").filter(merged_into=None)
-        rows = rows.filter(is_documented()) if request.GET.get("only") == "1" else rows
-        title, means = NAMES[name], MEANS[name]
-    elif group in GROUPS:
-        known = facts(request.actor, asked, platform_id)
-        numbers = [number for number, one in known.items() if one[group] == key]
-        rows = rows.filter(number__in=numbers)
-        words = label_of(group, (known[number] for number in numbers)) if numbers else CAUSES.get(key, "none")
-        title = f"{GROUPS[group]}: {words}"
-    page = keyset_page(
-        rows.select_related("severity", "platform"), order=("-number",), cursor=request.GET.get("cursor"), size=PAGE
-    )
+    if group in GROUPS and not name:
+        found = incidents_of_group(request.actor, asked, platform_id, group, key)
+    else:
+        only_part = request.GET.get("only") == "1"
+        found = incidents_behind(request.actor, asked, platform_id, name, only_part=only_part)
+    rows = found.rows.select_related("severity", "platform")
+    page = keyset_page(rows, order=("-number",), cursor=request.GET.get("cursor"), size=PAGE)
     context = {
         "page": page,
-        "values": values,
+        "values": found.values,
         "is_length": name in TIMES,
         "complete": _complete(page) if name == "documented" else None,
-        "excluded": excluded,
-        "title": title,
-        "means": means,
+        "excluded": found.excluded,
+        "title": found.title,
+        "means": found.means,
         "period": asked,
     }
     return render_page(request, "reports/incident_rows.html", context)
@@ -164,20 +134,14 @@ def _complete(page: Page[Incident]) -> set[int]:
 def change_rows(request: AuthorizedRequest) -> HttpResponse:
     """The deployments behind the change figures; `?failed=1` those that failed, `?rolled_back=1` only rolled back."""
     asked, platform_id = _period(request, now()), _platform_id(request)
-    blamed = failed_changes(request.actor, asked, platform_id)
-    rows: Any = Deployment.objects.visible_to(request.actor).of_platform(platform_id).counted()
-    rows = rows.filter(started_at__gte=asked.since, started_at__lt=asked.until).select_related("platform", "service")
-    only_failed, only_rolled_back = (request.GET.get(name) == "1" for name in ("failed", "rolled_back"))
-    if only_rolled_back:
-        rows = rows.filter(state__in=ROLLED_BACK)
-    elif only_failed:
-        rows = rows.filter(Q(pk__in=blamed) | Q(state__in=[*ROLLED_BACK, FAILED]))
+    only = next((name for part, name in CHANGES.items() if request.GET.get(part) == "1"), "")
+    rows, followed = changes_behind(request.actor, asked, platform_id, only=only)
     page = keyset_page(rows, order=("-started_at", "-id"), cursor=request.GET.get("cursor"), size=PAGE)
     context = {
         "page": page,
-        "blamed": blamed,
-        "ended_badly": {**dict.fromkeys(ROLLED_BACK, "rolled back"), FAILED: "failed"},
-        "word": "Changes rolled back" if only_rolled_back else "Changes that failed" if only_failed else "Changes",
+        "blamed": followed,
+        "ended_badly": ENDED_BADLY,
+        "word": NAMES.get(only, "Changes"),
         "period": asked,
     }
     return render_page(request, "reports/change_rows.html", context)

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import orjson
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from incidents.figures.periods import between
-from monitoring.models import EvidenceResult, Slo, SloVersion, Verdict
-from monitoring.selectors.slo_detail import Detail, slo_detail
+from monitoring.models import AnnotationKind, Deployment, Slo, SloVersion
+from monitoring.selectors.slo_detail import Detail, slo_detail, slo_details
 from monitoring.selectors.slo_report import SloRow, slo_rows
 from monitoring.slo.periods import Period
 from opsportal.core.actor import Actor
@@ -26,15 +26,17 @@ from opsportal.platforms.models import Platform, Service
 from opsportal.reports.checklists.selectors import compliance
 from opsportal.reports.incidents.selectors import Report, report
 from opsportal.reports.models import Commentary
+from opsportal.reports.period.parts import alarms, backups, drills
 from opsportal.reports.period.scorecard import scorecard
 
-FORMAT: Final = 1
-BACKUP_CHECKS: Final = "backup."
+FORMAT: Final = 2
+CHANGES: Final = 200  # deployments drawn over an objective
 DIGITS: Final = 9  # enough for any share; hides the order in which floats were added
 # What the figures are computed by: another hash here means that they may differ though the rows do not.
 ARITHMETIC: Final = (
     "monitoring/slo/*.py", "monitoring/counting.py", "monitoring/selectors/slo_*.py", "incidents/figures/*.py",
-    "opsportal/reports/period/body.py", "opsportal/reports/period/scorecard.py",
+    "opsportal/reports/period/body.py", "opsportal/reports/period/parts.py", "opsportal/reports/period/scorecard.py",
+    "monitoring/selectors/usefulness.py",
 )  # fmt: skip
 Body = dict[str, Any]
 
@@ -66,6 +68,7 @@ def report_body(platform: Platform, service: Service | None, period: Period) -> 
     reader = reader_of(platform)
     slos = _slos(platform, service)
     rows = slo_rows(list(slos.order_by("key", "pk")), period)
+    details, went_out = slo_details(rows, period), _went_out(platform, period)
     asked = between(period.starts_at, period.until)
     incidents = report(reader, asked, platform.pk)
     lists = compliance(reader, period.starts_at, period.until, platform.pk)
@@ -80,13 +83,15 @@ def report_body(platform: Platform, service: Service | None, period: Period) -> 
         "as_of": period.at,
         "code_version": code_version(),
         "commentary": _commentary(platform, service, period),
-        "objectives": [_objective(row, slo_detail(row, period)) for row in rows],
+        "objectives": [_objective(row, details[row.slo.pk], went_out) for row in rows],
         "incidents": _incidents(incidents),
         "checklists": [
             {"template": one.template_id, "name": one.name, "done": one.done, "late": one.late, "missed": one.missed}
             for one in lists
         ],
-        "backups": _backups(reader, period),
+        "backups": backups(reader, period),
+        "alarms": alarms(reader, platform, service, period),
+        "drills": drills(reader, platform, period),
     }
     body["scorecard"] = [line.data() for line in scorecard(body, incidents)]
     plain: Body = _plain(body)
@@ -99,7 +104,7 @@ def objective_body(platform: Platform, service: Service | None, period: Period, 
     plain: Body = _plain({
         "platform_name": platform.name,
         "period": _period(period),
-        "objectives": [_objective(row, slo_detail(row, period)) for row in rows],
+        "objectives": [_objective(row, slo_detail(row, period), _went_out(platform, period)) for row in rows],
     })  # fmt: skip
     return plain
 
@@ -146,7 +151,33 @@ def newest_commentary(platform: Platform, service: Service | None, period_key: s
     return rows.order_by("-number").first()
 
 
-def _objective(row: SloRow, detail: Detail) -> Body:
+def _went_out(platform: Platform, period: Period) -> list[Deployment]:
+    """The deployments of a platform in the period."""
+    rows = Deployment.objects.filter(platform=platform).counted()
+    rows = rows.filter(started_at__gte=period.starts_at, started_at__lt=period.until)
+    return list(rows.order_by("started_at", "pk"))
+
+
+def _over(row: SloRow, detail: Detail, went_out: Sequence[Deployment]) -> Body:
+    """What lay over the objective's time beside incidents, and the reviews that its policy wants."""
+    own = [one for one in went_out if one.service_id in (None, row.slo.service_id)]
+    return {
+        "windows": [
+            {"kind": mark.kind, "ref": mark.ref, "title": mark.title, "url": mark.url, "from": mark.starts_at,
+             "to": mark.ends_at}
+            for mark in detail.marks
+            if mark.kind != AnnotationKind.INCIDENT and not mark.restricted
+        ],
+        "changes": [{"at": one.started_at, "label": one.words} for one in own[:CHANGES]],
+        "reviews": [
+            {"ref": share.ref, "share": share.share, "url": review.url if review else share.url,
+             "state": review.state if review else None}
+            for share, review in detail.heavy
+        ],
+    }  # fmt: skip
+
+
+def _objective(row: SloRow, detail: Detail, went_out: Sequence[Deployment]) -> Body:
     return {
         "id": row.slo.pk,
         "key": row.slo.key,
@@ -191,6 +222,7 @@ def _objective(row: SloRow, detail: Detail) -> Body:
         ],
         "exclusions": [_exclusion(one.exclusion, one.share) for one in detail.left_out],
         "gaps": [[begins, ends] for begins, ends in detail.gaps],
+        **_over(row, detail, went_out),
     }  # fmt: skip
 
 
@@ -244,18 +276,3 @@ def _incidents(found: Report) -> Body:
             for row in found.targets
         ],
     }  # fmt: skip
-
-
-def _backups(reader: Actor, period: Period) -> Sequence[Body]:
-    """What the checks of backups said, by check: how often each verdict."""
-    rows = backup_results(reader, period).order_by().values("check_name", "verdict").annotate(n=Count("pk"))
-    found: dict[str, dict[str, int]] = {}
-    for row in rows.order_by("check_name", "verdict"):
-        found.setdefault(row["check_name"], dict.fromkeys(Verdict.values, 0))[row["verdict"]] = row["n"]
-    return [{"check": check, **verdicts} for check, verdicts in sorted(found.items())]
-
-
-def backup_results(reader: Actor, period: Period) -> Any:
-    """The results of backup checks in the period."""
-    rows = EvidenceResult.objects.visible_to(reader).filter(check_name__startswith=BACKUP_CHECKS)
-    return rows.filter(created_at__gte=period.starts_at, created_at__lt=period.until)

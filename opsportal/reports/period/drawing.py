@@ -10,6 +10,8 @@ from markupsafe import Markup
 from monitoring.slo.periods import midnight
 from opsportal.core import charts
 
+WINDOWS: Final = 40  # drawn; the text lists what matters
+DEPLOYMENTS: Final = 40
 _INSTANTS: Final = frozenset({
     "starts_at", "ends_at", "until", "as_of", "at", "from", "to", "judged_at", "since", "approved_at", "voided_at",
     "gaps",
@@ -53,7 +55,13 @@ def drawn(body: Mapping[str, Any], slo_id: int) -> Markup:
         for one in row["attribution"]
         if one["from"] and one["ref"] and one["share"] >= 0.02
     ]
-    bands = [charts.Band(begins, ends, "no data", "nodata") for begins, ends in row["gaps"][:20]]
+    marks += [charts.Annotation(one["at"], one["label"], "deploy") for one in row.get("changes", ())[:DEPLOYMENTS]]
+    first, last = period["starts_at"], period["until"]
+    bands = [
+        charts.Band(max(one["from"], first), min(one["to"] or last, last), one["ref"])
+        for one in row.get("windows", ())[:WINDOWS]
+    ]
+    bands += [charts.Band(begins, ends, "no data", "nodata") for begins, ends in row["gaps"][:20]]
     burn_down = charts.burn_down(
         left, title=f"{name}: budget left", start=period["starts_at"], end=period["ends_at"], now=period["until"],
         forecast=forecast, annotations=marks, bands=bands, zone=zone,

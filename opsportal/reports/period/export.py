@@ -8,6 +8,7 @@ OBJECTIVE: Final = (
     "objective", "raw", "adjusted", "good", "total", "excluded_good", "excluded_total", "coverage", "before",
     "forecast", "exhausts_in_s", "health", "policy_step",
 )  # fmt: skip
+ALARM: Final = ("pages", "firings", "silenced", "useful", "no_action", "noise", "unrated", "has_runbook")
 Row = tuple[str, str, str, Any]
 
 
@@ -35,6 +36,12 @@ def figure_rows(body: Mapping[str, Any]) -> Iterator[Row]:
         yield from (("checklists", row["name"], figure, row[figure]) for figure in ("done", "late", "missed"))
     for row in body["backups"]:
         yield from (("backups", row["check"], verdict, n) for verdict, n in row.items() if verdict != "check")
+    alarms = body.get("alarms") or {}
+    yield from (("alarms", "", figure, value) for figure, value in alarms.items() if figure != "ranked")
+    for row in alarms.get("ranked", ()):
+        yield from (("alarms", row["name"], figure, row[figure]) for figure in ALARM)
+    for row in body.get("drills") or ():
+        yield "drills", row["title"], row["kind"], row["from"]
     yield from (("scorecard", line["rule"], "is_met", line["is_met"]) for line in body["scorecard"])
 
 
@@ -49,4 +56,5 @@ def _objective(row: Mapping[str, Any]) -> Iterator[Row]:
         yield "attribution", row["key"], one["ref"] or one["title"], one["share"]
     for one in row["exclusions"]:
         yield "exclusion", row["key"], f"{one['ref']} {one['reason']}".strip(), one["share"]
+    yield from (("review", row["key"], one["ref"], one["state"]) for one in row.get("reviews", ()))
     yield from (("day", row["key"], day, used) for day, used in row["days"])

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     path("reports/period/<slug:key>/report.csv", views.period_csv, name="period-csv"),
     path("reports/period/<slug:key>/report.json", views.period_json, name="period-json"),
     path("reports/period/<slug:key>/backups/", views.backup_rows, name="period-backups"),
+    path("reports/period/<slug:key>/firings/", views.firing_rows, name="period-firings"),
     path("reports/period/<slug:key>/commentary/", views.commentary_action, name="period-commentary"),
     path("reports/period/<slug:key>/publish/", views.publish_action, name="period-publish"),
     path("reports/published/", views.published_list, name="published-list"),

@@ -15,7 +15,7 @@ from opsportal.reports.models import PublishedReport
 from opsportal.reports.period.body import canonical, report_body
 
 # What may differ between two computations of the same figures.
-INCIDENTAL: Final = frozenset({"as_of", "code_version"})
+INCIDENTAL: Final = frozenset({"as_of", "code_version", "format"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,13 @@ class Verification:
 
 
 def differences(published: bytes, today: bytes) -> list[tuple[str, Any, Any]]:
-    """The figures that differ between two bodies; commentary counts, the instant of the computation does not."""
+    """The figures that differ between two bodies; commentary counts, the instant of the computation does not.
+
+    What a later format says beside them is no figure that was published.
+    """
     one, other = dict(_flat(orjson.loads(published))), dict(_flat(orjson.loads(today)))
-    paths = sorted(set(one) | set(other))
+    is_older = one.get("format") != other.get("format")
+    paths = sorted(set(one) if is_older else set(one) | set(other))
     return [
         (path, one.get(path), other.get(path))
         for path in paths

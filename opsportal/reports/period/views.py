@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 
 from monitoring.selectors.slo_report import WORST_FIRST, slo_rows, slos_of
+from monitoring.selectors.usefulness import BEGINS, PAGES
 from monitoring.slo.periods import Period, PeriodError, calendar, choices, parse, rolling
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
@@ -27,7 +28,6 @@ from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform, Service
 from opsportal.reports.models import Commentary, PublishedReport
 from opsportal.reports.period.body import (
-    backup_results,
     canonical,
     newest_commentary,
     objective_body,
@@ -37,12 +37,14 @@ from opsportal.reports.period.body import (
 from opsportal.reports.period.drawing import drawn, revived
 from opsportal.reports.period.export import HEAD, figure_rows
 from opsportal.reports.period.forms import CommentaryForm
+from opsportal.reports.period.parts import backup_results, fired_in
 from opsportal.reports.period.services import CommentaryConflictError, ReportError, commentary_write, report_publish
 from opsportal.reports.period.verification import is_untouched
 
 VIEW: Final = "reports.period_view"
 EXPORT: Final = "reports.period_export"
 PAGE: Final = 50
+LATER_PARTS: Final[Mapping[str, Any]] = {"alarms": None, "drills": None}  # an edition of the first format has none
 
 
 class Asked(NamedTuple):
@@ -208,6 +210,19 @@ def backup_rows(request: AuthorizedRequest, key: str) -> HttpResponse:
 
 
 @require_action(VIEW)
+def firing_rows(request: AuthorizedRequest, key: str) -> HttpResponse:
+    """The firings behind the ranking of alarms: `?alarm=`, `?only=pages`."""
+    asked = _asked(request, key, VIEW)
+    rows = fired_in(reader_of(asked.platform), *asked).select_related("alarm", "severity")
+    alarm, is_paging = bounded_int(request.GET.get("alarm", "")), request.GET.get("only") == "pages"
+    rows = rows if alarm is None else rows.filter(alarm_id=alarm)
+    rows = rows.filter(PAGES if is_paging else BEGINS)
+    page = keyset_page(rows, order=("-at", "-pk"), cursor=request.GET.get("cursor"), size=PAGE)
+    context = {"asked": asked, "page": page, "is_paging": is_paging}
+    return render_page(request, "reports/firing_rows.html", context)
+
+
+@require_action(VIEW)
 def published_list(request: AuthorizedRequest) -> HttpResponse:
     """Every published report, the newest first."""
     platform = selected_platform(request)
@@ -232,7 +247,7 @@ def published(request: AuthorizedRequest, pk: int) -> HttpResponse:
     part = _part(request)
     if part is not None:
         return _chart(body, part)
-    context = {"body": body, "edition": edition, "is_whole": is_untouched(edition), "asked": None}
+    context = {"body": LATER_PARTS | body, "edition": edition, "is_whole": is_untouched(edition), "asked": None}
     return render_page(request, "reports/period_report.html", context)
 
 

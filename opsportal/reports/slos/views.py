@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from monitoring.drawings import drawings
+from monitoring.selectors.marks import freezes_over
 from monitoring.selectors.slo_detail import slo_detail
 from monitoring.selectors.slo_report import SloRow, slo_rows, slos_of
 from monitoring.slo.periods import Period, PeriodError, choices, parse
@@ -94,6 +95,8 @@ def slo_report(request: AuthorizedRequest) -> HttpResponse:
         "digest": digest,
         "can_set_policy": chosen is not None and allows(request.actor, "monitoring.budget_policy_set", chosen.slo),
         "can_approve": chosen is not None and allows(request.actor, "monitoring.slo_exclusion_approve", chosen.slo),
+        "frozen": freezes_over(request.actor, chosen.slo, now()) if chosen else (),
+        "can_freeze": chosen is not None and allows(request.actor, "maintenance.freeze_set", chosen.slo),
         "person": request.actor.user_id,
         "can_void": chosen is not None and allows(request.actor, "monitoring.slo_exclusion_void", chosen.slo),
     }

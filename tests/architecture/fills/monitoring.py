@@ -7,17 +7,18 @@ from typing import Final
 from django.urls import reverse
 
 from monitoring.intake.deployments.told import told
-from monitoring.models import Alarm, AlarmState, AlertSource, Series, ServiceMetric
+from monitoring.models import MOST_CHARTS, Alarm, AlarmState, AlertSource, Chart, Series, ServiceMetric
 from monitoring.services.deployments import deployment_report
 from monitoring.services.inbound import inbound_judge
 from monitoring.services.ratings import alarm_rate
 from opsportal.core.actor import Actor
 from opsportal.platforms.models import Platform, Service
+from tests.factories.dashboards import dashboard_of
 from tests.factories.databases import answered, database_of, event_of, resource_of
 from tests.factories.heartbeats import beaten, heartbeat_of
 from tests.factories.incidents import alarm, transition
 from tests.factories.intake import fired, post, source_of, together
-from tests.factories.monitoring import account_of, rule_of, service_of
+from tests.factories.monitoring import account_of, metric_of, rule_of, service_of
 from tests.factories.probes import FINE, answered_for, probe_of
 
 
@@ -165,6 +166,30 @@ def _alarm_rules(platform: Platform, _by: Actor, at: datetime, count: int) -> st
     return reverse("monitoring:rules")
 
 
+def _many_charts(platform: Platform, at: datetime, count: int) -> list[Chart]:
+    for number in range(min(count, MOST_CHARTS)):
+        metric_of(platform, at=at, key=f"m{number}", name=f"{platform.key}-{number}")
+    return [Chart("web", f"m{number}") for number in range(min(count, MOST_CHARTS))]
+
+
+def _dashboards(platform: Platform, _by: Actor, _at: datetime, count: int) -> str:
+    for number in range(count):
+        dashboard_of(platform, name=f"Board {number}")
+    return "/monitoring/dashboards/"
+
+
+def _dashboard(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    return f"/monitoring/dashboards/{dashboard_of(platform, charts=_many_charts(platform, at, count)).pk}/"
+
+
+def _dashboard_charts(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    return f"{_dashboard(platform, by, at, count)}charts/"
+
+
+def _dashboard_edit(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    return f"{_dashboard(platform, by, at, count)}edit/"
+
+
 def _alarm_lint(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     _alarm_rules(platform, by, at, count)
     return reverse("monitoring:rule-lint")
@@ -181,6 +206,10 @@ MONITORING_PAGES: Final[dict[str, Callable[[Platform, Actor, datetime, int], str
     "deployments": _deployments,
     "service": _service,
     "charts of a service": _charts,
+    "dashboards": _dashboards,
+    "dashboard": _dashboard,
+    "charts of a dashboard": _dashboard_charts,
+    "dashboard editor": _dashboard_edit,
     "capacity": _capacity,
     "data quality": _quality,
     "alert groups": _alert_groups,

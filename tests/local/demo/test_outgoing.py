@@ -1,10 +1,11 @@
 """What the simulated shops send: a signed message for each change, believed here only; a beat that a fault silences."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.test import Client, override_settings
@@ -15,12 +16,14 @@ from monitoring.intake.certificates import SigningKeys
 from monitoring.intake.sns import ForgedError, SignerUnreachableError
 from monitoring.models import Alarm, AlarmOrigin, Alert, Heartbeat, InboundMessage, SnsTopic
 from monitoring.services.inbound import inbound_judge
+from monitoring.services.topics import topics_confirm
 from opsportal.core.clock import now
 from opsportal.local import signing
 from opsportal.local.aws.alarms import AlarmBook
 from opsportal.local.aws.authority import TOPIC, Authority
 from opsportal.local.aws.catalogue import ACCOUNT, REGION
 from opsportal.local.aws.outgoing import Outgoing
+from opsportal.local.aws.server import Application, build_server
 from opsportal.local.aws.world import World
 from opsportal.local.demo.senders import JOBS, senders_put
 from opsportal.platforms.models import Platform
@@ -42,10 +45,20 @@ class Portal(Outgoing):
         self.posted: list[tuple[str, bytes]] = []
         self.answers = True
 
-    def _post(self, path: str, body: bytes) -> bool:
+    def _post(self, path: str, body: bytes, kind: str = "Notification") -> bool:
+        del kind
         if self.answers:
             self.posted.append((path, body))
         return self.answers
+
+    def subscribe(self, at: datetime) -> None:
+        """Have the link confirmed by the token that was sent there, and learn how the alarms stand."""
+        self._world.set_links({"sns": "/in/sns/key/"})
+        self.tick(at)
+        (question,) = self.to("/in/sns/key/")
+        assert self.confirm(TOPIC, json.loads(question)["Token"])
+        self.posted.clear()
+        self.tick(at)
 
     def to(self, path: str) -> list[bytes]:
         return [body for place, body in self.posted if place == path]
@@ -72,8 +85,7 @@ def believed(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def after_a_fault(portal: Portal, world: World, at: datetime) -> list[dict[str, Any]]:
     """The messages about the guide's own alarm while connections run out, and after."""
-    world.set_links({"sns": "/in/sns/key/"})
-    portal.tick(at)
+    portal.subscribe(at)
     world.start_fault("db-connections", at=at, minutes=30, platform="shop-management")
     for minute in (5, 10, 15, 20, 45, 60):
         portal.tick(at + minute * MINUTE)
@@ -94,14 +106,63 @@ def test_each_change_of_an_alarm_is_one_message_and_those_of_others_are_none(
 
 def test_what_the_portal_could_not_take_is_sent_again(world: World, authority: Authority) -> None:
     portal, at = Portal(world, authority), now()
-    world.set_links({"sns": "/in/sns/key/"})
-    portal.tick(at)
+    portal.subscribe(at)
     world.start_fault("db-connections", at=at, minutes=60, platform="shop-management")
     portal.answers = False
     portal.tick(at + 20 * MINUTE)
     portal.answers = True
     portal.tick(at + 21 * MINUTE)
     assert [one for one in portal.to("/in/sns/key/") if NAME.encode() in one]
+
+
+def test_a_link_is_told_nothing_before_it_was_confirmed(world: World, authority: Authority) -> None:
+    portal, at = Portal(world, authority), now()
+    world.set_links({"sns": "/in/sns/key/"})
+    world.start_fault("db-connections", at=at, minutes=60, platform="shop-management")
+    portal.answers = False
+    portal.tick(at)
+    portal.answers = True
+    for minute in range(1, 20):  # asked when the portal is back, and once more after a while
+        portal.tick(at + minute * MINUTE)
+    assert [json.loads(body)["Type"] for body in portal.to("/in/sns/key/")] == ["SubscriptionConfirmation"] * 2
+    assert not portal.confirm(TOPIC, "guessed")
+    world.set_links({"sns": "/in/sns/other/"})
+    portal.tick(at + 20 * MINUTE)
+    assert len(portal.to("/in/sns/other/")) == 1
+
+
+@pytest.mark.django_db
+def test_an_allowed_topic_is_confirmed_at_the_simulator(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = now()
+    source, path = source_of(platform, at=at, kind="sns")
+    allow(source, at=at, arn=TOPIC)
+    server = build_server(World(tmp_path / "aws.json"), 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    application = cast("Application", server.app)
+    application.world.set_links({"sns": path})
+    posted: list[dict[str, str]] = []
+
+    def keep(_outgoing: Outgoing, _path: str, body: bytes, *_kind: str) -> bool:
+        posted.append(json.loads(body))
+        return True
+
+    monkeypatch.setattr(Outgoing, "_post", keep)
+    monkeypatch.setattr(signing, "_keys", SigningKeys(signing._fetched, signing._roots))
+    with override_settings(AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.port}"):
+        application.outgoing.tick(at)
+        post(path, posted[0])
+        inbound_judge(at=at, key_of=signing.simulated_key)
+        with pytest.raises(SignerUnreachableError):
+            signing.simulated_answer("https://sns.us-east-1.amazonaws.com/?Token=guessed")
+        assert topics_confirm(at=at, fetch=signing.simulated_answer) == 1
+    server.shutdown()
+    assert SnsTopic.objects.get().confirmed_at == at
+    application.outgoing.tick(at + MINUTE)  # it learns how they stand
+    application.world.start_fault("db-connections", at=at + MINUTE, minutes=60, platform="shop-management")
+    application.outgoing.tick(at + 20 * MINUTE)
+    assert {one["Type"] for one in posted[1:]} == {"Notification"}
 
 
 def test_a_job_beats_until_its_fault_silences_it(world: World, authority: Authority) -> None:

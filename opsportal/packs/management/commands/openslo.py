@@ -4,17 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
-from monitoring.models import Slo
-from monitoring.selectors.slo_report import versions_at
-from monitoring.services.binding import series_bind
-from monitoring.services.objectives import slo_put
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
 from opsportal.packs.documents import PackError
-from opsportal.packs.openslo import read, write
-from opsportal.platforms.models import Platform, PolicySource
+from opsportal.packs.exchange import objectives_take, objectives_text
+from opsportal.platforms.models import Platform
 
 
 class Command(BaseCommand):
@@ -33,27 +28,17 @@ class Command(BaseCommand):
         if platform is None:
             raise CommandError(f"There is no platform {options['platform']}.")
         if options["action"] == "export":
-            slos = list(Slo.objects.filter(platform=platform, enabled=True).select_related("service").order_by("key"))
-            versions = versions_at(slos, now())
-            self.stdout.write(write([(slo, versions[slo.pk]) for slo in slos if slo.pk in versions]), ending="")
+            self.stdout.write(objectives_text(platform, now()), ending="")
             return
         self._import(platform, options["file"])
 
     def _import(self, platform: Platform, path: Path) -> None:
+        by = system_actor("manage.py openslo")
         try:
-            declared = read(path.read_text(encoding="utf-8"), path.name)
+            text = path.read_text(encoding="utf-8")
+            taken = objectives_take(by=by, at=now(), platform=platform, text=text, file=path.name)
         except PackError as error:
             raise CommandError(f"Nothing was changed.\n{error}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{path} cannot be read: {error}") from error
-        by, at = system_actor("manage.py openslo"), now()
-        services = {service.key: service for service in platform.services.all()}
-        missing = sorted({one.service for one in declared if one.service} - set(services))
-        if missing:
-            raise CommandError(f"Nothing was changed: {platform.name} has no service {', '.join(missing)}.")
-        with transaction.atomic():
-            for one in declared:
-                values = one.values | {"service": services.get(one.service), "source": PolicySource.EDITED}
-                slo_put(by=by, at=at, platform=platform, key=one.key, values=values)
-            series_bind(by=by, at=at, platform=platform)
-        self.stdout.write(f"{len(declared)} objectives of {platform.name} are as the file says.")
+        self.stdout.write(f"{len(taken)} objectives of {platform.name} are as the file says.")

@@ -1,25 +1,27 @@
-"""`manage.py report`: list, show, publish and verify the reports of periods."""
+"""`manage.py report`: list, show, comment on, publish and verify the reports of periods."""
 
 import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from monitoring.slo.periods import HELP, PeriodError, parse
+from monitoring.management.person import acting_person, person_parser
+from monitoring.slo.periods import HELP, Period, PeriodError, parse
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
+from opsportal.core.gate import DeniedError, HiddenError, authorize
 from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform, Service
 from opsportal.reports.models import PublishedReport
-from opsportal.reports.period.body import canonical, report_body
-from opsportal.reports.period.services import ReportError, report_publish
+from opsportal.reports.period.body import canonical, newest_commentary, report_body
+from opsportal.reports.period.services import ReportError, commentary_write, report_publish
 from opsportal.reports.period.verification import verify
 
 SHOWN = 20  # differences printed
 
 
 class Command(BaseCommand):
-    help = "Reports of periods: list the published ones, show or publish one, verify that one is what was published."
+    help = "Reports of periods: list the published ones, show, comment on, publish or verify one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -29,6 +31,11 @@ class Command(BaseCommand):
             one.add_argument("platform", help="key of the platform")
             one.add_argument("period", help=HELP)
             one.add_argument("--service", default="", help="key of a service")
+        one = actions.add_parser("comment", help="a new version of the commentary", parents=[person_parser()])
+        one.add_argument("platform", help="key of the platform")
+        one.add_argument("period", help=HELP)
+        one.add_argument("text", help="Markdown")
+        one.add_argument("--service", default="", help="key of a service")
         one = actions.add_parser("verify", help="hash, audit trail, and the figures computed again")
         one.add_argument("number", type=int, help="the report's number in its address")
 
@@ -61,11 +68,28 @@ class Command(BaseCommand):
                 body = json.loads(canonical(report_body(platform, service, period)))
                 self.stdout.write(json.dumps(body, indent=2, ensure_ascii=False))
                 return
+            if options["action"] == "comment":
+                self._comment(options, platform, service, period)
+                return
             by = system_actor("manage.py report")
             row = report_publish(by=by, at=at, platform=platform, service=service, period=period)
         except (PeriodError, ReportError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Report {row.pk}: {row}, SHA-256 {row.sha256}")
+
+    def _comment(self, options: dict[str, Any], platform: Platform, service: Service | None, period: Period) -> None:
+        """The newest version that is there is what this one is based on."""
+        by = acting_person(options["email"], request="manage.py report")
+        try:
+            authorize(by, "reports.commentary_write", platform)
+        except (DeniedError, HiddenError) as error:
+            raise CommandError(str(error) or "There is no such platform, or it is not for this person.") from error
+        newest = newest_commentary(platform, service, period.key)
+        row = commentary_write(
+            by=by, at=period.at, platform=platform, service=service, period=period,
+            expected=newest.number if newest else 0, text=options["text"],
+        )  # fmt: skip
+        self.stdout.write(f"Version {row.number} of the commentary, by {row.written_by_name}.")
 
     def _verify(self, number: int) -> None:
         row = PublishedReport.objects.select_related("platform", "service").filter(pk=number).first()
