@@ -81,6 +81,11 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     if parts.entries_cut:
         whole = f"{settings.PUBLIC_URL}{incident.url}timeline.md"
         yield f"\n{plural(parts.entries_cut, 'more moment')} on the [whole timeline]({whole})"
+    yield from _after(parts)
+
+
+def _after(parts: ReviewParts) -> Iterator[str]:
+    """What is done about it, and what came since it was published."""
     yield "\n## Actions\n"
     for item in parts.items:
         owner = item.owner.name if item.owner else "no owner"
