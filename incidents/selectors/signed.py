@@ -10,7 +10,7 @@ from incidents.models import ActionItem, Incident, ReviewEdition
 from incidents.selectors.detail import ClockView, EntryView, clock_views
 from incidents.selectors.evidence import Evidence, RunbookResult, budget_burnt, budget_lines, runbook_results
 from incidents.selectors.plans import Decision, PlanResult, plan_results
-from incidents.selectors.reviews import action_items_of, key_entries
+from incidents.selectors.reviews import action_items_of, key_entries, key_entries_cut
 from incidents.selectors.waves import Wave, waves_of
 from monitoring.selectors.slo_incident import Burnt
 from opsportal.accounts.models import User
@@ -34,6 +34,7 @@ class Signed:
     clocks: Sequence[ClockView]
     waves: Sequence[Wave]
     entries: Sequence[EntryView]
+    entries_cut: int  # moments that are not among them
     plans: Sequence[PlanResult]
     runbooks: Sequence[RunbookResult]
     burnt: Sequence[Burnt]
@@ -70,6 +71,7 @@ def freeze(incident: Incident, at: datetime, *, last_number: int) -> dict[str, A
         {name: getattr(item, name) for name in _ITEM} | {"owner": item.owner.name if item.owner else None}
         for item in action_items_of(incident)
     ]
+    entries = key_entries(incident)
     found: dict[str, Any] = {
         "severity": incident.severity.label,
         "rank": incident.rank,
@@ -77,7 +79,8 @@ def freeze(incident: Incident, at: datetime, *, last_number: int) -> dict[str, A
         "times": {name: getattr(incident, name) for name in TIMES},
         "clocks": [asdict(replace(clock, acts=())) for clock in clock_views(incident, at, with_stopped=True)],
         "waves": waves_of(incident),
-        "entries": key_entries(incident),
+        "entries": entries,
+        "entries_cut": key_entries_cut(incident, entries),
         "plans": plan_results(incident),
         "runbooks": runbook_results(incident),
         "burnt": [asdict(row) for row in budget_burnt(incident, at)],
@@ -93,7 +96,7 @@ def signed_as(edition: ReviewEdition | None) -> Signed | None:
         return None
     kept = _again(edition.record)
     return Signed(
-        **{name: kept[name] for name in ("severity", "rank", "commander", "times", "last_number")},
+        **{name: kept[name] for name in ("severity", "rank", "commander", "times", "entries_cut", "last_number")},
         clocks=_rows(ClockView, kept["clocks"]),
         waves=_rows(Wave, kept["waves"]),
         entries=_rows(EntryView, kept["entries"]),

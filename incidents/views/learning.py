@@ -58,6 +58,7 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
         parts,
         clocks=signed.clocks,
         entries=signed.entries,
+        entries_cut=signed.entries_cut,
         waves=signed.waves,
         evidence=signed.evidence(parts.evidence),
         since=since(signed, plans=parts.evidence.plans, entries=parts.entries, items=parts.items),

@@ -127,6 +127,7 @@ def _as_signed(review: Review, context: Mapping[str, Any]) -> dict[str, Any]:
         "clocks": [clock for clock in signed.clocks if clock.kind != "review" or clock.is_past],
         "due": [clock for clock in signed.clocks if clock.kind == "review" and not clock.is_past],
         "entries": signed.entries,
+        "entries_cut": signed.entries_cut,
         "evidence": signed.evidence(evidence),
         "since": since(signed, plans=evidence.plans, entries=context["entries"], items=context["items"]),
     }

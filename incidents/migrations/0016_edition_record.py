@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incidents", "0015_n1_wave_cause")]
+    dependencies = [("incidents", "0015_wave_cause")]
     operations = [
         migrations.AddField(
             "reviewedition",
