@@ -23,7 +23,7 @@ class Command:
     person: str = ""
     is_internal: bool = False
     occurred_at: datetime | None = None
-    reading: str = ""  # which of two times of day was taken, when the clocks went back
+    reading: str = ""  # which time of day was taken, where it is not today's only one
     within: timedelta | None = None
 
 
@@ -87,7 +87,9 @@ def _at(rest: str, now: datetime, zone: str) -> Command:
             raise CommandError(f"The clocks went forward over {found[1]}:{found[2]}: today does not have it.")
         when = max((moment for moment in moments if moment <= now), default=None)
         if when is not None and (date == day or now - when <= _LONGEST_AGO):
-            return Command("log", body=found[3].strip(), occurred_at=when, reading=_reading(when, zone, moments))
+            said = f"{found[1]}:{found[2]} of yesterday, {date:%d %b}, is meant." if date != day else ""
+            said = " ".join(filter(None, (said, _reading(when, zone, moments))))
+            return Command("log", body=found[3].strip(), occurred_at=when, reading=said)
     raise CommandError(f"{found[1]}:{found[2]} is still to come. Write it when it has happened.")
 
 

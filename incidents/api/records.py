@@ -102,6 +102,7 @@ class WaveSerializer(serializers.Serializer[Any]):
     began_at = serializers.DateTimeField(read_only=True)
     mitigated_at = serializers.DateTimeField(read_only=True, allow_null=True)
     resolved_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    cause = serializers.CharField(read_only=True)
     resolution = serializers.CharField(read_only=True)
     why = serializers.CharField(read_only=True, help_text="it was reopened; empty of the first")
 

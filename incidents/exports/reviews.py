@@ -19,7 +19,7 @@ from incidents.selectors.learning import CauseLine, LessonPage
 from incidents.selectors.waves import Wave
 from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
-from opsportal.core.formats import duration, stamp
+from opsportal.core.formats import duration, plural, stamp
 from opsportal.core.markdown import html_as_text
 
 # What a public text may hold: who did what when stays inside.
@@ -35,6 +35,7 @@ class ReviewParts:
     causes: Sequence[CauseLine]
     clocks: Sequence[ClockView]
     entries: Sequence[EntryView]
+    entries_cut: int  # moments that are not among them
     items: Sequence[ActionItem]
     evidence: Evidence
     waves: Sequence[Wave]
@@ -65,13 +66,16 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         if section.key == "cause" and parts.causes:
             yield from _cause_lines(parts.causes)
     if parts.waves:
-        yield from _list("Waves", [wave.words for wave in parts.waves], "")
+        yield from _list("Waves", [f"{wave.words} {wave.because}" for wave in parts.waves], "")
     yield from _evidence_lines(incident, parts.evidence)
     yield "## Clocks\n"
     yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.clocks)
     yield "\n## Key moments\n"
     for entry in parts.entries:
-        yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.body}"
+        yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.spoken}"
+    if parts.entries_cut:
+        whole = f"{settings.PUBLIC_URL}{incident.url}timeline.md"
+        yield f"\n{plural(parts.entries_cut, 'more moment')} on the [whole timeline]({whole})"
     yield "\n## Actions\n"
     for item in parts.items:
         owner = item.owner.name if item.owner else "no owner"
@@ -141,11 +145,14 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             for line in parts.causes
         ],
         **_evidence_data(incident, parts.evidence),
-        "clocks": [{"kind": row.kind, "rule": row.rule, "result": row.result} for row in parts.clocks],
+        "clocks": [
+            {"kind": row.kind, "label": row.label, "rule": row.rule, "result": row.result} for row in parts.clocks
+        ],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
             for row in parts.entries
         ],
+        "key_moments_cut": parts.entries_cut,
         "actions": [
             {
                 "reference": item.reference,
@@ -179,6 +186,7 @@ def _history_data(parts: ReviewParts) -> dict[str, Any]:
                 "began_at": row.began_at,
                 "mitigated_at": row.mitigated_at,
                 "resolved_at": row.resolved_at,
+                "cause": row.cause,
                 "resolution": row.resolution,
                 "reopened_because": row.why or None,
             }

@@ -42,7 +42,7 @@ def as_markdown(incident: Incident, entries: Iterator[EntryView], marks: Marks) 
     yield html_as_text(f"# {incident.reference} {incident.title}\n\n")
     for entry in entries:
         who = entry.author_name or entry.system_word
-        body = entry.body.replace("\n", "\n   ")
+        body = entry.spoken.replace("\n", "\n   ")
         marked = f"*(superseded by line {entry.superseded_by})* {body}" if entry.superseded_by else body
         late = f", logged {entry.recorded_at:%Y-%m-%d %H:%M:%SZ}" if entry.is_late else ""
         late += ", sent late, device time" if entry.sent_late else ""

@@ -85,6 +85,16 @@ class EntryView(NamedTuple):
         return SYSTEM_WORD.get(EntryKind(self.kind), "Portal")
 
     @property
+    def lead(self) -> str:
+        """What stands before the text, so that a decision does not read as the deed."""
+        return "Decision:" if self.kind == EntryKind.DECISION else ""
+
+    @property
+    def spoken(self) -> str:
+        """The text with what leads it."""
+        return f"{self.lead} {self.body}" if self.lead else self.body
+
+    @property
     def is_written(self) -> bool:
         return self.kind in (EntryKind.LOG, EntryKind.DECISION)
 
@@ -192,6 +202,7 @@ class ClockView:
     left: int | None
     total: int | None
     acts: tuple[str, ...] = ()  # the names of what may be done to it
+    is_past: bool = False  # of a wave before, which had a review of its own
 
     @property
     def result(self) -> str:
@@ -248,15 +259,18 @@ def _acts(clock: IncidentClock) -> tuple[str, ...]:
 def clock_views(incident: Incident, now: datetime, *, with_stopped: bool = False) -> list[ClockView]:
     """The latest round of each clock, the most urgent first; how many rounds were missed before stands beside it.
 
-    A clock that was no longer needed before it was met is there `with_stopped`, as a review tells it. The rounds of
-    the updates are one thing once they are over: how many there were, and how many of them came late.
+    A clock that was no longer needed before it was met is there `with_stopped`, as a review tells it, and so is the
+    review's of each wave before: what was published then is not what an open incident waits for. The rounds of the
+    updates are one thing once they are over: how many there were, and how many of them came late.
     """
     rows = IncidentClock.objects.filter(incident=incident).order_by("kind", "round")
     views: list[tuple[int, datetime, ClockView]] = []
     for kind, group in groupby(rows, key=attrgetter("kind")):
         ran = list(group)
+        if kind == ClockKind.REVIEW and with_stopped:
+            views += [(6, one.started_at, _past_review(one, now)) for one in ran[: None if incident.is_open else -1]]
         counted = [one for one in ran if one.outcome != OutcomeChoice.STOPPED]
-        if not counted and not with_stopped:
+        if (not counted and not with_stopped) or (kind == ClockKind.REVIEW and incident.is_open):
             continue
         *before, clock = counted or ran
         missed = sum(one.outcome == OutcomeChoice.MISSED for one in before)
@@ -268,6 +282,11 @@ def clock_views(incident: Incident, now: datetime, *, with_stopped: bool = False
             (_urgency(clock, view), clock.due_at or clock.started_at, replace(view, rule=rule, acts=_acts(clock)))
         )
     return [view for *_order, view in sorted(views, key=itemgetter(0, 1))]
+
+
+def _past_review(clock: IncidentClock, now: datetime) -> ClockView:
+    view = _clock_view(clock, now)
+    return replace(view, label=f"{view.label}, round {clock.round}", is_past=True)
 
 
 def _updates_told(view: ClockView, rounds: Sequence[IncidentClock]) -> ClockView:

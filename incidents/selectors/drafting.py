@@ -55,13 +55,18 @@ def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
     waves = waves_of(incident)
     texts = {
         "impact": _impact(incident, waves) + _budget(incident),
-        "cause": _cause(incident, entries),
+        "cause": _cause(incident, entries, waves),
         "resolution": _resolution(incident, entries, waves),
         "went-well": _lines(_all_met(incident, clocks)),
         "went-wrong": _lines(
             [
                 *(_missed(clock) for clock in clocks if clock.outcome == OutcomeChoice.MISSED),
-                *(f"{name} still fired when it was resolved" for name in still_firing(incident)),
+                *_came_back(waves),
+                *(
+                    f"{name} still fired when {resolved}"
+                    for resolved, at in _ends(incident, waves)
+                    for name in still_firing(incident, at)
+                ),
             ]
         ),
         "tools": _lines(_runbooks(incident)),
@@ -80,7 +85,9 @@ def unsaid(incident: Incident, section: ReviewSection, waves: Sequence[Wave]) ->
     said = " ".join(section.body.split())
     texts = [getattr(incident, name).strip() for name in RECORDED.get(section.key, ())]
     texts += [_lasted(incident, waves), *(wave.words for wave in waves)] if waves and section.key == "impact" else []
-    texts += [wave.resolution.strip() for wave in waves[:-1]] if section.key == "resolution" else []
+    if section.key in ("cause", "resolution"):
+        texts += [getattr(wave, section.key).strip() for wave in waves[:-1]]
+    texts += _came_back(waves) if section.key == "went-wrong" else []
     return [text for text in texts if " ".join(text.split()) not in said]
 
 
@@ -140,9 +147,9 @@ def _times(incident: Incident, *, is_reopened: bool) -> list[tuple[str, datetime
     return [(word, at) for word, at in (*begin, *(() if is_reopened else end)) if at is not None]
 
 
-def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
-    if incident.cause:
-        return incident.cause
+def _cause(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
+    if written := _of_waves(waves, "cause") or incident.cause:
+        return written
     found = (
         _titled(ALARMS, _dated(entries, EntryKind.ALARM)),
         _titled(CHANGES, map(change_words, changes_nearby(incident))),
@@ -150,15 +157,20 @@ def _cause(incident: Incident, entries: list[TimelineEntry]) -> str:
     return "\n\n".join(text for text in found if text)
 
 
+def _of_waves(waves: Sequence[Wave], name: str) -> str:
+    """What was written of each wave; "" when nothing was, or there is but one."""
+    texts = ((wave.number, getattr(wave, name)) for wave in waves)
+    return "\n\n".join(f"Wave {number}: {text}" for number, text in texts if text)
+
+
 def _resolution(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
     """What was written, else what was decided; then what was carried out by plans, and what came back of itself."""
     last = TimelineEntry.objects.filter(incident=incident, kind=EntryKind.METRIC).order_by("-occurred_at", "-number")
     came_back = list(last.only("kind", "body", "occurred_at")[:_LAST_METRICS])[::-1]
-    written = "\n\n".join(f"Wave {wave.number}: {wave.resolution}" for wave in waves if wave.resolution)
     return "\n\n".join(
         text
         for text in (
-            written or incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
+            _of_waves(waves, "resolution") or incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
             _titled(PLANS, [f"{row.name}, {row.words}" for row in plan_results(incident)]),
             _titled(METRICS, _dated(came_back, EntryKind.METRIC)),
         )
@@ -177,7 +189,8 @@ def _runbooks(incident: Incident) -> Iterator[str]:
 
 
 def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
-    return [f"{stamp(entry.occurred_at)}: {entry.body}" for entry in entries if entry.kind == kind]
+    word = "decided: " if kind == EntryKind.DECISION else ""  # that it was done, it does not say
+    return [f"{stamp(entry.occurred_at)}: {word}{entry.body}" for entry in entries if entry.kind == kind]
 
 
 def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
@@ -193,12 +206,22 @@ def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
             yield _met(incident, clock)
 
 
-def still_firing(incident: Incident) -> list[str]:
-    """The names of its alarms that fired when it was resolved, as far as they were judged by then."""
-    if incident.resolved_at is None:
-        return []
+def _came_back(waves: Sequence[Wave]) -> Iterator[str]:
+    """Each time that it was over and was not."""
+    for wave in waves[1:]:
+        yield f"It came back {stamp(wave.began_at)}, after wave {wave.number - 1} was resolved: {wave.why}"
+
+
+def _ends(incident: Incident, waves: Sequence[Wave]) -> list[tuple[str, datetime]]:
+    """When it was resolved, each time, and how that is said."""
+    ends = [(f"wave {wave.number} was resolved", wave.resolved_at) for wave in waves]
+    return [(said, at) for said, at in ends or [("it was resolved", incident.resolved_at)] if at is not None]
+
+
+def still_firing(incident: Incident, at: datetime) -> list[str]:
+    """The names of its alarms that fired when it was resolved at `at`, as far as they were judged by then."""
     alarms = AlarmClaim.objects.filter(incident=incident).values("transition__alarm_id")
-    rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=incident.resolved_at)
+    rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=at)
     last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id").values_list("to_state", "alarm__name")
     return sorted(name for state, name in last if state == AlarmState.ALARM)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Value
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from incidents.choices import (
@@ -14,6 +14,7 @@ from incidents.choices import (
     ActionPriority,
     ClockKind,
     EntryKind,
+    IncidentRole,
     MarkKind,
     ReviewState,
     StateChoice,
@@ -40,6 +41,7 @@ from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.prepared import Read, Row
 
 KEY_ENTRIES: Final = 40
+COURSE_ENTRIES: Final = 200  # of what is never cut before the rest is
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 # How long unfinished items have stood: key, words, from and to how many days.
 AGES: Final = (
@@ -139,8 +141,8 @@ def editions_of(review: Review) -> list[ReviewEdition]:
     return list(rows.order_by("-version"))
 
 
-def key_entries(incident: Incident) -> list[EntryView]:
-    """The moments that changed the course, as they stand corrected; what was pinned comes before what was not.
+def _key_rows(incident: Incident) -> Any:
+    """The moments that changed the course, `weight` what is not cut: what was pinned, then state, severity, command.
 
     What people say happened before anything was detected belongs to them: the recorded beginning stands on it, or may
     be wrong. So does what was corrected afterwards.
@@ -148,10 +150,26 @@ def key_entries(incident: Incident) -> list[EntryView]:
     is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.detected_at) | Q(supersedes__isnull=False)
     pins = EntryMark.objects.filter(kind=MarkKind.PIN)
     is_pinned = Exists(pins.filter(entry=OuterRef("pk"))) | Exists(pins.filter(entry=OuterRef("supersedes_id")))
-    rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(pinned=is_pinned)
-    rows = rows.filter(Q(kind__in=KEY_KINDS) | Q(pinned=True) | is_early).order_by("-pinned", "occurred_at", "number")
-    found = [EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS)[:KEY_ENTRIES]]
+    is_course = Q(kind__in=[EntryKind.STATE, EntryKind.SEVERITY]) | Q(data__role=IncidentRole.COMMANDER)
+    weight = Case(When(is_pinned, then=2), When(is_course, then=1), default=0)
+    rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(weight=weight)
+    return rows.filter(Q(kind__in=KEY_KINDS) | Q(weight=2) | is_early)
+
+
+def key_entries(incident: Incident) -> list[EntryView]:
+    """The moments that changed the course, as they stand corrected, in the order in which they happened.
+
+    Of many the earliest, but none of how the incident went on: `key_entries_cut` says how many more there are.
+    """
+    rows = _key_rows(incident).order_by("-weight", "occurred_at", "number").values_list(*ENTRY_COLUMNS, "weight")
+    kept = [row for place, row in enumerate(rows[:COURSE_ENTRIES]) if place < KEY_ENTRIES or row[-1]]
+    found = [EntryView(*row[:-1]) for row in kept]
     return sorted(found, key=lambda entry: (entry.occurred_at, entry.number))
+
+
+def key_entries_cut(incident: Incident, shown: Sequence[EntryView]) -> int:
+    """How many more moments there are than those of `key_entries`; asked only where some may have been cut."""
+    return _key_rows(incident).count() - len(shown) if len(shown) >= KEY_ENTRIES else 0
 
 
 def action_items_of(incident: Incident) -> list[ActionItem]:

@@ -1,4 +1,4 @@
-"""The waves of an incident that was reopened: what ended and came back, each with its own times and resolution."""
+"""The waves of an incident that was reopened: each with its own times, cause and resolution."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -14,6 +14,7 @@ class Wave(NamedTuple):
     began_at: datetime
     mitigated_at: datetime | None
     resolved_at: datetime | None
+    cause: str
     resolution: str
     why: str  # it was reopened; empty of the first
 
@@ -32,9 +33,14 @@ class Wave(NamedTuple):
 
     @property
     def words(self) -> str:
-        """One line of all of it."""
+        """Its times and its end as one line."""
         ended = " ".join(self.resolution.split())
         return f"Wave {self.number}: {self.times}" + (f": {ended}" if ended else "")
+
+    @property
+    def because(self) -> str:
+        """Its cause as one line; "" while nobody wrote it."""
+        return f"Cause: {' '.join(self.cause.split())}" if self.cause else ""
 
 
 def waves_of(incident: Incident) -> list[Wave]:
@@ -45,8 +51,8 @@ def waves_of(incident: Incident) -> list[Wave]:
     began = [incident.impact_started_at, *(row.reopened_at for row in before)]
     reasons = ["", *(row.why for row in before)]
     ends = [
-        *((row.mitigated_at, row.resolved_at, row.resolution) for row in before),
-        (incident.mitigated_at, incident.resolved_at, incident.resolution),
+        *((row.mitigated_at, row.resolved_at, row.cause, row.resolution) for row in before),
+        (incident.mitigated_at, incident.resolved_at, incident.cause, incident.resolution),
     ]
     found = zip(began, ends, reasons, strict=True)
     return [Wave(number, start, *end, why) for number, (start, end, why) in enumerate(found, start=1)]

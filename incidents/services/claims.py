@@ -10,15 +10,18 @@ from typing import Final
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from incidents.choices import ClaimOutcome, DetectionSource, EntryKind, StateChoice
+from incidents.choices import ClaimOutcome, DetectionSource, EntryKind, ReviewState, StateChoice
 from incidents.errors import NoSeverityError
-from incidents.models import AlarmClaim, Incident
+from incidents.models import AlarmClaim, Incident, Review
+from incidents.querysets import IncidentPartQuerySet
 from incidents.selectors.named import severity_of_rank
 from incidents.services.base import finish
 from incidents.services.declare import DEFAULT_RANK, Declaration, incident_declare
 from incidents.services.queue import owner_of_recovered, owner_recorded
 from incidents.services.record import incident_set_severity
+from incidents.services.reviews import review_follow
 from incidents.services.timeline import append
+from incidents.services.waves import hold_review
 from monitoring.models import Alarm, AlarmState, AlarmTransition
 from monitoring.services.alarms import FLAP_MINUTES
 from opsportal.core.actor import Actor, system_actor
@@ -65,9 +68,9 @@ def _is_mine(transition_id: int) -> bool:
 
 
 def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
-    same = _held_for_signal(transition)
     if transition.to_state == AlarmState.OK:
-        return _recovered(transition, same, by=by, at=at)
+        return _recovered(transition, by=by, at=at)
+    same = _held_for_signal(transition)
     if transition.to_state == AlarmState.UNKNOWN:
         return _noted(transition, same, "no data", by=by, at=at)
     if transition.to_state == AlarmState.WARNING:
@@ -205,25 +208,53 @@ def _noted(
     return incident, ClaimOutcome.ATTACHED
 
 
-def _recovered(
-    transition: AlarmTransition, same: Incident | None, *, by: Actor, at: datetime
-) -> tuple[Incident | None, str]:
-    """The metric is back: said on the incident that this alarm opened or joined, while that is not closed."""
-    incident = same
-    if incident is None:
-        told = AlarmClaim.objects.filter(
-            transition__alarm_id=transition.alarm_id,
-            transition_id__lt=transition.pk,
-            outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED],
-        )
-        last = told.select_related("incident__merged_into").order_by("-transition_id").first()
-        incident = last.incident if last is not None else None
-        incident = incident.merged_into or incident if incident is not None else None
-        incident = incident if incident is not None and incident.closed_at is None else None
-    if incident is None:
+def _recovered(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
+    """The metric is back where this alarm had fired, as long as that incident's record is written.
+
+    What only warned there, or was not measured, is noted; what came to OK without either is no news of any incident.
+    """
+    incident = _held_where_told(transition)
+    if incident is None or not _is_still_written(incident):
         return None, ClaimOutcome.IGNORED
+    there = Q(incident=incident) | Q(incident__merged_into=incident)
+    if not _told_before(transition).filter(there, transition__to_state=AlarmState.ALARM).exists():
+        return _noted(transition, incident, "OK", by=by, at=at)
+    if not incident.is_open:
+        hold_review(incident)  # before its timeline
     _write(transition, incident, EntryKind.METRIC, "is back", by=by, at=at)
     return incident, ClaimOutcome.RECOVERED
+
+
+def _told_before(transition: AlarmTransition) -> IncidentPartQuerySet[AlarmClaim]:
+    """What incidents were told of this alarm, of moments up to this one."""
+    return AlarmClaim.objects.filter(
+        transition__alarm_id=transition.alarm_id,
+        transition__at__lte=transition.at,
+        transition_id__lt=transition.pk,
+        outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED],
+        incident__isnull=False,
+    )
+
+
+def _held_where_told(transition: AlarmTransition) -> Incident | None:
+    """The incident that was last told of this alarm, or that it was merged into, held."""
+    for _ in range(MERGES_MEANWHILE):
+        last = _told_before(transition).select_related("incident").order_by("-transition_id").first()
+        incident = last.incident if last is not None else None
+        if incident is None:
+            return None
+        found = incident.merged_into_id or incident.pk
+        held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found)
+        if held.merged_into_id is None:
+            return held
+    return None
+
+
+def _is_still_written(incident: Incident) -> bool:
+    """Until it is closed, or as long as its review is not published."""
+    if incident.closed_at is None:
+        return True
+    return Review.objects.filter(incident=incident).exclude(state=ReviewState.PUBLISHED).exists()
 
 
 def _write(transition: AlarmTransition, incident: Incident, kind: str, word: str, *, by: Actor, at: datetime) -> None:
@@ -233,6 +264,8 @@ def _write(transition: AlarmTransition, incident: Incident, kind: str, word: str
     body = f"{name} {word if kind == EntryKind.METRIC else moved}{reason}"
     data = {"transition": transition.pk, "alarm": transition.alarm_id, "to": transition.to_state}
     append(incident, kind=kind, body=body, by=by, at=at, occurred_at=min(transition.at, at), data=data)
+    if kind == EntryKind.METRIC and not incident.is_open:
+        review_follow(incident, at=at)
     finish(incident, by=by, at=at, verb="alarm.noted", data={"transition": transition.pk})
 
 

@@ -61,10 +61,11 @@ def role_assign(
         raise IncidentError(f"A {member.role} may not command: choose an operator, a commander or an admin.")
     check_may_know(current, user_id)
     held = RoleAssignment.objects.filter(incident=current, role=role, renounced_at__isnull=True)
-    if held.filter(user_id=user_id).exists():
-        return current
     person = User.objects.get(pk=user_id)
     label = IncidentRole(role).label
+    if held.filter(user_id=user_id).exists():
+        kept = "; log your note as a line" if note else ""
+        raise IncidentError(f"{person.name} is {label} already, nothing was changed{kept}.")
     if role == IncidentRole.COMMANDER and current.commander_id is None and user_id == by.user_id:
         take_command(current, by=by, at=at)
     else:

@@ -19,6 +19,7 @@ from incidents.services.base import change, finish, lock, mark_charts, moved
 from incidents.services.declare import refuse_twin
 from incidents.services.reviews import draft, is_published, review_follow, review_is_required
 from incidents.services.runbooks import runbooks_leave
+from incidents.services.texts import say_rewritten
 from incidents.services.timeline import append, check_occurred
 from incidents.services.waves import hold_review, keep_wave, review_reopen
 from opsportal.core.actor import Actor
@@ -93,6 +94,7 @@ def incident_resolve(
     changes = moved(current, lifecycle.resolve(current.position), at) | {"resolved_at": when}
     if resolution.strip():
         changes["resolution"] = clean_text(resolution).strip()
+    before = {"resolution": current.resolution}
     if current.mitigated_at is None:
         changes["mitigated_at"] = when
     change(current, **changes)
@@ -102,6 +104,7 @@ def incident_resolve(
         clocks.stop(current, kind, when)
     clocks.start(current, ClockKind.REVIEW, when)
     review_follow(current, at=at)  # of a review that was there before it was reopened
+    say_rewritten(current, before, by=by, at=at)
     append(
         current,
         kind=EntryKind.STATE,
@@ -142,6 +145,7 @@ def incident_close(
     position = lifecycle.close(current.position)
     given = {name: clean_text((texts or {}).get(name, "")).strip() for name in CLOSING_TEXTS}
     changed = {name: text for name, text in given.items() if text and text != getattr(current, name)}
+    before = {name: getattr(current, name) for name in changed}
     for name, text in changed.items():
         setattr(current, name, text)
     if missing := missing_texts(current):
@@ -152,6 +156,7 @@ def incident_close(
         _open_review(current, reviewer_id, by=by, at=at)
     change(current, **moved(current, position, at), closed_at=at, **changed)
     review_follow(current, at=at)
+    say_rewritten(current, before, by=by, at=at)
     said = "closed, review open" if is_reviewed and not is_published(current) else "closed"
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
     tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None
@@ -196,16 +201,17 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
     again = lifecycle.ORDER[: lifecycle.ORDER.index(position.stage)]
     stages = {stage.value: current.stage_times[stage.value] for stage in again if stage.value in current.stage_times}
     stages[position.stage.value] = at.isoformat()
-    over = {"stage_times": stages, "resolved_at": None, "mitigated_at": None, "closed_at": None, "resolution": ""}
+    ended = {"resolved_at": None, "mitigated_at": None, "closed_at": None}
+    said = {"cause": "", "resolution": ""}  # of the wave that is over, which keeps them
     try:
         with transaction.atomic():
-            change(current, **moved(current, position, at) | over)
+            change(current, **{**moved(current, position, at), **ended, **said, "stage_times": stages})
     except IntegrityError:  # incident_open_signal_unique: an alarm opened one since
         refuse_twin(current.platform_id, current.service, current.signal)
         raise
     review = hold_review(current)
     clocks.stop(current, ClockKind.REVIEW, at)
-    for kind in (ClockKind.UPDATE, ClockKind.RESOLVE):
+    for kind in (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.RESOLVE):
         clocks.start(current, kind, at)
     append(
         current,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -16,6 +16,7 @@ from incidents.services.base import TIMES, change, finish, lock, mark_charts
 from incidents.services.declare import refuse_twin
 from incidents.services.paging import page_first
 from incidents.services.reviews import review_follow
+from incidents.services.texts import TEXTS, say_rewritten
 from incidents.services.timeline import append, check_occurred
 from incidents.types import defaults
 from incidents.types import questions as questions_of
@@ -23,16 +24,6 @@ from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.markdown import clean_text
 from opsportal.platforms.models import Service, Severity
-
-TEXTS: Final = (
-    "title",
-    "summary",
-    "users_affected",
-    "impact_business",
-    "impact_technical",
-    "cause",
-    "resolution",
-)
 
 
 @transaction.atomic
@@ -103,7 +94,7 @@ def incident_triage(
         if questions[key].ends and given["answer"] == "yes":
             clocks.done(current, questions[key].ends, at)
     parts = [
-        f"{questions[key].text.lower()}: {given['note'] or allowed[given['answer']].lower()}"
+        f"{questions[key].text.lower()}: {', '.join(filter(None, (allowed[given['answer']].lower(), given['note'])))}"
         for key, given in kept.items()
     ]
     append(current, kind=EntryKind.TRIAGE, body="assessed: " + "; ".join(parts), by=by, at=at, data={"answers": kept})
@@ -115,7 +106,7 @@ def incident_triage(
 def incident_describe(
     *, by: Actor, at: datetime, incident: Incident, expected: int, changes: Mapping[str, Any], why: str = ""
 ) -> Incident:
-    """Change texts, times, type, service and how it was found; a changed time keeps its old value and the reason.
+    """Change texts, times, type, service and how it was found; the timeline keeps the text and the time that stood.
 
     Raises IncidentError without a reason for a changed time, TimeOrderError.
     """
@@ -132,6 +123,7 @@ def incident_describe(
         f"{name.removesuffix('_at').replace('_', ' ')} {stamp(getattr(current, name))} → {stamp(value)}"
         for name, value in times.items()
     ]
+    before = {name: getattr(current, name) for name in new}
     try:
         with transaction.atomic():
             change(current, **new, **times, **kinds)
@@ -142,6 +134,7 @@ def incident_describe(
         review_follow(current, at=at)
     if "type" in kinds:
         _take_over_type(current, by=by, at=at)
+    say_rewritten(current, before, by=by, at=at)
     if said:
         append(current, kind=EntryKind.STATE, body=", ".join(said), by=by, at=at)
     if times:

@@ -11,7 +11,7 @@ from opsportal.core.actor import Actor
 
 
 def keep_wave(incident: Incident, why: str, *, by: Actor, at: datetime) -> None:
-    """Keep the times and the resolution of what had ended. Inside the caller's transaction, the incident locked."""
+    """Keep the times, cause and resolution of what had ended. Inside the caller's transaction, the incident locked."""
     assert incident.resolved_at is not None
     IncidentWave.objects.create(
         incident=incident,
@@ -19,6 +19,7 @@ def keep_wave(incident: Incident, why: str, *, by: Actor, at: datetime) -> None:
         mitigated_at=incident.mitigated_at,
         resolved_at=incident.resolved_at,
         closed_at=incident.closed_at,
+        cause=incident.cause,
         resolution=incident.resolution,
         reopened_at=at,
         reopened_by_id=by.user_id,

@@ -344,7 +344,8 @@ def act_view(page: Page) -> ActionView:
         if status == 409:
             incident = load(request, number, page.act.action)
         context = {"incident": incident, "form": form, "act": page, "now": now(), "key": new_key()}
-        context["is_possible"] = page.act.is_possible(incident)
+        # What was typed and not sent before the incident came back is not about the present wave.
+        context |= {"is_possible": page.act.is_possible(incident), "wave": incident.waves.count() + 1}
         return render_page(request, TEMPLATE, context | page.beside(incident), fragment="pane", status=status)
 
     view.__name__ = f"incident_{page.name}"

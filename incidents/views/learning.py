@@ -34,12 +34,14 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
     review = selectors.review_of(request.actor, number)
     authorize(request.actor, EXPORT, review.incident)
     at = now()
+    entries = selectors.key_entries(review.incident)
     return ReviewParts(
         review=review,
         sections=sections_of(review),
         causes=causes_of(review),
         clocks=selectors.clock_views(review.incident, at, with_stopped=True),
-        entries=selectors.key_entries(review.incident),
+        entries=entries,
+        entries_cut=selectors.key_entries_cut(review.incident, entries),
         items=selectors.action_items_of(review.incident),
         evidence=evidence_of(request.actor, review.incident, at),
         waves=waves_of(review.incident),

@@ -19,7 +19,7 @@ from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
-from opsportal.platforms.models import Platform
+from opsportal.platforms.models import Link, Platform
 from opsportal.platforms.selectors import platform_for
 
 VIEW: Final = "monitoring.probe_view"
@@ -68,54 +68,66 @@ def probe(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 @require_action(EDIT, methods=READ_WRITE)
-@idempotent
 def probe_new(request: AuthorizedRequest, key: str) -> HttpResponse:
-    """Make a probe of that platform."""
-    return _editor(request, platform_for(EDIT, request.actor, key), None)
+    """Make a probe of that platform, or try it."""
+    platform = platform_for(EDIT, request.actor, key)
+    return _tried(request, platform, None) if "try" in request.POST else _editor(request, platform, None)
 
 
 @require_action(EDIT, methods=READ_WRITE)
-@idempotent
 def probe_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Change, pause or try a probe."""
     found = _loaded(request, pk, EDIT)
-    return _editor(request, found.platform, found)
+    platform = found.platform
+    return _tried(request, platform, found) if "try" in request.POST else _editor(request, platform, found)
 
 
-def _editor(request: AuthorizedRequest, platform: Platform, found: Probe | None) -> HttpResponse:
-    # The addresses a pack names; none of them is asked before somebody says so.
-    declared = (
-        [] if found else list(platform.links.filter(key__contains="health", url__startswith="http").order_by("key"))
-    )
+def _declared(platform: Platform, found: Probe | None) -> list[Link]:
+    """The addresses a pack names; none of them is asked before somebody says so."""
+    named = platform.links.filter(key__contains="health", url__startswith="http").order_by("key")
+    return [] if found else list(named)
+
+
+def _form(request: AuthorizedRequest, platform: Platform, found: Probe | None, declared: list[Link]) -> ProbeForm:
     like = next((link for link in declared if link.key == request.GET.get("link")), None)
     initial: dict[str, Any] = {"version": 0}
     if found:
         initial = {name: getattr(found, name) for name in (*MAY_CHANGE, "version")}
     elif like:
         initial |= {"key": like.key, "name": like.name, "kind": "http", "address": like.url}
-    form = ProbeForm(request.POST or None, platform=platform, is_new=found is None, initial=initial)
+    return ProbeForm(request.POST or None, platform=platform, is_new=found is None, initial=initial)
+
+
+def _page(request: AuthorizedRequest, platform: Platform, found: Probe | None, **shown: Any) -> HttpResponse:
+    context = {"platform": platform, "probe": found, "action": request.path, "key": new_key()} | shown
+    return render_page(request, "monitoring/probe_edit.html", context, status=shown.get("status", 200))
+
+
+def _tried(request: AuthorizedRequest, platform: Platform, found: Probe | None) -> HttpResponse:
+    """Ask once; nothing is kept. In no transaction: an answer may take 10 s, and none of it is to be replayed."""
+    declared = _declared(platform, found)
+    form = _form(request, platform, found, declared)
     outcome: Outcome | None = None
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                if "try" in request.POST:
-                    outcome, status = ask(question_of(platform, form.values()), at=real_now()), 200
-                else:
-                    return _saved(request, platform, found, form)
-            except ProbeError as error:
-                form.add_error(None, str(error))
-    context: dict[str, Any] = {
-        "form": form,
-        "platform": platform,
-        "probe": found,
-        "outcome": outcome,
-        "declared": declared,
-        "action": request.path,
-        "key": new_key(),
-    }
-    return render_page(request, "monitoring/probe_edit.html", context, status=status)
+    if form.is_valid():
+        try:
+            outcome = ask(question_of(platform, form.values()), at=real_now())
+        except ProbeError as error:
+            form.add_error(None, str(error))
+    status = 200 if outcome else 422
+    return _page(request, platform, found, form=form, declared=declared, outcome=outcome, status=status)
+
+
+@idempotent
+def _editor(request: AuthorizedRequest, platform: Platform, found: Probe | None) -> HttpResponse:
+    declared = _declared(platform, found)
+    form = _form(request, platform, found, declared)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _saved(request, platform, found, form)
+        except ProbeError as error:
+            form.add_error(None, str(error))
+    status = 422 if request.method == "POST" else 200
+    return _page(request, platform, found, form=form, declared=declared, outcome=None, status=status)
 
 
 def _saved(request: AuthorizedRequest, platform: Platform, found: Probe | None, form: ProbeForm) -> HttpResponse:

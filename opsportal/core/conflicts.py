@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
+from django import forms
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BinaryField, DateTimeField, Field, TextField
 from django.http import HttpRequest, QueryDict
@@ -12,12 +13,13 @@ from django.utils.timezone import localtime
 
 from opsportal.core.comparison import Change, compare
 from opsportal.core.formats import stamp
-from opsportal.core.forms import bounded_int
+from opsportal.core.forms import bounded_int, forms_over
 from opsportal.core.htmx import local_url
 from opsportal.core.models import VersionedModel
 
 _WORTH: Final = 20  # characters
 _NOT_TEXT: Final = frozenset({"csrfmiddlewaretoken", "version", "idempotency_key"})
+_NOT_OFFERED: Final = "something else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _column(row: VersionedModel, name: str) -> "Field[Any, Any] | None":
-    """The column a form may have offered under that name."""
+    """The column that a form offered under that name."""
     try:
         field = row._meta.get_field(name)
     except FieldDoesNotExist:
@@ -92,9 +94,11 @@ def _column(row: VersionedModel, name: str) -> "Field[Any, Any] | None":
     return field if isinstance(field, Field) and field.editable and not isinstance(field, BinaryField) else None
 
 
-def _stored(row: VersionedModel, field: "Field[Any, Any]") -> str:
+def _stored(row: VersionedModel, field: "Field[Any, Any]", offered: forms.Field) -> str:
     """The column's value as a form posts it."""
     value: Any = getattr(row, field.attname, "")
+    if isinstance(offered, forms.ModelChoiceField) and value is not None:
+        value = offered.prepare_value(getattr(row, field.name))
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     if isinstance(value, datetime):
@@ -102,33 +106,33 @@ def _stored(row: VersionedModel, field: "Field[Any, Any]") -> str:
     return "" if value is None else str(value)
 
 
-def _words(field: "Field[Any, Any]", value: str) -> str:
-    """What a person calls that value: the choice's label, a time as it is read, the row rather than its key."""
+def _words(field: "Field[Any, Any]", offered: forms.Field, value: str) -> str:
+    """What a person calls that value: the choice's label, a time as it is read.
+
+    What a column points at is named as the form names it to this person: what is not among the choices, the person
+    may not know of.
+    """
     if isinstance(field, DateTimeField):
         return value.replace("T", " ")
-    labels: dict[str, Any] = {str(key): label for key, label in field.flatchoices}
-    if value in labels:
-        return str(labels[value])
-    related = field.related_model if field.is_relation else None
-    if not isinstance(related, type) or not value.isdecimal():
-        return value
-    # The form took this value before the row was found changed, so the person may know what it points at.
-    pointed = related._base_manager.filter(pk=int(value)).first()
-    return str(pointed) if pointed is not None else value
+    choices: Any = getattr(offered, "choices", ())
+    labels: dict[str, Any] = {str(key): label for key, label in (*(field.flatchoices or ()), *choices)}
+    return str(labels.get(value, _NOT_OFFERED if field.is_relation and value else value))
 
 
 def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
-    """The posted fields whose text differs from the row as it stands; fields that are no column always count."""
-    found = []
+    """The posted fields whose text differs from the row as it stands; those of no form or no column always count."""
+    found, form_fields = [], {name: field for form in forms_over(posted) for name, field in form.fields.items()}
     for name, values in posted.lists():
-        field, mine = _column(row, name), ", ".join(str(value) for value in values)
-        theirs = _stored(row, field) if field is not None else ""
+        offered, mine = form_fields.get(name), ", ".join(str(value) for value in values)
+        # Whoever adds a name to a form learns nothing by it.
+        field = _column(row, name) if offered is not None else None
+        theirs = _stored(row, field, offered) if field is not None and offered is not None else ""
         if name in _NOT_TEXT or _is_secret(name) or theirs == mine or not (mine or theirs):
             continue
-        if field is not None:
+        if field is not None and offered is not None:
             value = getattr(row, field.attname)
-            theirs = stamp(value) if isinstance(value, datetime) else _words(field, theirs)
-            mine = _words(field, mine)
+            theirs = stamp(value) if isinstance(value, datetime) else _words(field, offered, theirs)
+            mine = _words(field, offered, mine)
         label = name.removesuffix("_id").replace("_", " ").capitalize()
         found.append(Difference(name, label, theirs, mine, is_text=isinstance(field, TextField)))
     return found

@@ -58,6 +58,15 @@ def duration_within(value: timedelta | float | None) -> str:
     return duration(-(-seconds // step) * step)
 
 
+def duration_exact(value: timedelta | float) -> str:
+    """A span to the second, for the rows behind a figure, which was rounded one way or the other: `21 d 14 h 5 min`."""
+    left, parts = int(_seconds(value)), list[str]()
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        parts += [f"{count}{NBSP}{unit}"] if count else []
+    return NBSP.join(parts) or f"0{NBSP}s"
+
+
 def stopwatch(value: timedelta | float | None) -> str:
     """A running clock: `02:41` (minutes and seconds), from one hour on `47:27 h`, negative with a minus."""
     if value is None:

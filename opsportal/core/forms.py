@@ -36,11 +36,17 @@ class CleanForm(forms.Form):
     def _clean_fields(self) -> None:
         data = self.data
         if isinstance(data, QueryDict):
+            data.read_by = [*forms_over(data), self]  # type: ignore[attr-defined]
             cleaned = data.copy()
             for name, values in data.lists():
                 cleaned.setlist(name, [clean_text(value) for value in values])
             self.data = cleaned
         super()._clean_fields()  # type: ignore[misc]
+
+
+def forms_over(posted: QueryDict) -> list[CleanForm]:
+    """The forms that read this post: what they offered is what its sender may know of the row behind them."""
+    return list(getattr(posted, "read_by", ()))
 
 
 class VersionedForm(CleanForm):

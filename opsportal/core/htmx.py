@@ -76,20 +76,20 @@ def redirect_or_fragment(
 ) -> HttpResponse:
     """The answer to a successful post.
 
-    A plain post is sent to `url` by 303, with a cookie that names the form's address: on that word alone the browser
-    lets go of what it kept of the form (static/js/drafts.js). htmx gets the changed block when `template` and
-    `fragment` are given, else it follows to `url` by itself. `toast` is shown to htmx; a plain page shows what
-    changed anyway.
+    A plain post is sent to `url` by 303. htmx gets the changed block when `template` and `fragment` are given, else
+    it follows to `url` by itself. Either comes with a cookie that names the form's address: on that word alone the
+    browser lets go of what it kept of the form (static/js/drafts.js). `toast` is shown to htmx; a plain page shows
+    what changed anyway.
     """
     if not wants_fragment(request):
         response = HttpResponse(status=303, headers={"Location": url})
-        tell_saved(request, response)
     elif template is not None and fragment is not None:
         response = HttpResponse(render_fragment(request, template, fragment, context or {}))
     else:
         response = HttpResponse(status=204, headers={"HX-Redirect": url})
     if toast:
         toast_header(response, toast)
+    tell_saved(request, response)
     patch_vary_headers(response, VARY)
     return response
 

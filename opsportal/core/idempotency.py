@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
+from opsportal.core.htmx import SAVED_COOKIE
 from opsportal.core.models import IdempotencyKey
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
@@ -103,6 +104,8 @@ def _keep(row: IdempotencyKey, response: HttpResponseBase) -> None:
     body = _body(response)
     row.status = response.status_code
     row.headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    if SAVED_COOKIE in response.cookies:  # a sender who missed the first answer still holds what it says is saved
+        row.headers["Set-Cookie"] = response.cookies[SAVED_COOKIE].OutputString()
     if hasattr(response, "data"):
         row.headers["Content-Type"] = "application/json"
     row.body = body

@@ -130,6 +130,7 @@ def environment(**options: Any) -> jinja2.Environment:
     env.filters.update(
         duration=formats.duration,
         duration_within=formats.duration_within,
+        duration_exact=formats.duration_exact,
         stopwatch=formats.stopwatch,
         number=formats.number,
         percent=formats.percent,

@@ -4,11 +4,11 @@ from typing import Any
 
 from django import forms
 
-from opsportal.core.forms import CleanCharField
+from opsportal.core.forms import CleanCharField, CleanForm
 from opsportal.plans.models import Approval
 
 
-class SeenForm(forms.Form):
+class SeenForm(CleanForm):
     """What was on the screen, by version and hash, and why."""
 
     version = forms.IntegerField(min_value=1, max_value=2_147_483_647)

@@ -6,21 +6,25 @@ const FORGET = "saved=; path=/; max-age=0; samesite=lax";
 const taken = () => decodeURIComponent(document.cookie.match(/(?:^|; )saved=([^;]*)/)?.[1] ?? "");
 const drafted = () => [...document.querySelectorAll("form[data-draft]")];
 const fields = (form) => [...form.elements].filter((field) => field.name && field.matches("textarea, input[type=text], input:not([type])"));
+const drop = (form) => {
+  localStorage.removeItem(key(form));
+  form.querySelector(".restored")?.remove();
+};
 const keep = (form) => {
   const values = Object.fromEntries(fields(form).filter((field) => field.value).map((field) => [field.name, field.value]));
   // A text that replaces another one is sent as written over the one that stood there then.
   const based = form.elements.namedItem("version")?.value;
   if (Object.keys(values).length) localStorage.setItem(key(form), JSON.stringify({ ...values, ...(based && { version: based }) }));
-  else localStorage.removeItem(key(form));
+  else if (!form.dataset.merge) drop(form); // the page of both sides sends what it has no box for as it came
 };
 
-// A plain post came before this page, and the page of both sides goes on with its text. Only the server's own word, a cookie
+// A form was sent from this tab, and the page of both sides goes on with its text. Only the server's own word, a cookie
 // that names the form's address (opsportal/core/htmx.py), says that it has it: a sign-in, an error, a form that complains
 // and a connection that broke leave the text where it is.
-const settle = () => {
+const settle = (marks) => {
   const saved = taken();
   const merge = document.querySelector("form[data-merge]");
-  for (const mark of Object.keys(sessionStorage).filter((one) => one.startsWith(SENT))) {
+  for (const mark of marks) {
     const address = sessionStorage.getItem(mark);
     sessionStorage.removeItem(mark);
     const whose = mark.slice(SENT.length);
@@ -31,15 +35,14 @@ const settle = () => {
 };
 
 const announce = (form) => {
-  const said = Object.assign(document.createElement("div"), { className: "row wrap f13" });
+  const said = Object.assign(document.createElement("div"), { className: "restored row wrap f13" });
   said.setAttribute("role", "status");
   const discard = Object.assign(document.createElement("button"), { type: "button", className: "btn quiet", textContent: "Discard it" });
   discard.addEventListener("click", () => {
-    localStorage.removeItem(key(form));
+    drop(form);
     form.reset();
     const version = form.elements.namedItem("version");
-    if (version) version.value = version.dataset.now;
-    said.remove();
+    if (version?.dataset.now) version.value = version.dataset.now;
   });
   said.append(Object.assign(document.createElement("span"), { textContent: "What you typed here and did not save is back in the form." }), discard);
   form.prepend(said);
@@ -51,13 +54,13 @@ const restore = (form) => {
   try {
     const values = JSON.parse(localStorage.getItem(key(form)) || "{}");
     const differ = fields(form).filter((field) => values[field.name] && field.value !== values[field.name]);
-    const isOver = differ.some((field) => field.value);
+    const isOver = differ.some((field) => field.value); // a text that stands in the form
     // The server's own answer to a form that it refused is newer than what was kept.
     if (isOver && form.querySelector("[aria-invalid]")) return;
+    if (!differ.length) return;
     for (const field of differ) field.value = values[field.name];
     const version = form.elements.namedItem("version");
-    if (!isOver) return;
-    if (version && values.version) [version.dataset.now, version.value] = [version.value, values.version];
+    if (isOver && version && values.version) [version.dataset.now, version.value] = [version.value, values.version];
     announce(form);
   } catch {
     localStorage.removeItem(key(form));
@@ -72,22 +75,19 @@ document.addEventListener("input", (event) => {
   clearTimeout(form.draftTimer);
   form.draftTimer = setTimeout(() => keep(form), 300);
 });
-document.addEventListener("submit", (event) => {
-  const form = event.target;
+document.addEventListener("submit", ({ target: form }) => {
   if (!form.dataset.draft) return;
   clearTimeout(form.draftTimer);
   keep(form);
-  if (form.hasAttribute("hx-post")) return;
+  if (form.dataset.composer) return; // its lines are kept until they are sent (static/js/unsent.js)
   document.cookie = FORGET;
   sessionStorage.setItem(SENT + name(form), decodeURIComponent(new URL(form.getAttribute("action"), location.href).pathname));
 });
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const form = event.detail.requestConfig?.elt?.closest?.("form[data-draft]");
-  // The composer is empty from the moment its line is on its way; what stands there now is the next one.
-  if (!form || form.dataset.composer || event.detail.requestConfig.verb !== "post" || event.detail.xhr.status >= 400) return;
-  localStorage.removeItem(key(form));
-  if (form.isConnected) fields(form).forEach((field) => (field.value = field.defaultValue));
+// Of an answer that sends the browser on, htmx tells nobody but by this; behind another answer the page stays.
+document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt, verb } } }) => {
+  const mark = elt.dataset.draft && verb === "post" && SENT + name(elt);
+  if (mark && sessionStorage.getItem(mark) !== null) settle([mark]);
 });
 document.addEventListener("htmx:afterSettle", restoreAll);
-settle();
+settle(Object.keys(sessionStorage).filter((one) => one.startsWith(SENT)));
 restoreAll();

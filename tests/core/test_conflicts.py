@@ -4,10 +4,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from django import forms
+from django.http import QueryDict
 from django.test import Client
 
+from incidents.models import Incident
 from opsportal.accounts.models import User
-from opsportal.platforms.models import Platform
+from opsportal.core.conflicts import differences
+from opsportal.core.forms import CleanForm
+from opsportal.platforms.models import Platform, Severity
+from tests.factories.accounts import UserFactory
 from tests.factories.incidents import SYSTEM, declare, severity
 
 pytestmark = pytest.mark.django_db
@@ -31,3 +37,36 @@ def test_a_choice_is_named_and_the_way_leads_back(
         f"{incident.url}severity/", posted, headers={"Referer": "https://elsewhere.example/"}
     )
     assert "elsewhere.example" not in away.content.decode()
+
+
+def test_names_added_to_the_form_tell_nothing_of_what_is_hidden(
+    client_for: Callable[..., Client], commander: User, platform: Platform, at: datetime
+) -> None:
+    shown, hidden = (declare(platform, by=SYSTEM, at=at, title=title) for title in ("Checkout is slow", "A breach"))
+    Incident.objects.filter(pk=hidden.pk).update(is_restricted=True)
+    person = UserFactory.create(name="Unknown Person")
+    posted = {"severity": str(severity(platform, "P0").pk), "why": "all users", "version": "999"}
+    added = {"merged_into_id": str(hidden.pk), "commander_id": str(person.pk), "declared_by": str(person.pk)}
+    page = client_for(commander).post(f"{shown.url}severity/", posted | added)
+    text = page.content.decode()
+    assert page.status_code == 409
+    assert "both sides" in text
+    assert "A breach" not in text
+    assert "Unknown Person" not in text
+    # Nor does the row that stands say where it points, to whom no form has offered it.
+    Incident.objects.filter(pk=shown.pk).update(state="closed", resolved_at=at, closed_at=at, merged_into=hidden)
+    shown.refresh_from_db()
+    assert [row.theirs for row in differences(shown, QueryDict("merged_into=0&why=all+users"))] == ["", ""]
+
+
+def test_who_stands_in_the_row_and_is_not_among_the_choices_is_not_named(platform: Platform, at: datetime) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    chosen = severity(platform, "P0")
+
+    class Form(CleanForm):
+        severity = forms.ModelChoiceField(Severity.objects.filter(pk=chosen.pk))
+
+    posted = QueryDict(f"severity={chosen.pk}")
+    assert Form(posted).is_valid()
+    (found,) = differences(incident, posted)
+    assert (found.theirs, found.mine) == ("something else", str(chosen))

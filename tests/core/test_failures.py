@@ -2,12 +2,14 @@
 
 import psycopg
 import pytest
+from django import forms
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, QueryDict
 from django.test import RequestFactory
 
 from opsportal.accounts.models import User
 from opsportal.core.conflicts import differences
+from opsportal.core.forms import CleanForm
 from opsportal.core.middleware import ErrorPagesMiddleware
 from opsportal.core.views import errors
 from tests.conftest import client_of
@@ -51,7 +53,11 @@ def test_another_operational_error_is_the_portals_own() -> None:
 
 
 def test_the_merge_page_shows_no_secret_and_no_column_a_form_cannot_offer(viewer: User) -> None:
+    class Form(CleanForm):
+        name = password = secret_hmac = memberships = forms.CharField()
+
     posted = QueryDict("password=x&version=3&id=9&name=Vera&secret_hmac=y&memberships=1")
+    assert Form(posted).is_valid()
     shown = {row.name: row.theirs for row in differences(viewer, posted)}
     assert shown["name"] == viewer.name
     assert "password" not in shown

@@ -42,6 +42,14 @@ def test_a_span_that_others_are_within_is_never_rounded_down(seconds: float | No
         assert plain(formats.duration_within(timedelta(seconds=seconds))) == text
 
 
+@pytest.mark.parametrize(
+    "seconds,text",
+    [(0, "0 s"), (240, "4 min"), (3_605.9, "1 h 5 s"), (21 * 86_400 + 14 * 3_600 + 300, "21 d 14 h 5 min")],
+)
+def test_a_row_behind_a_figure_is_not_rounded_to_other_units(seconds: float, text: str) -> None:
+    assert plain(formats.duration_exact(timedelta(seconds=seconds))) == text
+
+
 @pytest.mark.parametrize("seconds,text", [(161, "02:41"), (-252, "−04:12"), (170_820, "47:27 h"), (0, "00:00")])
 def test_stopwatch(seconds: float, text: str) -> None:
     assert plain(formats.stopwatch(seconds)) == text

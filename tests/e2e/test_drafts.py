@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader
 from playwright.sync_api import Page, Route, expect
 
 from incidents.models import Review, ReviewSection
-from incidents.services import incident_resolve, review_draft, review_section_edit
+from incidents.services import incident_reopen, incident_resolve, review_draft, review_section_edit
+from incidents.services.acts import ACTS
 from opsportal.accounts.models import User
 from opsportal.core import clock
 from opsportal.core.actor import Actor
@@ -22,6 +23,7 @@ from tests.factories.incidents import declare
 pytestmark = pytest.mark.e2e
 ActorFor = Callable[..., Actor]
 BACK = "What you typed here and did not save is back in the form."
+DRAFTS = "Object.keys(localStorage).filter((one) => one.startsWith('draft:'))"
 MINE = "The pool was too small, and nobody watched it."
 
 
@@ -109,7 +111,7 @@ def test_a_text_that_met_a_fault_or_no_server_at_all_is_back_until_it_is_saved(
     expect(page.get_by_text(MINE)).to_be_visible()
     page.goto(path_of(section))
     expect(page.get_by_label("Body")).to_have_value(MINE)
-    assert page.evaluate("Object.keys(localStorage).filter((one) => one.startsWith('draft:'))") == []
+    assert page.evaluate(DRAFTS) == []
 
 
 def test_two_texts_are_made_one_and_a_draft_never_hides_what_another_saved(
@@ -134,3 +136,86 @@ def test_two_texts_are_made_one_and_a_draft_never_hides_what_another_saved(
     assert ReviewSection.objects.get(pk=section.pk).body == f"Theirs. {MINE}"
     page.goto(path_of(section))
     expect(page.get_by_text(BACK)).to_have_count(0)
+
+
+def test_an_act_sent_by_htmx_is_let_go_of_once_it_is_saved_and_told_of_until_then(
+    open_page: Open, operator: User, platform: Platform, actor_for: ActorFor
+) -> None:
+    by, at = actor_for(operator), clock.now() - timedelta(minutes=20)
+    incident = declare(platform, by=by, at=at)
+    resolve = f"{incident.url}resolve/"
+    page = open_page(operator, resolve)
+    ended = page.get_by_label("What ended it")
+    ended.fill(MINE)
+    page.route("**/resolve/", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    page.get_by_role("button", name="Resolve").click()
+    page.wait_for_timeout(500)
+    page.unroute("**/resolve/")
+    page.goto(resolve)
+    expect(page.get_by_text(BACK)).to_be_visible()  # the field was empty, still it is said
+    expect(ended).to_have_value(MINE)
+    page.get_by_role("button", name="Discard it").click()
+    expect(ended).to_have_value("")
+    expect(page.get_by_text(BACK)).to_have_count(0)
+    assert page.evaluate(DRAFTS) == []
+    ended.fill(MINE)
+    page.get_by_role("button", name="Resolve").click()
+    expect(page).to_have_url(re.compile(rf"{incident.url}(\?.*)?$"))
+    assert page.evaluate(DRAFTS) == []
+    incident.refresh_from_db()
+    assert incident.resolution == MINE
+
+
+def test_what_was_typed_of_a_wave_is_not_about_the_next_one(
+    open_page: Open, operator: User, platform: Platform, actor_for: ActorFor
+) -> None:
+    by, at = actor_for(operator), clock.now() - timedelta(minutes=20)
+    incident = declare(platform, by=by, at=at)
+    resolve = f"{incident.url}resolve/"
+    page = open_page(operator, resolve)
+    page.get_by_label("What ended it").fill(MINE)
+    page.wait_for_timeout(500)  # typing rests for 300 ms before it is kept
+    assert page.evaluate(DRAFTS)
+    incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version, resolution="Restarted.")
+    incident_reopen(by=by, at=clock.now(), incident=incident, expected=incident.version, why="It is back.")
+    page.goto(resolve)
+    expect(page.get_by_label("What ended it")).to_be_visible()
+    expect(page.get_by_text(BACK)).to_have_count(0)
+    expect(page.get_by_label("What ended it")).to_have_value("")
+
+
+def test_an_act_that_lost_a_race_is_let_go_of_once_it_is_saved_on_top(
+    open_page: Open, operator: User, commander: User, platform: Platform, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now() - timedelta(minutes=20))
+    page = open_page(operator, f"{incident.url}describe/")
+    page.get_by_label("Cause").fill(MINE)
+    theirs = {"changes": {"cause": "Theirs."}}
+    by = actor_for(commander)
+    ACTS["describe"].perform(by=by, at=clock.now(), incident=incident, expected=incident.version, values=theirs)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#main")).to_contain_text("Theirs.")
+    assert page.evaluate(DRAFTS)  # still the browser's alone
+    page.get_by_role("button", name="Save what is in the box").click()
+    expect(page).to_have_url(re.compile(rf"{incident.url}(\?.*)?$"))
+    assert page.evaluate(DRAFTS) == []
+    incident.refresh_from_db()
+    assert incident.cause == MINE
+
+
+def test_a_line_that_was_not_sent_is_told_of_until_it_is(
+    open_page: Open, operator: User, platform: Platform, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now() - timedelta(minutes=20))
+    page = open_page(operator, incident.url)
+    line = page.locator(".composer [name=text]")
+    line.fill(MINE)
+    page.wait_for_timeout(500)  # typing rests for 300 ms before it is kept
+    page.reload()
+    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(line).to_have_value(MINE)
+    line.press("Enter")
+    expect(page.locator(".tl").get_by_text(MINE)).to_be_visible()
+    expect(page.get_by_text(BACK)).to_have_count(0)
+    expect(line).to_have_value("")
+    assert page.evaluate(DRAFTS) == []

@@ -8,8 +8,8 @@ import pytest
 from incidents import loops
 from incidents.evidence.day import incidents_of_the_day
 from incidents.loops import claim_alarms, draft_reviews, fire_clocks
-from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review, TimelineEntry
-from incidents.services import incident_acknowledge, incident_resolve
+from incidents.models import AlarmClaim, ClaimCursor, Incident, IncidentClock, Review, ReviewSection, TimelineEntry
+from incidents.services import incident_acknowledge, incident_resolve, review_draft
 from monitoring.evidence.registry import CheckContext, Finding
 from monitoring.loops.watch import call_again
 from monitoring.models import Annotation, Verdict
@@ -94,6 +94,41 @@ def test_recovery_after_resolution_still_reaches_the_record(platform: Platform, 
     transition(source, "alarm", at + 9 * MINUTE)
     claim_alarms(at + 10 * MINUTE)
     assert Incident.objects.count() == 2
+
+
+def test_only_what_fired_in_the_incident_is_back(platform: Platform, at: datetime) -> None:
+    source, mirrored = alarm(platform), alarm(platform, key="cloudwatch-arn")
+    transition(mirrored, "ok", at - 10 * MINUTE, from_state="unknown")
+    transition(source, "alarm", at)
+    transition(mirrored, "warning", at + MINUTE)
+    transition(source, "ok", at - 9 * MINUTE)  # told late, of before it fired
+    transition(mirrored, "ok", at + 2 * MINUTE, from_state="warning")
+    while claim_alarms(at + 3 * MINUTE):
+        continue
+    assert outcomes() == ["ignored", "opened", "attached", "ignored", "attached"]
+    lines = TimelineEntry.objects.filter(incident=Incident.objects.get(), kind__in=["alarm", "metric"])
+    said = [body.split(":")[0] for body in lines.order_by("number").values_list("body", flat=True)]
+    assert said[1:] == ["Alarm cloudwatch-arn alarm → warning", "Alarm cloudwatch-arn warning → OK"]
+
+
+def test_what_clears_later_reaches_the_review_until_it_is_published(platform: Platform, at: datetime) -> None:
+    first, second = alarm(platform), alarm(platform, key="cloudwatch-arn")
+    for source in (first, second):
+        transition(source, "alarm", at)
+    while claim_alarms(at):
+        continue
+    incident = Incident.objects.get()
+    over = incident_resolve(by=SYSTEM, at=at + MINUTE, incident=incident, expected=incident.version)
+    review = review_draft(by=SYSTEM, at=at + MINUTE, incident=over)
+    Incident.objects.update(state="closed", closed_at=at + MINUTE)
+    transition(first, "ok", at + 2 * MINUTE, reason="70 ≤ 80")
+    claim_alarms(at + 3 * MINUTE)
+    section = ReviewSection.objects.get(review=review, key="resolution")
+    assert "Alarm db is back: 70 ≤ 80" in section.body
+    Review.objects.update(state="published", published_at=at + 3 * MINUTE)
+    transition(second, "ok", at + 4 * MINUTE)
+    claim_alarms(at + 5 * MINUTE)
+    assert outcomes() == ["opened", "attached", "recovered", "ignored"]
 
 
 def test_what_opens_nothing_is_noted_or_ignored(platform: Platform, at: datetime) -> None:

@@ -22,6 +22,8 @@ def test_a_time_of_day_is_todays_or_else_last_nights(typed: str, now: datetime, 
     command = parse(typed, now=now, zone="UTC")
     assert (command.name, command.body) == ("log", "x")
     assert command.occurred_at == datetime.fromisoformat(f"{occurred}+00:00")
+    is_yesterday = not occurred.startswith(f"{now:%Y-%m-%d}")
+    assert command.reading == (f"{typed[4:9]} of yesterday, 03 Mar, is meant." if is_yesterday else "")
 
 
 @pytest.mark.parametrize("typed", ["/at 13:29 x", "/at 02:00 x", "/at 01:31 x"])

@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
+from incidents.choices import KEY_KINDS, EntryKind
 from incidents.errors import IncidentError
 from incidents.lifecycle import TimeOrderError
 from incidents.models import Incident, IncidentClock, IncidentWave, Review, ReviewEdition, ReviewSection
-from incidents.selectors import owed, owed_read
+from incidents.selectors import clock_views, key_entries, key_entries_cut, owed, owed_read
+from incidents.selectors.drafting import draft_sections, unsaid
+from incidents.selectors.waves import waves_of
 from incidents.services import (
     incident_close,
+    incident_describe,
     incident_mitigate,
     incident_reopen,
     incident_resolve,
@@ -20,12 +24,13 @@ from incidents.services import (
     review_section_edit,
     review_submit,
 )
+from incidents.services.timeline import append
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.prepared import together
 from opsportal.platforms.models import Platform
-from tests.factories.incidents import SYSTEM, declare
+from tests.factories.incidents import SYSTEM, clock_policy, declare
 
 ClientFor = Callable[..., Client]
 ActorFor = Callable[..., Actor]
@@ -176,6 +181,70 @@ def test_each_wave_keeps_its_times_and_its_end(
     markdown = client.get(f"{incident.url}review.md").content.decode()
     assert f"Version {published.version} was published by" in markdown
     assert "## Waves" in markdown
+
+
+def test_each_wave_keeps_its_cause_and_a_text_that_is_written_anew_stays_readable(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    by = actor_for(operator)
+    incident = over_again(published, by, at + 25 * MINUTE)
+    assert incident.cause == "", "what caused the first wave need not have caused the second"
+    for cause in ("A guess", "The report"):
+        incident = incident_describe(
+            by=by, at=at + 35 * MINUTE, incident=incident, expected=incident.version, changes={"cause": cause}
+        )
+    assert [wave.cause for wave in IncidentWave.objects.filter(incident=incident)] == [TEXTS["cause"]]
+    lines = [entry.body for entry in incident.entries.filter(data__text="cause")]
+    assert lines == ["changed the cause from “A guess” to “The report”"], "the first one of a wave replaces none"
+    assert text_of(published, "cause") == f"Wave 1: {TEXTS['cause']}\n\nWave 2: The report"
+    client = client_for(operator)
+    for url in (published.url, f"{incident.url}?tab=triage", f"{incident.url}review.md"):
+        text = plain(client, url)
+        assert f"Cause: {TEXTS['cause']}" in text, url
+        assert "Cause: The report" in text, url
+    said = client.get(f"{incident.url}review.json").json()["waves"]
+    assert [row["cause"] for row in said] == [TEXTS["cause"], "The report"]
+
+
+def test_the_record_of_a_reopening_tells_how_often_it_came_back_and_every_clock(
+    published: Review, platform: Platform, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    by, client = actor_for(operator), client_for(operator)
+    clock_policy(platform, "escalate", 15, label="P0")
+    incident = reopened(published, by, at + 25 * MINUTE)
+    assert incident.clocks.get(kind="escalate", stopped_at=None).started_at == at + 25 * MINUTE
+    assert "Review published" not in plain(client, incident.url), "of the first wave"
+    assert "Review published, round 1" in plain(client, published.url)
+    over = incident_resolve(by=by, at=at + 34 * MINUTE, incident=incident, expected=incident.version)
+    views = {view.label: view for view in clock_views(over, at + 35 * MINUTE, with_stopped=True)}
+    assert (views["Review published, round 1"].state, views["Review published"].state) == ("met", "run")
+    wrong = ReviewSection.objects.get(review=published, key="went-wrong")
+    said = f"It came back {stamp(at + 25 * MINUTE)}, after wave 1 was resolved: It is back"
+    assert said in unsaid(over, wrong, waves_of(over))
+    assert f"- {said}" in next(body for key, _title, body in draft_sections(over) if key == "went-wrong")
+
+
+def test_a_long_timeline_keeps_its_course_and_says_how_much_is_cut(
+    published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
+) -> None:
+    by = actor_for(operator)
+    incident = published.incident
+    for number in range(45):
+        append(incident, kind=EntryKind.ALARM, body=f"db ok → ALARM {number}", by=SYSTEM, at=at + MINUTE)
+    append(incident, kind=EntryKind.DECISION, body="Fail over", by=by, at=at + timedelta(seconds=30))
+    over_again(published, by, at + 25 * MINUTE)
+    found = key_entries(incident)
+    said = [entry.body for entry in found]
+    for start in ("reopened: It is back", "marked mitigated after 29", "resolved after 34"):
+        assert any(body.startswith(start) for body in said), start
+    cut = key_entries_cut(incident, found)
+    assert len(found) + cut == 45 + incident.entries.filter(kind__in=KEY_KINDS).exclude(kind=EntryKind.ALARM).count()
+    client = client_for(operator)
+    page, markdown = plain(client, published.url), plain(client, f"{incident.url}review.md")
+    for text in (page, markdown):
+        assert f"{cut} more moments" in text
+        assert "Decision:" in text.replace("</b>", "")
+    assert client.get(f"{incident.url}review.json").json()["key_moments_cut"] == cut
 
 
 def test_a_wave_does_not_end_before_the_one_before_it(

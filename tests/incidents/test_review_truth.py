@@ -146,6 +146,16 @@ def test_the_moments_that_moved_the_record_are_quoted(
     assert any("Call the provider" in body for body in said)
 
 
+def test_an_answer_with_a_note_is_still_the_answer(
+    incident: Incident, by: Actor, at: datetime, client_for: ClientFor, operator: User
+) -> None:
+    answers = {"core_function": {"answer": "no", "note": "search still works"}, "users": {"answer": "yes", "note": ""}}
+    incident_triage(by=by, at=at + MINUTE, incident=incident, expected=incident.version, answers=answers)
+    said = incident.entries.get(kind="triage").body
+    assert said == "assessed: core function: no, search still works; users affected: yes"
+    assert "no, search still works" in client_for(operator).get(f"{incident.url}?tab=triage").content.decode()
+
+
 def test_what_is_unfinished_is_said_before_it_ends_and_in_the_review(
     platform: Platform, by: Actor, at: datetime, commander: User, client_for: ClientFor
 ) -> None:

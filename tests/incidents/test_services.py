@@ -339,6 +339,15 @@ def test_a_role_of_one_person_passes_on(
         role_assign(by=by, at=at, incident=incident, expected=passed.version, role="scribe", user_id=stranger.pk)
 
 
+def test_a_role_given_to_its_holder_says_so(platform: Platform, by: Actor, at: datetime, commander: User) -> None:
+    incident = declare(platform, by=by, at=at)
+    given = role_assign(by=by, at=at, incident=incident, expected=incident.version, role="scribe", user_id=commander.pk)
+    with pytest.raises(IncidentError, match=f"{commander.name} is Scribe already, .*; log your note"):
+        role_assign(
+            by=by, at=at, incident=incident, expected=given.version, role="scribe", user_id=commander.pk, note="Since 9"
+        )
+
+
 def test_command_given_to_another_acknowledges(platform: Platform, by: Actor, at: datetime, commander: User) -> None:
     incident = declare(platform, by=SYSTEM, at=at, take_command=False)
     given = role_assign(

@@ -340,6 +340,25 @@ def test_a_probe_is_tried_saved_and_changed(admin: User, client_for: ClientFor, 
     assert (probe.every, probe.version) == (10, 2)
 
 
+def test_a_try_holds_no_transaction_while_it_waits_and_is_asked_again_each_time(
+    admin: User, client_for: ClientFor, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def answer(_question: Question, *, at: datetime) -> Outcome:
+        del at
+        asked.append(len(connection.savepoint_ids))
+        return Outcome(True, f"HTTP {199 + len(asked)}", 12.0)
+
+    monkeypatch.setattr("monitoring.views.probes.ask", answer)
+    outside = len(connection.savepoint_ids)
+    client, path = client_for(admin), reverse("monitoring:probe-new", args=["shop"])
+    posted = fields() | {"try": "1", "idempotency_key": "one"}
+    said = [text_of(client.post(path, posted)) for _ in range(2)]
+    assert asked == [outside, outside]
+    assert ["HTTP 200" in said[0], "HTTP 201" in said[1]] == [True, True]
+
+
 def test_the_address_that_a_pack_names_is_offered(admin: User, client_for: ClientFor, platform: Platform) -> None:
     Link.objects.create(
         platform=platform,

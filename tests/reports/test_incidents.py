@@ -231,6 +231,17 @@ def test_the_api_gives_median_cases_and_reasons_of_any_span(
         assert client.get(path, wrong).status_code == 400, wrong
 
 
+def test_a_rounded_length_is_found_in_its_row_to_the_second(
+    platform: Platform, client_for: ClientFor, viewer: User
+) -> None:
+    last = clock.now() - timedelta(days=2)
+    for at in (last - timedelta(days=21, hours=14, minutes=5), last):
+        declare(platform, by=SYSTEM, at=at)
+    client, asked = client_for(viewer), {"period": "92d"}
+    assert re.search(r"MTBF.*?<b>21 d</b></td><td class=\"n\">22 d<", page_of(client, REPORT, **asked), re.DOTALL)
+    assert ">21 d 14 h 5 min<" in page_of(client, ROWS, figure="mtbf", **asked)
+
+
 def test_phase09s_recovery_is_15_minutes_on_the_page_and_in_the_api(
     platform: Platform, client_for: ClientFor, viewer: User, token: TokenPersona
 ) -> None:

@@ -143,7 +143,12 @@ def test_an_allowed_topic_is_confirmed_at_the_simulator(
     application = cast("Application", server.app)
     application.world.set_links({"sns": path})
     posted: list[dict[str, str]] = []
-    monkeypatch.setattr(Outgoing, "_post", lambda _self, _path, body, *_kind: posted.append(json.loads(body)) or True)
+
+    def keep(_outgoing: Outgoing, _path: str, body: bytes, *_kind: str) -> bool:
+        posted.append(json.loads(body))
+        return True
+
+    monkeypatch.setattr(Outgoing, "_post", keep)
     monkeypatch.setattr(signing, "_keys", SigningKeys(signing._fetched, signing._roots))
     with override_settings(AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.port}"):
         application.outgoing.tick(at)
