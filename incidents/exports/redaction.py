@@ -35,6 +35,8 @@ _IDS: Final = (
     Kind("resource", re.compile(r"\b(?:db|cluster)-[A-Z0-9]{26}\b|\becs-svc/\d+|\b[0-9a-f]{32}\b")),
     Kind("host", re.compile(r"\b(?:[a-z0-9-]+\.){2,}[a-z]{2,}\b(?!\()", re.IGNORECASE)),
 )
+# The hash that approvals name.
+_PLAN: Final = Kind("plan", re.compile(r" ?\(plan [0-9a-f]{8}\)|(?<=\bplan) [0-9a-f]{8}\b"))
 _MENTION: Final = Kind("person", re.compile(r"(?<![\w@])@\w[\w.-]*\b"))
 _RUN: Final = re.compile(r"[^\W_](?:[\w./:-]*[^\W_])?")
 _PARTS: Final = (re.compile(r"[/:]"), re.compile(r"[/:.]"))
@@ -49,11 +51,13 @@ class Redacted:
     removed: Mapping[str, int]
 
 
-def redact(text: str, people: Iterable[str], names: AbstractSet[str] = frozenset()) -> Redacted:
+def redact(
+    text: str, people: Iterable[str], names: AbstractSet[str] = frozenset(), alarms: Iterable[str] = ()
+) -> Redacted:
     """Replace what may not leave by a word for it.
 
     `people` are full names, whose parts count as well; `names` are those of resources, in lower case, of which a set
-    may hold any number: each word of the text is looked up once.
+    may hold any number: each word of the text is looked up once. `alarms` are whole names, as they are written or not.
     """
     removed: Counter[str] = Counter()
 
@@ -65,6 +69,9 @@ def redact(text: str, people: Iterable[str], names: AbstractSet[str] = frozenset
 
     cut(_WHOLE[0], "")
     cut(_WHOLE[1], "[link]")
+    if told := [re.escape(name) for name in sorted(alarms, key=len, reverse=True)]:
+        cut(Kind("alarm", re.compile(rf"(?<!\w)(?:{'|'.join(told)})(?!\w)", re.IGNORECASE)), "an alarm")
+    cut(_PLAN, "")
     for kind in (*NAMED, *KINDS, *_IDS):
         cut(kind, f"[{kind.name}]")
     if names:

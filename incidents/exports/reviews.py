@@ -16,8 +16,9 @@ from incidents.selectors.detail import ClockView, EntryView
 from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage
+from incidents.selectors.signed import Since
 from incidents.selectors.waves import Wave
-from monitoring.selectors.names import inventory_names
+from monitoring.selectors.names import alarm_names, inventory_names
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, plural, stamp
 from opsportal.core.markdown import html_as_text
@@ -40,6 +41,8 @@ class ReviewParts:
     evidence: Evidence
     waves: Sequence[Wave]
     editions: Sequence[ReviewEdition]
+    notes: Mapping[datetime, str]  # said on publishing, by the instant
+    since: Since | None = None  # it was published
 
 
 def as_markdown(parts: ReviewParts) -> str:
@@ -51,9 +54,11 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     incident = parts.review.incident
     yield f"# Review of {incident.reference}: {incident.title}\n"
     yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
+    if parts.review.published_by and parts.review.published_at:
+        yield f"- Signed: {_signed(parts.review.published_by, parts.review.published_at, parts.notes)}"
     for edition in parts.editions:
-        said = f"published by {edition.published_by.name} {stamp(edition.published_at)}"
-        yield f"- Version {edition.version} was {said}, before the incident was reopened"
+        said = _signed(edition.published_by, edition.published_at, parts.notes)
+        yield f"- Version {edition.version} was {said}; then the incident was reopened"
     yield f"- Severity: {incident.severity.label}"
     until = f"to {stamp(incident.resolved_at)}" if incident.resolved_at else "on, open again"
     yield f"- Impact: {stamp(incident.impact_started_at)} {until}"
@@ -81,6 +86,22 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         owner = item.owner.name if item.owner else "no owner"
         due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
         yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
+    if parts.since:
+        yield ""
+        yield from _list("Since it was published", list(_since_lines(parts.since)), "")
+
+
+def _since_lines(since: Since) -> Iterator[str]:
+    yield from (f"{row.name}: {row.words}" for row in since.plans)
+    for entry in since.entries:
+        yield f"{stamp(entry.occurred_at)} {entry.author_name or entry.system_word} {entry.body}"
+    yield from (f"{item.reference} {item.title}: {stands}" for item, stands in since.items)
+
+
+def _signed(by: User, at: datetime, notes: Mapping[datetime, str]) -> str:
+    """`published by Ada 2026-11-22 10:49:00 UTC, although Lessons is empty: the team decides on Monday`."""
+    note = " ".join(notes.get(at, "").split())
+    return f"published by {by.name} {stamp(at)}" + (f", {note}" if note else "")
 
 
 def _graph_address(incident: Incident, graph: Graph) -> str:
@@ -136,6 +157,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
         "author": review.author.name if review.author else None,
         "published_by": review.published_by.name if review.published_by else None,
         "published_at": review.published_at,
+        "published_note": parts.notes.get(review.published_at) if review.published_at else None,
         "impact_started_at": incident.impact_started_at,
         "resolved_at": incident.resolved_at,
         **_history_data(parts),
@@ -164,6 +186,7 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             }
             for item in parts.items
         ],
+        "since_published": list(_since_lines(parts.since)) if parts.since is not None else None,
     }
 
 
@@ -175,6 +198,7 @@ def _history_data(parts: ReviewParts) -> dict[str, Any]:
                 "version": row.version,
                 "published_at": row.published_at,
                 "published_by": row.published_by.name,
+                "published_note": parts.notes.get(row.published_at),
                 "sections": row.sections,
                 "causes": row.causes,
             }
@@ -271,10 +295,11 @@ def for_the_public(
     people = list(User.objects.values_list("name", flat=True))  # also of those who left since
     words = set().union(*(words_of(text) for text in (incident.title, *(text for _title, text in texts))))
     names = inventory_names(incident.platform, words)
+    alarms = alarm_names(incident.platform)
     removed: Counter[str] = Counter()
 
     def clean(text: str) -> str:
-        found = redact(text, people, names)
+        found = redact(text, people, names, alarms)
         removed.update(found.removed)
         return found.text
 

@@ -59,7 +59,7 @@ class Review(VersionedModel):
 
 
 class ReviewEdition(AppendOnlyModel):
-    """A published version of a review whose incident was reopened: its text as it was read and agreed."""
+    """A published version of a review: its text as it was read and agreed, and the record it stood on."""
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="editions")
     version = models.PositiveIntegerField()
@@ -68,6 +68,9 @@ class ReviewEdition(AppendOnlyModel):
     published_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     sections = models.JSONField(help_text="key, title and body of each, in order")
     causes = models.JSONField(help_text="depth, kind and text of each, as the tree is read")
+    record = models.JSONField(
+        default=dict, help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept"
+    )
 
     objects = ReviewPartQuerySet.as_manager()
 

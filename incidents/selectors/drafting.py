@@ -7,6 +7,7 @@ from datetime import datetime
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
 from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, TimelineEntry
 from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
+from incidents.selectors.links import firing_names
 from incidents.selectors.plans import plan_results
 from incidents.selectors.related import changes_nearby
 from incidents.selectors.runbooks import runbooks_matching
@@ -219,11 +220,12 @@ def _ends(incident: Incident, waves: Sequence[Wave]) -> list[tuple[str, datetime
 
 
 def still_firing(incident: Incident, at: datetime) -> list[str]:
-    """The names of its alarms that fired when it was resolved at `at`, as far as they were judged by then."""
+    """The names of its alarms that fired when it was resolved at `at`, as far as they were judged by then; each once."""
     alarms = AlarmClaim.objects.filter(incident=incident).values("transition__alarm_id")
     rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=at)
-    last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id").values_list("to_state", "alarm__name")
-    return sorted(name for state, name in last if state == AlarmState.ALARM)
+    last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id")
+    told = last.values_list("to_state", "alarm__name", "alarm__origin", "alarm__alert_source__name", "at")
+    return [found.words for found in firing_names(row[1:] for row in told if row[0] == AlarmState.ALARM)]
 
 
 def _met(incident: Incident, clock: IncidentClock) -> str:

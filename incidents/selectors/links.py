@@ -1,13 +1,16 @@
 """What an incident belongs to, as far as the reader may know of it: merged ones, links, its problem, users' reports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from incidents.models import AlarmClaim, Incident, IncidentLink, Problem, ResponseTask, UserReport
 from incidents.models.problem import LinkKind
 from incidents.selectors.lists import ROW, IncidentRow
-from monitoring.models import Alarm, AlarmState
+from monitoring.models import Alarm, AlarmOrigin, AlarmState
 from opsportal.core.actor import Actor
+from opsportal.knowledge.models import RunbookRun, RunState
+from opsportal.plans.models import Plan, PlanState
 
 _BACK = {LinkKind.RELATED: "Related to", LinkKind.CAUSED_BY: "The cause of"}
 
@@ -26,6 +29,19 @@ class MergedRow(NamedTuple):
 
     incident: IncidentRow
     lines: int
+
+
+class Firing(NamedTuple):
+    """One name that fires, whoever tells of it: a rule of the portal, its mirror and a message are one alarm."""
+
+    name: str
+    since: datetime
+    sources: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """`High-Connections (portal rule, CloudWatch)`; the name alone where one source tells of it."""
+        return f"{self.name} ({', '.join(self.sources)})" if len(self.sources) > 1 else self.name
 
 
 def merged_into(actor: Actor, incident: Incident) -> Incident | None:
@@ -60,16 +76,37 @@ def links_of(actor: Actor, incident: Incident) -> list[LinkRow]:
 def alarms_of(incident: Incident) -> list[Alarm]:
     """Every alarm that opened or joined it, or one that was merged into it."""
     claims = AlarmClaim.objects.filter(incident=incident) | AlarmClaim.objects.filter(incident__merged_into=incident)
-    rows = Alarm.objects.filter(pk__in=claims.values("transition__alarm_id")).select_related("severity")
+    rows = Alarm.objects.filter(pk__in=claims.values("transition__alarm_id")).select_related("severity", "alert_source")
     return list(rows.order_by("name", "pk")[:20])
 
 
+def firing_names(rows: Iterable[tuple[str, str, str | None, datetime]]) -> list[Firing]:
+    """One for each name, in order, of (name, origin, name of the outside source, firing since)."""
+    told: dict[str, list[tuple[datetime, str]]] = {}
+    for name, origin, source, since in rows:
+        told.setdefault(name, []).append((since, source or AlarmOrigin(origin).label))
+    return [
+        Firing(name, min(since for since, _source in found), tuple(sorted({source for _since, source in found})))
+        for name, found in sorted(told.items())
+    ]
+
+
 def unfinished_of(incident: Incident) -> dict[str, Any]:
-    """What speaks against its end: alarms of it that still fire, tasks that are still open."""
+    """What speaks against its end: alarms that still fire, open tasks, plans that wait or run, runbooks under way."""
+    firing = [alarm for alarm in alarms_of(incident) if alarm.state == AlarmState.ALARM]
+    open_plans = Plan.objects.filter(
+        subject=incident.reference, state__in=[PlanState.AWAITING, PlanState.APPROVED, PlanState.RUNNING]
+    )
+    running = RunbookRun.objects.filter(incident_link__incident=incident, state=RunState.RUNNING)
     rows = ResponseTask.objects.filter(incident=incident, done_at__isnull=True).select_related("owner")
     return {
-        "firing": [alarm for alarm in alarms_of(incident) if alarm.state == AlarmState.ALARM],
+        "firing": firing_names(
+            (alarm.name, alarm.origin, alarm.alert_source.name if alarm.alert_source else None, alarm.since)
+            for alarm in firing
+        ),
         "open_tasks": list(rows.order_by("due_at", "pk")[:20]),
+        "open_plans": list(open_plans.order_by("requested_at", "pk")[:20]),
+        "running": list(running.select_related("runbook", "holder").order_by("started_at", "pk")[:20]),
     }
 
 

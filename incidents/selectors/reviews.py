@@ -18,6 +18,7 @@ from incidents.choices import (
     MarkKind,
     ReviewState,
     StateChoice,
+    Verdict,
 )
 from incidents.models import (
     ActionItem,
@@ -128,6 +129,11 @@ def approvals_of(review: Review) -> list[ReviewApproval]:
     return list(ReviewApproval.objects.filter(review=review).select_related("user").order_by("-at", "-pk")[:20])
 
 
+def publication_notes(approvals: Iterable[ReviewApproval]) -> dict[datetime, str]:
+    """What was said on publishing, by the instant it was published; why it was published although, among it."""
+    return {row.at: row.note for row in approvals if row.verdict == Verdict.AGREED and row.note}
+
+
 def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> list[str]:
     """What a review is not published without a word: sections without text, unfinished action items without owner."""
     empty = [row.title for row in sections if row.key not in OPTIONAL and not row.body.strip()]
@@ -136,9 +142,16 @@ def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> l
 
 
 def editions_of(review: Review) -> list[ReviewEdition]:
-    """What was published of it before its incident was reopened, newest first."""
-    rows = ReviewEdition.objects.filter(review=review).select_related("author", "published_by")
-    return list(rows.order_by("-version"))
+    """What was published of it before its incident was reopened, newest first; without the record each stood on."""
+    rows = ReviewEdition.objects.filter(review=review, version__lt=review.version)
+    return list(rows.select_related("author", "published_by").defer("record").order_by("-version"))
+
+
+def edition_of(review: Review, version: int) -> ReviewEdition | None:
+    """That version as it was published, if it was."""
+    rows = ReviewEdition.objects.filter(review=review, version=version)
+    found: ReviewEdition | None = rows.select_related("author", "published_by").first()
+    return found
 
 
 def _key_rows(incident: Incident) -> Any:

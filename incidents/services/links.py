@@ -24,6 +24,7 @@ from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
 from opsportal.knowledge.services.runs import runs_left
+from opsportal.plans.services import plans_withdraw, plans_withdrawn
 
 
 def lock_both(incident: Incident, other: Incident, *, expected: int | None) -> tuple[Incident, Incident]:
@@ -57,6 +58,8 @@ def incident_merge(
     again = Incident.objects.filter(merged_into=current).order_by("pk")
     again.update(merged_into=kept, version=F("version") + 1)
     _end_clocks(current, kept, at)
+    why = f"{current.reference} was closed as a duplicate"
+    withdrawn = plans_withdraw(by=by, at=at, subject=current.reference, why=why)
     left = runbooks_leave(current, "the incident was closed as a duplicate", by=by, at=at)
     because = f": {clean_text(note).strip()}" if note.strip() else ""
     is_known = not kept.is_restricted  # both are, or neither
@@ -77,6 +80,7 @@ def incident_merge(
     finish(
         current, by=by, at=at, verb="incident.merged", data={"into": kept.number}, tells=partial(events.merged, kept)
     )
+    plans_withdrawn(withdrawn, by=by, at=at)
     runs_left(left, by=by, at=at)
     return current
 

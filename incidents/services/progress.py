@@ -26,6 +26,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.formats import duration
 from opsportal.core.markdown import clean_text
 from opsportal.knowledge.services.runs import runs_left
+from opsportal.plans.services import plans_withdraw, plans_withdrawn
 
 
 @transaction.atomic
@@ -136,7 +137,7 @@ def incident_close(
 ) -> Incident:
     """End the record: impact, cause and resolution stand, and a review that is due is open (M-PIR-03).
 
-    Runbooks that are still being carried out for it are left where they stand.
+    Plans that wait are withdrawn, runbooks that are still being carried out for it are left where they stand.
 
     `texts` are written into the record at once; `reviewer_id` writes the review, else the commander does.
     Raises IncidentError naming what is missing, TransitionError.
@@ -150,6 +151,8 @@ def incident_close(
         setattr(current, name, text)
     if missing := missing_texts(current):
         raise IncidentError(f"Write {' and '.join(missing)} first: every closed incident is documented.")
+    why = f"{current.reference} was closed"
+    withdrawn = plans_withdraw(by=by, at=at, subject=current.reference, why=why)
     left = runbooks_leave(current, "the incident was closed", by=by, at=at)
     is_reviewed = review_is_required(current)
     if is_reviewed:
@@ -161,6 +164,7 @@ def incident_close(
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
     tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None
     finish(current, by=by, at=at, verb="incident.closed", data=written, tells=tells)
+    plans_withdrawn(withdrawn, by=by, at=at)
     runs_left(left, by=by, at=at)
     return current
 

@@ -12,9 +12,11 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, Review, ReviewApproval, ReviewSection, SectionText
 from incidents.selectors.drafting import draft_sections
 from incidents.selectors.reviews import action_items_of, gaps_of, sections_of
+from incidents.selectors.signed import freeze
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append
+from incidents.services.waves import keep_edition
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
@@ -174,7 +176,8 @@ def review_send_back(*, by: Actor, at: datetime, review: Review, expected: int, 
 def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, note: str = "") -> Review:
     """Agree to this version and publish it: another person than the author.
 
-    While something is missing `note` must say why it is published although; both stand in the record.
+    What it stands on is kept as it is now, whatever comes after. While something is missing `note` must say why it is
+    published although; both stand in the record.
     Raises IncidentError.
     """
     current = _locked(review, expected, ReviewState.IN_REVIEW)
@@ -191,7 +194,8 @@ def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, no
     )
     clocks.done(current.incident, ClockKind.REVIEW, at)
     said = "read, agreed and published the review" + (f" {although}" if although else "")
-    append(current.incident, kind=EntryKind.REVIEW, body=said, by=by, at=at)
+    line = append(current.incident, kind=EntryKind.REVIEW, body=said, by=by, at=at)
+    keep_edition(current, freeze(current.incident, at, last_number=line.number))
     notices.tell_review(current, "published", at)
     finish(
         current.incident,

@@ -1,6 +1,8 @@
 """What an incident's reopening keeps: the wave that had ended, and the review that was published of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from incidents.choices import EntryKind, ReviewState
 from incidents.models import Incident, IncidentWave, Review, ReviewEdition
@@ -27,6 +29,22 @@ def keep_wave(incident: Incident, why: str, *, by: Actor, at: datetime) -> None:
     )
 
 
+def keep_edition(review: Review, record: Mapping[str, Any]) -> None:
+    """Keep the version that is published, with the record it stands on. The review locked."""
+    assert review.published_at is not None
+    assert review.published_by_id is not None
+    ReviewEdition.objects.create(
+        review=review,
+        version=review.version,
+        author_id=review.author_id,
+        published_at=review.published_at,
+        published_by_id=review.published_by_id,
+        sections=[{"key": row.key, "title": row.title, "body": row.body} for row in sections_of(review)],
+        causes=[{"depth": line.depth, "kind": line.cause.kind, "text": line.cause.text} for line in causes_of(review)],
+        record=record,
+    )
+
+
 def hold_review(incident: Incident) -> Review | None:
     """The incident's review, locked before its clocks and its timeline are; None without one."""
     rows = Review.objects.select_for_update(of=("self",), no_key=True)
@@ -40,20 +58,8 @@ def review_reopen(review: Review, *, by: Actor, at: datetime) -> None:
     Whoever was about to hand it in read another version.
     """
     before, version, state = review.get_state_display().lower(), review.version, review.state
-    if state == ReviewState.PUBLISHED:
-        assert review.published_at is not None
-        assert review.published_by_id is not None
-        ReviewEdition.objects.create(
-            review=review,
-            version=version,
-            author_id=review.author_id,
-            published_at=review.published_at,
-            published_by_id=review.published_by_id,
-            sections=[{"key": row.key, "title": row.title, "body": row.body} for row in sections_of(review)],
-            causes=[
-                {"depth": line.depth, "kind": line.cause.kind, "text": line.cause.text} for line in causes_of(review)
-            ],
-        )
+    if state == ReviewState.PUBLISHED and not ReviewEdition.objects.filter(review=review, version=version).exists():
+        keep_edition(review, {})  # published before an edition was kept at once: its record is not known any more
     again = {"state": ReviewState.DRAFT, "submitted_at": None, "published_at": None, "published_by_id": None}
     review.update_versioned(expected=version, **again)
     if state != ReviewState.DRAFT:

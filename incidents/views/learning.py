@@ -1,5 +1,6 @@
 """Reviews beyond their page: exports, the public version, and what all of them teach."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.http import HttpResponse, JsonResponse
@@ -17,7 +18,8 @@ from incidents.exports.reviews import (
 from incidents.models import Review
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of, lesson_page
-from incidents.selectors.reviews import editions_of, sections_of
+from incidents.selectors.reviews import approvals_of, edition_of, editions_of, publication_notes, sections_of
+from incidents.selectors.signed import signed_as, since
 from incidents.selectors.waves import waves_of
 from incidents.views.shared import now
 from opsportal.core.actions import AuthorizedRequest, require_action
@@ -35,7 +37,7 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
     authorize(request.actor, EXPORT, review.incident)
     at = now()
     entries = selectors.key_entries(review.incident)
-    return ReviewParts(
+    parts = ReviewParts(
         review=review,
         sections=sections_of(review),
         causes=causes_of(review),
@@ -46,6 +48,20 @@ def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
         evidence=evidence_of(request.actor, review.incident, at),
         waves=waves_of(review.incident),
         editions=editions_of(review),
+        notes=publication_notes(approvals_of(review)),
+    )
+    signed = signed_as(edition_of(review, review.version)) if review.state == ReviewState.PUBLISHED else None
+    if signed is None:
+        return parts
+    review.incident = signed.of(review.incident)
+    return replace(
+        parts,
+        clocks=signed.clocks,
+        entries=signed.entries,
+        entries_cut=signed.entries_cut,
+        waves=signed.waves,
+        evidence=signed.evidence(parts.evidence),
+        since=since(signed, plans=parts.evidence.plans, entries=parts.entries, items=parts.items),
     )
 
 

@@ -1,5 +1,6 @@
 """The review of an incident, and action items."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -13,8 +14,18 @@ from incidents.models import ActionItem, Incident, Review
 from incidents.selectors.drafting import unsaid
 from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of
-from incidents.selectors.reviews import action_ages, action_item, approvals_of, editions_of, gaps_of, sections_of
+from incidents.selectors.reviews import (
+    action_ages,
+    action_item,
+    approvals_of,
+    edition_of,
+    editions_of,
+    gaps_of,
+    publication_notes,
+    sections_of,
+)
 from incidents.selectors.section_texts import section_of
+from incidents.selectors.signed import signed_as, since
 from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
@@ -99,7 +110,27 @@ def _page(
         "chart_start": chart_start,
         "chart_end": chart_end,
     }
-    return render_page(request, "incidents/review_detail.html", context, status=status)
+    return render_page(request, "incidents/review_detail.html", context | _as_signed(review, context), status=status)
+
+
+def _as_signed(review: Review, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said on publishing; what is published stands on the record of then, and what came after it is apart."""
+    notes = publication_notes(context["approvals"])
+    signed = signed_as(edition_of(review, review.version)) if review.state == ReviewState.PUBLISHED else None
+    if signed is None:
+        return {"notes": notes, "since": None}
+    evidence = context["evidence"]
+    return {
+        "notes": notes,
+        "incident": signed.of(context["incident"]),
+        "waves": signed.waves,
+        "clocks": [clock for clock in signed.clocks if clock.kind != "review"],
+        "due": [clock for clock in signed.clocks if clock.kind == "review"],
+        "entries": signed.entries,
+        "entries_cut": signed.entries_cut,
+        "evidence": signed.evidence(evidence),
+        "since": since(signed, plans=evidence.plans, entries=context["entries"], items=context["items"]),
+    }
 
 
 @require_action("incidents.review_view")
@@ -127,12 +158,15 @@ def _awaited(incident: Incident) -> str:
 
 @require_action("incidents.review_view")
 def review_edition(request: AuthorizedRequest, number: int, version: int) -> HttpResponse:
-    """A published version of a review whose incident was reopened since, as it was read and agreed."""
+    """A published version of a review as it was read and agreed, with the record it stood on."""
     review = selectors.review_of(request.actor, number)
-    edition = next((row for row in editions_of(review) if row.version == version), None)
+    edition = edition_of(review, version)
     if edition is None:
         raise HiddenError("incidents.review_view")
-    context = {"review": review, "incident": review.incident, "edition": edition}
+    note = publication_notes(approvals_of(review)).get(edition.published_at, "")
+    signed = signed_as(edition)
+    incident = signed.of(review.incident) if signed else review.incident
+    context = {"review": review, "incident": incident, "edition": edition, "note": note, "signed": signed}
     return render_page(request, "incidents/review_edition.html", context)
 
 

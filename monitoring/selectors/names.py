@@ -39,6 +39,12 @@ def inventory_names(platform: Platform, candidates: Collection[str]) -> frozense
     return frozenset(found)
 
 
+def alarm_names(platform: Platform) -> list[str]:
+    """What its alarms are called, whoever judges them; not one plain word, which may be just that."""
+    names = Alarm.objects.filter(platform=platform).values_list("name", flat=True).distinct()
+    return [name.strip() for name in names if not name.strip().isalpha() and len(name.strip()) >= _SHORTEST]
+
+
 def _all_names(platform: Platform) -> Iterator[str]:
     """Identifiers, dimensions, selectors, alarms, task definitions, databases and hosts, as they are kept."""
     for pair in _resources(platform).values_list("identifier", "parent").iterator():

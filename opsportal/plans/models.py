@@ -23,6 +23,7 @@ class PlanState(models.TextChoices):
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     UNKNOWN = "unknown", "Outcome unknown"
+    WITHDRAWN = "withdrawn", "Withdrawn"
 
 
 class CallState(models.TextChoices):

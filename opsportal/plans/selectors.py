@@ -25,9 +25,10 @@ _KINDS: Final = {
     PlanState.FAILED: "fail",
     PlanState.REJECTED: "warn",
     PlanState.EXPIRED: "warn",
+    PlanState.WITHDRAWN: "warn",
     PlanState.UNKNOWN: "unknown",
 }
-_CAME_TO_NOTHING: Final = (PlanState.REJECTED, PlanState.EXPIRED, PlanState.FAILED)
+_CAME_TO_NOTHING: Final = (PlanState.REJECTED, PlanState.EXPIRED, PlanState.WITHDRAWN, PlanState.FAILED)
 
 
 def plans_followed(urls: Collection[str]) -> dict[str, Followed]:

@@ -1,6 +1,6 @@
 """Write a plan down, have another person approve its exact content, or let it lapse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from opsportal.core.formats import stamp
 from opsportal.core.live import touch
 from opsportal.core.models import JSON
 from opsportal.plans.models import Approval, Plan, PlanCall, PlanState, RiskClass, content_hash
-from opsportal.plans.subjects import alone_refusal, tell, tell_asked, tell_broken
+from opsportal.plans.subjects import alone_refusal, find_subject, tell, tell_asked, tell_broken
 from opsportal.platforms.models import Platform
 from opsportal.schedule.services import run_request
 
@@ -96,8 +96,8 @@ def plan_decide(
 ) -> Approval:
     """Approve or reject the plan whose hash the person saw.
 
-    Raises PlanRefusedError when the person asked for it themselves, showed no second factor, the plan lapsed or
-    its content is not what was seen; VersionConflictError when someone decided first.
+    Raises PlanRefusedError when the person asked for it themselves, showed no second factor, the plan lapsed, what it
+    is for has ended or its content is not what was seen; VersionConflictError when someone decided first.
     """
     user_id = _person(by)
     if user_id == plan.requested_by_id:
@@ -161,6 +161,9 @@ def _decide(  # noqa: PLR0913 - one row, its fields by name
     if seen_hash != plan.content_hash:
         raise PlanRefusedError("The plan you read is not the plan stored: reload it. Nothing was changed.")
     state = PlanState.APPROVED if verdict == Approval.Verdict.APPROVED else PlanState.REJECTED
+    subject = find_subject(by, plan.subject)
+    if state == PlanState.APPROVED and subject is not None and not subject.is_open:
+        raise PlanRefusedError(f"{subject.name} is closed: reopen it and ask for the plan anew. Nothing was changed.")
     plan.update_versioned(expected=expected, state=state)
     approval = Approval.objects.create(
         plan=plan,
@@ -187,6 +190,10 @@ def run_key(plan: Plan) -> str:
 def _decided(plan: Plan, *, by: Actor, at: datetime, done: str, **data: JSON) -> None:
     touch(f"plan:{plan.pk}", plan.pk)
     touch("today", plan.pk)
+    _record(plan, done, by=by, at=at, hash=plan.content_hash, **data)
+
+
+def _record(plan: Plan, done: str, *, by: Actor, at: datetime, **data: JSON) -> None:
     record(
         by=by,
         at=at,
@@ -194,7 +201,7 @@ def _decided(plan: Plan, *, by: Actor, at: datetime, done: str, **data: JSON) ->
         obj_kind="plan",
         obj_id=plan.pk,
         platform_id=plan.platform_id,
-        data={"hash": plan.content_hash, **data},
+        data=data,
     )
 
 
@@ -204,9 +211,30 @@ def plan_expire(*, by: Actor, at: datetime, plan: Plan) -> None:
     plan.update_versioned(expected=plan.version, state=PlanState.EXPIRED, finished_at=at)
     touch(f"plan:{plan.pk}", plan.pk)
     tell(plan, f"let {_said(plan)} expire: nobody approved it and began it in time. Nothing was done", by=by, at=at)
-    record(
-        by=by, at=at, verb="plans.plan.expired", obj_kind="plan", obj_id=plan.pk, platform_id=plan.platform_id, data={}
-    )
+    _record(plan, "expired", by=by, at=at)
+
+
+def plans_withdraw(*, by: Actor, at: datetime, subject: str, why: str) -> list[Plan]:
+    """Take back what was asked for on this subject and has not begun, because what it was for is over.
+
+    Inside the caller's transaction, before it writes to a timeline; `plans_withdrawn` writes the audit rows, once the
+    caller has locked all that it will. A plan that runs goes on: half of it undone may do more harm.
+    """
+    waiting = Plan.objects.filter(subject=subject, state__in=[PlanState.AWAITING, PlanState.APPROVED]).order_by("pk")
+    found = list(waiting.select_for_update(of=("self",), no_key=True))
+    for plan in found:
+        plan.update_versioned(expected=plan.version, state=PlanState.WITHDRAWN, finished_at=at, error=why)
+        touch(f"plan:{plan.pk}", plan.pk)
+        touch("today", plan.pk)
+    for plan in found:
+        tell(plan, f"withdrew {_said(plan)}: {why}. Nothing of it was done", by=by, at=at)
+    return found
+
+
+def plans_withdrawn(plans: Iterable[Plan], *, by: Actor, at: datetime) -> None:
+    """The audit rows of what `plans_withdraw` took back."""
+    for plan in plans:
+        _record(plan, "withdrawn", by=by, at=at)
 
 
 @transaction.atomic
@@ -216,6 +244,4 @@ def plan_give_up(*, by: Actor, at: datetime, plan: Plan, error: str) -> None:
     touch(f"plan:{plan.pk}", plan.pk)
     touch("today", plan.pk)
     tell(plan, f"could not tell what became of {_said(plan)}: {error} Look before you act again", by=by, at=at)
-    record(
-        by=by, at=at, verb="plans.plan.unknown", obj_kind="plan", obj_id=plan.pk, platform_id=plan.platform_id, data={}
-    )
+    _record(plan, "unknown", by=by, at=at)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from incidents.exports.redaction import redact, words_of
 from incidents.models import ReviewSection
 from incidents.services import incident_resolve, review_draft, review_section_edit
-from monitoring.models import AwsAccount, Deployment, Resource
+from monitoring.models import Alarm, AwsAccount, Deployment, Resource
 from monitoring.selectors.names import inventory_names
 from opsportal.accounts.models import User
 from opsportal.platforms.models import Platform
-from tests.factories.incidents import SYSTEM, declare
+from tests.factories.incidents import SYSTEM, alarm, declare
 from tests.factories.monitoring import account_of
 
 PIECE = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
@@ -115,11 +115,19 @@ def test_the_public_page_leaves_the_inventory_out_and_says_so(
     )
     review = review_draft(by=SYSTEM, at=at + timedelta(minutes=10), incident=incident)
     section = ReviewSection.objects.get(review=review, key="impact")
+    Alarm.objects.filter(pk=alarm(platform).pk).update(name="Alarm db, at once", origin="rule")
     client, url = client_for(viewer), f"{incident.url}review/public/?s=impact"
-    review_section_edit(by=SYSTEM, at=at, section=section, expected=section.version, body="Failed to shop-aurora-1.")
+    review_section_edit(
+        by=SYSTEM,
+        at=at,
+        section=section,
+        expected=section.version,
+        body="Failed to shop-aurora-1. By plan: Fail over (plan 969fff56), done; alarm db, at once is back.",
+    )
     page = client.get(url).content.decode()
-    assert "Failed to [resource]." in page
-    assert "Resource: 1" in page
+    assert "Failed to [resource]. By plan: Fail over, done; an alarm is back." in page
+    for counted in ("Resource: 1", "Alarm: 1", "Plan: 1"):
+        assert counted in page
     section.refresh_from_db()
     review_section_edit(by=SYSTEM, at=at, section=section, expected=section.version, body="Nothing to see.")
     assert "None of the names" in client.get(url).content.decode()

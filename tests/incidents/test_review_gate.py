@@ -11,6 +11,7 @@ from incidents.models import Incident, Review, ReviewApproval, ReviewSection, Ti
 from incidents.services import (
     action_item_add,
     incident_close,
+    incident_reopen,
     incident_resolve,
     review_draft,
     review_publish,
@@ -18,7 +19,9 @@ from incidents.services import (
     review_submit,
 )
 from opsportal.accounts.models import User
+from opsportal.core import clock
 from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
 from opsportal.platforms.models import Platform
 from tests.factories.incidents import SYSTEM, declare
 
@@ -67,7 +70,20 @@ def test_what_is_missing_stops_it_until_someone_says_why_it_is_published_althoug
     kept = f"although Lessons is empty, {item.reference} has no owner: The team decides on Monday"
     assert ReviewApproval.objects.get(review=review).note == kept
     assert TimelineEntry.objects.filter(incident=review.incident, body__endswith=kept).exists()
-    assert kept in client.get(review.url).content.decode()
+    assert kept in client.get(review.url).content.decode().split("</article>")[0], "not among the readers alone"
+    signed = Review.objects.get()
+    assert signed.published_at is not None
+    words = f"published by {commander.name} {stamp(signed.published_at)}, {kept}"
+    assert words in client.get(f"{review.incident.url}review.md").content.decode()
+    assert client.get(f"{review.incident.url}review.json").json()["published_note"] == kept
+    version = signed.version
+    incident = Incident.objects.get()
+    incident_reopen(by=SYSTEM, at=clock.now(), incident=incident, expected=incident.version, why="Back")
+    assert kept in client.get(f"{review.url}versions/{version}/").content.decode()
+    markdown = client.get(f"{review.incident.url}review.md").content.decode()
+    assert f"- Version {version} was {words}; then the incident was reopened" in markdown
+    before = client.get(f"{review.incident.url}review.json").json()["published_before"]
+    assert [row["published_note"] for row in before] == [kept]
 
 
 def test_a_whole_one_needs_no_word(review: Review, at: datetime, commander: User, actor_for: ActorFor) -> None:

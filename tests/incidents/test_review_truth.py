@@ -24,6 +24,7 @@ from incidents.services.claims import claim_transition
 from incidents.services.tasks import task_add
 from incidents.types import TRIAGE
 from incidents.views.shared import steps
+from monitoring.models import Alarm
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
 from opsportal.core.formats import hour
@@ -164,19 +165,23 @@ def test_what_is_unfinished_is_said_before_it_ends_and_in_the_review(
     assert claim is not None
     incident = claim.incident
     assert incident is not None
-    source.state, source.since = "alarm", at
-    source.save()
+    mirror = alarm(platform, key="mirror", opens_incident=False)
+    claim_transition(transition=transition(mirror, "alarm", at + MINUTE), at=at + MINUTE)
+    Alarm.objects.update(state="alarm", since=at, name=source.name)
+    Alarm.objects.filter(pk=mirror.pk).update(origin="cloudwatch")
     task_add(by=by, at=at, incident=incident, title="Call the provider")
     client = client_for(commander)
     ended = incident
     for name in ("resolve", "close"):
         page = client.get(f"{incident.url}{name}/").content.decode()
-        assert f"{source.name} still fires" in page, name
+        assert page.count("still fires") == 1, "one name, two sources"
+        assert f"{source.name} (CloudWatch, the portal itself) still fires" in page, name
         assert "Open task: Call the provider" in page, name
         ended = over(incident, by, at + 5 * MINUTE) if name == "resolve" else ended
     review = review_draft(by=SYSTEM, at=at + 6 * MINUTE, incident=ended)
     wrong = ReviewSection.objects.get(review=review, key="went-wrong")
-    assert f"{source.name} still fired when it was resolved" in wrong.body
+    assert wrong.body.count("still fired when it was resolved") == 1
+    assert f"{source.name} (CloudWatch, the portal itself) still fired when it was resolved" in wrong.body
 
 
 def test_a_review_that_is_still_to_come_says_so(

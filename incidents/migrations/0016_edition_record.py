@@ -1,0 +1,17 @@
+"""An edition keeps the record that its text stood on; of those published before this nothing is known."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("incidents", "0015_wave_cause")]
+    operations = [
+        migrations.AddField(
+            "reviewedition",
+            "record",
+            models.JSONField(
+                default=dict,
+                help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept",
+            ),
+        )
+    ]
