@@ -52,20 +52,7 @@ def as_markdown(parts: ReviewParts) -> str:
 
 def _markdown(parts: ReviewParts) -> Iterator[str]:
     incident = parts.review.incident
-    yield f"# Review of {incident.reference}: {incident.title}\n"
-    yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
-    if parts.review.published_by and parts.review.published_at:
-        yield f"- Signed: {_signed(parts.review.published_by, parts.review.published_at, parts.notes)}"
-    for edition in parts.editions:
-        said = _signed(edition.published_by, edition.published_at, parts.notes)
-        yield f"- Version {edition.version} was {said}; then the incident was reopened"
-    yield f"- Severity: {incident.severity.label}"
-    until = f"to {stamp(incident.resolved_at)}" if incident.resolved_at else "on, open again"
-    yield f"- Impact: {stamp(incident.impact_started_at)} {until}"
-    if incident.resolved_at:
-        yield f"- Duration: {duration(incident.resolved_at - incident.impact_started_at)}"
-    yield f"- Commander: {incident.commander.name if incident.commander else 'nobody'}"
-    yield f"- Author: {parts.review.author.name if parts.review.author else 'the record'}\n"
+    yield from _head_lines(parts)
     for section in parts.sections:
         yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
         if section.key == "cause" and parts.causes:
@@ -89,6 +76,25 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     if parts.since:
         yield ""
         yield from _list("Since it was published", list(_since_lines(parts.since)), "")
+
+
+def _head_lines(parts: ReviewParts) -> Iterator[str]:
+    """What it is about, who signed it and when."""
+    incident = parts.review.incident
+    yield f"# Review of {incident.reference}: {incident.title}\n"
+    yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
+    if parts.review.published_by and parts.review.published_at:
+        yield f"- Signed: {_signed(parts.review.published_by, parts.review.published_at, parts.notes)}"
+    for edition in parts.editions:
+        said = _signed(edition.published_by, edition.published_at, parts.notes)
+        yield f"- Version {edition.version} was {said}; then the incident was reopened"
+    yield f"- Severity: {incident.severity.label}"
+    until = f"to {stamp(incident.resolved_at)}" if incident.resolved_at else "on, open again"
+    yield f"- Impact: {stamp(incident.impact_started_at)} {until}"
+    if incident.resolved_at:
+        yield f"- Duration: {duration(incident.resolved_at - incident.impact_started_at)}"
+    yield f"- Commander: {incident.commander.name if incident.commander else 'nobody'}"
+    yield f"- Author: {parts.review.author.name if parts.review.author else 'the record'}\n"
 
 
 def _since_lines(since: Since) -> Iterator[str]:

@@ -220,7 +220,7 @@ def _ends(incident: Incident, waves: Sequence[Wave]) -> list[tuple[str, datetime
 
 
 def still_firing(incident: Incident, at: datetime) -> list[str]:
-    """The names of its alarms that fired when it was resolved at `at`, as far as they were judged by then; each once."""
+    """The names, each once, of its alarms that fired when it was resolved at `at`, as far as judged by then."""
     alarms = AlarmClaim.objects.filter(incident=incident).values("transition__alarm_id")
     rows = AlarmTransition.objects.filter(alarm_id__in=alarms, at__lte=at)
     last = rows.order_by("alarm_id", "-at", "-pk").distinct("alarm_id")
