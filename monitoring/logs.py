@@ -64,7 +64,7 @@ def named_groups(service: Service) -> list[str]:
 
 
 def places_of(*, platform_id: int, service: str) -> list[Place]:
-    """Where a service logs, at most five. Its selectors decide; without any, the ECS services that carry it."""
+    """Where a service logs, by its selectors, else the ECS services that carry it. The first MOST_PLACES are asked."""
     own = Service.objects.filter(platform_id=platform_id, key=service).first()
     if own is not None and (groups := named_groups(own)):
         sources = MetricSource.objects.filter(platform_id=platform_id, account__enabled=True).select_related("account")
@@ -75,14 +75,19 @@ def places_of(*, platform_id: int, service: str) -> list[Place]:
                 f"account {source.account.account_id}",
                 groups,
             )
-            for source in sources.order_by("pk")[:MOST_PLACES]
+            for source in sources.order_by("pk")
         ]
     found = Resource.objects.filter(platform_id=platform_id, service__key=service, kind=ResourceKind.ECS_SERVICE)
-    rows = found.filter(account__enabled=True).select_related("account").order_by("identifier", "pk")[:MOST_PLACES]
+    rows = found.filter(account__enabled=True).select_related("account").order_by("identifier", "pk")
     return [
         Place(row.account, row.region, row.identifier, task_definition=str(row.data.get("task_definition", "")))
         for row in rows
     ]
+
+
+def left_out(place: Place) -> str:
+    """That this place is one too many, as pages say it."""
+    return f"{place.name} in {place.region} was not asked: {MOST_PLACES} places at most are."
 
 
 def refusal(place: Place, error: AwsError) -> str:
@@ -103,7 +108,7 @@ def ask_logs(*, platform_id: int, service: str, text: str, minutes: int, at: dat
     asked: list[str] = []
     rows: list[dict[str, str]] = []
     start = at - timedelta(minutes=minutes)
-    missed: list[str] = []
+    places, missed = places[:MOST_PLACES], [left_out(place) for place in places[MOST_PLACES:]]
     until = time.monotonic() + ALL_SECONDS
     for number, place in enumerate(places):
         share = (until - time.monotonic()) / (len(places) - number)

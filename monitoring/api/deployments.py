@@ -33,7 +33,7 @@ REPORT: Final = "monitoring.deployment_report"
 
 
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
-    """A deployment as it was last told; those of production that are no rollback count in the figures."""
+    """A deployment as it was last told; those of production that went out and are no rollback count."""
 
     platform = serializers.CharField(source="platform.key", read_only=True)
     service = serializers.CharField(source="service.key", read_only=True, allow_null=True, default=None)
@@ -58,7 +58,7 @@ class DeploymentReportSerializer(serializers.Serializer[Any]):
     strategy = serializers.ChoiceField(choices=STRATEGIES, required=False, allow_blank=True)
     is_rollback = serializers.BooleanField(required=False, default=False)
     service = CleanCharField(max_length=60, required=False, allow_blank=True, help_text="key or name of the service")
-    environment = CleanCharField(max_length=60, required=False, allow_blank=True, help_text="none is production")
+    environment = CleanCharField(max_length=60, required=False, allow_blank=True, help_text="none is the service's own")
     detail = CleanCharField(max_length=240, required=False, allow_blank=True)
     url = serializers.URLField(max_length=500, required=False, allow_blank=True)
 

@@ -20,10 +20,12 @@ def db_figure(context: CheckContext) -> Finding:
         known = ", ".join(QUESTIONS)
         return unknown(f"There is no such question; there are {known}.", fetched_at=context.at, asked=asked)
     answers = DatabaseAnswer.objects.filter(platform_id=context.platform_id, database__key=name, question=question.key)
-    answer = answers.filter(read_at=F("database__poll__fetched_at")).first()
+    answer = answers.filter(read_at=F("database__poll__fetched_at")).select_related("database__poll").first()
     if answer is None:
         return unknown("This database was not read yet.", fetched_at=context.at, asked=asked)
     said = f"{question.title}: {answer.summary}"
+    if error := answer.database.poll.error:
+        return unknown(f"It could not be read since: {error} {said}", fetched_at=answer.read_at, asked=asked)
     if context.at - answer.read_at > STALE_AFTER:
         return unknown(f"The last answer is too old. {said}", fetched_at=answer.read_at, asked=asked)
     if not answer.verdict:

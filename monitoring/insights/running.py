@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 from django.db import transaction
 
-from monitoring.logs import NO_GROUP, NO_SERVICE, Place, places_of, refusal
+from monitoring.logs import MOST_PLACES, NO_GROUP, NO_SERVICE, Place, left_out, places_of, refusal
 from monitoring.models import AwsAccount, LogAnswer, LogRun, LogRunState, PartState
 from monitoring.models.log_queries import scan_cost
 from monitoring.services.accounts import aws_session
@@ -86,15 +86,15 @@ class _Work:
         service = self.run.query.service
         places = places_of(platform_id=self.run.platform_id, service=service.key)
         by_place: dict[tuple[int, str], Part] = {}
-        for place in places:
+        for number, place in enumerate(places):
             self.accounts[place.account.pk] = place.account
-            self._add(by_place, place)
+            self._add(by_place, place, is_asked=number < MOST_PLACES)
         self.parts = [part for part in by_place.values() if part["groups"] or part["state"] == PartState.FAILED]
         if not self.parts:
             self.said.append((NO_GROUP if places else NO_SERVICE).format(service=service.key))
         self._write(parts=self.parts)
 
-    def _add(self, by_place: dict[tuple[int, str], Part], place: Place) -> None:
+    def _add(self, by_place: dict[tuple[int, str], Part], place: Place, *, is_asked: bool) -> None:
         part = by_place.setdefault(
             (place.account.pk, place.region),
             {
@@ -102,6 +102,9 @@ class _Work:
                 "put_at": "", "bytes": 0, "matched": 0, "said": "",
             },
         )  # fmt: skip
+        if not is_asked:
+            self._end(part, PartState.NEW if part["groups"] else PartState.FAILED, left_out(place))
+            return
         try:
             part["groups"] = sorted({*part["groups"], *place.groups()})
         except AwsError as error:

@@ -133,6 +133,7 @@ class DeploymentState(models.TextChoices):
     IN_PROGRESS = "in_progress", "in progress"
     COMPLETED = "completed", "completed"
     FAILED = "failed", "failed"
+    OVERTAKEN = "overtaken", "overtaken, never out"
     ROLLED_BACK = "rolled_back", "rolled back"
 
 
@@ -149,16 +150,18 @@ class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
     def counted(self) -> Self:
         """What delivery figures count: changes of production, each once.
 
-        Bringing an old version back is no change of its own, nor is a restart of the same version, nor ECS's part of
-        what a tool or a report told of.
+        Bringing an old version back is no change of its own, nor is a restart of the same version, nor what a newer
+        one overtook before it went out, nor ECS's part of what a tool or a report told of.
         """
         told = Deployment.objects.exclude(external_id__startswith=OWN_OF_ECS).filter(
+            ~Q(state=DeploymentState.OVERTAKEN),
             Q(finished_at__gte=OuterRef("started_at") - ECS_FOLLOWS) | Q(finished_at=None),
             service_id=OuterRef("service_id"),
             is_production=True,
             started_at__range=(OuterRef("started_at") - LONGEST_TOLD, OuterRef("started_at")),
         )
         rows = self.filter(is_production=True, is_rollback=False, is_restart=False)
+        rows = rows.exclude(state=DeploymentState.OVERTAKEN)
         return rows.exclude(Exists(told), external_id__startswith=OWN_OF_ECS)
 
 
@@ -202,7 +205,7 @@ class Deployment(VersionedModel):
     @property
     def kind(self) -> str:
         """The word of the state language."""
-        return {"in_progress": "run", "completed": "ok"}.get(self.state, "fail")
+        return {"in_progress": "run", "completed": "ok", "overtaken": "off"}.get(self.state, "fail")
 
     @property
     def told_by(self) -> str:

@@ -1,12 +1,12 @@
 """What the page *RDS and backups* shows: answers of platforms' databases, and what AWS says of its own."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from monitoring.databases.questions import QUESTIONS, Question
 from monitoring.models import (
@@ -52,7 +52,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCard:
-    """A platform's database with every question. `state` is the worst verdict, stale when it was not read lately."""
+    """A platform's database with every question. `state` is the worst verdict, stale when it was not read lately.
+
+    A reading clears `error` or fails: what could not be reached is stale from that moment on.
+    """
 
     database: TargetDatabase
     fetched_at: datetime | None
@@ -94,7 +97,7 @@ def _card(database: TargetDatabase, answers: Mapping[str, DatabaseAnswer], at: d
     poll = getattr(database, "poll", None)
     verdicts = {answer.verdict for answer in answers.values()}
     state = next((word for word in WORST_FIRST if word in verdicts), "unknown")
-    if poll is not None and poll.fetched_at is not None and at - poll.fetched_at > STALE_AFTER:
+    if poll is not None and poll.fetched_at is not None and (poll.error or at - poll.fetched_at > STALE_AFTER):
         state = "stale"
     return DatabaseCard(
         database=database,
@@ -138,8 +141,12 @@ def rds_rows(actor: Actor, *, at: datetime, platform_id: int | None = None) -> H
         name = str(one.data.get("resource_arn", "")).rpartition(":")[2]
         for row in by_place.get(_place(one, name), ()):
             row.job = one
-    for one in visible.filter(kind__in=UPKEEP).order_by("kind", "identifier"):
-        for name in one.data.get("databases") or [one.identifier if one.kind in _OF_INSTANCE else one.parent]:
+    accounts = {row.resource.account_id for row in rows}
+    near = visible.filter(_belongs_to(names), kind__in=UPKEEP, account__in=accounts).defer("data")
+    # Files and parameters by the hundred are for their own page.
+    near = near.annotate(databases=F("data__databases"), log_bytes=F("data__bytes"))
+    for one in near.order_by("kind", "identifier"):
+        for name in one.databases or [one.identifier if one.kind in _OF_INSTANCE else one.parent]:
             for row in by_place.get(_place(one, name), ()):
                 row.upkeep[one.kind].append(one)
     return Head(rows, found.total)
@@ -151,6 +158,12 @@ def _place(resource: Resource, name: str) -> tuple[int, str, str]:
 
 
 _OF_INSTANCE: Final = (ResourceKind.RDS_LOGS, ResourceKind.RDS_LOAD)
+
+
+def _belongs_to(names: Collection[str]) -> Q:
+    """What one of these databases has for a parent, for its own name, or uses with others."""
+    named = Q(identifier__in=names, kind__in=_OF_INSTANCE)
+    return Q(parent__in=names) | named | Q(data__databases__has_any_keys=list(names))
 
 
 def pending_maintenance(actor: Actor, *, platform_id: int | None = None) -> Head[Resource]:

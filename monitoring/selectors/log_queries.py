@@ -8,6 +8,7 @@ from typing import Final
 
 from django.db.models import Count, QuerySet, Sum
 
+from monitoring.logs import MOST_PLACES, named_groups, places_of
 from monitoring.models import (
     LogAnswer,
     LogQuery,
@@ -69,14 +70,12 @@ def run_page(query: LogQuery, *, cursor: str | None, size: int = 20) -> Page[Log
 
 def estimate(query: LogQuery, starts_at: datetime, ends_at: datetime) -> Estimate:
     """What asking about that time would read: what its log groups took in then; else as the last whole run did."""
-    taken = _taken_in(query, starts_at, ends_at)
+    # Who did not answer, or was not asked, is named in `said`.
+    whole = LogRun.objects.filter(query=query, state=LogRunState.DONE, said="", bytes_scanned__gt=0)
+    last = whole.order_by("-asked_at", "-pk").first()
+    taken = _taken_in(query, last, starts_at, ends_at)
     if taken is not None:
         return _priced(query, taken, "what its log groups took in then, by CloudWatch")
-    last = (
-        LogRun.objects.filter(query=query, state=LogRunState.DONE, bytes_scanned__gt=0)
-        .order_by("-asked_at", "-pk")
-        .first()
-    )
     if last is None:
         return Estimate(None, None, "not known: it was not asked before, and what its log groups take in is not read")
     per_minute = last.bytes_scanned / look_back(last.ends_at, last.starts_at)
@@ -84,12 +83,26 @@ def estimate(query: LogQuery, starts_at: datetime, ends_at: datetime) -> Estimat
     return _priced(query, scanned, f"by its last whole run, over {look_back(last.ends_at, last.starts_at):,} min")
 
 
-def _taken_in(query: LogQuery, starts_at: datetime, ends_at: datetime) -> int | None:
-    """Bytes its log groups took in, where that metric is read for half of the time at least; the rest is like it."""
+def _groups(query: LogQuery, last: LogRun | None) -> set[tuple[int | None, str, str]]:
+    """Account, region and name of each log group it asks: its service's, else its last whole run's; none if unknown."""
+    if named_groups(query.service):
+        places = places_of(platform_id=query.platform_id, service=query.service.key)[:MOST_PLACES]
+        return {(place.account.pk, place.region, name) for place in places for name in place.named}
+    parts = last.parts if last else ()
+    return {(part["account"], part["region"], name) for part in parts for name in part["groups"]}
+
+
+def _taken_in(query: LogQuery, last: LogRun | None, starts_at: datetime, ends_at: datetime) -> int | None:
+    """Bytes its log groups took in, where that is read of each, for half of the time at least; the rest is like it."""
     metrics = ServiceMetric.objects.filter(
         service_id=query.service_id, namespace=LOGS_NAMESPACE, metric=TAKEN_IN, series__enabled=True
     )
-    series = [metric.series for metric in metrics.select_related("series__account") if metric.series is not None]
+    read = [metric.series for metric in metrics.select_related("series__account") if metric.series is not None]
+    groups = _groups(query, last) if read else set()
+    by_group = {(one.account_id, one.region, one.dimensions.get("LogGroupName")): one for one in read}
+    if not groups <= by_group.keys():
+        return None
+    series = [by_group[group] for group in groups]
     known = _known(series, starts_at, ends_at)
     if min(known, default=0.0) < LEAST_KNOWN:
         return None

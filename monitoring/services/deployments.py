@@ -1,7 +1,8 @@
 """Deployments as tools tell of them: one row each, moved by the newest word, whatever the order they come in.
 
 What a tool's words mean here: its service by key or name, else the source's own; an environment that is not production
-by the platform's word for it, or by its own, is drawn nowhere and counts in no figure.
+by the platform's word for it, or by its own, is drawn nowhere and counts in no figure. Without a word it is the
+environment of the service.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from monitoring.intake.deployments.told import COMPLETED, IN_PROGRESS, ROLLED_BACK, STATES, Told
+from monitoring.intake.deployments.told import COMPLETED, IN_PROGRESS, OVERTAKEN, ROLLED_BACK, STATES, Told
 from monitoring.models import AlertSource, Deployment
 from monitoring.models.marks import OWN_OF_ECS
 from monitoring.services.alerts import Count
@@ -21,7 +22,7 @@ from opsportal.core.live import touch
 from opsportal.platforms.models import Environment, Platform, Service
 
 BY: Final = system_actor("monitoring.intake")
-_PRODUCTION: Final = frozenset({"", "production", "prod", "live"})
+_PRODUCTION: Final = frozenset({"production", "prod", "live"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,10 @@ class _Words:
     """What the words of a platform's tools mean."""
 
     def __init__(self, platform_id: int) -> None:
-        services = Service.objects.filter(platform=platform_id).order_by("-pk").values_list("pk", "key", "name")
-        self._services = {word.lower(): pk for pk, key, name in services for word in (name, key)}
+        services = Service.objects.filter(platform=platform_id).order_by("-pk")
+        found = list(services.values_list("pk", "key", "name", "environment__is_production"))
+        self._services = {word.lower(): pk for pk, key, name, _ in found for word in (name, key)}
+        self._of_production = {pk: is_production for pk, *_, is_production in found}
         rows = Environment.objects.filter(platform=platform_id).order_by("-pk")
         places = rows.values_list("key", "name", "is_production")
         self._places = {word.lower(): is_production for key, name, is_production in places for word in (name, key)}
@@ -47,7 +50,9 @@ class _Words:
     def service_id(self, word: str) -> int | None:
         return self._services.get(word.lower())
 
-    def is_production(self, word: str) -> bool:
+    def is_production(self, word: str, service_id: int | None) -> bool:
+        if not word:
+            return service_id is None or self._of_production.get(service_id, True)
         return self._places.get(word.lower(), word.lower() in _PRODUCTION)
 
 
@@ -78,7 +83,7 @@ def _keep(
     platform: Platform, item: Told, words: _Words, *, at: datetime, source: AlertSource | None = None
 ) -> list[Deployment]:
     """Write one word of a deployment; the rows that it changed, none when it was known or is older than what is."""
-    values = _values(item, words, at, source)
+    values = _values(platform, item, words, at, source)
     match = {"platform": platform, "external_id": item.external_id}
     rows = Deployment.objects.select_for_update()
     row, is_new = rows.get_or_create(**match, defaults={**values, "started_at": at})
@@ -86,6 +91,8 @@ def _keep(
     if not is_new:
         fresh = values if _is_newer(row, item.state, at) else {}
         fresh = {name: value for name, value in fresh.items() if getattr(row, name) != value}
+        if item.state == row.state and row.finished_at:
+            fresh.pop("finished_at", None)  # said again, it ended when it ended
         if at < row.started_at:
             fresh["started_at"] = at
         if fresh:
@@ -96,21 +103,31 @@ def _keep(
     return moved
 
 
-def _values(item: Told, words: _Words, at: datetime, source: AlertSource | None) -> dict[str, Any]:
-    return {
-        "service_id": words.service_id(item.service) or (source.service_id if source else None),
+def _values(platform: Platform, item: Told, words: _Words, at: datetime, source: AlertSource | None) -> dict[str, Any]:
+    service_id = words.service_id(item.service) or (source.service_id if source else None)
+    values = {
+        "service_id": service_id,
         "source": source,
         "label": item.label,
         "state": item.state,
         "strategy": item.strategy,
         "is_rollback": item.is_rollback,
         "environment": item.environment,
-        "is_production": words.is_production(item.environment),
+        "is_production": words.is_production(item.environment, service_id),
         "finished_at": None if item.state == IN_PROGRESS else at,
         "told_at": at,
         "detail": item.detail,
         "url": item.url,
     }
+    return values | {"is_restart": _is_out(platform, item, at)} if item.application else values
+
+
+def _is_out(platform: Platform, item: Told, at: datetime) -> bool:
+    """Whether what its application last brought out is this very version."""
+    story = Deployment.objects.filter(platform=platform, external_id__startswith=item.application, started_at__lt=at)
+    story = story.filter(state__in=[COMPLETED, ROLLED_BACK]).exclude(external_id=item.external_id)
+    last = story.order_by("-started_at", "-pk").values_list("label", flat=True).first()
+    return last == item.label
 
 
 def _is_newer(row: Deployment, state: str, at: datetime) -> bool:
@@ -123,14 +140,15 @@ def _is_newer(row: Deployment, state: str, at: datetime) -> bool:
 def _rolled_back(row: Deployment) -> list[Deployment]:
     """Mark what was undone, now that `row` is complete: the newest one of its service before a rollback.
 
-    None is guessed without a service. ECS's part in a tool's deployment and a restart are nothing to bring back.
+    None is guessed without a service. ECS's part in a tool's deployment, a restart and what never went out are nothing
+    to bring back.
     """
-    if row.service_id is None:
+    if row.service_id is None or row.is_restart:
         return []
     story = Deployment.objects.select_for_update().filter(
         platform=row.platform_id, service=row.service_id, environment=row.environment, is_restart=False
     )
-    story = story.exclude(external_id__startswith=OWN_OF_ECS)
+    story = story.exclude(external_id__startswith=OWN_OF_ECS).exclude(state=OVERTAKEN)
     undone: Deployment | None = row
     if row.is_rollback:
         undone = story.filter(is_rollback=False, started_at__lt=row.started_at).order_by("-started_at", "-pk").first()

@@ -277,6 +277,31 @@ def test_a_checklist_sees_the_figure_and_never_an_old_one(
     assert said in result.summary
 
 
+def test_what_could_not_be_reached_since_its_answer_is_stale_at_once(platform: Platform, at: datetime) -> None:
+    database, later = database_of(platform), at + timedelta(minutes=5)
+    answered(database, at=at)
+    assert cards_of([database], at=later)[0].state == "ok"
+    DatabasePoll.objects.update(tried_at=later, error="connection refused")
+    (card,) = cards_of([TargetDatabase.objects.get()], at=later)
+    assert (card.state, card.error) == ("stale", "connection refused")
+    params = {"database": "shop", "question": "slow"}
+    result = run_check(platform=platform, name="db.figure", params=params, at=later, by=BY)
+    assert result.verdict == "unknown"
+    assert "connection refused" in result.summary
+
+
+def test_upkeep_is_of_the_shown_databases_and_without_its_data(platform: Platform, at: datetime) -> None:
+    resource_of(platform, at=at)
+    resource_of(platform, at=at, identifier="other:x", kind="rds_maintenance", parent="other")
+    logs = resource_of(platform, at=at, identifier="shop-db", kind="rds_logs", data={"bytes": 7, "files": [1]})
+    used = {"databases": ["other", "shop-db"], "changed": [1]}
+    group = resource_of(platform, at=at, identifier="cluster:g", kind="rds_parameters", parent="other", data=used)
+    (row,) = rds_rows(BY, at=at).rows
+    assert dict(row.upkeep) == {"rds_logs": [logs], "rds_parameters": [group]}
+    assert [vars(one)["log_bytes"] for one in row.upkeep["rds_logs"]] == [7]
+    assert all("data" in one.get_deferred_fields() for found in row.upkeep.values() for one in found)
+
+
 def test_prometheus_hears_of_readings(platform: Platform) -> None:
     answered(database_of(platform), at=now())
     text = exposition().decode()

@@ -58,7 +58,7 @@ def _bounded(rows: list[Told]) -> None:
 
 
 @pytest.mark.parametrize("kind, label, strategy", [
-    ("argocd", "2.4.0", "rolling"),
+    ("argocd", "2.4.0 a10867b14bb7", "rolling"),
     ("codedeploy", "web d-123456789", "blue_green"),
     ("codepipeline", "web 01234567", ""),
     ("deployment", "2.4.0", "blue_green"),
@@ -254,6 +254,63 @@ def test_what_is_no_production_counts_in_no_figure(platform: Platform, word: str
     _, path = source_of(platform, at=now(), kind="deployment")
     sent(path, environment=word)
     assert (Deployment.objects.count(), Deployment.objects.counted().count()) == (1, counts)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["codedeploy", "codepipeline"])
+@pytest.mark.parametrize("is_production", [True, False])
+def test_where_a_tool_names_no_environment_it_is_the_services(
+    platform: Platform, kind: str, is_production: bool
+) -> None:
+    Environment.objects.filter(services__key="web", platform=platform).update(is_production=is_production)
+    _, path = source_of(platform, at=now(), kind=kind)
+    post(path, DEPLOYMENTS[kind].decode())
+    post(
+        path,
+        DEPLOYMENTS[kind]
+        .decode()
+        .replace('"web"', '"nobody knows it"')
+        .replace("0123", "9876")
+        .replace("d-12", "d-98"),
+    )
+    inbound_judge(at=now())
+    stands = dict(Deployment.objects.values_list("service__key", "is_production"))
+    assert stands == {"web": is_production, None: True}
+
+
+@pytest.mark.django_db
+def test_an_execution_that_was_overtaken_never_went_out(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="codepipeline")
+    post(path, DEPLOYMENTS["codepipeline"].decode().replace("SUCCEEDED", "SUPERSEDED"))
+    inbound_judge(at=now())
+    row = Deployment.objects.get()
+    assert (row.state, row.kind, Deployment.objects.counted().count()) == ("overtaken", "off", 0)
+    deployment_put(
+        by=BY, at=AT, platform=platform, service=platform.services.get(key="web"), external_id="ecs-svc/7",
+        label="web:7", state="completed", started_at=AT + MINUTE,
+    )  # fmt: skip
+    assert Deployment.objects.counted().get().external_id == "ecs-svc/7"  # what really went out is not hidden by it
+
+
+@pytest.mark.django_db
+def test_a_sync_by_argocd_of_what_is_out_is_a_restart(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="argocd")
+    sample = DEPLOYMENTS["argocd"].decode()
+    for day, revision in (("06", "a10867b1"), ("07", "a10867b1"), ("08", "bbbbbbbb"), ("09", "a10867b1")):
+        post(path, sample.replace("2026-03-10", f"2026-03-{day}").replace("a10867b1", revision))
+        inbound_judge(at=now())
+    rows = Deployment.objects.order_by("started_at").values_list("is_restart", flat=True)
+    assert list(rows) == [False, True, False, False]
+    assert Deployment.objects.counted().count() == 3
+
+
+@pytest.mark.django_db
+def test_what_is_said_again_ended_when_it_ended(platform: Platform) -> None:
+    _, path = source_of(platform, at=now(), kind="deployment")
+    sent(path)
+    sent(path, at="2026-03-10T09:30:00Z", detail="All checks passed")
+    row = Deployment.objects.get()
+    assert (row.finished_at, row.detail) == (AT, "All checks passed")
 
 
 @pytest.mark.django_db

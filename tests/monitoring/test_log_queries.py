@@ -284,6 +284,19 @@ def test_what_answered_is_kept_and_what_did_not_is_said(
     assert run.answer.rows[0][0] == "111111111111 eu-west-1"
 
 
+@pytest.mark.parametrize("account_id", ["1" * 12, "2" * 12])
+def test_a_place_too_many_is_named_and_the_answer_no_whole_one(
+    platform: Platform, query: LogQuery, at: datetime, insights: Insights, account_id: str
+) -> None:
+    for number in range(5):
+        place(platform, at, account_id if number == 4 else "1" * 12, f"b{number}")
+    run = carry(ask(query, at), at)
+    assert insights.put == [["/a", "/b0", "/b1", "/b2", "/b3"]]
+    assert (run.state, run.kind) == ("done", "warn")
+    assert run.said == f"{account_id} eu-west-1: b4 in eu-west-1 was not asked: 5 places at most are."
+    assert "not known" in estimate(query, at - timedelta(hours=1), at).basis
+
+
 def test_without_a_place_to_ask_the_run_fails_and_says_why(
     platform: Platform, at: datetime, insights: Insights
 ) -> None:
@@ -364,17 +377,21 @@ def test_the_estimate_is_the_last_whole_run_at_its_span(query: LogQuery, at: dat
 
 
 def test_what_the_groups_took_in_is_the_better_estimate_where_it_is_read(query: LogQuery, at: datetime) -> None:
-    run_of(query, at=at, lines=1, bytes_scanned=600_000_000)
     metric = log_group_of(query.platform, at=at, metric="IncomingBytes")
+    assert metric.series is not None
+    part = {"account": metric.series.account_id, "region": metric.series.region, "groups": ["/web"]}
+    run = run_of(query, at=at, lines=1, bytes_scanned=600_000_000, parts=[part])
     hour = (at - timedelta(hours=1), at)
     assert "last whole run" in estimate(query, *hour).basis  # nothing of it was read yet
-    assert metric.series is not None
     write(metric.series, [1_000_000.0] * 9, end=at - timedelta(minutes=15), period=300, column="sum")
     found = estimate(query, *hour)
     assert (found.scanned, found.basis) == (12_000_000, "what its log groups took in then, by CloudWatch")
     assert "last whole run" in estimate(query, at, at + timedelta(hours=1)).basis
     # Of the two hours CloudWatch was asked about 45 min: history that is on its way is no time without lines.
     assert "last whole run" in estimate(query, at - timedelta(hours=2), at).basis
+    run.parts = [part | {"groups": ["/web", "/jobs"]}]  # what the second one took in nobody reads
+    run.save(update_fields=["parts"])
+    assert "last whole run" in estimate(query, *hour).basis
 
 
 @pytest.mark.aws

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from monitoring.evidence.runner import run_check
-from monitoring.logs import ALL_SECONDS, LogsError, ask_logs
+from monitoring.logs import ALL_SECONDS, MOST_PLACES, LogsError, ask_logs
 from monitoring.models import AwsAccount, Resource, ResourceKind
 from opsportal.aws import ecs, logs
 from opsportal.aws.errors import AwsRejectedError
@@ -49,6 +49,16 @@ def test_what_answered_is_kept_and_what_did_not_is_named(platform: Platform, at:
     Resource.objects.filter(identifier="a").delete()
     with pytest.raises(LogsError, match="no such group"):
         ask_logs(platform_id=platform.pk, service="web", text="", minutes=5, at=at, limit=5)
+
+
+def test_a_place_too_many_is_named(platform: Platform, at: datetime, waited: list[float]) -> None:
+    first = Resource.objects.get(identifier="a")
+    for number in range(4):
+        first.pk, first.identifier = None, f"c{number}"
+        first.save(force_insert=True)
+    found = ask_logs(platform_id=platform.pk, service="web", text="", minutes=5, at=at, limit=5)
+    assert len(waited) == MOST_PLACES
+    assert found.missed[0] == "c3 in eu-west-1 was not asked: 5 places at most are."
 
 
 def test_no_line_of_those_that_answered_is_no_ok(

@@ -23,20 +23,24 @@ def parse(body: bytes, headers: Mapping[str, str]) -> list[Told]:
     about, status = table(app.get("metadata")), table(app.get("status"))
     operation = mapping_of(status.get("operationState"), "`status.operationState`")
     revision = table(operation.get("syncResult")).get("revision") or table(status.get("sync")).get("revision")
-    images = table(status.get("summary")).get("images")
+    revision = line(revision, 12)
+    version = _version(table(status.get("summary")).get("images"))
+    namespace, name = about.get("namespace") or "argocd", about.get("name")
     return [
         told(
             # One operation of an application is known by when it began.
-            identity=("argocd", about.get("namespace") or "argocd", about.get("name"), operation.get("startedAt")),
-            label=_version(images) or line(revision, 12),
+            identity=("argocd", namespace, name, operation.get("startedAt")),
+            # The same image may go out with other settings: that is another revision, and no restart.
+            label=f"{version} {revision}".strip(),
             state=state_of(operation.get("phase"), _STATES),
             at=operation.get("finishedAt") or operation.get("startedAt"),
             strategy=table(about.get("labels")).get("strategy"),
             is_rollback=table(about.get("annotations")).get("rollback") == "true",
-            service=about.get("name"),
+            service=name,
             # A namespace is named after the application as often as after its environment.
             environment=table(about.get("labels")).get("environment"),
             detail=operation.get("message"),
+            application=f"argocd:{line(namespace, 200)}:{line(name, 200)}:" if revision else "",
         )
     ]
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from monitoring.intake.alerts import line, table
 from monitoring.intake.deployments.codedeploy import event_of
-from monitoring.intake.deployments.told import COMPLETED, FAILED, IN_PROGRESS, Told, state_of, told
+from monitoring.intake.deployments.told import COMPLETED, FAILED, IN_PROGRESS, OVERTAKEN, Told, state_of, told
 
 _KIND: Final = "CodePipeline Pipeline Execution State Change"
 _SUPERSEDED: Final = "SUPERSEDED"  # a newer execution overtook it: it never went out
@@ -16,7 +16,7 @@ _STATES: Final = {
     "succeeded": COMPLETED,
     "failed": FAILED,
     "stopped": FAILED,
-    "superseded": FAILED,
+    "superseded": OVERTAKEN,
 }
 
 

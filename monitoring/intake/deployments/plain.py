@@ -1,6 +1,6 @@
 """Any program's own report of a deployment as JSON, one or a list under `deployments`.
 
-{"id", "version", "outcome": "in_progress|completed|failed|rolled_back", "at", "type", "rollback", "service",
+{"id", "version", "outcome": "in_progress|completed|failed|overtaken|rolled_back", "at", "type", "rollback", "service",
  "environment", "detail", "url"}: `id` and `outcome` are needed.
 """
 
@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from monitoring.intake.alerts import mapping_of, object_of, rows_of
-from monitoring.intake.deployments.told import COMPLETED, FAILED, IN_PROGRESS, ROLLED_BACK, Told, state_of, told
+from monitoring.intake.deployments.told import (
+    COMPLETED,
+    FAILED,
+    IN_PROGRESS,
+    OVERTAKEN,
+    ROLLED_BACK,
+    Told,
+    state_of,
+    told,
+)
 
 _STATES: Final = {
     "started": IN_PROGRESS,
@@ -19,6 +28,7 @@ _STATES: Final = {
     "success": COMPLETED,
     "failed": FAILED,
     "failure": FAILED,
+    "overtaken": OVERTAKEN,
     "rolled_back": ROLLED_BACK,
 }
 

@@ -10,8 +10,9 @@ from opsportal.core.markdown import is_safe_url
 IN_PROGRESS: Final = "in_progress"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
+OVERTAKEN: Final = "overtaken"
 ROLLED_BACK: Final = "rolled_back"
-STATES: Final = (IN_PROGRESS, COMPLETED, FAILED, ROLLED_BACK)  # at the same instant the later one counts
+STATES: Final = (IN_PROGRESS, COMPLETED, FAILED, OVERTAKEN, ROLLED_BACK)  # at the same instant the later one counts
 STRATEGIES: Final = ("blue_green", "canary", "rolling", "flag")
 _LONGEST_ID: Final = 120
 
@@ -21,6 +22,7 @@ class Told:
     """How one deployment stands at `at`, None where the message gives no time.
 
     `external_id` is the same in every message about it; `is_rollback`: it brings an older version back.
+    `application`: how the ids of the others of its application begin, where the same label is the same version again.
     """
 
     external_id: str
@@ -33,6 +35,7 @@ class Told:
     environment: str = ""
     detail: str = ""
     url: str = ""
+    application: str = ""
 
 
 def told(  # noqa: PLR0913 - keyword-only, each a field of the deployment
@@ -47,6 +50,7 @@ def told(  # noqa: PLR0913 - keyword-only, each a field of the deployment
     environment: Any = "",
     detail: Any = "",
     url: Any = "",
+    application: str = "",
 ) -> Told:
     """A deployment from values that may be anything. Raises ParseError where it has no name."""
     words = [line(part, 200) for part in identity]
@@ -66,6 +70,7 @@ def told(  # noqa: PLR0913 - keyword-only, each a field of the deployment
         environment=line(environment, 60),
         detail=line(detail, 240),
         url=address if is_safe_url(address) else "",
+        application=application,
     )
 
 

@@ -138,7 +138,9 @@ class World:
             self._save()
 
     def set_links(self, links: dict[str, str]) -> None:
-        """Keep where beats and SNS messages are sent: paths of the portal by name."""
+        """Keep where beats and SNS messages are sent: paths of the portal by name. Raises ValueError for others."""
+        if wrong := sorted(name for name, path in links.items() if not path.startswith("/")):
+            raise ValueError(f"The link {wrong[0]} is no path of the portal: it begins with no /.")
         with self._lock:
             self.links = {**self.links, **links}
             self._save()

@@ -179,6 +179,12 @@ def test_a_job_beats_until_its_fault_silences_it(world: World, authority: Author
     assert len(portal.to("/in/beat/key")) == 2
 
 
+def test_a_link_is_a_path_of_the_portal(world: World) -> None:
+    with pytest.raises(ValueError, match="no path"):
+        world.set_links({"sns": "@evil.example/in/"})  # behind the portal's address it would be another host
+    assert world.links == {}
+
+
 def test_links_outlive_a_restart_and_are_not_shown(world: World, tmp_path: Path) -> None:
     world.set_links({"beat:solemate": "/in/beat/key"})
     again = World(tmp_path / "aws.json")
