@@ -69,7 +69,7 @@ def freeze_end(*, by: Actor, at: datetime, occurrence: WindowOccurrence, expecte
         raise WindowRefusedError("Only a freeze that holds can be ended; nothing was changed.")
     occurrence.update_versioned(
         expected=expected, state=OccurrenceState.CLOSED, closed_at=at, end_reason=clean_text(reason)[:400],
-        ended_by_name=by.name, ends_at=max(at, occurrence.starts_at + timedelta(seconds=1)),
+        ended_by_name=by.name, ends_at=max(at, occurrence.starts_at + timedelta(microseconds=1)),
     )  # fmt: skip
     occurrence_mark(by=by, at=at, occurrence=occurrence)
     text = f"{occurrence.window.name} ended: {reason}"

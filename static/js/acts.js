@@ -2,7 +2,7 @@
 // has its answer shown where the part stands by then, and what others did meanwhile is fetched behind the last.
 const acts = new Map(); // id of a part → how many
 const heard = [];
-export const isActedOn = (part) => acts.get(part.id) > 0;
+const isActedOn = (part) => acts.get(part.id) > 0;
 export const onLanded = (hear) => heard.push(hear);
 
 document.addEventListener("htmx:beforeSend", ({ detail }) => {
@@ -20,3 +20,10 @@ document.addEventListener("htmx:beforeSend", ({ detail }) => {
     if (part) for (const hear of heard) hear(part);
   });
 });
+
+// What is being typed or read by selection is never pulled away: the part waits until the focus leaves it.
+export const busy = (part) =>
+  isActedOn(part) ||
+  part.querySelector("dialog[open], details.menu[open]") ||
+  (part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")) ||
+  (!getSelection().isCollapsed && part.contains(getSelection().anchorNode));

@@ -1,7 +1,7 @@
 // Live parts: elements with data-live="topic" fetch themselves again when their topic is touched.
 // One tab of the browser holds the event stream (a Web Lock says which), the others hear it over a BroadcastChannel:
 // eight tabs must not use up HTTP/1.1's six connections. Without a stream every part asks by itself, every 15 s.
-import { isActedOn, onLanded } from "./acts.js";
+import { busy, onLanded } from "./acts.js";
 import { mark } from "./livemark.js";
 
 const POLL = 15_000;
@@ -9,6 +9,7 @@ const HIDDEN_POLL = 60_000;
 const SIGN = 6_000; // the leading tab gives a sign every 2.5 s
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("ops-live") : null;
 const wanted = new Map(); // tab → topics
+const timers = new Map(); // of parts, by id
 const tab = Math.random().toString(36).slice(2);
 let source = null;
 let leading = false;
@@ -19,19 +20,16 @@ let lastPoll = performance.now();
 const parts = () => [...document.querySelectorAll("[data-live]")];
 const topics = () => [...new Set(parts().map((part) => part.dataset.live))];
 
-// What is being typed or read by selection is never pulled away: the part waits until the focus leaves it.
-const busy = (part) =>
-  isActedOn(part) ||
-  part.querySelector("dialog[open], details.menu[open]") ||
-  (part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")) ||
-  (!getSelection().isCollapsed && part.contains(getSelection().anchorNode));
+// An answer on its way may be older than what was just told: the part is asked again when that has taken its place.
 const refresh = (part) => {
-  clearTimeout(part.liveTimer);
-  part.liveTimer = setTimeout(() => {
-    if (!part.isConnected) return;
-    if (busy(part)) refresh(part);
-    else window.htmx?.trigger(part, "live");
-  }, busy(part) ? 1000 : 150);
+  clearTimeout(timers.get(part.id));
+  const later = () => {
+    const here = document.getElementById(part.id);
+    if (!here) return;
+    if (busy(here) || here.matches(".htmx-request")) refresh(here);
+    else window.htmx?.trigger(here, "live");
+  };
+  timers.set(part.id, setTimeout(later, busy(part) ? 1000 : 150));
 };
 const hear = (topic) => parts().filter((part) => part.dataset.live === topic).forEach(refresh);
 
