@@ -75,11 +75,11 @@ document.addEventListener("input", (event) => {
   clearTimeout(form.draftTimer);
   form.draftTimer = setTimeout(() => keep(form), 300);
 });
-document.addEventListener("submit", ({ target: form }) => {
+document.addEventListener("submit", ({ target: form, defaultPrevented }) => {
   if (!form.dataset.draft) return;
   clearTimeout(form.draftTimer);
   keep(form);
-  if (form.dataset.composer) return; // its lines are kept until they are sent (static/js/unsent.js)
+  if (form.dataset.composer && defaultPrevented) return; // its lines are kept until they are sent (static/js/unsent.js)
   document.cookie = FORGET;
   sessionStorage.setItem(SENT + name(form), decodeURIComponent(new URL(form.getAttribute("action"), location.href).pathname));
 });

@@ -24,6 +24,4 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (form.elements.text.value.trim()) entered.push(hold(form).key);
 });
-document.addEventListener("htmx:afterSettle", send);
-// Without an answer nothing settles.
-document.addEventListener("htmx:afterRequest", ({ detail }) => detail.successful || setTimeout(send));
+document.addEventListener("htmx:afterRequest", () => setTimeout(send));

@@ -46,6 +46,22 @@ def sign_in_again(page: Page, user: User, client_for: Callable[..., Client]) -> 
     page.context.add_cookies([{"name": name, "value": one.value, "url": page.url} for name, one in cookies.items()])
 
 
+def test_a_line_that_no_script_sent_is_not_taken_for_unsaved(
+    open_page: Open, operator: User, platform: Platform, actor_for: ActorFor
+) -> None:
+    incident = declare(platform, by=actor_for(operator), at=clock.now())
+    page = open_page(operator, "/")
+    page.route("**/htmx*.js", lambda route: route.abort())
+    page.goto(incident.url)
+    box = page.locator(".composer [name=text]")
+    box.fill("rolled back")
+    box.press("Enter")
+    expect(page.locator(".tl").get_by_text("rolled back")).to_be_visible()
+    page.wait_for_load_state("load")
+    expect(box).to_have_value("")
+    assert page.evaluate(DRAFTS) == []
+
+
 def test_a_section_written_when_the_session_ended_is_back_after_signing_in(
     open_page: Open, operator: User, section: ReviewSection, client_for: Callable[..., Client]
 ) -> None:
