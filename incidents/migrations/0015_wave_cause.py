@@ -6,6 +6,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name="incidentwave", name="cause", field=models.TextField(blank=True, default=""), preserve_default=False
+            model_name="incidentwave", name="cause", field=models.TextField(blank=True, db_default="", default="")
         ),
     ]

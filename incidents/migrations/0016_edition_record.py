@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
             "reviewedition",
             "record",
             models.JSONField(
+                db_default={},
                 default=dict,
                 help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept",
             ),

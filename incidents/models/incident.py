@@ -153,7 +153,7 @@ class IncidentWave(AppendOnlyModel):
     mitigated_at = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    cause = models.TextField(blank=True)
+    cause = models.TextField(blank=True, db_default="", default="")
     resolution = models.TextField(blank=True)
     reopened_at = models.DateTimeField()
     reopened_by = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, related_name="+")

@@ -69,7 +69,9 @@ class ReviewEdition(AppendOnlyModel):
     sections = models.JSONField(help_text="key, title and body of each, in order")
     causes = models.JSONField(help_text="depth, kind and text of each, as the tree is read")
     record = models.JSONField(
-        default=dict, help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept"
+        db_default={},
+        default=dict,
+        help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept",
     )
 
     objects = ReviewPartQuerySet.as_manager()

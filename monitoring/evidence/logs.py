@@ -8,12 +8,11 @@ from monitoring.logs import LogsError, ask_logs
 from monitoring.models import Verdict
 from opsportal.aws.logs import ERRORS
 from opsportal.core.formats import plural
-from opsportal.core.masking import mask_line
+from opsportal.core.masking import mask_start
 
 CHECK: Final = "logs.errors"
 MOST_LINES: Final = 8
 MOST_CHARACTERS: Final = 300
-MOST_READ: Final = 4_000
 MOST_COUNTED: Final = 100
 
 
@@ -34,7 +33,7 @@ def errors_in_logs(context: CheckContext) -> Finding:
     except LogsError as error:
         return unknown(str(error), fetched_at=context.at, asked=asked)
     lines = [
-        [row.get("@timestamp", "")[:19], mask_line(row.get("@message", "")[:MOST_READ])[:MOST_CHARACTERS]]
+        [row.get("@timestamp", "")[:19], mask_start(row.get("@message", ""), MOST_CHARACTERS)]
         for row in found.rows[:MOST_LINES]
     ]
     count = f"{MOST_COUNTED} or more" if len(found.rows) >= MOST_COUNTED else str(len(found.rows))

@@ -29,10 +29,11 @@ from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
 from opsportal.core.live import touch
-from opsportal.core.masking import mask_line
+from opsportal.core.masking import mask_start
 from opsportal.schedule.services import LeaseLostError
 
 WAIT_SECONDS: Final = 100.0  # for AWS
+READ_SECONDS: Final = 60.0  # more, for reading what it found when AWS throttles the reading
 STAY_SECONDS: Final = 4.0  # in the worker at a time; most questions are answered by then
 PAUSE_SECONDS: Final = 1.0
 MOST_ROWS: Final = 1_000
@@ -42,6 +43,7 @@ TOO_LONG: Final = "stopped after {seconds:g} s: ask about less time."
 BY_HAND: Final = "stopped by hand."
 UNCONFIRMED: Final = "AWS did not confirm that it stopped: it may read on, and bill for it."
 NOT_READ: Final = "AWS answered, and what it found could not be read any more."
+NOTHING_READ: Final = "What it had found until then could not be read."
 MAYBE_PUT: Final = "the worker was lost while it was put. AWS may have read logs for it; nothing was asked again."
 Part = dict[str, Any]
 Row = Mapping[str, str]
@@ -156,15 +158,16 @@ class _Work:
             stopped = self._is_stopped()
             if stopped or self._is_too_long():
                 self._stop(BY_HAND if stopped else TOO_LONG.format(seconds=WAIT_SECONDS))
+                self._tell()  # whoever goes on must not take it for still at work
                 break
             if time.monotonic() > until:
                 return False
             time.sleep(PAUSE_SECONDS)
         return True
 
-    def _is_too_long(self) -> bool:
+    def _is_too_long(self, more: float = 0.0) -> bool:
         put_at = [datetime.fromisoformat(part["put_at"]) for part in self.parts if part.get("put_at")]
-        return bool(put_at) and real_now() - min(put_at) > timedelta(seconds=WAIT_SECONDS)
+        return bool(put_at) and real_now() - min(put_at) > timedelta(seconds=WAIT_SECONDS + more)
 
     def _follow(self, part: Part) -> None:
         try:
@@ -246,9 +249,13 @@ class _Work:
             try:
                 self._look(part)
             except AwsError as error:
-                if isinstance(error, AwsThrottledError | AwsUnreachableError) and not self._is_too_long():
+                if isinstance(error, AwsThrottledError | AwsUnreachableError) and not self._is_too_long(READ_SECONDS):
                     return False
-                self._end(part, PartState.LOST, f"{NOT_READ} {self._refused(part, error)}")
+                if part["state"] == PartState.STOPPED:
+                    self.found[place] = ()
+                    self._end(part, PartState.STOPPED, f"{NOTHING_READ} {self._refused(part, error)}")
+                else:
+                    self._end(part, PartState.LOST, f"{NOT_READ} {self._refused(part, error)}")
         return True
 
     def _running(self) -> list[Part]:
@@ -304,7 +311,7 @@ def kept_rows(found: Sequence[tuple[str, Sequence[Row]]]) -> tuple[list[str], li
     size = 0
     for mark, rows in found:
         for row in rows:
-            cells = [mask_line(str(row.get(name, ""))[:MOST_CHARACTERS]) for name in names]
+            cells = [mask_start(str(row.get(name, "")), MOST_CHARACTERS) for name in names]
             size += sum(map(len, cells))
             if len(kept) >= MOST_ROWS or size > MOST_KEPT:
                 return columns, kept, True

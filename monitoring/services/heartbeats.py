@@ -17,7 +17,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
 from opsportal.core.markdown import clean_text
-from opsportal.core.masking import mask_line
+from opsportal.core.masking import mask_start
 from opsportal.platforms.models import Platform, Service, Severity
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot
 
@@ -84,7 +84,7 @@ def _kept(log: str) -> str:
     lines: list[str] = []
     left = MOST_LOG
     for line in reversed(log.splitlines()):
-        said = mask_line(line[:MOST_LINE]) + "…" * (len(line) > MOST_LINE)
+        said = mask_start(line, MOST_LINE) + "…" * (len(line) > MOST_LINE)
         left -= len(said) + 1
         if left < 0:
             break

@@ -17,6 +17,7 @@ from opsportal.accounts.actors import session_actor
 from opsportal.accounts.models import User
 from opsportal.accounts.services.sessions import session_seen
 from opsportal.core.actor import Actor
+from opsportal.core.clock import stamp
 from opsportal.core.gate import DeniedError, authorize, rules
 from opsportal.core.middleware import domain_answer
 from opsportal.core.shell import request_actor
@@ -36,12 +37,16 @@ def _actor_in_zone(request: HttpRequest) -> Actor:
 
 
 class ActorMiddleware:
-    """`request.actor` is read when first asked for: session, person and roles in three queries at most."""
+    """`request.actor` is read when first asked for: session, person and roles in three queries at most.
+
+    `request.received` is the instant (ms) before which the page knows everything: its event stream begins there.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.received = stamp()  # type: ignore[attr-defined]
         request.actor = SimpleLazyObject(lambda: _actor_in_zone(request))  # type: ignore[attr-defined]
         try:
             response = self.get_response(request)

@@ -35,6 +35,11 @@ def real_now() -> datetime:
     return datetime.now(UTC)
 
 
+def stamp() -> int:
+    """Real time in ms since 1970: one number to compare what pages and streams of one portal know."""
+    return time.time_ns() // 1_000_000
+
+
 def now() -> datetime:
     """Business time as aware UTC; equals real time unless `OPSPORTAL_CLOCK` is set."""
     text = os.environ.get("OPSPORTAL_CLOCK")

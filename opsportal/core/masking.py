@@ -66,7 +66,10 @@ _NAMED: Final = re.compile(
     rf"""((?:{_WORDS})[\w-]{{0,80}}["']?\s*[=:]\s*)(?:(?:Bearer|Basic)\s+)?("[^"]*"|'[^']*'|[^\s,;&"']+)""",
     re.IGNORECASE,
 )
-_IN_URL: Final = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
+_IN_URL: Final = re.compile(
+    r"(://[^\s:/@]{0,200}:)[^\s@]{1,1000}@"
+)  # bounded: a line of ://a:://a:… would cost its square
+_ACROSS: Final = 8_000  # characters behind a cut that are looked at: no secret but a certificate is longer
 
 
 # The same as a kind, name and all: what is public says not even that there is such a setting.
@@ -79,3 +82,8 @@ def mask_line(text: str) -> str:
     for kind in KINDS:
         text, _count = kind.cut(text, f"[{kind.name}]")
     return text
+
+
+def mask_start(text: str, most: int) -> str:
+    """The first `most` characters of the masked line; a secret that lies across the cut is masked as well."""
+    return mask_line(text[: most + _ACROSS])[:most]

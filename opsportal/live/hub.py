@@ -1,7 +1,8 @@
 """One LISTEN connection for each web process, fanned out to its open streams: topics and ids, never content.
 
-A stream keeps at most one pending mark for each of its topics, so a slow browser costs no memory. When the
-connection to PostgreSQL was gone, every topic counts as touched: whatever was signalled meanwhile is unknown.
+A stream keeps at most one pending mark for each of its topics, so a slow browser costs no memory. The hub remembers
+when each topic was last touched: a page that was drawn a moment before its stream is told of what came between. What
+it cannot know (the connection to PostgreSQL was gone, it was not listening yet, it forgot) counts as touched.
 """
 
 import asyncio
@@ -12,10 +13,12 @@ from typing import Any, Final
 import psycopg
 import structlog
 
+from opsportal.core.clock import stamp
 from opsportal.core.live import CHANNEL
 
 logger = structlog.get_logger(__name__)
 RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
+MOST_REMEMBERED: Final = 10_000  # topics
 
 
 class Subscription:
@@ -47,7 +50,7 @@ class Subscription:
 
 
 class Hub:
-    """The process's listener; it starts with the first stream and ends with the last."""
+    """The process's listener; it starts with the first stream and listens on: the next page asks what it missed."""
 
     def __init__(self, parameters: Callable[[], dict[str, Any]]) -> None:
         self._parameters = parameters
@@ -55,13 +58,18 @@ class Hub:
         self._subscriptions: set[Subscription] = set()
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self._touched: dict[str, int] = {}  # topic → ms, the oldest first
+        self._knows_from = 0  # ms
 
     @property
     def count(self) -> int:
         return len(self._subscriptions)
 
-    async def subscribe(self, topics: list[str]) -> Subscription:
-        """Follow topics from now on; returns once the listener hears, or after two seconds without a database."""
+    async def subscribe(self, topics: list[str], *, since: int | None = None) -> Subscription:
+        """Follow topics from `since` (ms), else from now on.
+
+        Returns once the listener hears, or after two seconds without a database.
+        """
         subscription = Subscription(topics)
         self._subscriptions.add(subscription)
         for topic in subscription.topics:
@@ -73,6 +81,10 @@ class Hub:
                 await self._listening.wait()
         except TimeoutError:
             logger.warning("live.not_listening")
+        if since is not None:
+            for topic in subscription.topics:
+                if since < max(self._knows_from, self._touched.get(topic, 0)):
+                    subscription.touch(topic, 0)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -82,10 +94,6 @@ class Hub:
             followers.discard(subscription)
             if not followers:
                 self._by_topic.pop(topic, None)
-        if not self._subscriptions and self._task is not None:
-            self._task.cancel()
-            self._task = None
-            self._listening.clear()
 
     async def _listen_for_ever(self) -> None:
         failures, was_cut = 0, False
@@ -105,6 +113,7 @@ class Hub:
         connection = await psycopg.AsyncConnection.connect(**self._parameters(), autocommit=True)
         try:
             await connection.execute(f"LISTEN {CHANNEL}")
+            self._knows_from = stamp()
             self._listening.set()
             if was_cut:
                 for subscription in list(self._subscriptions):
@@ -121,5 +130,10 @@ class Hub:
         except (ValueError, KeyError, TypeError):
             logger.warning("live.bad_payload", payload=payload[:200])
             return
+        self._touched.pop(topic, None)
+        self._touched[topic] = stamp()
+        if len(self._touched) > MOST_REMEMBERED:
+            oldest = next(iter(self._touched))
+            self._knows_from = max(self._knows_from, self._touched.pop(oldest))
         for subscription in list(self._by_topic.get(topic, ())):
             subscription.touch(topic, row_id)

@@ -1,4 +1,4 @@
-"""`/events/?topics=a,b`: server-sent events as a raw ASGI application.
+"""`/events/?topics=a,b&since=ms`: server-sent events as a raw ASGI application.
 
 Each event is `{"t": topic, "id": row}` and nothing else: the page then fetches what changed through its own gated
 URL. Rights are checked when the stream opens, and it ends after a few minutes so that they are checked again.
@@ -27,6 +27,7 @@ from django.http import HttpRequest, parse_cookie
 
 from opsportal.accounts.actors import user_actor
 from opsportal.accounts.models import User
+from opsportal.core.clock import stamp
 from opsportal.live.hub import Hub
 from opsportal.schedule.dispatching import listen_parameters
 
@@ -108,7 +109,7 @@ async def event_stream(scope: Scope, receive: ASGIReceiveCallable, send: ASGISen
         return
     _open_streams[granted.user_id] += 1
     try:
-        await _serve(receive, send, granted, is_resumed="last-event-id" in headers)
+        await _serve(receive, send, granted, since=_since(headers.get("last-event-id") or query.get("since", [""])[0]))
     finally:
         _open_streams[granted.user_id] -= 1
         if not _open_streams[granted.user_id]:
@@ -124,9 +125,15 @@ async def _refuse(send: ASGISendCallable, status: int) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _serve(receive: ASGIReceiveCallable, send: ASGISendCallable, granted: Grant, *, is_resumed: bool) -> None:
+def _since(text: str) -> int | None:
+    """The instant (ms) up to which the browser knows everything; None when it names none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+async def _serve(receive: ASGIReceiveCallable, send: ASGISendCallable, granted: Grant, *, since: int | None) -> None:
     hub = _hub()
-    subscription = await hub.subscribe(list(granted.topics))
+    begun = stamp()
+    subscription = await hub.subscribe(list(granted.topics), since=since)
     gone = asyncio.create_task(_until_gone(receive))
     try:
         await send(
@@ -141,18 +148,17 @@ async def _serve(receive: ASGIReceiveCallable, send: ASGISendCallable, granted: 
                 "trailers": False,
             }
         )
-        await _write(send, b"retry: 2000\n\n")
-        if is_resumed:
-            subscription.touch_all()  # what was missed is unknown: the page fetches all it shows
+        await _write(send, b"retry: 2000\n" + _id(begun))
         ends_at = time.monotonic() + random.uniform(*LIFE_SECONDS)  # noqa: S311 - spreads reconnects, no secret
         while not gone.done() and time.monotonic() < ends_at:
+            begun = stamp()
             waiting = asyncio.create_task(subscription.wait(KEEP_ALIVE_SECONDS))
             await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 waiting.cancel()
                 break
             touched = waiting.result()
-            await _write(send, _events(touched) if touched else b": alive\n\n")
+            await _write(send, _events(touched) + _id(begun))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         gone.cancel()
@@ -160,12 +166,14 @@ async def _serve(receive: ASGIReceiveCallable, send: ASGISendCallable, granted: 
 
 
 def _events(touched: Mapping[str, int]) -> bytes:
-    # One number for a whole stream, growing over restarts as well; a browser sends it back as Last-Event-ID.
-    stamp = time.time_ns() // 1_000_000
     return b"".join(
-        f"id: {stamp}\ndata: {json.dumps({'t': topic, 'id': row_id})}\n\n".encode()
-        for topic, row_id in sorted(touched.items())
+        f"data: {json.dumps({'t': topic, 'id': row_id})}\n\n".encode() for topic, row_id in sorted(touched.items())
     )
+
+
+def _id(known: int) -> bytes:
+    """Up to when (ms) the browser has been told everything: no event, but it asks on from there (Last-Event-ID)."""
+    return f"id: {known}\n\n".encode()
 
 
 async def _write(send: ASGISendCallable, body: bytes) -> None:

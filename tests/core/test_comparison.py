@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsportal.core.comparison import Change, compare
+from opsportal.core.comparison import MOST_LINES, Change, compare
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "## c", "-", "+++ d", "@@ -1 @@", ""]), max_size=14).map("\n".join)
 
@@ -27,6 +27,13 @@ def test_what_begins_with_the_text_leaves_nothing_out() -> None:
     assert compare("", "a\nb") == [Change("+", "+a\n+b")]
     assert compare("a\nb", "") == [Change("-", "-a\n-b")]
     assert compare("a\nb", "x\nb") == [Change("-", "-a"), Change("+", "+x"), Change(" ", " b")]
+
+
+def test_texts_too_long_to_be_compared_stand_whole() -> None:
+    before, after = "a\n" * MOST_LINES, "b"
+    assert compare(before, after) == [Change("-", "\n".join(["-a"] * MOST_LINES + ["-"])), Change("+", "+b")]
+    assert compare(before, before) == []
+    assert compare("", before) == [Change("+", "\n".join(["+a"] * MOST_LINES + ["+"]))]
 
 
 @given(TEXTS, TEXTS)

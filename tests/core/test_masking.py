@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from opsportal.core.masking import mask_line
+from opsportal.core.masking import mask_line, mask_start
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_secrets_and_people_are_left_out_of_a_line(line: str, kept: str) -> None
     assert mask_line(line) == kept
 
 
-@pytest.mark.parametrize("piece", ["a-", "a.", "a@", "a:", "password", "password ", "a", "+"])
+@pytest.mark.parametrize("piece", ["a-", "a.", "a@", "a:", "password", "password ", "a", "+", "://a:"])
 def test_a_long_line_costs_as_its_length_and_not_as_its_square(piece: str) -> None:
     """A pattern that is tried anew at each letter of a long word would hold a worker for minutes."""
 
@@ -36,3 +36,12 @@ def test_a_long_line_costs_as_its_length_and_not_as_its_square(piece: str) -> No
         return min(timeit.repeat(partial(mask_line, piece * size), number=1, repeat=3))
 
     assert cost(8_000) < 40 * cost(1_000)
+
+
+def test_a_secret_that_lies_across_the_cut_is_masked() -> None:
+    key = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
+    for before in range(60):
+        said = mask_start(f"{'x ' * 30}{'y' * before} {key} and more", 100)
+        assert len(said) <= 100
+        assert "eyJ" not in said
+    assert mask_start('say password="abc def" once', 20) == "say password=*** onc"

@@ -66,6 +66,14 @@ def test_services_stand_as_on_the_overview_and_say_how_fresh_they_are(
     assert _service_line(client_for(viewer).get(address).content.decode()) == ("fail", "1\xa0alarm")
 
 
+def test_an_alarm_without_data_is_no_calm(platform: Platform, client_for: ClientFor, viewer: User) -> None:
+    client, address = client_for(viewer), reverse("dashboard:wall")
+    alarm(platform, state=AlarmState.UNKNOWN, since=now(), fetched_at=now())
+    assert "Nothing is known to fire" in client.get(address).content.decode()
+    Alarm.objects.update(state=AlarmState.OK)
+    assert "Nothing fires" in client.get(address).content.decode()
+
+
 def _service_line(page: str) -> tuple[str, str]:
     """State and its words of the only service."""
     services = page.split('aria-label="Services"')[1].split("</section>", maxsplit=1)[0]

@@ -39,6 +39,27 @@ def test_today_shows_a_new_incident_by_itself_in_eight_tabs(
         expect(tab.get_by_role("link", name="Checkout is down"), f"tab {number}").to_be_visible(timeout=LIVE_MS)
 
 
+def test_what_happens_between_a_page_and_its_stream_is_shown(
+    open_context: Callable[..., BrowserContext],
+    operator: User,
+    commander: User,
+    platform: Platform,
+    actor_for: Callable[..., Actor],
+) -> None:
+    context = open_context(operator)
+    first, second = context.new_page(), context.new_page()
+    held: list[Route] = []
+    for tab in (first, second):  # the one whose page has the stream, the one that hears of it
+        declared = f"Checkout is down, {len(held)}"
+        tab.route("**/js/main*.js", lambda route: held.insert(0, route))
+        tab.goto("/", wait_until="commit")
+        expect(tab.get_by_role("heading", name="Now")).to_be_visible()
+        expect(tab.get_by_role("link", name=declared)).to_have_count(0)
+        declare(platform, by=actor_for(commander), at=clock.now(), title=declared)
+        held[0].continue_()
+        expect(tab.get_by_role("link", name=declared)).to_be_visible(timeout=LIVE_MS)
+
+
 def test_an_open_incident_follows_another_person_in_all_its_parts(
     open_page: Open, operator: User, commander: User, platform: Platform, actor_for: Callable[..., Actor]
 ) -> None:

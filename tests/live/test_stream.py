@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from opsportal.accounts.models import User
-from opsportal.core.clock import real_now
+from opsportal.core.clock import real_now, stamp
 from opsportal.core.live import touch
 from opsportal.live import stream
 from opsportal.live.topics import allowed_topics
@@ -61,6 +62,14 @@ class Browser:
                 found += [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
         return found
 
+    async def known(self, seconds: float = 4) -> int:
+        """The next moment up to which the stream says that it has told everything."""
+        async with asyncio.timeout(seconds):
+            while True:
+                ids = re.findall(r"^id: (\d+)$", (await self._chunks.get()).decode(), re.MULTILINE)
+                if ids:
+                    return int(ids[-1])
+
     async def silence(self, seconds: float = 0.6) -> bool:
         """Whether nothing but comments comes for that long."""
         try:
@@ -71,14 +80,17 @@ class Browser:
 
 
 @asynccontextmanager
-async def opened(client: Client, *topics: str, method: str = "GET", **headers: str) -> AsyncIterator[Browser]:
+async def opened(
+    client: Client, *topics: str, method: str = "GET", since: int | None = None, **headers: str
+) -> AsyncIterator[Browser]:
     cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
     given = {"host": "127.0.0.1", "cookie": cookies} | headers
+    asked = {"topics": ",".join(topics)} | ({} if since is None else {"since": str(since)})
     scope: Any = {
         "type": "http",
         "method": method,
         "path": "/events/",
-        "query_string": urlencode({"topics": ",".join(topics)}).encode(),
+        "query_string": urlencode(asked).encode(),
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
     }
     browser = Browser()
@@ -195,14 +207,66 @@ def test_another_host_or_method_is_refused(operator: User, client_for: ClientFor
     run(work)
 
 
-def test_a_resumed_stream_refreshes_all_it_follows(operator: User, client_for: ClientFor) -> None:
+async def awaited(topic: str) -> None:
+    """Touch the topic and wait until the hub has heard it."""
+    hub = stream._hub()
+    beside = await hub.subscribe([topic])
+    await touched(topic)
+    assert topic in await beside.wait(5)
+    hub.unsubscribe(beside)
+
+
+def test_a_stream_begins_with_what_its_page_cannot_know(operator: User, client_for: ClientFor) -> None:
     client, mine = client_for(operator), f"notices:{operator.pk}"
 
     async def work() -> None:
-        async with opened(client, "today", mine, **{"last-event-id": "17"}) as browser:
+        async with opened(client, "today"):
+            await awaited("today")
+            drawn = stamp()
+            await asyncio.sleep(0.01)
+            await awaited(mine)
+        # Nobody listens meanwhile: the next page of the same tab, the other topic.
+        async with opened(client, "today", mine, since=drawn) as browser:
+            assert await browser.events(1) == [{"t": mine, "id": 0}]
+            assert await browser.silence()
+        async with opened(client, "today", mine, since=stamp()) as browser:
+            assert await browser.silence()
+
+    run(work)
+
+
+def test_what_the_hub_cannot_know_counts_as_touched(operator: User, client_for: ClientFor) -> None:
+    client, mine = client_for(operator), f"notices:{operator.pk}"
+
+    async def work() -> None:
+        early = stamp() - 1  # before it listened
+        async with opened(client, "today", mine, since=early) as browser:
             assert await browser.events(2) == [{"t": mine, "id": 0}, {"t": "today", "id": 0}]
 
     run(work)
+
+
+def test_a_quiet_stream_says_how_far_it_has_told_all(
+    operator: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_for(operator)
+    monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.05)
+
+    async def work() -> None:
+        async with opened(client, "today") as browser:
+            first, later = [await browser.known() for _ in range(2)]
+            assert 0 < first < later
+            await awaited("today")
+        # A browser comes back with the last id it was given; that counts, not the page's own moment.
+        async with opened(client, "today", since=stamp(), **{"last-event-id": str(later)}) as browser:
+            assert await browser.events(1) == [{"t": "today", "id": 0}]
+
+    run(work)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "9" * 40, "\u0661"])
+def test_a_moment_that_is_none_is_left_out(text: str) -> None:
+    assert stream._since(text) is None
 
 
 def test_a_burst_becomes_one_event_for_each_topic(operator: User, client_for: ClientFor) -> None:

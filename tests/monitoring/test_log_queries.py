@@ -258,6 +258,22 @@ def test_what_was_answered_and_cannot_be_read_any_more_is_said_to_be_lost(
     assert (run.kind, running.NOT_READ in run.said, hasattr(run, "answer")) == ("unknown", True, False)
 
 
+def test_a_stopped_run_whose_find_cannot_be_read_says_that_it_was_stopped(
+    query: LogQuery, at: datetime, insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "WAIT_SECONDS", -1.0)
+    busy = AwsThrottledError(what="logs", permission="logs:GetQueryResults", code="Throttling", detail="slow down")
+    run = ask(query, at)
+    insights.answers = [busy, busy, busy, Answer((LINE,), 5.0, "Cancelled", 1.0)]
+    assert [carry(run, at, fence).state for fence in (1, 2)] == ["running", "stopped"]
+    assert len(run.answer.rows) == 1
+    monkeypatch.setattr(running, "READ_SECONDS", -1.0)
+    insights.answers = [busy, busy, busy]
+    unread = carry(ask(query, at), at)
+    assert (unread.state, running.NOT_READ in unread.said) == ("stopped", False)
+    assert running.NOTHING_READ in unread.said
+
+
 def test_a_throttled_look_is_no_failure(query: LogQuery, at: datetime, insights: Insights) -> None:
     busy = AwsThrottledError(what="logs", permission="logs:GetQueryResults", code="Throttling", detail="slow down")
     insights.answers = [busy, busy, Answer((LINE,), 5.0, "Complete", 1.0)]
