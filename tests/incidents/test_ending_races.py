@@ -1,0 +1,113 @@
+"""An incident that ends while a step of its runbook, or its review, is finished: both are done, neither is refused."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from threading import Event
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from incidents.models import Incident, Review
+from incidents.services import (
+    incident_close,
+    incident_merge,
+    incident_resolve,
+    review_draft,
+    review_publish,
+    review_submit,
+)
+from incidents.services.progress import CLOSING_TEXTS
+from incidents.services.runbooks import runbook_start
+from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.knowledge.models import StepOutcome
+from opsportal.knowledge.services.runs import step_finish
+from opsportal.platforms.models import Platform
+from tests.at_once import at_once
+from tests.factories.incidents import SYSTEM, declare
+from tests.factories.runbooks import runbook
+from tests.incidents.test_plans_end import plan_for
+
+ActorFor = Callable[..., Actor]
+pytestmark = pytest.mark.django_db(transaction=True)
+BLOCKS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+
+
+def both(
+    monkeypatch: pytest.MonkeyPatch, said_by: str, first: Callable[[], object], then: Callable[[], object]
+) -> list[object]:
+    """What the two answer: `then` begins when `first` comes to its line, and waits for it before that is written."""
+    came, module, name = Event(), *said_by.rsplit(".", 1)
+    say: Callable[..., Any] = getattr(__import__(module, fromlist=[name]), name)
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        if not came.is_set():
+            came.set()
+            until, waits = monotonic() + 20, False
+            while not waits and monotonic() < until:
+                sleep(0.02)
+                with connection.cursor() as cursor:
+                    cursor.execute(BLOCKS)
+                    waits = cursor.fetchone()[0]
+            assert waits, "the second never waited for the first"
+        return say(*args, **kwargs)
+
+    def second() -> object:
+        assert came.wait(20)
+        return then()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(said_by, held)
+        return at_once(first, second)
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["closed", "merged"])
+def test_a_step_that_is_finished_while_its_incident_ends(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor, monkeypatch: pytest.MonkeyPatch, *,
+    is_merged: bool,
+) -> None:  # fmt: skip
+    by = actor_for(operator)
+    incident, kept = declare(platform, by=by, at=at), declare(platform, by=by, at=at, title="The same")
+    plan_for(incident, by, at)
+    run = runbook_start(by=by, at=at, incident=incident, runbook=runbook(platform, at=at))
+    if is_merged:
+        end: Callable[[], object] = partial(
+            incident_merge, by=by, at=at, incident=incident, expected=incident.version, target=kept
+        )
+    else:
+        incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+        texts = dict.fromkeys(CLOSING_TEXTS, "text")
+        end = partial(incident_close, by=by, at=at, incident=incident, expected=incident.version, texts=texts)
+    step = partial(step_finish, by=by, at=at, run=run, expected=1, step=1, outcome=StepOutcome.DONE)
+    results = both(monkeypatch, "opsportal.knowledge.services.runs.tell", step, end)
+    assert not [result for result in results if isinstance(result, Exception)], results
+    said = list(incident.entries.filter(kind="runbook").order_by("number").values_list("body", flat=True))
+    assert (said[-2][:10], said[-1][:16]) == ("did step 1", "left the runbook")
+
+
+def test_a_review_that_is_published_while_its_incident_closes(
+    platform: Platform, at: datetime, commander: User, admin: User, actor_for: ActorFor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    by = actor_for(commander)
+    incident = declare(platform, by=by, at=at)
+    plan_for(incident, by, at)
+    incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+    review = review_draft(by=by, at=at, incident=incident)
+    review = review_submit(by=by, at=at, review=review, expected=review.version)
+    incident.refresh_from_db()
+    texts = dict.fromkeys(CLOSING_TEXTS, "text")
+    results = both(
+        monkeypatch,
+        "incidents.services.reviews.append",
+        partial(
+            review_publish, by=actor_for(admin), at=at, review=review, expected=review.version, note="Enough is known."
+        ),
+        partial(incident_close, by=SYSTEM, at=at, incident=incident, expected=incident.version, texts=texts),
+    )
+    assert not [result for result in results if isinstance(result, Exception)], results
+    assert Review.objects.get(pk=review.pk).state == "published"
+    assert Incident.objects.get(pk=incident.pk).state == "closed"
