@@ -1,18 +1,16 @@
 """An incident that ends while a step of its runbook, or its review, is finished: both are done, neither is refused."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from threading import Event
-from time import monotonic, sleep
-from typing import Any
 
 import pytest
-from django.db import connection
 
-from incidents.models import Incident, Review
+from incidents.models import Incident, Review, ReviewEdition, ReviewSection
+from incidents.selectors.signed import signed_as
 from incidents.services import (
     incident_close,
+    incident_describe,
     incident_merge,
     incident_resolve,
     review_draft,
@@ -26,42 +24,13 @@ from opsportal.core.actor import Actor
 from opsportal.knowledge.models import StepOutcome
 from opsportal.knowledge.services.runs import step_finish
 from opsportal.platforms.models import Platform
-from tests.at_once import at_once
+from tests.at_once import while_held
 from tests.factories.incidents import SYSTEM, declare
 from tests.factories.runbooks import runbook
 from tests.incidents.test_plans_end import plan_for
 
 ActorFor = Callable[..., Actor]
 pytestmark = pytest.mark.django_db(transaction=True)
-BLOCKS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
-
-
-def both(
-    monkeypatch: pytest.MonkeyPatch, said_by: str, first: Callable[[], object], then: Callable[[], object]
-) -> list[object]:
-    """What the two answer: `then` begins when `first` comes to its line, and waits for it before that is written."""
-    came, module, name = Event(), *said_by.rsplit(".", 1)
-    say: Callable[..., Any] = getattr(__import__(module, fromlist=[name]), name)
-
-    def held(*args: Any, **kwargs: Any) -> Any:
-        if not came.is_set():
-            came.set()
-            until, waits = monotonic() + 20, False
-            while not waits and monotonic() < until:
-                sleep(0.02)
-                with connection.cursor() as cursor:
-                    cursor.execute(BLOCKS)
-                    waits = cursor.fetchone()[0]
-            assert waits, "the second never waited for the first"
-        return say(*args, **kwargs)
-
-    def second() -> object:
-        assert came.wait(20)
-        return then()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(said_by, held)
-        return at_once(first, second)
 
 
 @pytest.mark.parametrize("is_merged", [False, True], ids=["closed", "merged"])
@@ -82,7 +51,7 @@ def test_a_step_that_is_finished_while_its_incident_ends(
         texts = dict.fromkeys(CLOSING_TEXTS, "text")
         end = partial(incident_close, by=by, at=at, incident=incident, expected=incident.version, texts=texts)
     step = partial(step_finish, by=by, at=at, run=run, expected=1, step=1, outcome=StepOutcome.DONE)
-    results = both(monkeypatch, "opsportal.knowledge.services.runs.tell", step, end)
+    results = while_held(monkeypatch, "opsportal.knowledge.services.runs.tell", step, end)
     assert not [result for result in results if isinstance(result, Exception)], results
     said = list(incident.entries.filter(kind="runbook").order_by("number").values_list("body", flat=True))
     assert (said[-2][:10], said[-1][:16]) == ("did step 1", "left the runbook")
@@ -100,7 +69,7 @@ def test_a_review_that_is_published_while_its_incident_closes(
     review = review_submit(by=by, at=at, review=review, expected=review.version)
     incident.refresh_from_db()
     texts = dict.fromkeys(CLOSING_TEXTS, "text")
-    results = both(
+    results = while_held(
         monkeypatch,
         "incidents.services.reviews.append",
         partial(
@@ -111,3 +80,28 @@ def test_a_review_that_is_published_while_its_incident_closes(
     assert not [result for result in results if isinstance(result, Exception)], results
     assert Review.objects.get(pk=review.pk).state == "published"
     assert Incident.objects.get(pk=incident.pk).state == "closed"
+
+
+def test_a_review_that_is_published_while_a_time_is_corrected_keeps_the_time_that_stands(
+    platform: Platform, at: datetime, commander: User, admin: User, actor_for: ActorFor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    by, start = actor_for(commander), at - timedelta(minutes=2)
+    incident = declare(platform, by=by, at=at)
+    incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
+    review = review_draft(by=by, at=at, incident=incident)
+    ReviewSection.objects.filter(review=review).update(edited_at=at)  # none follows: its version stays
+    review = review_submit(by=by, at=at, review=review, expected=review.version)
+    incident.refresh_from_db()
+    changes = {"impact_started_at": start}
+    describe = partial(
+        incident_describe, by=by, at=at, incident=incident, expected=incident.version, changes=changes, why="the log"
+    )
+    publish = partial(
+        review_publish, by=actor_for(admin), at=at, review=review, expected=review.version, note="Enough is known."
+    )
+    results = while_held(monkeypatch, "incidents.services.record.append", describe, publish)
+    assert not [result for result in results if isinstance(result, Exception)], results
+    signed = signed_as(ReviewEdition.objects.get(review=review))
+    assert signed is not None
+    assert signed.times["impact_started_at"] == start
