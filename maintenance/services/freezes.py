@@ -65,7 +65,7 @@ def _window(platform: Platform, service: Service | None) -> Window:
 @transaction.atomic
 def freeze_end(*, by: Actor, at: datetime, occurrence: WindowOccurrence, expected: int, reason: str) -> None:
     """Let changes go on before the freeze ends by itself. Raises WindowRefusedError when it is over, or no freeze."""
-    if occurrence.window.kind != WindowKind.FREEZE or occurrence.state != OccurrenceState.OPEN:
+    if not occurrence.freezes(at):
         raise WindowRefusedError("Only a freeze that holds can be ended; nothing was changed.")
     occurrence.update_versioned(
         expected=expected, state=OccurrenceState.CLOSED, closed_at=at, end_reason=clean_text(reason)[:400],

@@ -88,6 +88,22 @@ def test_an_ended_freeze_ends_on_the_charts_too(by: Actor, platform: Platform, a
     assert made.ends_at == at + HOUR
 
 
+def test_a_freeze_that_is_over_is_not_ended_later(
+    by: Actor, platform: Platform, manager: User, client_for: ClientFor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dispatcher was away: nobody closed it."""
+    made = begin(by, platform, now() - 3 * HOUR)
+    with pytest.raises(WindowRefusedError, match="Only a freeze that holds"):
+        freeze_end(by=by, at=made.ends_at, occurrence=made, expected=made.version, reason="late")
+    page = client_for(manager).get(reverse("maintenance:window", args=[made.pk])).content.decode()
+    assert "End the freeze" not in page
+    call_command("freeze", "list", "--as", manager.email)
+    assert json.loads(capsys.readouterr().out) == []
+    ends_at = made.ends_at
+    made.refresh_from_db()
+    assert (made.state, made.ends_at) == (OccurrenceState.OPEN, ends_at)
+
+
 def test_the_button_freezes_and_every_page_says_so(
     platform: Platform, manager: User, viewer: User, client_for: ClientFor
 ) -> None:
