@@ -136,7 +136,7 @@ def test_an_edition_is_listed_read_and_verified(client: Client, platform: Platfo
     assert len(client.get("/api/v1/published-reports/", {"platform": platform.key}).json()["results"]) == 1
     assert client.get("/api/v1/published-reports/", {"platform": "else"}).json()["results"] == []
     address = f"/api/v1/published-reports/{made.json()['id']}/"
-    assert json.loads(client.get(address).json()["body"])["format"] == 2
+    assert json.loads(client.get(address).json()["body"])["format"] == 3
     found = client.get(f"{address}verification/").json()
     assert found == {"is_whole": True, "reason": "", "is_reproduced": True, "differs": []}
     declare(platform, by=SYSTEM, at=PublishedReport.objects.get().as_of - timedelta(hours=1))
