@@ -44,8 +44,9 @@ class IncidentQuerySet(PlatformQuerySet[M_co]):
 
 
 class IncidentPartQuerySet(PlatformQuerySet[M_co]):
-    """Rows that hang on an incident and are as visible as it is."""
+    """Rows that hang on an incident, by `incident_path`, and are as visible as it is."""
 
+    incident_path = "incident"
     platform_path = "incident__platform_id"
 
     def visible_to(self, actor: Actor) -> Self:
@@ -53,33 +54,21 @@ class IncidentPartQuerySet(PlatformQuerySet[M_co]):
             return self
         from incidents.models import Incident
 
-        return self.filter(incident__in=Incident.objects.visible_to(actor))
+        return self.filter(**{f"{self.incident_path}__in": Incident.objects.visible_to(actor)})
 
 
-class ReviewPartQuerySet(PlatformQuerySet[M_co]):
+class ReviewPartQuerySet(IncidentPartQuerySet[M_co]):
     """Rows that hang on a review."""
 
+    incident_path = "review__incident"
     platform_path = "review__incident__platform_id"
 
-    def visible_to(self, actor: Actor) -> Self:
-        if actor.sees_all:
-            return self
-        from incidents.models import Incident
 
-        return self.filter(review__incident__in=Incident.objects.visible_to(actor))
-
-
-class SectionPartQuerySet(PlatformQuerySet[M_co]):
+class SectionPartQuerySet(IncidentPartQuerySet[M_co]):
     """Rows that hang on a section of a review."""
 
+    incident_path = "section__review__incident"
     platform_path = "section__review__incident__platform_id"
-
-    def visible_to(self, actor: Actor) -> Self:
-        if actor.sees_all:
-            return self
-        from incidents.models import Incident
-
-        return self.filter(section__review__incident__in=Incident.objects.visible_to(actor))
 
 
 class ActionItemQuerySet(PlatformQuerySet[M_co]):

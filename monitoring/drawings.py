@@ -11,6 +11,7 @@ from monitoring.selectors.slo_detail import Detail
 from monitoring.slo.periods import Period
 from opsportal.core import charts
 
+BANDS: Final = 200  # windows, freezes and drills drawn
 LABELLED: Final = 0.02  # a smaller share is no label on the chart
 
 
@@ -36,6 +37,7 @@ def drawings(detail: Detail, period: Period) -> Drawings:
         elif mark.kind in LASTING:
             end = min(mark.ends_at or period.until, period.until)
             bands.append(charts.Band(max(mark.starts_at, period.starts_at), end, mark.ref))
+    bands = bands[:BANDS]
     bands += [charts.Band(begins, ends, "no data", "nodata") for begins, ends in detail.gaps[:20]]
     days = max(1.0, (period.ends_at - period.starts_at) / timedelta(days=1))
     even = 100 / days

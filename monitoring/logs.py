@@ -6,7 +6,7 @@ saved question its own (`monitoring.insights`).
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,12 +15,14 @@ from monitoring.models import AwsAccount, MetricSource, Resource, ResourceKind
 from monitoring.services.accounts import aws_session
 from opsportal.aws import ecs, logs
 from opsportal.aws.errors import AwsDeniedError, AwsError
+from opsportal.core.pagination import head
 from opsportal.platforms.models import Service
 
 # Below the soft limit of the tasks that ask, so that what was found is kept.
 ALL_SECONDS: Final = 35.0
 MOST_MINUTES: Final = 24 * 60
 MOST_PLACES: Final = 5
+MOST_NAMED: Final = 3  # of those that are not asked
 NO_SERVICE: Final = (
     "No ECS service of {service} was read and its selectors name no log_groups: where it logs to is not known."
 )
@@ -42,13 +44,17 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a service logs: an account and region, with the groups its selectors name, or the tasks that log."""
+    """Where a service logs: an account and region, with the groups its selectors name, or the tasks that log.
+
+    `more`: so many further ones stand behind it, which nobody reads.
+    """
 
     account: AwsAccount
     region: str
     name: str
     named: Sequence[str] = ()
     task_definition: str = ""
+    more: int = 0
 
     def groups(self) -> list[str]:
         """Its log groups; those of tasks are asked of ECS. Raises AwsError."""
@@ -64,30 +70,42 @@ def named_groups(service: Service) -> list[str]:
 
 
 def places_of(*, platform_id: int, service: str) -> list[Place]:
-    """Where a service logs, by its selectors, else the ECS services that carry it. The first MOST_PLACES are asked."""
+    """Where a service logs, by its selectors, else the ECS services that carry it. The first MOST_PLACES are asked, a
+    few more are named, the last of them with how many follow.
+    """
     own = Service.objects.filter(platform_id=platform_id, key=service).first()
     if own is not None and (groups := named_groups(own)):
         sources = MetricSource.objects.filter(platform_id=platform_id, account__enabled=True).select_related("account")
-        return [
+        first = head(sources.order_by("pk"), MOST_PLACES + MOST_NAMED)
+        return _counted(first.total, [
             Place(
                 source.account,
                 source.region or source.account.regions[0],
                 f"account {source.account.account_id}",
                 groups,
             )
-            for source in sources.order_by("pk")
-        ]
+            for source in first.rows
+        ])  # fmt: skip
     found = Resource.objects.filter(platform_id=platform_id, service__key=service, kind=ResourceKind.ECS_SERVICE)
     rows = found.filter(account__enabled=True).select_related("account").order_by("identifier", "pk")
-    return [
+    services = head(rows, MOST_PLACES + MOST_NAMED)
+    return _counted(services.total, [
         Place(row.account, row.region, row.identifier, task_definition=str(row.data.get("task_definition", "")))
-        for row in rows
-    ]
+        for row in services.rows
+    ])  # fmt: skip
+
+
+def _counted(total: int, places: list[Place]) -> list[Place]:
+    """These first ones of `total`."""
+    if total > len(places):
+        places[-1] = replace(places[-1], more=total - len(places))
+    return places
 
 
 def left_out(place: Place) -> str:
-    """That this place is one too many, as pages say it."""
-    return f"{place.name} in {place.region} was not asked: {MOST_PLACES} places at most are."
+    """That this place is one too many, and how many follow it, as pages say it."""
+    were = f"and {place.more} more were" if place.more else "was"
+    return f"{place.name} in {place.region} {were} not asked: {MOST_PLACES} places at most are."
 
 
 def refusal(place: Place, error: AwsError) -> str:

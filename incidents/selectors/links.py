@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from django.db.models import QuerySet
 
 from incidents.models import AlarmClaim, Incident, IncidentLink, Problem, ResponseTask, UserReport
 from incidents.models.problem import LinkKind
 from incidents.selectors.lists import ROW, IncidentRow
 from monitoring.models import Alarm, AlarmOrigin, AlarmState
 from opsportal.core.actor import Actor
+from opsportal.core.pagination import Head, head
 from opsportal.knowledge.models import RunbookRun, RunState
 from opsportal.plans.models import Plan, PlanState
 
+MOST_NAMED: Final = 20  # of each kind, before an incident ends
 _BACK = {LinkKind.RELATED: "Related to", LinkKind.CAUSED_BY: "The cause of"}
 
 
@@ -73,11 +77,14 @@ def links_of(actor: Actor, incident: Incident) -> list[LinkRow]:
     return [LinkRow(pk, word, note, known[other]) for pk, word, note, other in sorted(found)]
 
 
-def alarms_of(incident: Incident) -> list[Alarm]:
-    """Every alarm that opened or joined it, or one that was merged into it."""
+def _alarms(incident: Incident) -> QuerySet[Alarm]:
     claims = AlarmClaim.objects.filter(incident=incident) | AlarmClaim.objects.filter(incident__merged_into=incident)
-    rows = Alarm.objects.filter(pk__in=claims.values("transition__alarm_id")).select_related("severity", "alert_source")
-    return list(rows.order_by("name", "pk")[:20])
+    return Alarm.objects.filter(pk__in=claims.values("transition__alarm_id"))
+
+
+def alarms_of(incident: Incident) -> list[Alarm]:
+    """The first alarms, by name, that opened or joined it, or one that was merged into it."""
+    return list(_alarms(incident).select_related("severity", "alert_source").order_by("name", "pk")[:20])
 
 
 def firing_names(rows: Iterable[tuple[str, str, str | None, datetime]]) -> list[Firing]:
@@ -92,21 +99,21 @@ def firing_names(rows: Iterable[tuple[str, str, str | None, datetime]]) -> list[
 
 
 def unfinished_of(incident: Incident) -> dict[str, Any]:
-    """What speaks against its end: alarms that still fire, open tasks, plans that wait or run, runbooks under way."""
-    firing = [alarm for alarm in alarms_of(incident) if alarm.state == AlarmState.ALARM]
+    """What speaks against its end, the first of each: alarms that still fire, open tasks, plans that wait or run,
+    runbooks under way.
+    """
+    firing = _alarms(incident).filter(state=AlarmState.ALARM)
+    names = firing_names(firing.values_list("name", "origin", "alert_source__name", "since"))
     open_plans = Plan.objects.filter(
         subject=incident.reference, state__in=[PlanState.AWAITING, PlanState.APPROVED, PlanState.RUNNING]
     )
     running = RunbookRun.objects.filter(incident_link__incident=incident, state=RunState.RUNNING)
     rows = ResponseTask.objects.filter(incident=incident, done_at__isnull=True).select_related("owner")
     return {
-        "firing": firing_names(
-            (alarm.name, alarm.origin, alarm.alert_source.name if alarm.alert_source else None, alarm.since)
-            for alarm in firing
-        ),
-        "open_tasks": list(rows.order_by("due_at", "pk")[:20]),
-        "open_plans": list(open_plans.order_by("requested_at", "pk")[:20]),
-        "running": list(running.select_related("runbook", "holder").order_by("started_at", "pk")[:20]),
+        "firing": Head(names[:MOST_NAMED], len(names)),
+        "open_tasks": head(rows.order_by("due_at", "pk"), MOST_NAMED),
+        "open_plans": head(open_plans.order_by("requested_at", "pk"), MOST_NAMED),
+        "running": head(running.select_related("runbook", "holder").order_by("started_at", "pk"), MOST_NAMED),
     }
 
 

@@ -16,15 +16,13 @@ from incidents.models import Incident, IncidentClock, IncidentLink
 from incidents.models.problem import LinkKind
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved
-from incidents.services.runbooks import runbooks_leave
+from incidents.services.ending import work_end
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
-from opsportal.knowledge.services.runs import runs_left
-from opsportal.plans.services import plans_withdraw, plans_withdrawn
 
 
 def lock_both(incident: Incident, other: Incident, *, expected: int | None) -> tuple[Incident, Incident]:
@@ -58,9 +56,7 @@ def incident_merge(
     again = Incident.objects.filter(merged_into=current).order_by("pk")
     again.update(merged_into=kept, version=F("version") + 1)
     _end_clocks(current, kept, at)
-    why = f"{current.reference} was closed as a duplicate"
-    withdrawn = plans_withdraw(by=by, at=at, subject=current.reference, why=why)
-    left = runbooks_leave(current, "the incident was closed as a duplicate", by=by, at=at)
+    audit_work = work_end(current, "closed as a duplicate", by=by, at=at)
     because = f": {clean_text(note).strip()}" if note.strip() else ""
     is_known = not kept.is_restricted  # both are, or neither
     duplicate_of = f" of {kept.reference}" if is_known else ""
@@ -80,8 +76,7 @@ def incident_merge(
     finish(
         current, by=by, at=at, verb="incident.merged", data={"into": kept.number}, tells=partial(events.merged, kept)
     )
-    plans_withdrawn(withdrawn, by=by, at=at)
-    runs_left(left, by=by, at=at)
+    audit_work()
     return current
 
 

@@ -22,7 +22,8 @@ def log_run_note(*, by: Actor, at: datetime, incident: Incident, run: LogRun) ->
         raise IncidentError("The question is still being asked: wait for its answer.")
     if not LogAnswer.objects.filter(run=run).exists():
         raise IncidentError(f"The question was not answered, so there is nothing to note. {run.said}")
-    found = f"{plural(run.records_matched, 'line')} matched" + (f" until it ended: {run.said}" if run.said else "")
+    # What the run says of accounts and refusals stays on its page: a line of the timeline goes out with exports.
+    found = f"{plural(run.records_matched, 'line')} matched" + (", and the answer is not whole" if run.said else "")
     entry = entry_log(
         by=by,
         at=at,

@@ -17,16 +17,14 @@ from incidents.services import clocks, notices
 from incidents.services.access import check_member, may_write
 from incidents.services.base import change, finish, lock, mark_charts, moved
 from incidents.services.declare import refuse_twin
+from incidents.services.ending import work_end
 from incidents.services.reviews import draft, is_published, review_follow, review_is_required
-from incidents.services.runbooks import runbooks_leave
 from incidents.services.texts import say_rewritten
 from incidents.services.timeline import append, check_occurred
 from incidents.services.waves import hold_review, keep_wave, review_reopen
 from opsportal.core.actor import Actor
 from opsportal.core.formats import duration
 from opsportal.core.markdown import clean_text
-from opsportal.knowledge.services.runs import runs_left
-from opsportal.plans.services import plans_withdraw, plans_withdrawn
 
 
 @transaction.atomic
@@ -151,12 +149,11 @@ def incident_close(
         setattr(current, name, text)
     if missing := missing_texts(current):
         raise IncidentError(f"Write {' and '.join(missing)} first: every closed incident is documented.")
-    why = f"{current.reference} was closed"
-    withdrawn = plans_withdraw(by=by, at=at, subject=current.reference, why=why)
-    left = runbooks_leave(current, "the incident was closed", by=by, at=at)
+    review = hold_review(current)
+    audit_work = work_end(current, "closed", by=by, at=at)
     is_reviewed = review_is_required(current)
     if is_reviewed:
-        _open_review(current, reviewer_id, by=by, at=at)
+        _open_review(current, review, reviewer_id, by=by, at=at)
     change(current, **moved(current, position, at), closed_at=at, **changed)
     review_follow(current, at=at)
     say_rewritten(current, before, by=by, at=at)
@@ -164,14 +161,17 @@ def incident_close(
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
     tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None
     finish(current, by=by, at=at, verb="incident.closed", data=written, tells=tells)
-    plans_withdrawn(withdrawn, by=by, at=at)
-    runs_left(left, by=by, at=at)
+    audit_work()
     return current
 
 
-def _open_review(incident: Incident, reviewer_id: int | None, *, by: Actor, at: datetime) -> None:
-    """A review with an owner and a due instant stands before the incident closes. Raises IncidentError."""
-    review = Review.objects.select_for_update(of=("self",), no_key=True).filter(incident=incident).first()
+def _open_review(
+    incident: Incident, review: Review | None, reviewer_id: int | None, *, by: Actor, at: datetime
+) -> None:
+    """A review with an owner and a due instant stands before the incident closes. Raises IncidentError.
+
+    `review` is the one that is there, held.
+    """
     if review is None:
         review = draft(incident, by=by, at=at)
     if review.state == ReviewState.PUBLISHED:

@@ -195,6 +195,8 @@ def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, no
     clocks.done(current.incident, ClockKind.REVIEW, at)
     said = "read, agreed and published the review" + (f" {although}" if although else "")
     line = append(current.incident, kind=EntryKind.REVIEW, body=said, by=by, at=at)
+    # Whoever wrote to the record meanwhile has his line before this one, so what is kept is what he left.
+    current.incident.refresh_from_db()
     keep_edition(current, freeze(current.incident, at, last_number=line.number))
     notices.tell_review(current, "published", at)
     finish(

@@ -15,7 +15,7 @@ from opsportal.core.live import touch
 from opsportal.knowledge.models import Runbook, RunbookRun, RunState
 from opsportal.knowledge.selectors.runbooks import runbook_named
 from opsportal.knowledge.services.runbooks import RunbookError
-from opsportal.knowledge.services.runs import run_start, runs_leave
+from opsportal.knowledge.services.runs import run_start
 
 
 @transaction.atomic
@@ -61,14 +61,6 @@ def runbook_told(run: RunbookRun, text: str, by: Actor, at: datetime) -> None:
     link = IncidentRunbookRun.objects.filter(run=run).select_related("incident").first()
     if link is not None:
         append(link.incident, kind=EntryKind.RUNBOOK, body=text, by=by, at=at, data={"run": run.pk})
-
-
-def runbooks_leave(incident: Incident, why: str, *, by: Actor, at: datetime) -> list[RunbookRun]:
-    """Nobody carries out a runbook for what is over: its runs end where they stand, each with a line.
-
-    Inside the caller's transaction, which holds the incident, before anything is written to the timeline.
-    """
-    return runs_leave(by=by, at=at, runs=RunbookRun.objects.filter(incident_link__incident=incident), reason=why)
 
 
 def hidden_runs(actor: Actor) -> QuerySet[Any, Any]:

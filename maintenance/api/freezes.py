@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from maintenance.api.serializers import FreezeAddSerializer, FreezeEndSerializer, WindowSerializer
 from maintenance.api.views import window_rows
 from maintenance.services.freezes import freeze_begin, freeze_end
-from maintenance.services.windows import WindowRefusedError
+from maintenance.services.windows import WindowInputError, WindowRefusedError
 from opsportal.core import clock
 from opsportal.core.api import ApiView, ConflictError, UnprocessableError, expected_version, row_response
 from opsportal.core.gate import authorize
@@ -30,7 +30,7 @@ class FreezeListView(ApiView):
     @extend_schema(operation_id="freezes_begin", request=FreezeAddSerializer, responses={201: WindowSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
-        """Freeze changes from now on; 409 while the same is frozen already."""
+        """Freeze changes from now on; 409 while the same is frozen already, 422 for an end that is past or too far."""
         serializer = FreezeAddSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         said = serializer.validated_data
@@ -43,6 +43,8 @@ class FreezeListView(ApiView):
                 by=self.actor, at=clock.now(), platform=platform, service=service, reason=said["reason"],
                 ends_at=said["ends_at"],
             )  # fmt: skip
+        except WindowInputError as error:
+            raise UnprocessableError(str(error)) from error
         except WindowRefusedError as error:
             raise ConflictError(str(error)) from error
         row = window_rows(self.actor).get(pk=made.pk)

@@ -1,5 +1,7 @@
 """Maintenance windows and freezes."""
 
+from datetime import datetime
+
 from django.db import models
 
 from opsportal.core.models import PlatformQuerySet, VersionedModel
@@ -80,6 +82,10 @@ class WindowOccurrence(VersionedModel):
                 name="window_occurrence_open",
             )
         ]
+
+    def freezes(self, at: datetime) -> bool:
+        """Whether it is a freeze that holds at that time: one that is over may still be open; reads `window`."""
+        return self.window.kind == WindowKind.FREEZE and self.state == OccurrenceState.OPEN and self.ends_at > at
 
     @property
     def title(self) -> str:

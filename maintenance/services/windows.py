@@ -29,6 +29,10 @@ class WindowRefusedError(Exception):
     """The window cannot be changed this way; the message says why."""
 
 
+class WindowInputError(WindowRefusedError):
+    """What was asked for could be at no time."""
+
+
 def window_occurrences_plan(*, at: datetime, window: Window) -> int:
     """Write the coming occurrences of a recurring window, each once; returns how many are new."""
     if not window.rule:

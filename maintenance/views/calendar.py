@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from maintenance.forms import ReasonForm
-from maintenance.models import JobRun, OccurrenceState, WindowKind, WindowOccurrence
+from maintenance.models import JobRun, WindowOccurrence
 from maintenance.selectors import coming_windows, job_runs, month_calendar, occurrences_of_days
 from maintenance.services.windows import WindowRefusedError, window_cancel
 from opsportal.core import clock
@@ -82,11 +82,10 @@ def window_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 
 def _detail(request: AuthorizedRequest, occurrence: WindowOccurrence) -> dict[str, object]:
-    holds = occurrence.window.kind == WindowKind.FREEZE and occurrence.state == OccurrenceState.OPEN
     return {
         "occurrence": occurrence,
         "runs": job_runs(request.actor).filter(occurrence=occurrence).order_by("pk"),
-        "may_end": holds and allows(request.actor, FREEZE, occurrence),
+        "may_end": occurrence.freezes(clock.now()) and allows(request.actor, FREEZE, occurrence),
     }
 
 

@@ -8,11 +8,13 @@ from django import forms
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
-from monitoring.models import MOST_CHARTS, Chart
+from monitoring.models import MOST_CHARTS, Chart, Dashboard
 from monitoring.ranges import COMPARED, SPANS, Range, instant
+from opsportal.core.conflicts import Difference
 from opsportal.core.formats import stamp
 from opsportal.core.forms import BIGGEST, CleanForm
 from opsportal.core.markdown import clean_text
+from opsportal.core.models import VersionedModel
 
 FIXED: Final = "fixed"  # the choice of range that stands for two instants
 
@@ -55,6 +57,16 @@ class DashboardForm(CleanForm):
     def clean_ends_at(self) -> datetime | None:
         return _instant(self.cleaned_data["ends_at"])
 
+    def reads_also(self, name: str) -> bool:
+        """The merge page: the rows of charts, and the buttons beside them."""
+        return name in ("do", "adding") or name.startswith("chart-")
+
+    def differs_also(self, row: VersionedModel, posted: QueryDict) -> list[Difference]:
+        """The merge page: the charts as they stand, beside those that were sent."""
+        assert isinstance(row, Dashboard)
+        theirs, mine = chart_lines(row.shown), chart_lines(posted_charts(posted))
+        return [] if theirs == mine else [Difference("charts", "Charts", theirs, mine)]
+
     def values(self) -> dict[str, Any]:
         """The columns that were typed."""
         told = self.cleaned_data
@@ -92,6 +104,17 @@ def typed(data: QueryDict) -> dict[str, Any]:
     """What stands in the form, to be shown again as it is, right or wrong."""
     fields = ("version", "name", "range", "compare", "note", "starts_at", "ends_at")
     return {name: clean_text(data.get(name, "")) for name in fields} | {"share": "share" in data}
+
+
+def chart_lines(charts: Sequence[Chart]) -> str:
+    """The charts in words, one to a line: what stands above each, what it draws and how, what is noted of it."""
+    lines = []
+    for number, chart in enumerate(charts, start=1):
+        metric = f"{chart.service}.{chart.metric}" if chart.metric else "no metric"
+        said = [metric, chart.stat, "" if chart.limits else "without limits", chart.note and f"noted: {chart.note}"]
+        title = f"{chart.title}: " if chart.title else ""
+        lines.append(f"{number}. {title}{', '.join(filter(None, said))}")
+    return "\n".join(lines)
 
 
 def posted_charts(data: QueryDict) -> list[Chart]:

@@ -21,7 +21,6 @@ from monitoring.store import floor_to
 Hour = tuple[datetime, float, float, float, float, int, int]
 Slice = tuple[datetime, float]  # start, bad events
 OverT = TypeVar("OverT", Annotation, SloExclusion)
-DRAWN: Final = 200  # marks of one objective
 LISTED: Final = 100  # exclusions of one objective
 
 
@@ -102,7 +101,7 @@ def slo_details(rows: Sequence[SloRow], period: Period) -> dict[int, Detail]:
             days=_days(own_hours, allowed, period),
             shares=shares[slo.pk],
             left_out=_left_out(_over(slo, exclusions), left_slices.get(slo.pk, ()), allowed, period),
-            marks=_over(slo, marks)[:DRAWN],
+            marks=_over(slo, marks),
             gaps=_gaps(own_hours, period),
             heavy=[(share, reviews.get(share.ref)) for share in heavy[slo.pk]],
             policy=own_policies[slo.platform_id],

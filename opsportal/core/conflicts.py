@@ -59,6 +59,15 @@ class Meanwhile:
     url: str
 
 
+@runtime_checkable
+class ReadsMore(Protocol):
+    """A form that reads more of a post than its fields: which names, and what that says beside the row, in words."""
+
+    def reads_also(self, name: str) -> bool: ...
+
+    def differs_also(self, row: VersionedModel, posted: QueryDict) -> Sequence[Difference]: ...
+
+
 _last_change: list[Callable[[VersionedModel], LastChange | None]] = []
 
 
@@ -121,8 +130,12 @@ def _words(field: "Field[Any, Any]", offered: forms.Field, value: str) -> str:
 
 def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
     """The posted fields whose text differs from the row as it stands; those of no form or no column always count."""
-    found, form_fields = [], {name: field for form in forms_over(posted) for name, field in form.fields.items()}
+    found, read_by = [], forms_over(posted)
+    form_fields = {name: field for form in read_by for name, field in form.fields.items()}
+    wider = [form for form in read_by if isinstance(form, ReadsMore)]
     for name, values in posted.lists():
+        if any(form.reads_also(name) for form in wider):
+            continue
         offered, mine = form_fields.get(name), ", ".join(str(value) for value in values)
         # Whoever adds a name to a form learns nothing by it.
         field = _column(row, name) if offered is not None else None
@@ -135,7 +148,7 @@ def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
             mine = _words(field, offered, mine)
         label = name.removesuffix("_id").replace("_", " ").capitalize()
         found.append(Difference(name, label, theirs, mine, is_text=isinstance(field, TextField)))
-    return found
+    return found + [difference for form in wider for difference in form.differs_also(row, posted)]
 
 
 def meanwhile(row: VersionedModel, posted: QueryDict) -> Meanwhile | None:

@@ -217,8 +217,8 @@ def plan_expire(*, by: Actor, at: datetime, plan: Plan) -> None:
 def plans_withdraw(*, by: Actor, at: datetime, subject: str, why: str) -> list[Plan]:
     """Take back what was asked for on this subject and has not begun, because what it was for is over.
 
-    Inside the caller's transaction, before it writes to a timeline; `plans_withdrawn` writes the audit rows, once the
-    caller has locked all that it will. A plan that runs goes on: half of it undone may do more harm.
+    Inside the caller's transaction, which holds what else it will: this locks the plans, then writes to the timeline.
+    `plans_withdrawn` writes the audit rows. A plan that runs goes on: half of it undone may do more harm.
     """
     waiting = Plan.objects.filter(subject=subject, state__in=[PlanState.AWAITING, PlanState.APPROVED]).order_by("pk")
     found = list(waiting.select_for_update(of=("self",), no_key=True))

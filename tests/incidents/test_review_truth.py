@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
-from incidents.models import ClockPolicy, Incident, IncidentClock, Review, ReviewSection
+from incidents.models import AlarmClaim, ClockPolicy, Incident, IncidentClock, Review, ReviewSection
 from incidents.selectors import clock_views, key_entries
 from incidents.services import (
     entry_log,
@@ -182,6 +182,25 @@ def test_what_is_unfinished_is_said_before_it_ends_and_in_the_review(
     wrong = ReviewSection.objects.get(review=review, key="went-wrong")
     assert wrong.body.count("still fired when it was resolved") == 1
     assert f"{source.name} (CloudWatch, the portal itself) still fired when it was resolved" in wrong.body
+
+
+def test_many_alarms_that_are_over_hide_none_that_fires(
+    platform: Platform, by: Actor, at: datetime, commander: User, client_for: ClientFor
+) -> None:
+    incident = declare(platform, by=by, at=at)
+    for number in range(45):
+        told = transition(alarm(platform, key=f"{number:02}"), "alarm", at)
+        AlarmClaim.objects.create(transition=told, incident=incident, outcome="attached", claimed_at=at)
+    Alarm.objects.update(state="ok", since=at)
+    Alarm.objects.filter(name__gte="Alarm 22").update(state="alarm")
+    for number in range(21):
+        task_add(by=by, at=at, incident=incident, title=f"Task {number:02}")
+    page = client_for(commander).get(f"{incident.url}resolve/").content.decode()
+    assert (page.count("still fires"), page.count("Open task: ")) == (20, 20)
+    assert "Alarm 22 still fires" in page
+    assert "20 of 23 alarms that still fire are named here" in page
+    assert "20 of 21 open tasks are named here" in page
+    assert "plans are named here" not in page
 
 
 def test_a_review_that_is_still_to_come_says_so(

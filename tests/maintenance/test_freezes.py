@@ -88,6 +88,22 @@ def test_an_ended_freeze_ends_on_the_charts_too(by: Actor, platform: Platform, a
     assert made.ends_at == at + HOUR
 
 
+def test_a_freeze_that_is_over_is_not_ended_later(
+    by: Actor, platform: Platform, manager: User, client_for: ClientFor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dispatcher was away: nobody closed it."""
+    made = begin(by, platform, now() - 3 * HOUR)
+    with pytest.raises(WindowRefusedError, match="Only a freeze that holds"):
+        freeze_end(by=by, at=made.ends_at, occurrence=made, expected=made.version, reason="late")
+    page = client_for(manager).get(reverse("maintenance:window", args=[made.pk])).content.decode()
+    assert "End the freeze" not in page
+    call_command("freeze", "list", "--as", manager.email)
+    assert json.loads(capsys.readouterr().out) == []
+    ends_at = made.ends_at
+    made.refresh_from_db()
+    assert (made.state, made.ends_at) == (OccurrenceState.OPEN, ends_at)
+
+
 def test_the_button_freezes_and_every_page_says_so(
     platform: Platform, manager: User, viewer: User, client_for: ClientFor
 ) -> None:
@@ -131,7 +147,7 @@ def test_the_api_begins_and_ends_a_freeze(
     assert poor.post("/api/v1/freezes/", body, content_type=JSON).status_code == 403
     assert client.post("/api/v1/freezes/", body | {"service": "nope"}, content_type=JSON).status_code == 422
     late = body | {"ends_at": (now() - HOUR).isoformat()}
-    assert client.post("/api/v1/freezes/", late, content_type=JSON).status_code == 409
+    assert client.post("/api/v1/freezes/", late, content_type=JSON).status_code == 422
     made = client.post("/api/v1/freezes/", body, content_type=JSON)
     assert made.status_code == 201, made.content
     assert client.post("/api/v1/freezes/", body, content_type=JSON).status_code == 409
@@ -154,10 +170,17 @@ def test_a_shell_begins_lists_and_ends_a_freeze(
         call_command("freeze", "begin", platform.key, "no", "--hours", "2", "--as", viewer.email)
     with pytest.raises(CommandError, match="92 days"):
         call_command("freeze", "begin", platform.key, "no", "--hours", "99999999999", "--as", manager.email)
+    for reason in ("", " \t", "x" * 241):
+        with pytest.raises(CommandError, match="Say why, in at most 240 characters"):
+            call_command("freeze", "begin", platform.key, reason, "--hours", "2", "--as", manager.email)
+    assert not WindowOccurrence.objects.exists()
     call_command("freeze", "begin", platform.key, "Budget is spent", "--hours", "2", "--as", manager.email)
     made = json.loads(capsys.readouterr().out)
     call_command("freeze", "list", "--as", viewer.email)
     assert [row["id"] for row in json.loads(capsys.readouterr().out)] == [made["id"]]
+    for reason in ("", "x" * 401):
+        with pytest.raises(CommandError, match="Say why, in at most 400 characters"):
+            call_command("freeze", "end", str(made["id"]), reason, "--as", manager.email)
     call_command("freeze", "end", str(made["id"]), "recovered", "--as", manager.email)
     assert json.loads(capsys.readouterr().out)["state"] == "closed"
     with pytest.raises(CommandError, match="Only a freeze that holds"):

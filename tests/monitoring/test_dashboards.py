@@ -1,6 +1,7 @@
 """Dashboards: kept, copied, rearranged without script, shared, thrown away; what is not read says why."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from io import StringIO
@@ -199,10 +200,18 @@ def test_shared_ones_are_the_teams(platform: Platform, viewer: User, operator: U
     assert "For everybody" not in text_of(client_for(viewer).get(address))
     client_for(viewer).post(address, posted(UNREAD, version="0", share="on"))
     assert Dashboard.objects.get(name="Mine").owner_id == viewer.pk
-    change = posted(UNREAD, name="Renamed")
+    change = posted(UNREAD._replace(limits=False), UNREAD, name="Renamed")
     assert client_for(operator).post(f"/monitoring/dashboards/{shared.pk}/edit/", change).status_code == 303
-    lost = client_for(operator).post(f"/monitoring/dashboards/{shared.pk}/edit/", change | {"name": "Theirs"})
+    late = posted(UNREAD, name="Theirs") | {"adding": "web.requests"}
+    lost = client_for(operator).post(f"/monitoring/dashboards/{shared.pk}/edit/", late)
     assert lost.status_code == 409
+    both, fields = text_of(lost).split('id="merge"', 1)
+    unread, noted = f"{UNREAD.title}: no metric", f"noted: {UNREAD.note}"
+    theirs, mine = f"1. {unread}, without limits, {noted}\n2. {unread}, {noted}", f"1. {unread}, {noted}"
+    assert f'<b>Charts, saved</b><p class="pre">{theirs}</p>' in both
+    assert f'<b>Charts, yours</b><p class="pre">{mine}</p>' in both
+    assert re.findall(r"<b>([^<]*), yours</b>", both) == ["Name", "Charts"]
+    assert 'name="chart-0-note"' in fields
     shared.refresh_from_db()
     assert (shared.name, shared.version) == ("Renamed", 2)
 

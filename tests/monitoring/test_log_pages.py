@@ -108,6 +108,14 @@ def test_a_run_is_noted_on_an_incident_once(
     assert f'It stands on <a href="{incident.url}"' in client.get(address).content.decode()
     timeline = client.get(incident.url).content.decode()
     assert f'href="/monitoring/logs/runs/{run.pk}/"' in timeline
+    # Where a place gave no answer, the line says so without naming its account: it goes out with exports.
+    said = "111111111111 eu-west-1: The role lacks logs:StartQuery: not authorised"
+    poor = run_of(run.query, at=at, lines=2, said=said)
+    client.post(f"/log-runs/{poor.pk}/incident/", {"incident": str(incident.number)})
+    (entry,) = incident.entries.filter(data__log_run=poor.pk)
+    assert "matched, and the answer is not whole ([what was found](" in entry.body
+    assert "111111111111" not in entry.body
+    assert "StartQuery" not in entry.body
 
 
 def test_the_api_asks_waits_and_reads(platform: Platform, at: datetime, client_for: ClientFor, commander: User) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from monitoring.evidence.runner import run_check
-from monitoring.logs import ALL_SECONDS, MOST_PLACES, LogsError, ask_logs
+from monitoring.logs import ALL_SECONDS, MOST_PLACES, LogsError, ask_logs, places_of
 from monitoring.models import AwsAccount, Resource, ResourceKind
 from opsportal.aws import ecs, logs
 from opsportal.aws.errors import AwsRejectedError
@@ -59,6 +59,25 @@ def test_a_place_too_many_is_named(platform: Platform, at: datetime, waited: lis
     found = ask_logs(platform_id=platform.pk, service="web", text="", minutes=5, at=at, limit=5)
     assert len(waited) == MOST_PLACES
     assert found.missed[0] == "c3 in eu-west-1 was not asked: 5 places at most are."
+
+
+def test_of_many_places_too_many_a_few_are_named_and_the_rest_counted(
+    platform: Platform, at: datetime, waited: list[float]
+) -> None:
+    first = Resource.objects.get(identifier="a")
+    for number in range(43):
+        first.pk, first.identifier = None, f"c{number:02}"
+        first.save(force_insert=True)
+    assert [place.name for place in places_of(platform_id=platform.pk, service="web")][4:] == [
+        "c02",
+        "c03",
+        "c04",
+        "c05",
+    ]
+    found = ask_logs(platform_id=platform.pk, service="web", text="", minutes=5, at=at, limit=5)
+    assert [said.partition(" not asked")[0] for said in found.missed if "not asked" in said] == [
+        "c03 in eu-west-1 was", "c04 in eu-west-1 was", "c05 in eu-west-1 and 37 more were",
+    ]  # fmt: skip
 
 
 def test_no_line_of_those_that_answered_is_no_ok(

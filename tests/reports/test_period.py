@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from monitoring.models import EvidenceResult, Slo, SloBucket
+from monitoring.models import Annotation, AnnotationKind, Deployment, EvidenceResult, Slo, SloBucket
 from monitoring.selectors.slo_report import slo_rows
 from monitoring.services.exclusions import exclusion_put
 from monitoring.slo.periods import parse
@@ -295,3 +295,30 @@ def test_a_drawing_is_made_without_the_rest_of_the_report(
     page = answer.content.decode()
     assert f"{slo.name}: budget left" in page
     assert "budget used per day" in page
+
+
+@pytest.mark.django_db
+def test_what_a_report_does_not_hold_is_counted_in_it(
+    slo: Slo, platform: Platform, manager: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n, kind in enumerate((AnnotationKind.INCIDENT, AnnotationKind.DRILL, AnnotationKind.DRILL)):
+        at = now() - timedelta(minutes=30 - n)
+        Annotation.objects.create(platform=platform, kind=kind, ref=f"A-{n}", title="x", starts_at=at, ends_at=now())
+        Deployment.objects.create(
+            platform=platform, external_id=f"web:{n}", label=f"web {n}", state="completed", started_at=at
+        )
+    monkeypatch.setattr("opsportal.reports.period.body.KEPT", 1)
+    monkeypatch.setattr("opsportal.reports.period.drawing.DEPLOYMENTS", 1)
+    monkeypatch.setattr("opsportal.reports.period.parts.DRILLS", 1)
+    client = client_for(manager)
+    body = client.get(at_report(platform, "period-json")).json()
+    [row] = body["objectives"]
+    assert ([one["ref"] for one in row["windows"]], len(row["changes"])) == (["A-1"], 1)
+    assert (len(body["drills"]), body["drills_count"], row["counts"]) == (1, 2, {"windows": 2, "changes": 3})
+    page = client.get(at_report(platform)).content.decode()
+    assert "2 drills and practice runs began in this time" in page
+    assert "The first 1 of 3 deployments stand in this report" in page
+    drawing = client.get(at_report(platform, query=f"&part={slo.pk}"), headers={"HX-Request": "true"}).content.decode()
+    assert "Drawn are the first 1 of 3 deployments and 1 of 2 windows, freezes and drills." in drawing
+    file = client.get(at_report(platform, "period-csv")).content.decode()
+    assert {f"objective,{slo.key},changes,3", "drills,,count,2"} <= set(file.splitlines())

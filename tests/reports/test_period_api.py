@@ -38,8 +38,8 @@ def client(manager: User, client_for: ClientFor) -> Client:
     return client_for(token_persona(manager, "read", "report:write"))
 
 
-def rows(client: Client, platform: Platform, kind: str, key: str = "") -> list[dict[str, Any]]:
-    asked = {"platform": platform.key, "period": month(), "rows": kind} | ({"key": key} if key else {})
+def rows(client: Client, platform: Platform, kind: str, key: str = "", **more: str) -> list[dict[str, Any]]:
+    asked = {"platform": platform.key, "period": month(), "rows": kind} | ({"key": key} if key else {}) | more
     answer = client.get(f"{FIGURES}rows/", asked)
     assert answer.status_code == 200, answer.content
     found: list[dict[str, Any]] = answer.json()["results"]
@@ -66,6 +66,7 @@ def test_a_figure_has_as_many_rows_as_it_says(
     declare(platform, by=SYSTEM, at=at, title="Hidden", type="security")
     fired = alarm(platform, key="slow", signal="slow")
     noisy = [transition(fired, AlarmState.ALARM, at - timedelta(minutes=n)) for n in (9, 5, 1)]
+    transition(fired, AlarmState.ALARM, at, from_state=AlarmState.ALARM)  # it goes on: no other firing, and a page
     alarm_rate(by=actor_for(admin), at=now(), transition=noisy[0], word="noise")
     for verdict in ("ok", "ok", "fail"):
         evidence(platform, verdict)
@@ -75,12 +76,16 @@ def test_a_figure_has_as_many_rows_as_it_says(
     assert (body["alarms"]["noise"], body["alarms"]["unrated"]) == (1, 2)
     [ranked] = body["alarms"]["ranked"]
     assert len(rows(client, platform, "firings", str(ranked["id"]))) == ranked["firings"]
+    paged = [row["goes_on"] for row in rows(client, platform, "firings", only="pages")]
+    assert paged == [True, False, False, False]
+    assert body["alarms"]["pages"] == len(paged)
     [checked] = body["backups"]
     verdicts = [row["verdict"] for row in rows(client, platform, "evidence", "backup.fresh")]
     assert {verdict: verdicts.count(verdict) for verdict in ("ok", "fail")} == {"ok": 2, "fail": 1}
     assert (checked["ok"], checked["fail"]) == (2, 1)
     asked = {"platform": platform.key, "period": month()}
-    for wrong in ({}, {"rows": "all"}, {"rows": "runs", "key": "perfect"}, {"rows": "changes", "key": "x"}):
+    for wrong in ({}, {"rows": "all"}, {"rows": "runs", "key": "perfect"}, {"rows": "changes", "key": "x"},
+                  {"rows": "firings", "only": "x"}, {"rows": "runs", "only": "pages"}):  # fmt: skip
         assert client.get(f"{FIGURES}rows/", asked | wrong).status_code == 400, wrong
 
 
@@ -131,7 +136,7 @@ def test_an_edition_is_listed_read_and_verified(client: Client, platform: Platfo
     assert len(client.get("/api/v1/published-reports/", {"platform": platform.key}).json()["results"]) == 1
     assert client.get("/api/v1/published-reports/", {"platform": "else"}).json()["results"] == []
     address = f"/api/v1/published-reports/{made.json()['id']}/"
-    assert json.loads(client.get(address).json()["body"])["format"] == 2
+    assert json.loads(client.get(address).json()["body"])["format"] == 3
     found = client.get(f"{address}verification/").json()
     assert found == {"is_whole": True, "reason": "", "is_reproduced": True, "differs": []}
     declare(platform, by=SYSTEM, at=PublishedReport.objects.get().as_of - timedelta(hours=1))

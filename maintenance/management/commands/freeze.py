@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
     def _list(self, by: Actor, _options: dict[str, Any]) -> Any:
         rows = window_rows(by).filter(window__kind=WindowKind.FREEZE, state=OccurrenceState.OPEN)
-        return WindowSerializer(rows.order_by("ends_at", "pk"), many=True).data
+        return WindowSerializer(rows.filter(ends_at__gt=clock.now()).order_by("ends_at", "pk"), many=True).data
 
     def _begin(self, by: Actor, options: dict[str, Any]) -> Any:
         platform = platform_for(SET, by, options["platform"])

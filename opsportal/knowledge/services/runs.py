@@ -194,16 +194,19 @@ def run_finish(
     return current
 
 
-def runs_leave(*, by: Actor, at: datetime, runs: QuerySet[RunbookRun], reason: str) -> list[RunbookRun]:
-    """End those of the runs that still go on, because what they were for is over; inside the caller's transaction.
+def runs_hold(runs: QuerySet[RunbookRun]) -> list[RunbookRun]:
+    """Those of the runs that still go on, locked until the caller's transaction ends."""
+    going_on = runs.filter(state=RunState.RUNNING).order_by("pk").select_for_update(of=("self",))
+    return list(going_on.select_related("runbook", "text"))
+
+
+def runs_leave(*, by: Actor, at: datetime, runs: Iterable[RunbookRun], reason: str) -> None:
+    """End these held runs, because what they were for is over.
 
     `runs_left` writes their audit rows, once the caller has locked all that it will.
     """
-    going_on = runs.filter(state=RunState.RUNNING).order_by("pk").select_for_update(of=("self",))
-    ended = list(going_on.select_related("runbook", "text"))
-    for run in ended:
+    for run in runs:
         tell(run, _end(run, at=at, reason=reason), by=by, at=at)
-    return ended
 
 
 def runs_left(runs: Iterable[RunbookRun], *, by: Actor, at: datetime) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -12,6 +14,7 @@ from rest_framework.response import Response
 
 from incidents.figures.periods import between
 from monitoring.models import AlarmState
+from monitoring.selectors.usefulness import BEGINS, PAGES
 from monitoring.slo.periods import Period
 from opsportal.core.actor import Actor
 from opsportal.core.api import PAGING, page_size
@@ -84,8 +87,8 @@ def _evidence(reader: Actor, asked: Asked, key: str, page_of: Keyset) -> Answer:
     ]  # fmt: skip
 
 
-def _firings(reader: Actor, asked: Asked, key: str, page_of: Keyset) -> Answer:
-    rows = fired_in(reader, *asked).select_related("alarm", "severity")
+def _firings(reader: Actor, asked: Asked, key: str, page_of: Keyset, which: Q = BEGINS) -> Answer:
+    rows = fired_in(reader, *asked).filter(which).select_related("alarm", "severity")
     page = page_of(rows.filter(alarm_id=bounded_int(key) or 0) if key else rows, ("-at", "-pk"))
     return page, [
         {
@@ -111,6 +114,7 @@ class PeriodRowsView(PeriodApiView):
         parameters=[
             *NAMED,
             OpenApiParameter("rows", str, required=True, enum=list(KINDS), description="`rows` of the scorecard"),
+            OpenApiParameter("only", str, enum=["pages"], description="of firings: those that paged, also by going on"),
             OpenApiParameter("key", str, description="a figure, an outcome, a check, an alarm; all, if absent"),
             *PAGING,
         ],
@@ -124,12 +128,17 @@ class PeriodRowsView(PeriodApiView):
             raise ParseError(f"rows is one of {', '.join(KINDS)}.")
         if key and kind in KEYS and key not in KEYS[kind]:
             raise ParseError(f"key is one of {', '.join(KEYS[kind])}.")
+        only, answer = request.query_params.get("only", ""), KINDS[kind]
+        if only:
+            if (kind, only) != ("firings", "pages"):
+                raise ParseError("only is pages, of rows=firings.")
+            answer = partial(_firings, which=PAGES)
         size, cursor = page_size(request), request.query_params.get("cursor")
 
         def page_of(rows: Any, order: tuple[str, ...]) -> Page[Any]:
             return keyset_page(rows, order=order, cursor=cursor, size=size)
 
-        page, results = KINDS[kind](reader_of(asked[0]), asked, key, page_of)
+        page, results = answer(reader_of(asked[0]), asked, key, page_of)
         return Response({
             "results": results, "next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor
         })  # fmt: skip

@@ -29,8 +29,8 @@ from opsportal.reports.models import Commentary
 from opsportal.reports.period.parts import alarms, backups, drills
 from opsportal.reports.period.scorecard import scorecard
 
-FORMAT: Final = 2
-CHANGES: Final = 200  # deployments drawn over an objective
+FORMAT: Final = 3
+KEPT: Final = 200  # deployments, and windows, over an objective; `counts` says how many there were
 DIGITS: Final = 9  # enough for any share; hides the order in which floats were added
 # What the figures are computed by: another hash here means that they may differ though the rows do not.
 ARITHMETIC: Final = (
@@ -91,7 +91,7 @@ def report_body(platform: Platform, service: Service | None, period: Period) -> 
         ],
         "backups": backups(reader, period),
         "alarms": alarms(reader, platform, service, period),
-        "drills": drills(reader, platform, period),
+        **drills(reader, platform, period),
     }
     body["scorecard"] = [line.data() for line in scorecard(body, incidents)]
     plain: Body = _plain(body)
@@ -161,14 +161,15 @@ def _went_out(platform: Platform, period: Period) -> list[Deployment]:
 def _over(row: SloRow, detail: Detail, went_out: Sequence[Deployment]) -> Body:
     """What lay over the objective's time beside incidents, and the reviews that its policy wants."""
     own = [one for one in went_out if one.service_id in (None, row.slo.service_id)]
+    windows = [mark for mark in detail.marks if mark.kind != AnnotationKind.INCIDENT and not mark.restricted]
     return {
         "windows": [
             {"kind": mark.kind, "ref": mark.ref, "title": mark.title, "url": mark.url, "from": mark.starts_at,
              "to": mark.ends_at}
-            for mark in detail.marks
-            if mark.kind != AnnotationKind.INCIDENT and not mark.restricted
+            for mark in windows[:KEPT]
         ],
-        "changes": [{"at": one.started_at, "label": one.words} for one in own[:CHANGES]],
+        "changes": [{"at": one.started_at, "label": one.words} for one in own[:KEPT]],
+        "counts": {"windows": len(windows), "changes": len(own)},
         "reviews": [
             {"ref": share.ref, "share": share.share, "url": review.url if review else share.url,
              "state": review.state if review else None}

@@ -55,12 +55,10 @@ def drawn(body: Mapping[str, Any], slo_id: int) -> Markup:
         for one in row["attribution"]
         if one["from"] and one["ref"] and one["share"] >= 0.02
     ]
-    marks += [charts.Annotation(one["at"], one["label"], "deploy") for one in row.get("changes", ())[:DEPLOYMENTS]]
+    changes, windows = row.get("changes", ())[:DEPLOYMENTS], row.get("windows", ())[:WINDOWS]
+    marks += [charts.Annotation(one["at"], one["label"], "deploy") for one in changes]
     first, last = period["starts_at"], period["until"]
-    bands = [
-        charts.Band(max(one["from"], first), min(one["to"] or last, last), one["ref"])
-        for one in row.get("windows", ())[:WINDOWS]
-    ]
+    bands = [charts.Band(max(one["from"], first), min(one["to"] or last, last), one["ref"]) for one in windows]
     bands += [charts.Band(begins, ends, "no data", "nodata") for begins, ends in row["gaps"][:20]]
     burn_down = charts.burn_down(
         left, title=f"{name}: budget left", start=period["starts_at"], end=period["ends_at"], now=period["until"],
@@ -70,4 +68,13 @@ def drawn(body: Mapping[str, Any], slo_id: int) -> Markup:
         days, title=f"{name}: budget used per day, per cent", limits=(even / 10, even, 3 * even, 25.0),
         today=period["until"].astimezone(zone).date(),
     )  # fmt: skip
-    return Markup('<div class="cols c2">{}<div>{}</div></div>').format(burn_down, calendar)
+    return Markup('<div class="cols c2">{}<div>{}{}</div></div>').format(
+        burn_down, calendar, _left_out(row.get("counts", {}), {"changes": len(changes), "windows": len(windows)})
+    )
+
+
+def _left_out(there: Mapping[str, int], shown: Mapping[str, int]) -> Markup:
+    """What of the objective's time is not drawn; nothing where all is, or an earlier format does not say."""
+    words = {"changes": "deployments", "windows": "windows, freezes and drills"}
+    said = [f"{shown[key]} of {n} {words[key]}" for key, n in there.items() if n > shown[key]]
+    return Markup('<p class="q f12">Drawn are the first {}.</p>').format(" and ".join(said)) if said else Markup("")

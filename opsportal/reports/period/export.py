@@ -40,14 +40,21 @@ def figure_rows(body: Mapping[str, Any]) -> Iterator[Row]:
     yield from (("alarms", "", figure, value) for figure, value in alarms.items() if figure != "ranked")
     for row in alarms.get("ranked", ()):
         yield from (("alarms", row["name"], figure, row[figure]) for figure in ALARM)
+    yield from _drills(body)
+    yield from (("scorecard", line["rule"], "is_met", line["is_met"]) for line in body["scorecard"])
+
+
+def _drills(body: Mapping[str, Any]) -> Iterator[Row]:
     for row in body.get("drills") or ():
         yield "drills", row["title"], row["kind"], row["from"]
-    yield from (("scorecard", line["rule"], "is_met", line["is_met"]) for line in body["scorecard"])
+    if body.get("drills_count") is not None:
+        yield "drills", "", "count", body["drills_count"]
 
 
 def _objective(row: Mapping[str, Any]) -> Iterator[Row]:
     yield from (("objective", row["key"], figure, row[figure]) for figure in OBJECTIVE)
     yield from (("objective", row["key"], f"budget_{figure}", value) for figure, value in row["budget"].items())
+    yield from (("objective", row["key"], figure, n) for figure, n in row.get("counts", {}).items())
     for burn in row["burns"]:
         span = f"burn_{burn['long_s']:.0f}s"
         yield "objective", row["key"], span, burn["long"]

@@ -9,13 +9,14 @@ from monitoring.models import AlarmTransition, Annotation, AnnotationKind, Evide
 from monitoring.selectors.usefulness import Worth, firings, worth_rows
 from monitoring.slo.periods import Period
 from opsportal.core.actor import Actor
+from opsportal.core.pagination import head
 from opsportal.knowledge.models import RunbookRun
 from opsportal.platforms.models import Platform, Service
 
 BACKUP_CHECKS: Final = "backup."
 MOST_ALARMS: Final = 5_000  # counted
 RANKED: Final = 20  # shown
-DRILLS: Final = 100
+DRILLS: Final = 100  # of each kind
 Body = dict[str, Any]
 
 
@@ -63,21 +64,24 @@ def _worth(row: Worth) -> Body:
     }  # fmt: skip
 
 
-def drills(reader: Actor, platform: Platform, period: Period) -> Sequence[Body]:
-    """Drills that stand on the charts and runbooks carried out in practice, in order of time."""
+def drills(reader: Actor, platform: Platform, period: Period) -> Body:
+    """Drills that stand on the charts and runbooks carried out in practice, in order of time; how many there were."""
     within = {"platform": platform, "starts_at__gte": period.starts_at, "starts_at__lt": period.until}
     marks = Annotation.objects.filter(kind=AnnotationKind.DRILL, restricted=False, **within).order_by("starts_at", "pk")
     runs = RunbookRun.objects.visible_to(reader).filter(
         platform=platform, is_practice=True, started_at__gte=period.starts_at, started_at__lt=period.until
     )
+    drilled = head(marks, DRILLS)
+    practised = head(runs.select_related("runbook").order_by("started_at", "pk"), DRILLS)
     found = [
         {"kind": "drill", "title": f"{row.ref} {row.title}", "url": row.url, "from": row.starts_at, "to": row.ends_at,
          "state": ""}
-        for row in marks[:DRILLS]
+        for row in drilled.rows
     ]  # fmt: skip
     found += [
         {"kind": "practice", "title": row.runbook.title, "url": row.get_absolute_url(), "from": row.started_at,
          "to": row.finished_at, "state": row.state}
-        for row in runs.select_related("runbook").order_by("started_at", "pk")[:DRILLS]
+        for row in practised.rows
     ]  # fmt: skip
-    return sorted(found, key=lambda row: (row["from"], row["title"]))
+    found.sort(key=lambda row: (row["from"], row["title"]))
+    return {"drills": found, "drills_count": drilled.total + practised.total}
