@@ -5,7 +5,6 @@ from typing import Final
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from maintenance.forms import FreezeForm, ReasonForm
@@ -14,7 +13,7 @@ from maintenance.services.freezes import freeze_begin, freeze_end
 from maintenance.services.windows import WindowRefusedError
 from opsportal.core import clock
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
-from opsportal.core.gate import authorize, platforms_where
+from opsportal.core.gate import authorize, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 
@@ -50,8 +49,7 @@ def freeze_new(request: AuthorizedRequest) -> HttpResponse:
 def freeze_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Let changes go on, with a reason."""
     rows = WindowOccurrence.objects.visible_to(request.actor).select_related("window", "platform")
-    occurrence: WindowOccurrence = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, SET, occurrence)
+    occurrence: WindowOccurrence = permitted(request.actor, SET, rows, pk=pk)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         raise BadRequest("Say why the freeze ends; nothing was changed.")

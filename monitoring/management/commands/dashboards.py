@@ -12,6 +12,7 @@ from monitoring.api.dashboards import (
     DashboardChangeSerializer,
     DashboardListSerializer,
     DashboardSerializer,
+    columns_of,
 )
 from monitoring.management.person import acting_person, person_parser
 from monitoring.models import Dashboard
@@ -82,18 +83,18 @@ class Command(BaseCommand):
     def _keep(self, actor: Actor, options: dict[str, Any]) -> Any:
         del options
         said = _said(DashboardAddSerializer)
-        is_shared = said.validated_data.get("shared", False)
-        platform = platform_for(SHARE if is_shared else KEEP, actor, said.validated_data["platform"])
-        kept = dashboard_add(by=actor, at=clock.now(), platform=platform, values=said.columns(), is_shared=is_shared)
+        is_shared = said.get("shared", False)
+        platform = platform_for(SHARE if is_shared else KEEP, actor, said["platform"])
+        kept = dashboard_add(by=actor, at=clock.now(), platform=platform, values=columns_of(said), is_shared=is_shared)
         return DashboardSerializer(kept).data
 
     def _change(self, actor: Actor, options: dict[str, Any]) -> Any:
         found, said = _one(actor, options), _said(DashboardChangeSerializer)
-        share = said.validated_data.get("shared", False)
+        share = said.get("shared", False)
         if share:
             authorize(actor, SHARE, found.platform)
         dashboard_change(
-            by=actor, at=clock.now(), dashboard=found, expected=options["version"], values=said.columns(), share=share
+            by=actor, at=clock.now(), dashboard=found, expected=options["version"], values=columns_of(said), share=share
         )
         return self._show(actor, options)
 
@@ -111,7 +112,7 @@ def _one(actor: Actor, options: dict[str, Any], action: str = "") -> Dashboard:
     return found
 
 
-def _said(serializer: type[DashboardChangeSerializer]) -> DashboardChangeSerializer:
+def _said(serializer: type[DashboardChangeSerializer]) -> dict[str, Any]:
     """What stands on standard input, as the API would take it. Raises CommandError."""
     try:
         read = serializer(data=json.load(sys.stdin))
@@ -119,4 +120,4 @@ def _said(serializer: type[DashboardChangeSerializer]) -> DashboardChangeSeriali
         raise CommandError(f"Standard input is no JSON: {error}") from error
     if not read.is_valid():
         raise CommandError(json.dumps(read.errors))
-    return read
+    return dict(read.validated_data)

@@ -15,7 +15,7 @@ from monitoring.services.alert_sources import source_test
 from monitoring.services.inbound import ReplayError, message_replay
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError, authorize, platforms_where
+from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError, authorize, permitted, platforms_where
 
 REQUEST: Final = "manage.py intake"
 MOST: Final = 200
@@ -71,10 +71,7 @@ class Command(BaseCommand):
 
     def _replay(self, actor: Actor, options: dict[str, Any]) -> Any:
         rows = InboundMessage.objects.visible_to(actor).select_related("replay_of", "source", "platform")
-        found = rows.filter(pk=options["message"]).first()
-        if found is None:
-            raise HiddenError("monitoring.inbound_replay")
-        authorize(actor, "monitoring.inbound_replay", found)
+        found = permitted(actor, "monitoring.inbound_replay", rows, pk=options["message"])
         try:
             again = message_replay(by=actor, at=clock.now(), message=found)
         except ReplayError as error:
