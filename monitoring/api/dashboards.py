@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -158,20 +158,15 @@ class DashboardListView(ApiView):
         return row_response(kept, DashboardSerializer(kept), status=201)
 
 
-@extend_schema_view(
-    get=extend_schema(responses=DashboardSerializer),
-    patch=extend_schema(
-        description="Change it, or share one's own; needs `If-Match`. A pack's is copied instead.",
-        request=DashboardChangeSerializer,
-        responses=DashboardSerializer,
-    ),
-)
-class DashboardView(RowView):
+class DashboardView(
+    RowView,
+    tells=DashboardSerializer,
+    takes=DashboardChangeSerializer,
+    means="Change it, or share one's own (a pack's is copied instead)",
+):
     """One dashboard."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": KEEP, "DELETE": KEEP}
-    serializer_class = DashboardSerializer
-    takes = DashboardChangeSerializer
 
     def rows(self) -> QuerySet[Dashboard]:
         return dashboards_of(self.actor)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,10 +15,19 @@ from opsportal.core.idempotency import idempotent
 
 
 class RowView(ApiView):
-    """Read one row, or change what is sent of it: `takes` is its body, `serializer_class` the row as it is told."""
+    """Read one row, or change what is sent of it.
 
-    serializer_class: ClassVar[SerializerClass]
+    A class names the serializer that `tells` the row, the one that `takes` a change, and what changing it `means`.
+    """
+
+    tells: ClassVar[SerializerClass]
     takes: ClassVar[SerializerClass]
+
+    def __init_subclass__(cls, *, tells: SerializerClass, takes: SerializerClass, means: str) -> None:
+        super().__init_subclass__()
+        cls.tells, cls.takes = tells, takes
+        change = extend_schema(description=f"{means}; needs `If-Match`.", request=takes, responses=tells)
+        extend_schema_view(get=extend_schema(responses=tells), patch=change)(cls)
 
     @abstractmethod
     def rows(self) -> QuerySet[Any]:
@@ -33,11 +43,11 @@ class RowView(ApiView):
 
     def get(self, _request: Request, pk: int) -> Response:
         row = self.found(pk, self.actions["GET"])
-        return row_response(row, self.serializer_class(row))
+        return row_response(row, self.tells(row))
 
     @idempotent
     def patch(self, request: Request, pk: int) -> Response:
         row = self.found(pk, self.actions["PATCH"])
         self.change(row, expected_version(request, row), sent(request, self.takes))
         fresh = self.found(pk, self.actions["PATCH"])
-        return row_response(fresh, self.serializer_class(fresh))
+        return row_response(fresh, self.tells(fresh))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -141,20 +141,15 @@ class HeartbeatListView(ApiView):
         return response
 
 
-@extend_schema_view(
-    get=extend_schema(responses=HeartbeatSerializer),
-    patch=extend_schema(
-        description="Change, pause (with a reason) or go on with it; needs `If-Match`.",
-        request=HeartbeatChangeSerializer,
-        responses=HeartbeatSerializer,
-    ),
-)
-class HeartbeatView(RowView):
+class HeartbeatView(
+    RowView,
+    tells=HeartbeatSerializer,
+    takes=HeartbeatChangeSerializer,
+    means="Change, pause (with a reason) or go on with it",
+):
     """One job."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
-    serializer_class = HeartbeatSerializer
-    takes = HeartbeatChangeSerializer
 
     def rows(self) -> QuerySet[Heartbeat]:
         return heartbeats_of(self.actor, at=now())

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -174,20 +174,12 @@ class LogQueryListView(ApiView):
         return row_response(query, LogQuerySerializer(query), status=201)
 
 
-@extend_schema_view(
-    get=extend_schema(responses=LogQuerySerializer),
-    patch=extend_schema(
-        description="Change it or put it aside; needs `If-Match`.",
-        request=LogQueryChangeSerializer,
-        responses=LogQuerySerializer,
-    ),
-)
-class LogQueryView(RowView):
+class LogQueryView(
+    RowView, tells=LogQuerySerializer, takes=LogQueryChangeSerializer, means="Change it or put it aside"
+):
     """One question."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
-    serializer_class = LogQuerySerializer
-    takes = LogQueryChangeSerializer
 
     def rows(self) -> QuerySet[LogQuery]:
         return queries_of(self.actor)

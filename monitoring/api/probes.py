@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -131,20 +131,10 @@ class ProbeListView(ApiView):
         return row_response(probe, ProbeSerializer(probe), status=201)
 
 
-@extend_schema_view(
-    get=extend_schema(responses=ProbeSerializer),
-    patch=extend_schema(
-        description="Change, pause or go on with it; needs `If-Match`.",
-        request=ProbeChangeSerializer,
-        responses=ProbeSerializer,
-    ),
-)
-class ProbeView(RowView):
+class ProbeView(RowView, tells=ProbeSerializer, takes=ProbeChangeSerializer, means="Change, pause or go on with it"):
     """One probe."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
-    serializer_class = ProbeSerializer
-    takes = ProbeChangeSerializer
 
     def rows(self) -> QuerySet[Probe]:
         return probes_of(self.actor, at=now())

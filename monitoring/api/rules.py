@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -168,20 +168,15 @@ class RuleListView(ApiView):
         return row_response(rule, RuleSerializer(rule), status=201)
 
 
-@extend_schema_view(
-    get=extend_schema(responses=RuleSerializer),
-    patch=extend_schema(
-        description='Change it, or switch it off with `{"enabled": false, "note": …}`; needs `If-Match`.',
-        request=RuleChangeSerializer,
-        responses=RuleSerializer,
-    ),
-)
-class RuleDetailView(RowView):
+class RuleDetailView(
+    RowView,
+    tells=RuleSerializer,
+    takes=RuleChangeSerializer,
+    means='Change it, or switch it off with `{"enabled": false, "note": …}`',
+):
     """One rule."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": CHANGE}
-    serializer_class = RuleSerializer
-    takes = RuleChangeSerializer
 
     def rows(self) -> QuerySet[AlarmRule]:
         return AlarmRule.objects.visible_to(self.actor).select_related("platform", "service", "severity")

@@ -14,13 +14,12 @@ from monitoring.api.dashboards import (
     DashboardSerializer,
     columns_of,
 )
-from monitoring.management.person import acting_person, person_parser
+from monitoring.management.person import acting_person, person_parser, refusals_said
 from monitoring.models import Dashboard
 from monitoring.selectors.dashboards import dashboards_of
 from monitoring.services.dashboards import (
     KEEP,
     SHARE,
-    DashboardError,
     dashboard_add,
     dashboard_change,
     dashboard_delete,
@@ -28,8 +27,7 @@ from monitoring.services.dashboards import (
 )
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import DeniedError, HiddenError, authorize
-from opsportal.core.models import VersionConflictError
+from opsportal.core.gate import HiddenError, authorize
 from opsportal.platforms.selectors import platform_for
 
 REQUEST: Final = "manage.py dashboards"
@@ -64,12 +62,8 @@ class Command(BaseCommand):
             "delete": self._delete,
         }
         actor = acting_person(options["email"], request=REQUEST)
-        try:
+        with refusals_said():
             answer = verbs[options["verb"]](actor, options)
-        except HiddenError as error:
-            raise CommandError("There is none with this number, or it is not for this person.") from error
-        except (DeniedError, DashboardError, VersionConflictError) as error:
-            raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
 
     def _list(self, actor: Actor, options: dict[str, Any]) -> Any:
