@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from opsportal.core.refusals import ConflictingError, RefusedError
 
-class IncidentError(ValueError):
+
+class IncidentError(RefusedError):
     """The act makes no sense now; nothing was changed."""
 
 
-class CommandTakenError(IncidentError):
+class CommandTakenError(IncidentError, ConflictingError):
     """Someone else took command first."""
 
     def __init__(self, name: str, since: datetime) -> None:

@@ -1,13 +1,9 @@
 """The test kit: a cloned database per worker, personas, clients. See CONTRIBUTING.md, "Tests"."""
 
-import fcntl
 import gc
-import hashlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,6 @@ from django.contrib.sessions.backends.base import VALID_KEY_CHARS
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
-from django.core.management import call_command
 from django.db import connections
 from django.test import Client, TransactionTestCase
 from django.utils.crypto import get_random_string
@@ -30,10 +25,10 @@ from opsportal.accounts.actors import token_actor, user_actor
 from opsportal.accounts.models import User
 from opsportal.core.actor import ANONYMOUS, Actor
 from opsportal.core.clock import real_now
-from opsportal.core.roles import grant_statements
 from opsportal.local.postgres import wheel_binaries
 from opsportal.platforms.models import Platform
 from tests.bad_input import BAD_BODIES, BAD_TEXTS
+from tests.database import Emptying, make_template, owner_dsn, template_held, use_database
 from tests.factories.accounts import TokenPersona, UserFactory, token_persona
 from tests.factories.platforms import MembershipFactory, platform_with_policy
 
@@ -49,65 +44,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-# --- database: migrated once as the owner, cloned per worker, used as the app role ----------------------------
-def _owner_dsn(database: str) -> str:
-    owner = settings.DATABASES["owner"]
-    parts = {
-        "host": owner["HOST"],
-        "port": owner["PORT"],
-        "user": owner["USER"],
-        "password": owner["PASSWORD"],
-        "dbname": database,
-    }
-    return psycopg.conninfo.make_conninfo("", **{name: value for name, value in parts.items() if value})
-
-
-def _fingerprint() -> str:
-    """Changes whenever a migration, a right or the code that makes them changes."""
-    digest = hashlib.sha256("\n".join(grant_statements("app")).encode())
-    root = Path(settings.BASE_DIR)
-    for package in ("opsportal", "monitoring", "incidents", "maintenance"):
-        for path in sorted((root / package).rglob("migrations/*.py")):
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    for path in (root / "opsportal/audit/sql.py", root / "opsportal/core/roles.py"):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _use(database: str) -> None:
-    for alias in connections:
-        connections[alias].close()
-        connections[alias].settings_dict["NAME"] = database
-        settings.DATABASES[alias]["NAME"] = database
-
-
-def _make_template(template: str) -> None:
-    fingerprint = _fingerprint()
-    with psycopg.connect(_owner_dsn("postgres"), autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [template]
-        ).fetchone()
-        if row is not None and row[0] == fingerprint:
-            return
-        connection.execute(f'DROP DATABASE IF EXISTS "{template}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{template}" TEMPLATE template0 ENCODING UTF8')
-    _use(template)
-    call_command("migrate", verbosity=0, interactive=False)
-    for alias in connections:
-        connections[alias].close()
-    with psycopg.connect(_owner_dsn("postgres"), autocommit=True) as connection:
-        connection.execute(f"COMMENT ON DATABASE \"{template}\" IS '{fingerprint}'")
-
-
-@contextmanager
-def _template_held(base: str) -> Iterator[str]:
-    """The template's name; while it is held no other worker looks at it, which PostgreSQL asks of who clones one."""
-    lock_path = Path(tempfile.gettempdir()) / f"{base}-{os.getuid()}.lock"
-    with lock_path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield f"{base}_template"
-
-
+# --- database: cloned from the migrated template, used as the app role ----------------------------
 @pytest.fixture(scope="session")
 def database_base() -> str:
     """What the names of the databases of this run begin with."""
@@ -118,14 +55,14 @@ def database_base() -> str:
 def django_db_setup(django_db_blocker: Any, database_base: str) -> Iterator[None]:
     """A clone of the migrated template for this worker; nothing is migrated while the schema stands still."""
     database = f"{database_base}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    with django_db_blocker.unblock(), _template_held(database_base) as template:
-        _make_template(template)
-        with psycopg.connect(_owner_dsn("postgres"), autocommit=True) as connection:
+    with django_db_blocker.unblock(), template_held(database_base) as template:
+        make_template(template)
+        with psycopg.connect(owner_dsn("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
-        _use(database)
+        use_database(database)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", _Emptying(database).run)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", Emptying(database).run)
         yield
     with django_db_blocker.unblock():
         for alias in connections:
@@ -136,69 +73,16 @@ def django_db_setup(django_db_blocker: Any, database_base: str) -> Iterator[None
 def migrated_dump(django_db_setup: None, database_base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The migrated template as SQL: migrating an empty database takes half a minute of a stack's start."""
     found = tmp_path_factory.mktemp("dump") / "migrated.sql"
-    with _template_held(database_base) as template:
-        argv = [str(wheel_binaries() / "pg_dump"), "--dbname", _owner_dsn(template), "--file", str(found)]
+    with template_held(database_base) as template:
+        argv = [str(wheel_binaries() / "pg_dump"), "--dbname", owner_dsn(template), "--file", str(found)]
         subprocess.run(argv, check=True)
     return found
-
-
-class _Emptying:
-    """Empties the database after a transactional test, through the owner: the app role may not.
-
-    Only what the test filled, and row by row: a TRUNCATE makes a new file of every table that refers to another one
-    and of each of its indexes, which takes the kernel half a second of each test. References are checked at the end of
-    the transaction, so the tables' order is free.
-    """
-
-    KEPT = ("django_migrations", "django_content_type", "auth_permission")
-
-    def __init__(self, database: str) -> None:
-        self._dsn = _owner_dsn(database)
-        with psycopg.connect(self._dsn) as connection:
-            self._tables = [
-                name
-                for (name,) in connection.execute(
-                    "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-                    " WHERE relkind IN ('r', 'p') AND NOT relispartition AND nspname = 'public'"
-                ).fetchall()
-                if name not in self.KEPT
-            ]
-            # Append-only tables refuse DELETE by trigger, to the owner as well; nothing refers to their rows.
-            self._append_only = {
-                name
-                for (name,) in connection.execute(
-                    "SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal"
-                ).fetchall()
-            }
-            # Rows that migrations brought (the portal's audit chain head) come back after each emptying.
-            self._seed = {
-                name: connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - names from pg_class
-                for name in self._filled(connection)
-            }
-
-    def _filled(self, connection: "psycopg.Connection[Any]") -> list[str]:
-        asks = " UNION ALL ".join(
-            f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")"  # noqa: S608 - names from pg_class
-            for name in self._tables
-        )
-        return [name for (name,) in connection.execute(asks).fetchall()] if asks else []
-
-    def run(self, *_test_case: object) -> None:
-        for alias in connections:
-            connections[alias].close()
-        with psycopg.connect(self._dsn) as connection:
-            for name in self._filled(connection):
-                connection.execute(f'{"TRUNCATE" if name in self._append_only else "DELETE FROM"} "{name}"')
-            for name, rows in self._seed.items():
-                for row in rows:
-                    marks = ", ".join(["%s"] * len(row))
-                    connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', row)  # noqa: S608
 
 
 @pytest.fixture
 def owner_connection(db: None) -> Iterator["psycopg.Connection[Any]"]:
     """The owner role on this worker's database, autocommit: for tampering, and for looking past the app role."""
-    with psycopg.connect(_owner_dsn(settings.DATABASES["owner"]["NAME"]), autocommit=True) as connection:
+    with psycopg.connect(owner_dsn(settings.DATABASES["owner"]["NAME"]), autocommit=True) as connection:
         yield connection
 
 

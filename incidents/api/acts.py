@@ -31,7 +31,7 @@ from incidents.services.progress import CLOSING_TEXTS
 from incidents.types import Type, questions
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.api import CleanCharField, expected_version, row_response
+from opsportal.core.api import CleanCharField, expected_version, row_response, sent
 from opsportal.core.idempotency import idempotent
 
 Data = Mapping[str, Any]
@@ -221,9 +221,8 @@ class ActView(IncidentApiView):
         act = self.asked.act
         incident = self.load(number, act.action)
         expected = expected_version(request, incident)
-        serializer = self.asked.takes(data=request.data, context={"incident": incident})
-        serializer.is_valid(raise_exception=True)
-        values = self.asked.values(self.actor, incident, serializer.validated_data)
+        said = sent(request, self.asked.takes, context={"incident": incident})
+        values = self.asked.values(self.actor, incident, said)
         act.perform(by=self.actor, at=clock.now(), incident=incident, expected=expected, values=values)
         fresh = self.load(number, VIEW)
         return row_response(fresh, IncidentSerializer(fresh))

@@ -17,7 +17,7 @@ from incidents.selectors.evidence import results_of, runbook_results
 from incidents.selectors.queue import OWNERS, queue_page, queued_alarms
 from incidents.services.runbooks import runbook_start
 from opsportal.core import clock
-from opsportal.core.api import PAGING, PLATFORM, CleanCharField, page_response, page_size
+from opsportal.core.api import PAGING, PLATFORM, CleanCharField, page_response, page_size, sent
 from opsportal.core.idempotency import idempotent
 from opsportal.knowledge.models import Runbook
 from opsportal.platforms.selectors import platform_id_said
@@ -174,10 +174,9 @@ class RunbookRunsView(IncidentApiView):
     def post(self, request: Request, number: int) -> Response:
         """Begin a runbook for the incident; one that runs already is gone on with."""
         incident = self.load(number, "incidents.runbook_start")
-        serializer = RunbookStartSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        said = sent(request, RunbookStartSerializer)
         rows = Runbook.objects.visible_to(self.actor).select_related("platform", "current")
-        runbook = rows.filter(platform_id=incident.platform_id, slug=serializer.validated_data["runbook"]).first()
+        runbook = rows.filter(platform_id=incident.platform_id, slug=said["runbook"]).first()
         if runbook is None:
             raise serializers.ValidationError({"runbook": ["The platform has no such runbook."]})
         run = runbook_start(by=self.actor, at=clock.now(), incident=incident, runbook=runbook)

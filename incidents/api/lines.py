@@ -16,8 +16,8 @@ from incidents.selectors.named import person_named
 from incidents.services.marks import entry_pin, entry_tag
 from incidents.services.tasks import task_add, task_tick
 from opsportal.core import clock
-from opsportal.core.api import CleanCharField, expected_version, row_response
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.api import CleanCharField, expected_version, row_response, sent
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 
 MARK: Final = "incidents.entry_mark"
@@ -65,9 +65,7 @@ class TaskListView(IncidentApiView):
     def post(self, request: Request, number: int) -> Response:
         """Ask for something; `Idempotency-Key` makes a resend harmless."""
         incident = self.load(number, "incidents.task_add")
-        serializer = TaskAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        data = sent(request, TaskAddSerializer)
         owner_id = person_named(incident.platform_id, data["owner"], "owner") if data.get("owner") else None
         within = timedelta(minutes=data["minutes"]) if data.get("minutes") else None
         task = task_add(
@@ -82,57 +80,66 @@ class TaskView(IncidentApiView):
     actions: Mapping[str, str] = {"PATCH": TICK}
 
     @extend_schema(operation_id="tasks_tick", request=TaskTickSerializer, responses=TaskSerializer)
+    @idempotent
     def patch(self, request: Request, number: int, pk: int) -> Response:
         """Done, or not done after all; needs `If-Match`."""
         incident = self.load(number, VIEW)
-        rows = ResponseTask.objects.filter(incident=incident, pk=pk).select_related("owner", "entry")
-        task: ResponseTask | None = rows.first()
-        if task is None:
-            raise HiddenError(TICK)
-        task.incident = incident
-        authorize(self.actor, TICK, task)
+        task = permitted(self.actor, TICK, incident.tasks.select_related("owner", "entry"), pk=pk)
         expected = expected_version(request, task)
-        serializer = TaskTickSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        done = serializer.validated_data["done"]
+        done = sent(request, TaskTickSerializer)["done"]
         task = task_tick(by=self.actor, at=clock.now(), task=task, expected=expected, done=done)
         return row_response(task, TaskSerializer(task))
 
 
-class MarkView(IncidentApiView):
-    """A line that is pinned, or has a tag: said twice it stays as it is."""
+class _MarkView(IncidentApiView):
+    """A mark on a line: said twice it stays as it is."""
 
     actions: Mapping[str, str] = {"PUT": MARK, "DELETE": MARK}
 
-    def _set(self, number: int, line: int, word: str | None, *, on: bool) -> Response:
+    def entry(self, number: int, line: int) -> TimelineEntry:
         incident = self.load(number, VIEW)
-        entry: TimelineEntry | None = TimelineEntry.objects.filter(incident=incident, number=line).first()
-        if entry is None:
-            raise HiddenError(MARK)
-        entry.incident = incident
-        authorize(self.actor, MARK, entry)
-        if word is None:
-            entry_pin(by=self.actor, at=clock.now(), entry=entry, on=on)
-        else:
-            entry_tag(by=self.actor, at=clock.now(), entry=entry, word=word, on=on)
+        return permitted(self.actor, MARK, incident.entries.all(), number=line)
+
+
+class PinView(_MarkView):
+    """A line that is pinned."""
+
+    @extend_schema(operation_id="timeline_pin", request=None, responses={204: None})
+    @idempotent
+    def put(self, _request: Request, number: int, line: int) -> Response:
+        """Pin it."""
+        entry_pin(by=self.actor, at=clock.now(), entry=self.entry(number, line), on=True)
         return Response(status=204)
 
-    @extend_schema(operation_id="timeline_mark", request=None, responses={204: None})
-    def put(self, request: Request, number: int, line: int, word: str | None = None) -> Response:
-        """Put the mark there."""
-        del request
-        return self._set(number, line, word, on=True)
+    @extend_schema(operation_id="timeline_unpin", responses={204: None})
+    @idempotent
+    def delete(self, _request: Request, number: int, line: int) -> Response:
+        """Unpin it."""
+        entry_pin(by=self.actor, at=clock.now(), entry=self.entry(number, line), on=False)
+        return Response(status=204)
 
-    @extend_schema(operation_id="timeline_unmark", responses={204: None})
-    def delete(self, request: Request, number: int, line: int, word: str | None = None) -> Response:
-        """Take it off."""
-        del request
-        return self._set(number, line, word, on=False)
+
+class TagView(_MarkView):
+    """A line that has a tag."""
+
+    @extend_schema(operation_id="timeline_tag", request=None, responses={204: None})
+    @idempotent
+    def put(self, _request: Request, number: int, line: int, word: str) -> Response:
+        """Tag it with this word."""
+        entry_tag(by=self.actor, at=clock.now(), entry=self.entry(number, line), word=word, on=True)
+        return Response(status=204)
+
+    @extend_schema(operation_id="timeline_untag", responses={204: None})
+    @idempotent
+    def delete(self, _request: Request, number: int, line: int, word: str) -> Response:
+        """Take the tag off."""
+        entry_tag(by=self.actor, at=clock.now(), entry=self.entry(number, line), word=word, on=False)
+        return Response(status=204)
 
 
 urlpatterns: list[URLPattern] = [
     path("incidents/<int:number>/tasks/", TaskListView.as_view(), name="tasks"),
     path("incidents/<int:number>/tasks/<int:pk>/", TaskView.as_view(), name="task"),
-    path("incidents/<int:number>/timeline/<int:line>/pin/", MarkView.as_view(), name="pin"),
-    path("incidents/<int:number>/timeline/<int:line>/tags/<str:word>/", MarkView.as_view(), name="tag"),
+    path("incidents/<int:number>/timeline/<int:line>/pin/", PinView.as_view(), name="pin"),
+    path("incidents/<int:number>/timeline/<int:line>/tags/<str:word>/", TagView.as_view(), name="tag"),
 ]

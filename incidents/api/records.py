@@ -25,6 +25,7 @@ from opsportal.core.api import (
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
@@ -213,9 +214,7 @@ class ActionItemAddView(IncidentApiView):
     @idempotent
     def post(self, request: Request, number: int) -> Response:
         incident = self.load(number, "incidents.action_item_add")
-        serializer = ActionItemAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = dict(serializer.validated_data)
+        data = sent(request, ActionItemAddSerializer)
         email = data.pop("owner", "")
         owner_id = person_named(incident.platform_id, email, "owner") if email else None
         item = action_item_add(by=self.actor, at=clock.now(), incident=incident, owner_id=owner_id, **data)
@@ -235,14 +234,13 @@ class ActionItemView(IncidentApiView):
         return row_response(item, ActionItemSerializer(item))
 
     @extend_schema(operation_id="action_items_change", request=ActionItemChangeSerializer)
+    @idempotent
     def patch(self, request: Request, number: int) -> Response:
         """Change owner, date or state; needs `If-Match`. Done needs evidence."""
         item = action_item(self.actor, number)
         authorize(self.actor, "incidents.action_item_change", item)
         expected = expected_version(request, item)
-        serializer = ActionItemChangeSerializer(data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        data = sent(request, ActionItemChangeSerializer, partial=True)
         owner_id = item.owner_id
         if "owner" in data:
             owner_id = person_named(item.platform_id, data["owner"], "owner") if data["owner"] else None

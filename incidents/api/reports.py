@@ -18,8 +18,8 @@ from incidents.services import report_add
 from incidents.services.problems import problem_change, problem_open
 from incidents.services.reports import report_answer, report_attach
 from opsportal.core import clock
-from opsportal.core.api import PAGING, CleanCharField, expected_version, page_response, page_size, row_response
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.api import PAGING, CleanCharField, expected_version, page_response, page_size, row_response, sent
+from opsportal.core.gate import authorize, permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
 
@@ -115,9 +115,7 @@ class UserReportListView(IncidentApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Record what somebody told us."""
-        serializer = UserReportAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = dict(serializer.validated_data)
+        data = sent(request, UserReportAddSerializer)
         platform, service = place_named(
             self.actor, "incidents.report_add", data.pop("platform"), data.pop("service", "")
         )
@@ -131,11 +129,7 @@ class ReportApiView(IncidentApiView):
     def report(self, pk: int, action: str) -> UserReport:
         """The report of the address, as far as the caller may know it and do that to it."""
         rows = UserReport.objects.visible_to(self.actor).select_related("platform", "service")
-        report: UserReport | None = rows.filter(pk=pk).first()
-        if report is None:
-            raise HiddenError(action)
-        authorize(self.actor, action, report)
-        return report
+        return permitted(self.actor, action, rows, pk=pk)
 
 
 class UserReportView(ReportApiView):
@@ -162,9 +156,7 @@ class UserReportAnswerView(ReportApiView):
         """Settle it without an incident, with what was answered."""
         report = self.report(pk, SETTLE)
         expected = expected_version(request, report)
-        serializer = UserReportAnswerSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        answer = serializer.validated_data["answer"]
+        answer = sent(request, UserReportAnswerSerializer)["answer"]
         report = report_answer(by=self.actor, at=clock.now(), report=report, expected=expected, answer=answer)
         return row_response(report, UserReportSerializer(report))
 
@@ -180,9 +172,8 @@ class UserReportAttachView(ReportApiView):
         """Make it part of an incident of its platform, whose timeline quotes it."""
         report = self.report(pk, SETTLE)
         expected = expected_version(request, report)
-        serializer = UserReportAttachSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        incident = incident_named(self.actor, serializer.validated_data["incident"], LOG, "incident")
+        said = sent(request, UserReportAttachSerializer)
+        incident = incident_named(self.actor, said["incident"], LOG, "incident")
         report = report_attach(by=self.actor, at=clock.now(), report=report, incident=incident, expected=expected)
         return row_response(report, UserReportSerializer(report))
 
@@ -202,9 +193,7 @@ class ProblemListView(IncidentApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Open a problem record."""
-        serializer = ProblemOpenSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = dict(serializer.validated_data)
+        data = sent(request, ProblemOpenSerializer)
         platform, _ = place_named(self.actor, WRITE, data.pop("platform"))
         problem = problem_open(by=self.actor, at=clock.now(), platform_id=platform.pk, values=data)
         return row_response(problem, ProblemSerializer(problem), status=201)
@@ -221,14 +210,13 @@ class ProblemView(IncidentApiView):
         return row_response(problem, ProblemSerializer(problem))
 
     @extend_schema(operation_id="problems_change", request=ProblemChangeSerializer, responses=ProblemSerializer)
+    @idempotent
     def patch(self, request: Request, number: int) -> Response:
         """Write the analysis, rate it, say how far it is; needs `If-Match`."""
         problem = problem_by_number(self.actor, number)
         authorize(self.actor, WRITE, problem)
         expected = expected_version(request, problem)
-        serializer = ProblemChangeSerializer(data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        values = serializer.validated_data
+        values = sent(request, ProblemChangeSerializer, partial=True)
         problem_change(by=self.actor, at=clock.now(), problem=problem, expected=expected, values=values)
         fresh = problem_by_number(self.actor, number)
         return row_response(fresh, ProblemSerializer(fresh))

@@ -29,6 +29,7 @@ from opsportal.core.api import (
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
@@ -74,9 +75,8 @@ class IncidentListView(IncidentApiView):
 
         With `external_source` and `external_id`, the same ones again answer 200 with the incident that exists.
         """
-        serializer = IncidentDeclareSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        declaration = declaration_of(self.actor, **serializer.validated_data)
+        said = sent(request, IncidentDeclareSerializer)
+        declaration = declaration_of(self.actor, **said)
         at = clock.now()
         incident = incident_declare(by=self.actor, at=at, declaration=declaration)
         if not incident.is_visible_to(self.actor):
@@ -97,18 +97,18 @@ class IncidentDetailView(IncidentApiView):
         return row_response(incident, IncidentSerializer(incident))
 
     @extend_schema(operation_id="incidents_describe", request=IncidentDescribeSerializer)
+    @idempotent
     def patch(self, request: Request, number: int) -> Response:
         """Change texts of the record; needs `If-Match`."""
         incident = self.load(number, "incidents.incident_describe")
         expected = expected_version(request, incident)
-        serializer = IncidentDescribeSerializer(data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
+        said = sent(request, IncidentDescribeSerializer, partial=True)
         incident_describe(
             by=self.actor,
             at=clock.now(),
             incident=incident,
             expected=expected,
-            changes=serializer.validated_data,
+            changes=said,
         )
         fresh = self.load(number, VIEW)
         return row_response(fresh, IncidentSerializer(fresh))
@@ -134,9 +134,7 @@ class TimelineView(IncidentApiView):
     def post(self, request: Request, number: int) -> Response:
         """Log a line; `Idempotency-Key` makes a resend harmless."""
         incident = self.load(number, "incidents.entry_log")
-        serializer = EntrySerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        data = sent(request, EntrySerializer)
         entry = entry_log(
             by=self.actor,
             at=clock.now(),

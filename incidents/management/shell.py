@@ -30,7 +30,7 @@ from incidents.services.reports import report_answer, report_attach
 from incidents.services.tasks import task_tick
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.gate import authorize, permitted
 from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform
@@ -205,12 +205,7 @@ def _show(typed: Typed) -> Any:
 
 def _task(typed: Typed) -> Any:
     incident = typed.incident(VIEW)
-    rows = ResponseTask.objects.filter(incident=incident, pk=typed["id"]).select_related("owner", "entry")
-    task: ResponseTask | None = rows.first()
-    if task is None:
-        raise HiddenError(TICK)
-    task.incident = incident
-    authorize(typed.by, TICK, task)
+    task = permitted(typed.by, TICK, incident.tasks.select_related("owner", "entry"), pk=typed["id"])
     done = not typed["undo"]
     return TaskSerializer(task_tick(by=typed.by, at=clock.now(), task=task, expected=task.version, done=done)).data
 
@@ -238,11 +233,7 @@ def _reports(typed: Typed) -> Any:
 
 def _report(typed: Typed) -> UserReport:
     rows = UserReport.objects.visible_to(typed.by).select_related("platform", "service")
-    report: UserReport | None = rows.filter(pk=typed["id"]).first()
-    if report is None:
-        raise HiddenError(SETTLE)
-    authorize(typed.by, SETTLE, report)
-    return report
+    return permitted(typed.by, SETTLE, rows, pk=typed["id"])
 
 
 def _answer(typed: Typed) -> Any:

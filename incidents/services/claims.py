@@ -8,13 +8,22 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
-from incidents.choices import ClaimOutcome, DetectionSource, EntryKind, ReviewState, StateChoice
+from incidents.choices import ClaimOutcome, DetectionSource, EntryKind
 from incidents.errors import NoSeverityError
-from incidents.models import AlarmClaim, Incident, Review
-from incidents.querysets import IncidentPartQuerySet
+from incidents.models import AlarmClaim, Incident
 from incidents.selectors.named import severity_of_rank
+from incidents.services.alarm_news import (
+    held_for_group,
+    held_for_signal,
+    held_where_told,
+    is_still_written,
+    open_for_service,
+    open_for_signal,
+    paged_while_flapping,
+    told_before,
+)
 from incidents.services.base import finish
 from incidents.services.declare import DEFAULT_RANK, Declaration, incident_declare
 from incidents.services.queue import owner_of_recovered, owner_recorded
@@ -23,16 +32,12 @@ from incidents.services.reviews import review_follow
 from incidents.services.timeline import append
 from incidents.services.waves import hold_review
 from monitoring.models import Alarm, AlarmState, AlarmTransition
-from monitoring.services.alarms import FLAP_MINUTES
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.faults import failpoint
 from opsportal.platforms.models import SchemeKind, Severity
 
 CLAIM_LOCK: Final = 0x1C1A1  # the advisory lock class of this claim; the second key is the transition
-GROUP_LOCK: Final = 0x1C1A2  # the class of a service's group; the second key is the service
-GROUP_QUIET: Final = timedelta(hours=1)  # an incident none of whose alarms fired for so long is another fault's
 CLAIM_ACTOR: Final = system_actor("incidents.claims")
-MERGES_MEANWHILE: Final = 5  # how often an incident may be merged on or resolved while its alarm looks for it
 
 
 def claim_transition(*, transition: AlarmTransition, at: datetime, by: Actor = CLAIM_ACTOR) -> AlarmClaim | None:
@@ -53,7 +58,7 @@ def claim_transition(*, transition: AlarmTransition, at: datetime, by: Actor = C
             failpoint("incidents.claim.before_commit")
     except IntegrityError:
         # Another source of the same fault opened the incident first: the next pass finds it and attaches.
-        if AlarmClaim.objects.filter(transition=transition).exists() or _open_for_signal(transition) is not None:
+        if AlarmClaim.objects.filter(transition=transition).exists() or open_for_signal(transition) is not None:
             return None
         raise
     failpoint("incidents.claim.after_commit")
@@ -70,78 +75,23 @@ def _is_mine(transition_id: int) -> bool:
 def _deal_with(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple[Incident | None, str]:
     if transition.to_state == AlarmState.OK:
         return _recovered(transition, by=by, at=at)
-    same = _held_for_signal(transition)
+    same = held_for_signal(transition)
     if transition.to_state == AlarmState.UNKNOWN:
         return _noted(transition, same, "no data", by=by, at=at)
     if transition.to_state == AlarmState.WARNING:
-        return _noted(transition, same or _open_for_service(transition), "warning", by=by, at=at)
+        return _noted(transition, same or open_for_service(transition), "warning", by=by, at=at)
     if same is not None or not transition.opens_incident:
         same = _raised(transition, same, by=by, at=at) if same and _is_graver(transition, same) else same
-        return _noted(transition, same or _open_for_service(transition), "ALARM", by=by, at=at)
+        return _noted(transition, same or open_for_service(transition), "ALARM", by=by, at=at)
     if transition.silenced:
         return None, ClaimOutcome.IGNORED
-    group = _held_for_group(transition)
+    group = held_for_group(transition)
     if group is not None:
         return _joined(transition, group, by=by, at=at)
-    if transition.flapping and (paged := _paged_while_flapping(transition)) is not None:
+    if transition.flapping and (paged := paged_while_flapping(transition)) is not None:
         still_written = paged if paged.closed_at is None else None
         return _noted(transition, still_written, "ALARM", by=by, at=at)
     return _opened(transition, by=by, at=at)
-
-
-def _open_for_signal(transition: AlarmTransition) -> Incident | None:
-    """The open incident of the signal, or the open one that it was merged into."""
-    if not transition.signal:
-        return None
-    same = Incident.objects.filter(
-        Q(platform_id=transition.platform_id, service_id=transition.service_id, signal=transition.signal)
-    )
-    found: Incident | None = same.open().first()
-    if found is not None:
-        return found
-    merged = same.filter(merged_into__state=StateChoice.OPEN).select_related("merged_into")
-    last = merged.order_by("-closed_at", "-pk").first()
-    return last.merged_into if last is not None else None
-
-
-def _held_for_signal(transition: AlarmTransition) -> Incident | None:
-    """The same, held until this transaction ends, so that no merge slips in between."""
-    for _ in range(MERGES_MEANWHILE):
-        found = _open_for_signal(transition)
-        if found is None:
-            return None
-        held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
-        if held.is_open:
-            return held
-    return None
-
-
-def _held_for_group(transition: AlarmTransition) -> Incident | None:
-    """The open incident that another symptom of the same service opened, held; None when the alarm stands alone.
-
-    It is the group's as long as one of its alarms fires, or did within the hour. The lock makes two symptoms that two
-    dispatchers claim at the same moment one after the other.
-    """
-    rule = transition.alarm.rule
-    if transition.service_id is None or (rule is not None and not rule.grouped):
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [GROUP_LOCK, transition.service_id & 0x7FFFFFFF])
-    claims = AlarmClaim.objects.filter(incident_id=OuterRef("pk")).exclude(transition__alarm__rule__grouped=False)
-    fired = claims.filter(
-        transition__to_state=AlarmState.ALARM, outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED]
-    )
-    lately = Q(transition__at__gt=transition.at - GROUP_QUIET) | Q(transition__alarm__state=AlarmState.ALARM)
-    rows = Incident.objects.open().filter(
-        Exists(claims.filter(outcome=ClaimOutcome.OPENED)),
-        Exists(fired.filter(lately)),
-        service_id=transition.service_id,
-    )
-    found = rows.order_by("rank", "number").values_list("pk", flat=True).first()
-    if found is None:
-        return None
-    held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found)
-    return held if held.is_open else None
 
 
 def _is_graver(transition: AlarmTransition, incident: Incident) -> bool:
@@ -176,29 +126,6 @@ def _raised(transition: AlarmTransition, incident: Incident, *, by: Actor, at: d
     )  # fmt: skip
 
 
-def _paged_while_flapping(transition: AlarmTransition) -> Incident | None:
-    """The incident that this alarm opened or joined since its present row of changes began."""
-    alarm = transition.alarm
-    if alarm.flapping_since is None:
-        return None
-    minutes = alarm.rule.flap_minutes if alarm.rule else FLAP_MINUTES
-    told = AlarmClaim.objects.filter(
-        transition__alarm_id=alarm.pk,
-        transition__at__gt=alarm.flapping_since - timedelta(minutes=minutes),
-        transition_id__lt=transition.pk,
-        incident__isnull=False,
-    )
-    last = told.select_related("incident").order_by("-transition_id").first()
-    return last.incident if last is not None else None
-
-
-def _open_for_service(transition: AlarmTransition) -> Incident | None:
-    """An alarm that opens nothing by itself is still news for whoever works on its service."""
-    if transition.service_id is None:
-        return None
-    return Incident.objects.open().filter(service_id=transition.service_id).order_by("rank", "number").first()
-
-
 def _noted(
     transition: AlarmTransition, incident: Incident | None, word: str, *, by: Actor, at: datetime
 ) -> tuple[Incident | None, str]:
@@ -213,48 +140,16 @@ def _recovered(transition: AlarmTransition, *, by: Actor, at: datetime) -> tuple
 
     What only warned there, or was not measured, is noted; what came to OK without either is no news of any incident.
     """
-    incident = _held_where_told(transition)
-    if incident is None or not _is_still_written(incident):
+    incident = held_where_told(transition)
+    if incident is None or not is_still_written(incident):
         return None, ClaimOutcome.IGNORED
     there = Q(incident=incident) | Q(incident__merged_into=incident)
-    if not _told_before(transition).filter(there, transition__to_state=AlarmState.ALARM).exists():
+    if not told_before(transition).filter(there, transition__to_state=AlarmState.ALARM).exists():
         return _noted(transition, incident, "OK", by=by, at=at)
     if not incident.is_open:
         hold_review(incident)  # before its timeline
     _write(transition, incident, EntryKind.METRIC, "is back", by=by, at=at)
     return incident, ClaimOutcome.RECOVERED
-
-
-def _told_before(transition: AlarmTransition) -> IncidentPartQuerySet[AlarmClaim]:
-    """What incidents were told of this alarm, of moments up to this one."""
-    return AlarmClaim.objects.filter(
-        transition__alarm_id=transition.alarm_id,
-        transition__at__lte=transition.at,
-        transition_id__lt=transition.pk,
-        outcome__in=[ClaimOutcome.OPENED, ClaimOutcome.ATTACHED],
-        incident__isnull=False,
-    )
-
-
-def _held_where_told(transition: AlarmTransition) -> Incident | None:
-    """The incident that was last told of this alarm, or that it was merged into, held."""
-    for _ in range(MERGES_MEANWHILE):
-        last = _told_before(transition).select_related("incident").order_by("-transition_id").first()
-        incident = last.incident if last is not None else None
-        if incident is None:
-            return None
-        found = incident.merged_into_id or incident.pk
-        held: Incident = Incident.objects.select_for_update(of=("self",), no_key=True).get(pk=found)
-        if held.merged_into_id is None:
-            return held
-    return None
-
-
-def _is_still_written(incident: Incident) -> bool:
-    """Until it is closed, or as long as its review is not published."""
-    if incident.closed_at is None:
-        return True
-    return Review.objects.filter(incident=incident).exclude(state=ReviewState.PUBLISHED).exists()
 
 
 def _write(transition: AlarmTransition, incident: Incident, kind: str, word: str, *, by: Actor, at: datetime) -> None:

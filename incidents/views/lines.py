@@ -8,7 +8,7 @@ from django.utils.http import content_disposition_header
 
 from incidents.errors import IncidentError
 from incidents.forms.lines import AttachForm, CorrectForm, TaskActForm
-from incidents.models import Attachment, Incident, ResponseTask, TimelineEntry
+from incidents.models import Attachment, Incident, ResponseTask
 from incidents.selectors import members_of, severities_of
 from incidents.selectors.beside import tasks_of
 from incidents.services.access import entry_correct
@@ -20,7 +20,7 @@ from incidents.views.acts import tell_readings
 from incidents.views.shared import load, now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.actor import Actor
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent, new_key
 
@@ -33,10 +33,7 @@ TASKS: Final = "incidents/_tasks.html"
 def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> HttpResponse:
     """Correct a line: the old text stays readable."""
     incident = load(request, number, "incidents.incident_view")
-    entry = TimelineEntry.objects.filter(incident=incident, number=entry_number).select_related("incident").first()
-    if entry is None:
-        raise HiddenError("incidents.entry_correct")
-    authorize(request.actor, "incidents.entry_correct", entry)
+    entry = permitted(request.actor, "incidents.entry_correct", incident.entries.all(), number=entry_number)
     form = CorrectForm(request.POST or None, initial={"body": entry.body})
     status = 200
     if request.method == "POST":
@@ -60,11 +57,7 @@ def entry_edit(request: AuthorizedRequest, number: int, entry_number: int) -> Ht
 def task_change_action(request: AuthorizedRequest, number: int, pk: int) -> HttpResponse:
     """Tick a task, take it back, or take it upon oneself."""
     incident = load(request, number, "incidents.incident_view")
-    task = ResponseTask.objects.filter(incident=incident, pk=pk).first()
-    if task is None:
-        raise HiddenError("incidents.task_tick")
-    task.incident = incident
-    authorize(request.actor, "incidents.task_tick", task)
+    task = permitted(request.actor, "incidents.task_tick", incident.tasks.all(), pk=pk)
     form = TaskActForm(request.POST)
     error = "" if form.is_valid() else "Say what became of the task."
     if not error:

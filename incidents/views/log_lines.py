@@ -4,7 +4,6 @@ from typing import Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from incidents.choices import StateChoice
@@ -15,7 +14,7 @@ from incidents.views.shared import load, now
 from monitoring.models import LogRun
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 
@@ -28,8 +27,7 @@ MOST: Final = 30
 def log_run_link(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The incidents of the run's platform that go on, and those that name it already; or note it on one."""
     rows = LogRun.objects.visible_to(request.actor).select_related("query__service", "platform")
-    run: LogRun = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, NOTE, run)
+    run: LogRun = permitted(request.actor, NOTE, rows, pk=pk)
     if request.method == "POST":
         incident = load(request, bounded_int(request.POST.get("incident", "")) or 0, NOTE)
         try:

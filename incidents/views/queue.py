@@ -9,7 +9,7 @@ from incidents.views.shared import now
 from monitoring.models import Alarm
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.shell import selected_platform
@@ -48,10 +48,7 @@ def queue(request: AuthorizedRequest) -> HttpResponse:
 @idempotent
 def alarm_own_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Look after a firing alarm, also instead of the person shown, or give it back; 409 names who was first."""
-    alarm = Alarm.objects.visible_to(request.actor).filter(pk=pk).first()
-    if alarm is None:
-        raise HiddenError(OWN)
-    authorize(request.actor, OWN, alarm)
+    alarm = permitted(request.actor, OWN, Alarm.objects.visible_to(request.actor), pk=pk)
     try:
         if request.POST.get("give_back"):
             alarm_give_back(by=request.actor, at=now(), alarm=alarm)

@@ -25,7 +25,7 @@ from opsportal.core import charts
 from opsportal.core.actions import WRITE, ActionView, AuthorizedRequest, require_action
 from opsportal.core.formats import number as figure
 from opsportal.core.formats import stamp
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import HiddenError, allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 
 LINE: Final = "incidents/entry_detail.html"
@@ -110,12 +110,7 @@ def fresh_context(
 def entry_of(request: AuthorizedRequest, number: int, entry_number: int, action: str) -> TimelineEntry:
     """Line `entry_number` of INC-`number`, for `action` on it. Raises HiddenError, DeniedError."""
     incident = load(request, number, "incidents.incident_view")
-    entry = TimelineEntry.objects.filter(incident=incident, number=entry_number).select_related("author").first()
-    if entry is None:
-        raise HiddenError(action)
-    entry.incident = incident
-    authorize(request.actor, action, entry)
-    return entry
+    return permitted(request.actor, action, incident.entries.select_related("author"), number=entry_number)
 
 
 def line_address(entry: TimelineEntry) -> str:

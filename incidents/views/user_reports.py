@@ -14,7 +14,7 @@ from incidents.services.reports import report_add, report_answer, report_attach
 from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
@@ -25,11 +25,7 @@ VIEWS: Final = (("", "Waiting"), ("settled", "Settled"))
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> UserReport:
     rows = UserReport.objects.visible_to(request.actor).select_related("platform", "service", "recorded_by")
-    report: UserReport | None = rows.filter(pk=pk).first()
-    if report is None:
-        raise HiddenError(action)
-    authorize(request.actor, action, report)
-    return report
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 @require_action(VIEW)

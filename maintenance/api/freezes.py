@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,10 +10,9 @@ from rest_framework.response import Response
 from maintenance.api.serializers import FreezeAddSerializer, FreezeEndSerializer, WindowSerializer
 from maintenance.api.views import window_rows
 from maintenance.services.freezes import freeze_begin, freeze_end
-from maintenance.services.windows import WindowInputError, WindowRefusedError
 from opsportal.core import clock
-from opsportal.core.api import ApiView, ConflictError, UnprocessableError, expected_version, row_response
-from opsportal.core.gate import authorize
+from opsportal.core.api import ApiView, UnprocessableError, expected_version, row_response, sent
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Service
 from opsportal.platforms.selectors import platform_for
@@ -31,22 +29,15 @@ class FreezeListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Freeze changes from now on; 409 while the same is frozen already, 422 for an end that is past or too far."""
-        serializer = FreezeAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = serializer.validated_data
+        said = sent(request, FreezeAddSerializer)
         platform = platform_for(SET, self.actor, said["platform"])
         service = Service.objects.filter(platform=platform, key=said["service"]).first() if said["service"] else None
         if said["service"] and service is None:
             raise UnprocessableError(f"{platform.key} has no service {said['service']}; nothing was changed.")
-        try:
-            made = freeze_begin(
-                by=self.actor, at=clock.now(), platform=platform, service=service, reason=said["reason"],
-                ends_at=said["ends_at"],
-            )  # fmt: skip
-        except WindowInputError as error:
-            raise UnprocessableError(str(error)) from error
-        except WindowRefusedError as error:
-            raise ConflictError(str(error)) from error
+        made = freeze_begin(
+            by=self.actor, at=clock.now(), platform=platform, service=service, reason=said["reason"],
+            ends_at=said["ends_at"],
+        )  # fmt: skip
         row = window_rows(self.actor).get(pk=made.pk)
         return row_response(row, WindowSerializer(row), status=201)
 
@@ -60,14 +51,8 @@ class FreezeEndView(ApiView):
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Let changes go on before it ends by itself; needs `If-Match`."""
-        row = get_object_or_404(window_rows(self.actor), pk=pk)
-        authorize(self.actor, SET, row)
+        row = permitted(self.actor, SET, window_rows(self.actor), pk=pk)
         expected = expected_version(request, row)
-        serializer = FreezeEndSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        reason = serializer.validated_data["reason"]
-        try:
-            freeze_end(by=self.actor, at=clock.now(), occurrence=row, expected=expected, reason=reason)
-        except WindowRefusedError as error:
-            raise ConflictError(str(error)) from error
+        reason = sent(request, FreezeEndSerializer)["reason"]
+        freeze_end(by=self.actor, at=clock.now(), occurrence=row, expected=expected, reason=reason)
         return row_response(row, WindowSerializer(row))

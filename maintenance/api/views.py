@@ -15,8 +15,8 @@ from maintenance.selectors import checklist_runs, run_items
 from maintenance.services.checklists import ItemAnsweredError, item_tick
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.api import PAGING, ApiView, ConflictError, expected_version, page_response, page_size, row_response
-from opsportal.core.gate import authorize
+from opsportal.core.api import PAGING, ApiView, expected_version, page_response, page_size, row_response
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import Page, keyset_page
 
@@ -66,8 +66,7 @@ class RunDetailView(ApiView):
     def get(self, request: Request, pk: int) -> Response:
         """One list with its items in order, each with its newest evidence."""
         del request
-        run = get_object_or_404(checklist_runs(self.actor).select_related("template"), pk=pk)
-        authorize(self.actor, CHECKLIST_VIEW, run)
+        run = permitted(self.actor, CHECKLIST_VIEW, checklist_runs(self.actor).select_related("template"), pk=pk)
         answer = row_response(run, ChecklistRunSerializer(run))
         answer.data["items"] = ChecklistItemSerializer(run_items(run), many=True).data
         return answer
@@ -78,9 +77,7 @@ class ItemApiView(ApiView):
 
     def load(self, pk: int, action: str) -> ChecklistItem:
         items = ChecklistItem.objects.visible_to(self.actor).select_related("run", "answered_by", "evidence")
-        item: ChecklistItem = get_object_or_404(items, pk=pk)
-        authorize(self.actor, action, item)
-        return item
+        return permitted(self.actor, action, items, pk=pk)
 
 
 class ItemDetailView(ItemApiView):
@@ -105,19 +102,11 @@ class ItemTickView(ItemApiView):
         """Tick the item; needs `If-Match`. 409 names who was first; `Idempotency-Key` makes a resend harmless."""
         item = self.load(pk, ITEM_ANSWER)
         if item.state != "open":
-            raise _lost(ItemAnsweredError(item))
+            raise ItemAnsweredError(item)
         expected = expected_version(request, item)
-        try:
-            item_tick(by=self.actor, at=clock.now(), item=item, expected=expected)
-        except ItemAnsweredError as error:
-            raise _lost(error) from error
+        item_tick(by=self.actor, at=clock.now(), item=item, expected=expected)
         fresh = self.load(pk, ITEM_ANSWER)
         return row_response(fresh, ChecklistItemSerializer(fresh))
-
-
-def _lost(error: ItemAnsweredError) -> ConflictError:
-    at = error.item.answered_at
-    return ConflictError(f"{error.who} was first{f', at {at.isoformat()}' if at else ''}; nothing was changed.")
 
 
 def window_rows(actor: Actor) -> QuerySet[WindowOccurrence]:

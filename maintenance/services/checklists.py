@@ -21,20 +21,22 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import ConflictingError, RefusedError
 from opsportal.schedule.wake import wake
 
 
-class ItemAnsweredError(Exception):
+class ItemAnsweredError(ConflictingError):
     """Someone else answered the item first; `item` says who and when."""
 
     def __init__(self, item: ChecklistItem) -> None:
         who = item.answered_by.name if item.answered_by else "the portal"
-        super().__init__(f"{who} was first.")
+        when = f", at {item.answered_at.isoformat()}" if item.answered_at else ""
+        super().__init__(f"{who} was first{when}; nothing was changed.")
         self.item = item
         self.who = who
 
 
-class ReasonMissingError(Exception):
+class ReasonMissingError(RefusedError):
     """Unticking, and setting an item aside, need a reason."""
 
 

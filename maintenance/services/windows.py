@@ -19,17 +19,18 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
+from opsportal.core.refusals import ConflictingError, RefusedError
 from opsportal.platforms.models import Service
 from opsportal.schedule.recurrence import Rule, next_slots
 
 HORIZON: Final = timedelta(days=35)
 
 
-class WindowRefusedError(Exception):
+class WindowRefusedError(ConflictingError):
     """The window cannot be changed this way; the message says why."""
 
 
-class WindowInputError(WindowRefusedError):
+class WindowInputError(RefusedError):
     """What was asked for could be at no time."""
 
 

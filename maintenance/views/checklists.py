@@ -21,7 +21,7 @@ from maintenance.services.hand_over import hand_over_draft, hand_over_save
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
@@ -85,9 +85,7 @@ def _context(
 
 def _item(request: AuthorizedRequest, pk: int) -> ChecklistItem:
     items = ChecklistItem.objects.visible_to(request.actor).select_related("run")
-    item: ChecklistItem = get_object_or_404(items, pk=pk)
-    authorize(request.actor, "maintenance.item_answer", item)
-    return item
+    return permitted(request.actor, "maintenance.item_answer", items, pk=pk)
 
 
 def _answered(request: AuthorizedRequest, item: ChecklistItem, toast: str = "") -> HttpResponse:
@@ -186,8 +184,7 @@ def _refusal(form: VersionForm) -> dict[str, object]:
 @require_action("maintenance.checklist_collect", methods=("POST",))
 def evidence_request_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Ask AWS again."""
-    run = get_object_or_404(checklist_runs(request.actor), pk=pk)
-    authorize(request.actor, "maintenance.checklist_collect", run)
+    run = permitted(request.actor, "maintenance.checklist_collect", checklist_runs(request.actor), pk=pk)
     evidence_request(by=request.actor, at=clock.now(), run=run)
     return redirect_or_fragment(request, reverse("maintenance:checklist-run", args=[pk]))
 
@@ -195,8 +192,8 @@ def evidence_request_action(request: AuthorizedRequest, pk: int) -> HttpResponse
 @require_action("maintenance.hand_over_write", methods=("POST",))
 def hand_over_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Save the hand-over note, or sign it at the pause point."""
-    run = get_object_or_404(checklist_runs(request.actor).select_related("template"), pk=pk)
-    authorize(request.actor, "maintenance.hand_over_write", run)
+    rows = checklist_runs(request.actor).select_related("template")
+    run = permitted(request.actor, "maintenance.hand_over_write", rows, pk=pk)
     form = HandOverForm(request.POST)
     if not form.is_valid():
         context = _context(request, run) | _refusal(form)

@@ -5,18 +5,17 @@ from typing import Final
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from maintenance.forms import FreezeForm, ReasonForm
 from maintenance.models import WindowOccurrence
 from maintenance.services.freezes import freeze_begin, freeze_end
-from maintenance.services.windows import WindowRefusedError
 from opsportal.core import clock
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
-from opsportal.core.gate import authorize, platforms_where
+from opsportal.core.gate import authorize, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
+from opsportal.core.refusals import RefusedError
 
 SET: Final = "maintenance.freeze_set"
 
@@ -36,7 +35,7 @@ def freeze_new(request: AuthorizedRequest) -> HttpResponse:
                 by=request.actor, at=clock.now(), platform=platform, service=service,
                 reason=form.cleaned_data["reason"], ends_at=form.cleaned_data["ends_at"],
             )  # fmt: skip
-        except WindowRefusedError as error:
+        except RefusedError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, "Changes are frozen; every page of it says so until the freeze ends.")
@@ -50,8 +49,7 @@ def freeze_new(request: AuthorizedRequest) -> HttpResponse:
 def freeze_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Let changes go on, with a reason."""
     rows = WindowOccurrence.objects.visible_to(request.actor).select_related("window", "platform")
-    occurrence: WindowOccurrence = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, SET, occurrence)
+    occurrence: WindowOccurrence = permitted(request.actor, SET, rows, pk=pk)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         raise BadRequest("Say why the freeze ends; nothing was changed.")
@@ -60,7 +58,7 @@ def freeze_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
             by=request.actor, at=clock.now(), occurrence=occurrence, expected=form.cleaned_data["version"],
             reason=form.cleaned_data["reason"],
         )  # fmt: skip
-    except WindowRefusedError as error:
+    except RefusedError as error:
         raise BadRequest(str(error)) from error
     messages.success(request, "The freeze is over.")
     return redirect_or_fragment(request, reverse("maintenance:window", args=[pk]))

@@ -2,7 +2,6 @@
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from maintenance.forms import LogForm
@@ -11,7 +10,7 @@ from maintenance.services.operations_log import log_write
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize, platforms_where
+from opsportal.core.gate import allows, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
@@ -58,7 +57,7 @@ def operations_log_add_action(request: AuthorizedRequest) -> HttpResponse:
     form = LogForm(request.POST)
     if not form.is_valid():
         return render_page(request, PAGE, _context(request, form), status=422)
-    platform = get_object_or_404(Platform.objects.visible_to(request.actor), pk=form.cleaned_data["platform"])
-    authorize(request.actor, "maintenance.log_write", platform)
+    rows = Platform.objects.visible_to(request.actor)
+    platform = permitted(request.actor, "maintenance.log_write", rows, pk=form.cleaned_data["platform"])
     log_write(by=request.actor, at=clock.now(), platform_id=platform.pk, text=form.cleaned_data["text"])
     return redirect_or_fragment(request, reverse("maintenance:operations-log"))

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from monitoring.models import BudgetPolicy
 from monitoring.services.objectives import budget_policy_set
 from opsportal.core import clock
-from opsportal.core.api import ApiView, expected_version, row_response
+from opsportal.core.api import ApiView, expected_version, row_response, sent
+from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_for
 
@@ -57,13 +58,11 @@ class BudgetPolicyView(ApiView):
         return row_response(row, BudgetPolicySerializer(row))
 
     @extend_schema(operation_id="budget_policies_set", request=BudgetPolicySerializer, responses=BudgetPolicySerializer)
+    @idempotent
     def put(self, request: Request, key: str) -> Response:
         """Set all four figures; needs `If-Match`, also where the portal's default holds."""
         platform = platform_for(SET, self.actor, key)
         expected = expected_version(request, policy_of(platform))
-        serializer = BudgetPolicySerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        row = budget_policy_set(
-            by=self.actor, at=clock.now(), platform=platform, expected=expected, values=serializer.validated_data
-        )
+        said = sent(request, BudgetPolicySerializer)
+        row = budget_policy_set(by=self.actor, at=clock.now(), platform=platform, expected=expected, values=said)
         return row_response(row, BudgetPolicySerializer(row))

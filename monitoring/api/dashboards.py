@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -10,6 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.editing import RowView
 from monitoring.api.named import platform_named
 from monitoring.models import MOST_CHARTS, Chart, Dashboard, Origin
 from monitoring.ranges import COMPARED, SPANS
@@ -17,7 +19,6 @@ from monitoring.selectors.dashboards import asked_charts, dashboard_page, dashbo
 from monitoring.services.dashboards import (
     KEEP,
     SHARE,
-    DashboardError,
     dashboard_add,
     dashboard_change,
     dashboard_delete,
@@ -28,16 +29,15 @@ from opsportal.core.api import (
     PLATFORM,
     ApiView,
     CleanCharField,
-    UnprocessableError,
     expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.clock import now
 from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_id_said
 
 VIEW: Final = "monitoring.dashboard_view"
@@ -104,17 +104,6 @@ class DashboardChangeSerializer(serializers.Serializer[Any]):
     charts = serializers.ListField(child=ChartSerializer(), required=False, min_length=1, max_length=MOST_CHARTS)
     shared = serializers.BooleanField(required=False, help_text="for everybody on the platform; not taken back")
 
-    def columns(self) -> dict[str, Any]:
-        """What was said, as columns: the two ways to say a range put each other out."""
-        said = {name: value for name, value in self.validated_data.items() if name not in ("shared", "platform")}
-        if "charts" in said:
-            said["charts"] = [Chart(**chart) for chart in said["charts"]]
-        if "range" in said:
-            said = {"starts_at": None, "ends_at": None} | said
-        elif {"starts_at", "ends_at"} & set(said):
-            said["range"] = ""
-        return said
-
 
 class DashboardAddSerializer(DashboardChangeSerializer):
     """A new one: the person's own, unless `shared`."""
@@ -124,10 +113,15 @@ class DashboardAddSerializer(DashboardChangeSerializer):
     charts = serializers.ListField(child=ChartSerializer(), min_length=1, max_length=MOST_CHARTS)
 
 
-def _loaded(view: ApiView, pk: int, *, to_read: bool = False) -> Dashboard:
-    """The dashboard, for reading or for changing: what is everybody's takes the right to share."""
-    found: Dashboard = get_object_or_404(dashboards_of(view.actor), pk=pk)
-    authorize(view.actor, VIEW if to_read else needed_to_change(found), found)
+def columns_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said, as columns: the two ways to say a range put each other out."""
+    found = {name: value for name, value in said.items() if name not in ("shared", "platform")}
+    if "charts" in found:
+        found["charts"] = [Chart(**chart) for chart in found["charts"]]
+    if "range" in found:
+        found = {"starts_at": None, "ends_at": None} | found
+    elif {"starts_at", "ends_at"} & set(found):
+        found["range"] = ""
     return found
 
 
@@ -157,56 +151,44 @@ class DashboardListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Keep a new one."""
-        serializer = DashboardAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = dict(serializer.validated_data)
+        said = sent(request, DashboardAddSerializer)
         is_shared = said.get("shared", False)
-        platform: Platform = platform_named(SHARE if is_shared else KEEP, self.actor, said)
-        try:
-            kept = dashboard_add(
-                by=self.actor, at=now(), platform=platform, values=serializer.columns(), is_shared=is_shared
-            )
-        except DashboardError as error:
-            raise UnprocessableError(str(error)) from error
+        platform = platform_named(SHARE if is_shared else KEEP, self.actor, said)
+        kept = dashboard_add(by=self.actor, at=now(), platform=platform, values=columns_of(said), is_shared=is_shared)
         return row_response(kept, DashboardSerializer(kept), status=201)
 
 
-class DashboardView(ApiView):
+class DashboardView(
+    RowView,
+    tells=DashboardSerializer,
+    takes=DashboardChangeSerializer,
+    means="Change it, or share one's own (a pack's is copied instead)",
+):
     """One dashboard."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": KEEP, "DELETE": KEEP}
 
-    @extend_schema(responses=DashboardSerializer)
-    def get(self, _request: Request, pk: int) -> Response:
-        found = _loaded(self, pk, to_read=True)
-        return row_response(found, DashboardSerializer(found))
+    def rows(self) -> QuerySet[Dashboard]:
+        return dashboards_of(self.actor)
 
-    @extend_schema(request=DashboardChangeSerializer, responses=DashboardSerializer)
-    def patch(self, request: Request, pk: int) -> Response:
-        """Change it, or share one's own; needs `If-Match`. A pack's is copied instead."""
-        found = _loaded(self, pk)
-        expected = expected_version(request, found)
-        serializer = DashboardChangeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        share = serializer.validated_data.get("shared", False)
+    def found(self, pk: int, action: str) -> Dashboard:
+        """To be changed, what is everybody's takes the right to share."""
+        found: Dashboard = get_object_or_404(self.rows(), pk=pk)
+        authorize(self.actor, action if action == VIEW else needed_to_change(found), found)
+        return found
+
+    def change(self, row: Dashboard, expected: int, said: Mapping[str, Any]) -> None:
+        share = said.get("shared", False)
         if share:
-            authorize(self.actor, SHARE, found.platform)
-        try:
-            dashboard_change(
-                by=self.actor, at=now(), dashboard=found, expected=expected, values=serializer.columns(), share=share
-            )
-        except DashboardError as error:
-            raise UnprocessableError(str(error)) from error
-        fresh = _loaded(self, pk, to_read=True)
-        return row_response(fresh, DashboardSerializer(fresh))
+            authorize(self.actor, SHARE, row.platform)
+        dashboard_change(
+            by=self.actor, at=now(), dashboard=row, expected=expected, values=columns_of(said), share=share
+        )
 
     @extend_schema(responses={204: None})
+    @idempotent
     def delete(self, request: Request, pk: int) -> Response:
         """Throw it away; needs `If-Match`."""
-        found = _loaded(self, pk)
-        expected = expected_version(request, found)
-        try:
-            dashboard_delete(by=self.actor, at=now(), dashboard=found, expected=expected)
-        except DashboardError as error:
-            raise UnprocessableError(str(error)) from error
+        row = self.found(pk, KEEP)
+        dashboard_delete(by=self.actor, at=now(), dashboard=row, expected=expected_version(request, row))
         return Response(status=204)

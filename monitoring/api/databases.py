@@ -17,7 +17,7 @@ from monitoring.selectors import inventory
 from monitoring.services.databases import database_read_request
 from opsportal.core.api import PAGING, PLATFORM, ApiView, ConflictError, page_response, page_size
 from opsportal.core.clock import now
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.selectors import platform_id_said
@@ -146,8 +146,7 @@ class DatabaseReadView(ApiView):
     @extend_schema(request=None, responses={202: None})
     @idempotent
     def post(self, _request: Request, pk: int) -> Response:
-        database = get_object_or_404(TargetDatabase.objects.visible_to(self.actor), pk=pk)
-        authorize(self.actor, READ, database)
+        database = permitted(self.actor, READ, TargetDatabase.objects.visible_to(self.actor), pk=pk)
         if not database_read_request(by=self.actor, at=now(), database=database):
             raise ConflictError("It is being read already.")
         return Response(status=202)

@@ -9,21 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.named import platform_named
-from monitoring.intake.alerts import ParseError
 from monitoring.intake.deployments.told import STATES, STRATEGIES, told
 from monitoring.models import Deployment
 from monitoring.selectors.deployments import deployment_page
 from monitoring.services.deployments import deployment_report
-from opsportal.core.api import (
-    PAGING,
-    PLATFORM,
-    ApiView,
-    CleanCharField,
-    UnprocessableError,
-    page_response,
-    page_size,
-    row_response,
-)
+from opsportal.core.api import PAGING, PLATFORM, ApiView, CleanCharField, page_response, page_size, row_response, sent
 from opsportal.core.clock import now
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.selectors import platform_id_said
@@ -91,14 +81,9 @@ class DeploymentListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Say that something goes out, or how it ended."""
-        serializer = DeploymentReportSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = dict(serializer.validated_data)
+        said = sent(request, DeploymentReportSerializer)
         platform = platform_named(REPORT, self.actor, said)
         identity, label, at = ("api", said.pop("id")), said.pop("version"), said.pop("at", None)
-        try:
-            item = told(identity=identity, label=label, at=at.isoformat() if at else None, **said)
-        except ParseError as error:
-            raise UnprocessableError(str(error)) from error
+        item = told(identity=identity, label=label, at=at.isoformat() if at else None, **said)
         row = deployment_report(by=self.actor, at=now(), platform=platform, item=item)
         return row_response(row, DeploymentSerializer(row), status=201)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -23,9 +22,10 @@ from opsportal.core.api import (
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.selectors import platform_id_said
@@ -93,9 +93,7 @@ def _rows(view: ApiView) -> QuerySet[SloExclusion]:
 
 
 def _loaded(view: ApiView, pk: int, action: str) -> SloExclusion:
-    row = get_object_or_404(_rows(view), pk=pk)
-    authorize(view.actor, action, row)
-    return row
+    return permitted(view.actor, action, _rows(view), pk=pk)
 
 
 class ExclusionListView(ApiView):
@@ -130,11 +128,9 @@ class ExclusionListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Ask for time to be left out; it counts once another person approved it. Raw figures never change."""
-        serializer = ExclusionAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = serializer.validated_data
-        slo = get_object_or_404(Slo.objects.visible_to(self.actor).select_related("platform"), pk=said.pop("slo"))
-        authorize(self.actor, SET, slo)
+        said = sent(request, ExclusionAddSerializer)
+        rows = Slo.objects.visible_to(self.actor).select_related("platform")
+        slo = permitted(self.actor, SET, rows, pk=said.pop("slo"))
         made = exclusion_put(
             by=self.actor, at=clock.now(), platform=slo.platform, service=None, slo=slo, **said
         )  # fmt: skip
@@ -182,11 +178,10 @@ class ExclusionVoidView(ApiView):
         """Needs `If-Match`; 409 when it is void already."""
         row = _loaded(self, pk, VOID)
         expected = expected_version(request, row)
-        serializer = VoidSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        said = sent(request, VoidSerializer)
         if row.voided_at is not None:
             raise ConflictError("It is void already; nothing was changed.")
-        reason = serializer.validated_data["reason"]
+        reason = said["reason"]
         exclusion_void(by=self.actor, at=clock.now(), exclusion=row, reason=reason, expected=expected)
         fresh = _loaded(self, pk, VOID)
         return row_response(fresh, ExclusionSerializer(fresh))

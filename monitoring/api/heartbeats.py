@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.editing import RowView
 from monitoring.api.named import platform_named, with_rows
 from monitoring.models import Beat, Heartbeat
-from monitoring.selectors.heartbeats import beat_page, heartbeat_page
+from monitoring.selectors.heartbeats import beat_page, heartbeat_page, heartbeats_of
 from monitoring.services.heartbeats import (
     LONGEST,
     MAY_CHANGE,
     SHORTEST,
-    HeartbeatError,
     heartbeat_add,
     heartbeat_change,
 )
@@ -26,14 +26,13 @@ from opsportal.core.api import (
     PLATFORM,
     ApiView,
     CleanCharField,
-    UnprocessableError,
-    expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.clock import now
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.selectors import platform_id_said
 
@@ -112,13 +111,6 @@ class BeatSerializer(serializers.ModelSerializer[Beat]):
         read_only_fields = fields
 
 
-def _loaded(view: ApiView, pk: int, action: str) -> Heartbeat:
-    rows = Heartbeat.objects.visible_to(view.actor).select_related("platform", "service", "severity", "alarm")
-    found: Heartbeat = get_object_or_404(rows, pk=pk)
-    authorize(view.actor, action, found)
-    return found
-
-
 class HeartbeatListView(ApiView):
     """Jobs of the platforms the token sees, the worst first."""
 
@@ -139,46 +131,32 @@ class HeartbeatListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Make one; the answer holds its link, this once."""
-        serializer = HeartbeatAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = dict(serializer.validated_data)
+        said = sent(request, HeartbeatAddSerializer)
         platform = platform_named(EDIT, self.actor, said)
         key, values = said.pop("key"), with_rows(platform, said)
-        try:
-            made, secret = heartbeat_add(by=self.actor, at=now(), platform=platform, key=key, values=values)
-        except HeartbeatError as error:
-            raise UnprocessableError(str(error)) from error
+        made, secret = heartbeat_add(by=self.actor, at=now(), platform=platform, key=key, values=values)
         link = address_of("monitoring:beat", secret)
         response = row_response(made, HeartbeatMadeSerializer(made, context={"link": link}), status=201)
         response["Cache-Control"] = "no-store"
         return response
 
 
-class HeartbeatView(ApiView):
+class HeartbeatView(
+    RowView,
+    tells=HeartbeatSerializer,
+    takes=HeartbeatChangeSerializer,
+    means="Change, pause (with a reason) or go on with it",
+):
     """One job."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
 
-    @extend_schema(responses=HeartbeatSerializer)
-    def get(self, _request: Request, pk: int) -> Response:
-        found = _loaded(self, pk, VIEW)
-        return row_response(found, HeartbeatSerializer(found))
+    def rows(self) -> QuerySet[Heartbeat]:
+        return heartbeats_of(self.actor, at=now())
 
-    @extend_schema(request=HeartbeatChangeSerializer, responses=HeartbeatSerializer)
-    @idempotent
-    def patch(self, request: Request, pk: int) -> Response:
-        """Change, pause (with a reason) or go on with it; needs `If-Match`."""
-        found = _loaded(self, pk, EDIT)
-        expected = expected_version(request, found)
-        serializer = HeartbeatChangeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = with_rows(found.platform, serializer.validated_data)
-        try:
-            heartbeat_change(by=self.actor, at=now(), heartbeat=found, expected=expected, values=values)
-        except HeartbeatError as error:
-            raise UnprocessableError(str(error)) from error
-        fresh = _loaded(self, pk, EDIT)
-        return row_response(fresh, HeartbeatSerializer(fresh))
+    def change(self, row: Heartbeat, expected: int, said: Mapping[str, Any]) -> None:
+        values = with_rows(row.platform, said)
+        heartbeat_change(by=self.actor, at=now(), heartbeat=row, expected=expected, values=values)
 
 
 class BeatListView(ApiView):
@@ -189,7 +167,7 @@ class BeatListView(ApiView):
     @extend_schema(responses=BeatSerializer(many=True), parameters=[*PAGING])
     def get(self, request: Request, pk: int) -> Response:
         cursor = request.query_params.get("cursor")
-        found = _loaded(self, pk, VIEW)
+        found = permitted(self.actor, VIEW, heartbeats_of(self.actor, at=now()), pk=pk)
         page = beat_page(found, cursor=cursor, size=page_size(request))
         if not allows(self.actor, READ, found):
             for row in page.rows:

@@ -27,21 +27,21 @@ from monitoring.models import (
 from monitoring.selectors.intake import group_page, message_page
 from monitoring.selectors.usefulness import firings, week_of, worth_rows
 from monitoring.services.alerts import group_end
-from monitoring.services.inbound import ReplayError, message_replay
-from monitoring.services.ratings import RatingError, alarm_rate
+from monitoring.services.inbound import message_replay
+from monitoring.services.ratings import alarm_rate
 from opsportal.core.api import (
     PAGING,
     PLATFORM,
     ApiView,
     CleanCharField,
-    UnprocessableError,
     expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.clock import now
-from opsportal.core.gate import authorize, platforms_where
+from opsportal.core.gate import permitted, platforms_where
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.selectors import platform_id_said
@@ -209,18 +209,13 @@ class InboundReplayView(ApiView):
         """What was accepted before counts once; the answer is the new message, which waits for its verdict."""
         del request
         found = _message(self, pk, "monitoring.inbound_replay")
-        try:
-            again = message_replay(by=self.actor, at=now(), message=found)
-        except ReplayError as error:
-            raise UnprocessableError(str(error)) from error
+        again = message_replay(by=self.actor, at=now(), message=found)
         return Response(InboundMessageSerializer(again).data, status=201)
 
 
 def _message(view: ApiView, pk: int, action: str) -> InboundMessage:
     rows = InboundMessage.objects.visible_to(view.actor).select_related("source", "platform", "replay_of")
-    found = get_object_or_404(rows, pk=pk)
-    authorize(view.actor, action, found)
-    return found
+    return permitted(view.actor, action, rows, pk=pk)
 
 
 class AlertGroupListView(ApiView):
@@ -266,18 +261,13 @@ class AlarmRatingView(ApiView):
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """The token's person rates; the same person's later word replaces the one before."""
-        alarm = get_object_or_404(Alarm.objects.visible_to(self.actor), pk=pk)
-        authorize(self.actor, "monitoring.alarm_rate", alarm)
-        serializer = RatingSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        alarm = permitted(self.actor, "monitoring.alarm_rate", Alarm.objects.visible_to(self.actor), pk=pk)
+        said = sent(request, RatingSerializer)
+        data = said
         transition = AlarmTransition.objects.filter(pk=data["transition"], alarm=alarm).first()
         if transition is None:
             raise serializers.ValidationError({"transition": ["The alarm has no such change."]})
-        try:
-            rating = alarm_rate(by=self.actor, at=now(), transition=transition, word=data["word"])
-        except RatingError as error:
-            raise UnprocessableError(str(error)) from error
+        rating = alarm_rate(by=self.actor, at=now(), transition=transition, word=data["word"])
         return Response(RatedSerializer(rating).data, status=201)
 
 
@@ -291,12 +281,10 @@ class AlertGroupEndView(ApiView):
     def post(self, request: Request, pk: int) -> Response:
         """Needs `If-Match` with the alarm's ETag."""
         rows = Alarm.objects.visible_to(self.actor).filter(origin=AlarmOrigin.ALERT)
-        alarm = get_object_or_404(rows.select_related("platform", "service", "severity"), pk=pk)
-        authorize(self.actor, "monitoring.alert_group_end", alarm)
+        rows = rows.select_related("platform", "service", "severity")
+        alarm = permitted(self.actor, "monitoring.alert_group_end", rows, pk=pk)
         expected = expected_version(request, alarm)
-        serializer = EndSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        reason = serializer.validated_data["reason"]
+        reason = sent(request, EndSerializer)["reason"]
         group_end(by=self.actor, at=now(), alarm=alarm, expected=expected, reason=reason)
         return row_response(alarm, AlarmSerializer(alarm))
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.editing import RowView
 from monitoring.api.named import platform_named, with_rows
 from monitoring.insights.lint import lint_query
 from monitoring.models import LogQuery, LogRun
@@ -18,7 +19,6 @@ from monitoring.selectors.log_queries import KeptLines, estimate, kept_lines, qu
 from monitoring.services.log_queries import (
     MAY_CHANGE,
     MOST_MINUTES,
-    LogQueryError,
     log_query_add,
     log_query_ask,
     log_query_change,
@@ -30,14 +30,14 @@ from opsportal.core.api import (
     ApiView,
     CleanCharField,
     UnprocessableError,
-    expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.selectors import platform_id_said
 
@@ -141,16 +141,8 @@ class LogLinesSerializer(serializers.Serializer[KeptLines]):
     fetched_at = serializers.DateTimeField(source="answer.fetched_at")
 
 
-def _loaded(view: ApiView, pk: int, action: str) -> LogQuery:
-    query: LogQuery = get_object_or_404(queries_of(view.actor), pk=pk)
-    authorize(view.actor, action, query)
-    return query
-
-
 def _loaded_run(view: ApiView, pk: int, action: str) -> LogRun:
-    run: LogRun = get_object_or_404(LogRun.objects.visible_to(view.actor), pk=pk)
-    authorize(view.actor, action, run)
-    return run
+    return permitted(view.actor, action, LogRun.objects.visible_to(view.actor), pk=pk)
 
 
 class LogQueryListView(ApiView):
@@ -175,42 +167,25 @@ class LogQueryListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Keep a new question."""
-        serializer = LogQueryAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = dict(serializer.validated_data)
+        said = sent(request, LogQueryAddSerializer)
         platform = platform_named(EDIT, self.actor, said)
         key, values = said.pop("key"), with_rows(platform, said)
-        try:
-            query = log_query_add(by=self.actor, at=now(), platform=platform, key=key, values=values)
-        except LogQueryError as error:
-            raise UnprocessableError(str(error)) from error
+        query = log_query_add(by=self.actor, at=now(), platform=platform, key=key, values=values)
         return row_response(query, LogQuerySerializer(query), status=201)
 
 
-class LogQueryView(ApiView):
+class LogQueryView(
+    RowView, tells=LogQuerySerializer, takes=LogQueryChangeSerializer, means="Change it or put it aside"
+):
     """One question."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
 
-    @extend_schema(responses=LogQuerySerializer)
-    def get(self, _request: Request, pk: int) -> Response:
-        query = _loaded(self, pk, VIEW)
-        return row_response(query, LogQuerySerializer(query))
+    def rows(self) -> QuerySet[LogQuery]:
+        return queries_of(self.actor)
 
-    @extend_schema(request=LogQueryChangeSerializer, responses=LogQuerySerializer)
-    def patch(self, request: Request, pk: int) -> Response:
-        """Change it or put it aside; needs `If-Match`."""
-        query = _loaded(self, pk, EDIT)
-        expected = expected_version(request, query)
-        serializer = LogQueryChangeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = with_rows(query.platform, serializer.validated_data)
-        try:
-            log_query_change(by=self.actor, at=now(), query=query, expected=expected, values=values)
-        except LogQueryError as error:
-            raise UnprocessableError(str(error)) from error
-        fresh = _loaded(self, pk, EDIT)
-        return row_response(fresh, LogQuerySerializer(fresh))
+    def change(self, row: LogQuery, expected: int, said: Mapping[str, Any]) -> None:
+        log_query_change(by=self.actor, at=now(), query=row, expected=expected, values=with_rows(row.platform, said))
 
 
 class LogEstimateView(ApiView):
@@ -220,7 +195,7 @@ class LogEstimateView(ApiView):
 
     @extend_schema(responses=LogEstimateSerializer, parameters=[OpenApiParameter("minutes", int)])
     def get(self, request: Request, pk: int) -> Response:
-        query, at = _loaded(self, pk, VIEW), now()
+        query, at = permitted(self.actor, VIEW, queries_of(self.actor), pk=pk), now()
         minutes = bounded_int(request.query_params.get("minutes", "")) or query.minutes
         found = estimate(query, at - timedelta(minutes=min(minutes, MOST_MINUTES)), at)
         return Response(LogEstimateSerializer(found).data)
@@ -233,23 +208,18 @@ class LogQueryRunListView(ApiView):
 
     @extend_schema(responses=LogRunSerializer(many=True), parameters=PAGING)
     def get(self, request: Request, pk: int) -> Response:
-        query, cursor = _loaded(self, pk, VIEW), request.query_params.get("cursor")
+        query, cursor = permitted(self.actor, VIEW, queries_of(self.actor), pk=pk), request.query_params.get("cursor")
         return page_response(run_page(query, cursor=cursor, size=page_size(request)), LogRunSerializer)
 
     @extend_schema(request=LogAskSerializer, responses={201: LogRunSerializer})
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Have a worker ask it; look at the run until it has ended."""
-        query = _loaded(self, pk, ASK)
-        serializer = LogAskSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = serializer.validated_data
+        query = permitted(self.actor, ASK, queries_of(self.actor), pk=pk)
+        said = sent(request, LogAskSerializer)
         until: datetime | None = said.get("until")
         minutes: int = said.get("minutes", query.minutes)
-        try:
-            run = log_query_ask(by=self.actor, at=now(), query=query, minutes=minutes, until=until)
-        except LogQueryError as error:
-            raise UnprocessableError(str(error)) from error
+        run = log_query_ask(by=self.actor, at=now(), query=query, minutes=minutes, until=until)
         return Response(LogRunSerializer(run).data, status=201)
 
 

@@ -14,18 +14,18 @@ from rest_framework.response import Response
 from monitoring.models import Slo, SloBucket, SloVersion, WindowKind
 from monitoring.ranges import BUCKETS, bucket_size, range_of
 from monitoring.selectors.slo_counts import buckets_behind
-from monitoring.services.objectives import PromiseError, slo_promise
+from monitoring.services.objectives import slo_promise
 from monitoring.slo.indicator import IndicatorError, slo_terms
 from opsportal.core import clock
 from opsportal.core.api import (
     PAGING,
     ApiView,
     CleanCharField,
-    UnprocessableError,
     expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.api_request import plain_request
 from opsportal.core.gate import authorize
@@ -147,13 +147,9 @@ class SloVersionListView(_SloView):
         slo = self.slo(pk)
         authorize(self.actor, CHANGE, slo)
         expected = expected_version(request, slo)
-        serializer = SloPromiseSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values, at = dict(serializer.validated_data), clock.now()
+        said = sent(request, SloPromiseSerializer)
+        values, at = dict(said), clock.now()
         begins = values.pop("effective_from", at)
-        try:
-            slo_promise(by=self.actor, at=at, slo=slo, expected=expected, values=values, effective_from=begins)
-        except PromiseError as error:
-            raise UnprocessableError(str(error)) from error
+        slo_promise(by=self.actor, at=at, slo=slo, expected=expected, values=values, effective_from=begins)
         slo.refresh_from_db()
         return row_response(slo, SloVersionsSerializer(slo), status=201)

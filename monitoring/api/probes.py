@@ -3,30 +3,30 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.editing import RowView
 from monitoring.api.named import platform_named, with_rows
 from monitoring.models import Probe, ProbeEvery, ProbeKind, ProbeResult
-from monitoring.probing.asking import Outcome, ProbeError, ask
-from monitoring.selectors.probes import probe_page, result_page
+from monitoring.probing.asking import Outcome, ask
+from monitoring.selectors.probes import probe_page, probes_of, result_page
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change
 from opsportal.core.api import (
     PAGING,
     PLATFORM,
     ApiView,
     CleanCharField,
-    UnprocessableError,
-    expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.clock import now, real_now
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.platforms.selectors import platform_id_said
 
@@ -101,13 +101,6 @@ class OutcomeSerializer(serializers.Serializer[Outcome]):
     cert_ends_at = serializers.DateTimeField(allow_null=True)
 
 
-def _loaded(view: ApiView, pk: int, action: str) -> Probe:
-    rows = Probe.objects.visible_to(view.actor).select_related("platform", "service", "severity", "database")
-    probe: Probe = get_object_or_404(rows, pk=pk)
-    authorize(view.actor, action, probe)
-    return probe
-
-
 class ProbeListView(ApiView):
     """Probes of the platforms the token sees, the worst first."""
 
@@ -131,42 +124,23 @@ class ProbeListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Make a probe; it is asked from now on."""
-        serializer = ProbeAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = dict(serializer.validated_data)
+        said = sent(request, ProbeAddSerializer)
         platform = platform_named(EDIT, self.actor, said)
         key = said.pop("key")
-        try:
-            probe = probe_add(by=self.actor, at=now(), platform=platform, key=key, values=with_rows(platform, said))
-        except ProbeError as error:
-            raise UnprocessableError(str(error)) from error
+        probe = probe_add(by=self.actor, at=now(), platform=platform, key=key, values=with_rows(platform, said))
         return row_response(probe, ProbeSerializer(probe), status=201)
 
 
-class ProbeView(ApiView):
+class ProbeView(RowView, tells=ProbeSerializer, takes=ProbeChangeSerializer, means="Change, pause or go on with it"):
     """One probe."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": EDIT}
 
-    @extend_schema(responses=ProbeSerializer)
-    def get(self, _request: Request, pk: int) -> Response:
-        probe = _loaded(self, pk, VIEW)
-        return row_response(probe, ProbeSerializer(probe))
+    def rows(self) -> QuerySet[Probe]:
+        return probes_of(self.actor, at=now())
 
-    @extend_schema(request=ProbeChangeSerializer, responses=ProbeSerializer)
-    def patch(self, request: Request, pk: int) -> Response:
-        """Change, pause or go on with it; needs `If-Match`."""
-        probe = _loaded(self, pk, EDIT)
-        expected = expected_version(request, probe)
-        serializer = ProbeChangeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = with_rows(probe.platform, serializer.validated_data)
-        try:
-            probe_change(by=self.actor, at=now(), probe=probe, expected=expected, values=values)
-        except ProbeError as error:
-            raise UnprocessableError(str(error)) from error
-        fresh = _loaded(self, pk, EDIT)
-        return row_response(fresh, ProbeSerializer(fresh))
+    def change(self, row: Probe, expected: int, said: Mapping[str, Any]) -> None:
+        probe_change(by=self.actor, at=now(), probe=row, expected=expected, values=with_rows(row.platform, said))
 
 
 class ProbeResultListView(ApiView):
@@ -180,7 +154,8 @@ class ProbeResultListView(ApiView):
     def get(self, request: Request, pk: int) -> Response:
         failed_only = request.query_params.get("only", "") == "failed"
         cursor = request.query_params.get("cursor")
-        page = result_page(_loaded(self, pk, VIEW), failed_only=failed_only, cursor=cursor, size=page_size(request))
+        probe = permitted(self.actor, VIEW, probes_of(self.actor, at=now()), pk=pk)
+        page = result_page(probe, failed_only=failed_only, cursor=cursor, size=page_size(request))
         return page_response(page, ProbeResultSerializer)
 
 
@@ -191,5 +166,6 @@ class ProbeTryView(ApiView):
 
     @extend_schema(request=None, responses=OutcomeSerializer)
     def post(self, _request: Request, pk: int) -> Response:
-        outcome = ask(_loaded(self, pk, EDIT).question, at=real_now())
+        probe = permitted(self.actor, EDIT, probes_of(self.actor, at=now()), pk=pk)
+        outcome = ask(probe.question, at=real_now())
         return Response(OutcomeSerializer(outcome).data)

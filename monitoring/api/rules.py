@@ -3,31 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.api.editing import RowView
 from monitoring.api.named import with_rows
 from monitoring.lint import lint_rules
 from monitoring.models import AlarmRule, Comparison, Measure, Missing
 from monitoring.preview import Preview, rule_preview
 from monitoring.selectors.rules import rules_in_force
-from monitoring.services.rules import FIELDS, RuleError, alarm_rule_save, rule_of
+from monitoring.services.rules import FIELDS, alarm_rule_save, rule_of
 from opsportal.core.api import (
     PAGING,
     PLATFORM,
     ApiView,
     CleanCharField,
-    UnprocessableError,
-    expected_version,
     page_response,
     page_size,
     row_response,
+    sent,
 )
 from opsportal.core.clock import now
-from opsportal.core.gate import authorize
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.models import Platform
@@ -145,14 +144,7 @@ def _values(platform: Platform, said: Mapping[str, Any], rule: AlarmRule) -> dic
     return stood | with_rows(platform, {name: said[name] for name in FIELDS if name in said})
 
 
-class _RuleView(ApiView):
-    def said(self, serializer: type[RuleChangeSerializer], request: Request) -> dict[str, Any]:
-        parsed = serializer(data=request.data)
-        parsed.is_valid(raise_exception=True)
-        return dict(parsed.validated_data)
-
-
-class RuleListView(_RuleView):
+class RuleListView(ApiView):
     """Rules of the platforms the token sees."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "POST": CHANGE}
@@ -169,61 +161,41 @@ class RuleListView(_RuleView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Make a rule; try it under `preview/` first. `Idempotency-Key` makes a resend harmless."""
-        said = self.said(RuleAddSerializer, request)
+        said = sent(request, RuleAddSerializer)
         platform = platform_for(CHANGE, self.actor, said["platform"])
         values = _values(platform, said, AlarmRule(platform=platform))
-        try:
-            rule = alarm_rule_save(by=self.actor, at=now(), platform=platform, expected=0, values=values)
-        except RuleError as error:
-            raise UnprocessableError(str(error)) from error
+        rule = alarm_rule_save(by=self.actor, at=now(), platform=platform, expected=0, values=values)
         return row_response(rule, RuleSerializer(rule), status=201)
 
 
-class RuleDetailView(_RuleView):
+class RuleDetailView(
+    RowView,
+    tells=RuleSerializer,
+    takes=RuleChangeSerializer,
+    means='Change it, or switch it off with `{"enabled": false, "note": …}`',
+):
     """One rule."""
 
     actions: Mapping[str, str] = {"GET": VIEW, "PATCH": CHANGE}
 
-    def load(self, pk: int) -> AlarmRule:
-        rows = AlarmRule.objects.visible_to(self.actor).select_related("platform", "service", "severity")
-        rule: AlarmRule = get_object_or_404(rows, pk=pk)
-        return rule
+    def rows(self) -> QuerySet[AlarmRule]:
+        return AlarmRule.objects.visible_to(self.actor).select_related("platform", "service", "severity")
 
-    @extend_schema(responses=RuleSerializer)
-    def get(self, _request: Request, pk: int) -> Response:
-        rule = self.load(pk)
-        return row_response(rule, RuleSerializer(rule))
-
-    @extend_schema(request=RuleChangeSerializer, responses=RuleSerializer)
-    def patch(self, request: Request, pk: int) -> Response:
-        """Change it, or switch it off with `{"enabled": false, "note": …}`; needs `If-Match`."""
-        rule = self.load(pk)
-        authorize(self.actor, CHANGE, rule)
-        expected = expected_version(request, rule)
-        said = self.said(RuleChangeSerializer, request)
-        values = _values(rule.platform, {"note": "", **said}, rule)
-        try:
-            rule = alarm_rule_save(
-                by=self.actor, at=now(), platform=rule.platform, expected=expected, values=values, rule=rule
-            )
-        except RuleError as error:
-            raise UnprocessableError(str(error)) from error
-        return row_response(rule, RuleSerializer(rule))
+    def change(self, row: AlarmRule, expected: int, said: Mapping[str, Any]) -> None:
+        values = _values(row.platform, {"note": "", **said}, row)
+        alarm_rule_save(by=self.actor, at=now(), platform=row.platform, expected=expected, values=values, rule=row)
 
 
-class RulePreviewView(_RuleView):
+class RulePreviewView(ApiView):
     """What a rule would have done over the last 30 days; nothing is written."""
 
     actions: Mapping[str, str] = {"POST": CHANGE}
 
     @extend_schema(request=RuleAddSerializer, responses=PreviewSerializer)
     def post(self, request: Request) -> Response:
-        said = self.said(RuleAddSerializer, request)
+        said = sent(request, RuleAddSerializer)
         platform = platform_for(CHANGE, self.actor, said["platform"])
-        try:
-            rule = rule_of(platform, _values(platform, said, AlarmRule(platform=platform)))
-        except RuleError as error:
-            raise UnprocessableError(str(error)) from error
+        rule = rule_of(platform, _values(platform, said, AlarmRule(platform=platform)))
         return Response(PreviewSerializer(rule_preview(rule, at=now())).data)
 
 

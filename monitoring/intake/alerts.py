@@ -11,6 +11,7 @@ from typing import Any, Final
 from rest_framework.exceptions import APIException
 
 from opsportal.core.markdown import clean_text, is_safe_url
+from opsportal.core.refusals import RefusedError
 from opsportal.core.strict_json import parse_json
 
 MOST_ALERTS: Final = 1000  # in one message
@@ -23,7 +24,7 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UT
 _MILLISECONDS: Final = 1e11  # a later second than this is given in milliseconds
 
 
-class ParseError(ValueError):
+class ParseError(RefusedError):
     """The message is not what its source sends; the text says what was expected."""
 
 

@@ -1,6 +1,8 @@
-"""Who acts from a shell, and what is said when there is nobody."""
+"""Who acts from a shell, and what is said when there is nobody or the act is refused."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -9,6 +11,9 @@ from django.core.management.base import CommandError, CommandParser
 from opsportal.accounts.actors import user_actor
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
+from opsportal.core.gate import DeniedError, HiddenError
+from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import RefusedError
 
 AS: Final = "OPSPORTAL_AS"
 
@@ -28,3 +33,14 @@ def acting_person(email: str, *, request: str) -> Actor:
             f"Nobody active here has the address {email}." if email else f"Say who acts: --as EMAIL, or {AS}."
         )
     return replace(user_actor(person), request_id=request)
+
+
+@contextmanager
+def refusals_said() -> Iterator[None]:
+    """What a service refuses, as a sentence on the shell. Raises CommandError."""
+    try:
+        yield
+    except HiddenError as error:
+        raise CommandError("There is none with this number, or it is not for this person.") from error
+    except (DeniedError, RefusedError, VersionConflictError) as error:
+        raise CommandError(str(error)) from error

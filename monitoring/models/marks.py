@@ -147,14 +147,17 @@ class Strategy(models.TextChoices):
 
 
 class DeploymentQuerySet(PlatformQuerySet["Deployment"]):
+    def of_tools(self) -> Self:
+        """What tools and people tell of and was not overtaken before it went out; ECS's own part of it is left out."""
+        return self.exclude(external_id__startswith=OWN_OF_ECS).exclude(state=DeploymentState.OVERTAKEN)
+
     def counted(self) -> Self:
         """What delivery figures count: changes of production, each once.
 
         Bringing an old version back is no change of its own, nor is a restart of the same version, nor what a newer
         one overtook before it went out, nor ECS's part of what a tool or a report told of.
         """
-        told = Deployment.objects.exclude(external_id__startswith=OWN_OF_ECS).filter(
-            ~Q(state=DeploymentState.OVERTAKEN),
+        told = Deployment.objects.of_tools().filter(
             Q(finished_at__gte=OuterRef("started_at") - ECS_FOLLOWS) | Q(finished_at=None),
             service_id=OuterRef("service_id"),
             is_production=True,

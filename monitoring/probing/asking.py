@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from opsportal.core.refusals import RefusedError
 from opsportal.targets import tls
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.connecting import Deadline, open_socket
@@ -23,7 +24,7 @@ MOST_PORT: Final = 65_535
 _STATUSES: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
 
 
-class ProbeError(ValueError):
+class ProbeError(RefusedError):
     """The question can never be asked; the text is a sentence for the person who wrote it."""
 
 

@@ -20,6 +20,7 @@ from opsportal.aws.errors import AwsError
 from opsportal.aws.session import AwsAccount as AwsSession
 from opsportal.aws.session import forget_clients
 from opsportal.core.actor import Actor
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Schedule
 from opsportal.schedule.recurrence import Rule
@@ -33,7 +34,7 @@ _HERE: Final = "{} is here already: change it on its own page."
 REGION_GONE: Final = "Its region is not read any more."
 
 
-class AwsAccountError(Exception):
+class AwsAccountError(RefusedError):
     """The account cannot be taken; the message is for the person."""
 
 

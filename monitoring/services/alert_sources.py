@@ -16,13 +16,14 @@ from monitoring.services.senders import secret_new
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform, Service, Severity
 from opsportal.schedule.wake import wake
 
 _HELD_AGAIN: Final = 50  # messages of a topic that are judged anew once it is allowed
 
 
-class AlertSourceError(ValueError):
+class AlertSourceError(RefusedError):
     """Nothing was changed; the text is a sentence for the person who asked."""
 
 

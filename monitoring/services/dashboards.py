@@ -13,6 +13,7 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.declared import declared
 from opsportal.platforms.models import Platform
 
@@ -23,7 +24,7 @@ MOST_OWN: Final = 100  # of one person on one platform
 LONGEST_TEXT: Final = {"name": 120, "note": 4000, "title": 120, "chart note": 600}
 
 
-class DashboardError(Exception):
+class DashboardError(RefusedError):
     """The dashboard cannot be kept; the message says why."""
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from monitoring.models import TargetDatabase
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform
 from opsportal.schedule.models import Run, RunState
 from opsportal.schedule.recurrence import Rule
@@ -19,7 +20,7 @@ READ_EVERY: Final = 900  # seconds
 _DSN_REST: Final = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
-class DatabaseNameError(Exception):
+class DatabaseNameError(RefusedError):
     """The database cannot be named so; the message is for the person."""
 
 

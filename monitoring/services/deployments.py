@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from monitoring.intake.deployments.told import COMPLETED, IN_PROGRESS, OVERTAKEN, ROLLED_BACK, STATES, Told
+from monitoring.intake.deployments.told import COMPLETED, IN_PROGRESS, ROLLED_BACK, STATES, Told
 from monitoring.models import AlertSource, Deployment
-from monitoring.models.marks import OWN_OF_ECS
 from monitoring.services.alerts import Count
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor, system_actor
@@ -148,7 +147,7 @@ def _rolled_back(row: Deployment) -> list[Deployment]:
     story = Deployment.objects.select_for_update().filter(
         platform=row.platform_id, service=row.service_id, environment=row.environment, is_restart=False
     )
-    story = story.exclude(external_id__startswith=OWN_OF_ECS).exclude(state=OVERTAKEN)
+    story = story.of_tools()
     undone: Deployment | None = row
     if row.is_rollback:
         undone = story.filter(is_rollback=False, started_at__lt=row.started_at).order_by("-started_at", "-pk").first()

@@ -9,7 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from django.db.models import F
 
 from monitoring.expectation import ALARM, UNKNOWN, Judgement, judge
-from monitoring.models import Alarm, AlarmOrigin, AlarmState, Beat, BeatWord, Heartbeat
+from monitoring.models import Alarm, AlarmOrigin, AlarmState, BeatWord, Heartbeat
 from monitoring.services.alarms import alarm_transition
 from monitoring.services.links import key_changed, key_new
 from opsportal.audit.services import record
@@ -18,6 +18,7 @@ from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
 from opsportal.core.markdown import clean_text
 from opsportal.core.masking import mask_start
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform, Service, Severity
 from opsportal.schedule.recurrence import Rule, RuleError, next_slot
 
@@ -61,9 +62,21 @@ FROM (
 ) d
 WHERE h.id = d.id
 """
+# Of each heartbeat the index finds the newest one too many, and what came before it: no beat that stays is sorted.
+_FORGET: Final = """
+DELETE FROM monitoring_beat WHERE id IN (
+    (SELECT id FROM monitoring_beat WHERE at < %(before)s ORDER BY id LIMIT %(limit)s)
+    UNION ALL
+    SELECT beyond.id FROM monitoring_heartbeat h CROSS JOIN LATERAL (
+        SELECT id FROM monitoring_beat b WHERE b.heartbeat_id = h.id AND b.id <= (
+            SELECT id FROM monitoring_beat WHERE heartbeat_id = h.id ORDER BY id DESC OFFSET %(kept)s LIMIT 1
+        ) ORDER BY id LIMIT %(limit)s
+    ) beyond
+)
+"""
 
 
-class HeartbeatError(ValueError):
+class HeartbeatError(RefusedError):
     """Nothing was changed; the text is a sentence for the person who asked."""
 
 
@@ -263,13 +276,10 @@ def _why(row: Heartbeat, found: Judgement) -> tuple[str, dict[str, Any]]:
 
 
 def beats_forget(*, at: datetime, limit: int = 5_000) -> int:
-    """Let go of beats older than 90 days, and of those beyond the newest of each heartbeat; returns how many."""
-    old = Beat.objects.filter(at__lt=at - KEPT_FOR).order_by("pk").values_list("pk", flat=True)
-    gone = Beat.objects.filter(pk__in=list(old[:limit])).delete()[0]
-    for pk in Heartbeat.objects.order_by("pk").values_list("pk", flat=True):
-        own = Beat.objects.filter(heartbeat=pk).order_by("-pk").values_list("pk", flat=True)
-        last = own[MOST_KEPT : MOST_KEPT + 1].first()
-        if last is not None:
-            beyond = list(own.filter(pk__lte=last)[:limit])
-            gone += Beat.objects.filter(pk__in=beyond).delete()[0]
-    return gone
+    """Let go of beats older than 90 days, and of those beyond the newest of each heartbeat; returns how many.
+
+    At most `limit` of the old ones, and as many of each heartbeat, go at once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, {"before": at - KEPT_FOR, "kept": MOST_KEPT, "limit": limit})
+        return int(cursor.rowcount)

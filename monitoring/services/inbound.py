@@ -27,6 +27,7 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.faults import failpoint
+from opsportal.core.refusals import RefusedError
 from opsportal.schedule.wake import WAKE_CHANNEL, wake
 
 CHANNEL: Final = "intake"
@@ -79,7 +80,7 @@ def message_store(*, kind: str, key: bytes, headers: Mapping[str, str], body: by
     return int(row[0]) if row else None
 
 
-class ReplayError(ValueError):
+class ReplayError(RefusedError):
     """Nothing was changed; the text is a sentence for the person who asked."""
 
 

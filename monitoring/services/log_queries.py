@@ -13,6 +13,7 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform, PolicySource, Service
 from opsportal.schedule.models import Run, RunState
 from opsportal.schedule.services import run_request
@@ -25,7 +26,7 @@ MAY_CHANGE: Final = ("name", "service", "text", "minutes", "note", "enabled")
 NO_WORKER: Final = "The ledger has no run for it any more."
 
 
-class LogQueryError(Exception):
+class LogQueryError(RefusedError):
     """The question cannot be kept or asked; the message says why."""
 
 

@@ -15,6 +15,7 @@ from monitoring.slo.indicator import slo_terms
 from monitoring.store import floor_to
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform
 
 PROMISED: Final = ("objective", "window_kind", "window_days", "zone", "indicator")
@@ -22,7 +23,7 @@ FURTHEST_BACK: Final = timedelta(days=30)  # points of 5 minutes are there to re
 FURTHEST_AHEAD: Final = timedelta(days=366)
 
 
-class PromiseError(ValueError):
+class PromiseError(RefusedError):
     """The version cannot be made; the text is a sentence for the person who asked."""
 
 

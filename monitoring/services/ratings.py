@@ -7,9 +7,10 @@ from django.db import transaction
 from monitoring.models import AlarmRating, AlarmState, AlarmTransition
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.refusals import RefusedError
 
 
-class RatingError(ValueError):
+class RatingError(RefusedError):
     """Nothing was changed; the text is a sentence for the person who asked."""
 
 

@@ -21,6 +21,7 @@ from monitoring.thresholds import BASELINE_LEAST, ThresholdError
 from opsportal.audit.services import record, text_digest
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform, PolicySource
 
 FIELDS: Final = (
@@ -34,7 +35,7 @@ LONGEST_NAME: Final = 120
 LONGEST_INDICATOR: Final = 2_000  # bytes of JSON; the trail keeps it twice
 
 
-class RuleError(ValueError):
+class RuleError(RefusedError):
     """The rule cannot stand as it was written; the text says what does not fit."""
 
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.forms.accounts import SHORT_SILENCE, SilenceForm
@@ -14,7 +13,7 @@ from monitoring.services.marks import silence_end, silence_put
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import DeniedError, authorize
+from opsportal.core.gate import DeniedError, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 
@@ -23,8 +22,8 @@ from opsportal.core.idempotency import idempotent
 @idempotent
 def silence(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Let one alarm call nobody for a while; an operator for two hours at most."""
-    alarm = get_object_or_404(Alarm.objects.visible_to(request.actor).select_related("platform", "service"), pk=pk)
-    authorize(request.actor, "monitoring.silence_set", alarm)
+    rows = Alarm.objects.visible_to(request.actor).select_related("platform", "service")
+    alarm = permitted(request.actor, "monitoring.silence_set", rows, pk=pk)
     form = SilenceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         length = timedelta(minutes=form.cleaned_data["minutes"])
@@ -45,8 +44,7 @@ def silence(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def silence_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """End a silence now."""
-    found = get_object_or_404(Silence.objects.visible_to(request.actor), pk=pk)
-    authorize(request.actor, "monitoring.silence_end", found)
+    found = permitted(request.actor, "monitoring.silence_end", Silence.objects.visible_to(request.actor), pk=pk)
     form = VersionedForm(request.POST)
     if not form.is_valid():
         raise BadRequest("The form did not say which silence you looked at: open the page again.")

@@ -35,7 +35,7 @@ from monitoring.services.senders import secret_of
 from opsportal.core import clock
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, authorize, platforms_where
+from opsportal.core.gate import permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.platforms.models import Platform, Service
@@ -48,11 +48,7 @@ _LAST = 10
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> AlertSource:
     rows = AlertSource.objects.visible_to(request.actor).select_related("platform", "service", "severity")
-    source = rows.filter(pk=pk).first()
-    if source is None:
-        raise HiddenError(action)
-    authorize(request.actor, action, source)
-    return source
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 def link_of(source: AlertSource, key: str) -> str:
@@ -227,10 +223,8 @@ def source_test_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def sns_topic_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Hear a topic that signed messages named, or refuse it."""
-    topic = SnsTopic.objects.visible_to(request.actor).filter(pk=pk).select_related("source").first()
-    if topic is None:
-        raise HiddenError(EDIT)
-    authorize(request.actor, EDIT, topic)
+    rows = SnsTopic.objects.visible_to(request.actor).select_related("source")
+    topic = permitted(request.actor, EDIT, rows, pk=pk)
     form = TopicForm({**request.POST.dict(), "topic": pk})
     if not form.is_valid():
         source = _load(request, topic.source_id, EDIT)

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from csp.decorators import csp_update
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response, patch_cache_control
 
 from monitoring import cloudwatch_query
@@ -21,7 +20,7 @@ from opsportal.core import charts
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.freshness import seen_version
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.htmx import render_page, wants_fragment
 from opsportal.core.spreadsheets import csv_lines
 from opsportal.platforms.models import Service
@@ -33,8 +32,7 @@ COLUMNS = ("from", "samples", "sum", "average", "min", "max", "p50", "p95", "p99
 @require_action("monitoring.series_view")
 def service_charts(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Every chart of a service's page in one answer: what they share is read once."""
-    service = get_object_or_404(Service.objects.visible_to(request.actor), pk=pk)
-    authorize(request.actor, "monitoring.series_view", service)
+    service = permitted(request.actor, "monitoring.series_view", Service.objects.visible_to(request.actor), pk=pk)
     asked = [asked_of(metric) for metric in metrics_of(service)[:MOST_CHARTS]]
     return charts_response(request, service.name, asked, range_of(request, now()))
 
@@ -61,14 +59,13 @@ def _etag(request: AuthorizedRequest, asked: Sequence[Asked], span: Range) -> st
 
 def _metric_asked(request: AuthorizedRequest, pk: int) -> Asked:
     rows = ServiceMetric.objects.visible_to(request.actor).select_related("series__account", "service")
-    metric = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, "monitoring.series_view", metric)
+    metric = permitted(request.actor, "monitoring.series_view", rows, pk=pk)
     return replace(asked_of(metric, request.GET.get("stat", "")), limits=request.GET.get("limits") != "0")
 
 
 def _series_asked(request: AuthorizedRequest, pk: int) -> Asked:
-    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
-    authorize(request.actor, "monitoring.series_view", series)
+    rows = Series.objects.visible_to(request.actor).select_related("account")
+    series = permitted(request.actor, "monitoring.series_view", rows, pk=pk)
     usual = "Average" if {"Sum", "SampleCount"} <= set(series.stats) else next(iter(series.stats), "Sum")
     stat = request.GET.get("stat", usual)
     stat = stat if stat in (*series.stats, "Average") else usual
@@ -123,8 +120,8 @@ def _svg(drawing: Drawing | None) -> HttpResponse:
 @require_action("monitoring.series_export")
 def series_csv(request: AuthorizedRequest, pk: int) -> StreamingHttpResponse:
     """The points behind a chart, oldest first, at the resolution it is drawn at; times in UTC."""
-    series = get_object_or_404(Series.objects.visible_to(request.actor).select_related("account"), pk=pk)
-    authorize(request.actor, "monitoring.series_export", series)
+    known = Series.objects.visible_to(request.actor).select_related("account")
+    series = permitted(request.actor, "monitoring.series_export", known, pk=pk)
     span = range_of(request, now())
     period = fitting_period(series, span.start, span.end)
     rows = point_rows(series_id=series.pk, period=period, start=span.start, end=span.end, limit=CSV_ROWS)

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.databases.questions import QUESTIONS
@@ -14,7 +13,7 @@ from monitoring.selectors import databases as reads
 from monitoring.services.databases import DatabaseNameError, database_read_request, target_database_put
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.gate import authorize, platforms_where
+from opsportal.core.gate import permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.pagination import keyset_page
@@ -68,9 +67,7 @@ def databases(request: AuthorizedRequest) -> HttpResponse:
 
 def _loaded(request: AuthorizedRequest, pk: int, action: str) -> TargetDatabase:
     rows = TargetDatabase.objects.visible_to(request.actor).select_related("platform", "environment", "poll")
-    found: TargetDatabase = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, action, found)
-    return found
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 @require_action(VIEW)

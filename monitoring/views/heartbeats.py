@@ -4,19 +4,18 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.forms.heartbeats import HeartbeatForm, initial_of
 from monitoring.models import Heartbeat
 from monitoring.selectors.declared import heartbeats_named, rule_of
-from monitoring.selectors.heartbeats import beat_page, heartbeat_page
+from monitoring.selectors.heartbeats import beat_page, heartbeat_page, heartbeats_of
 from monitoring.services.heartbeats import HeartbeatError, heartbeat_add, heartbeat_change, heartbeat_rotate
 from monitoring.services.links import address_of
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import allows, authorize, platforms_where
+from opsportal.core.gate import allows, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
@@ -42,10 +41,7 @@ def heartbeats(request: AuthorizedRequest) -> HttpResponse:
 
 
 def _loaded(request: AuthorizedRequest, pk: int, action: str) -> Heartbeat:
-    rows = Heartbeat.objects.visible_to(request.actor).select_related("platform", "service", "severity", "alarm")
-    found: Heartbeat = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, action, found)
-    return found
+    return permitted(request.actor, action, heartbeats_of(request.actor, at=now()), pk=pk)
 
 
 @require_action(VIEW)

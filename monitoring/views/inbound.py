@@ -18,7 +18,7 @@ from monitoring.services.inbound import ReplayError, message_replay
 from monitoring.services.ratings import RatingError, alarm_rate
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.gate import allows, authorize, platforms_where
+from opsportal.core.gate import allows, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
@@ -62,8 +62,7 @@ def inbound(request: AuthorizedRequest) -> HttpResponse:
 def inbound_message(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One message as it came."""
     rows = InboundMessage.objects.visible_to(request.actor).select_related("source", "platform", "replayed_by")
-    found = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, "monitoring.inbound_view", found)
+    found = permitted(request.actor, "monitoring.inbound_view", rows, pk=pk)
     body = bytes(found.body)
     context: dict[str, Any] = {
         "message": found,
@@ -82,8 +81,8 @@ def inbound_message(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def inbound_replay_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Judge a message anew."""
-    found = get_object_or_404(InboundMessage.objects.visible_to(request.actor).select_related("replay_of"), pk=pk)
-    authorize(request.actor, "monitoring.inbound_replay", found)
+    rows = InboundMessage.objects.visible_to(request.actor).select_related("replay_of")
+    found = permitted(request.actor, "monitoring.inbound_replay", rows, pk=pk)
     try:
         again = message_replay(by=request.actor, at=now(), message=found)
     except ReplayError as error:
@@ -117,8 +116,7 @@ def alert_groups(request: AuthorizedRequest) -> HttpResponse:
 def alert_group_end_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Say that it is over, where the source never will."""
     rows = Alarm.objects.visible_to(request.actor).filter(origin=AlarmOrigin.ALERT)
-    found = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, "monitoring.alert_group_end", found)
+    found = permitted(request.actor, "monitoring.alert_group_end", rows, pk=pk)
     form = EndForm(request.POST)
     if not form.is_valid():
         raise BadRequest("The form did not say which state you looked at: open the page again.")
@@ -147,8 +145,7 @@ def alarm_week(request: AuthorizedRequest) -> HttpResponse:
 @idempotent
 def alarm_rate_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Say what one firing was worth."""
-    found = get_object_or_404(Alarm.objects.visible_to(request.actor), pk=pk)
-    authorize(request.actor, "monitoring.alarm_rate", found)
+    found = permitted(request.actor, "monitoring.alarm_rate", Alarm.objects.visible_to(request.actor), pk=pk)
     form = RatingForm(request.POST)
     if not form.is_valid():
         raise BadRequest("Say which firing, and whether it was useful, needed no action, or was noise.")

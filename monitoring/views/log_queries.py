@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.forms.log_queries import LogAskForm, LogQueryForm
@@ -24,7 +23,7 @@ from monitoring.services.log_queries import (
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import allows, authorize, platforms_where
+from opsportal.core.gate import allows, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
@@ -55,9 +54,7 @@ def log_queries(request: AuthorizedRequest) -> HttpResponse:
 
 
 def _loaded(request: AuthorizedRequest, pk: int, action: str) -> LogQuery:
-    query: LogQuery = get_object_or_404(queries_of(request.actor), pk=pk)
-    authorize(request.actor, action, query)
-    return query
+    return permitted(request.actor, action, queries_of(request.actor), pk=pk)
 
 
 @require_action(VIEW)
@@ -155,9 +152,7 @@ def _saved(
 
 def _loaded_run(request: AuthorizedRequest, pk: int, action: str) -> LogRun:
     rows = LogRun.objects.visible_to(request.actor).select_related("query__service", "platform")
-    run: LogRun = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, action, run)
-    return run
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 @require_action(VIEW)

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.forms.objectives import BudgetPolicyForm, ExclusionForm, PromiseForm, VoidForm
@@ -16,18 +15,18 @@ from monitoring.services.objectives import PROMISED, PromiseError, budget_policy
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import authorize
+from opsportal.core.gate import permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
-from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 
 
 @require_action("monitoring.slo_change", methods=READ_WRITE)
 @idempotent
 def slo_change(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A new version of a promise: first what would differ, then, said so, saved."""
-    slo = get_object_or_404(Slo.objects.visible_to(request.actor).select_related("platform"), pk=pk, enabled=True)
-    authorize(request.actor, "monitoring.slo_change", slo)
+    rows = Slo.objects.visible_to(request.actor).select_related("platform")
+    slo = permitted(request.actor, "monitoring.slo_change", rows, pk=pk, enabled=True)
     at = now()
     last = slo.versions.order_by("-number").first()
     form = PromiseForm(request.POST or None, initial=PromiseForm.initial_of(last, row_version=slo.version, at=at))
@@ -68,8 +67,8 @@ def _changes(last: SloVersion | None, values: dict[str, Any]) -> list[tuple[str,
 @idempotent
 def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Ask for a stretch of time to be left out of the adjusted figures of one objective."""
-    slo = get_object_or_404(Slo.objects.visible_to(request.actor).select_related("platform"), pk=pk)
-    authorize(request.actor, "monitoring.slo_exclusion_set", slo)
+    rows = Slo.objects.visible_to(request.actor).select_related("platform")
+    slo = permitted(request.actor, "monitoring.slo_exclusion_set", rows, pk=pk)
     form = ExclusionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         exclusion_put(
@@ -85,9 +84,7 @@ def exclusion(request: AuthorizedRequest, pk: int) -> HttpResponse:
 
 def _exclusion(request: AuthorizedRequest, pk: int, action: str) -> SloExclusion:
     rows = SloExclusion.objects.visible_to(request.actor).select_related("slo", "platform", "service", "requested_by")
-    found: SloExclusion = get_object_or_404(rows, pk=pk, voided_at=None)
-    authorize(request.actor, action, found)
-    return found
+    return permitted(request.actor, action, rows, pk=pk, voided_at=None)
 
 
 def _home(found: SloExclusion) -> str:
@@ -128,8 +125,7 @@ def exclusion_take_back(request: AuthorizedRequest, pk: int) -> HttpResponse:
 @idempotent
 def budget_policy(request: AuthorizedRequest, key: str) -> HttpResponse:
     """What follows when a platform's budgets are spent."""
-    platform = get_object_or_404(Platform.objects.visible_to(request.actor), key=key)
-    authorize(request.actor, "monitoring.budget_policy_set", platform)
+    platform = platform_for("monitoring.budget_policy_set", request.actor, key)
     row = BudgetPolicy.objects.filter(platform=platform).first()
     held = policies([platform.pk])[platform.pk]
     names = ("notice_at", "review_at", "freeze_at", "review_share")

@@ -22,7 +22,7 @@ from monitoring.selectors.usefulness import own_ratings
 from monitoring.views.ranges import range_context
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import head, keyset_page
 from opsportal.core.shell import selected_platform
@@ -66,10 +66,8 @@ def overview(request: AuthorizedRequest) -> HttpResponse:
 @require_action("monitoring.service_view")
 def service(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One service: charts, alarms, databases and backups, changes nearby."""
-    found = get_object_or_404(
-        Service.objects.visible_to(request.actor).select_related("platform", "environment"), pk=pk
-    )
-    authorize(request.actor, "monitoring.service_view", found)
+    rows = Service.objects.visible_to(request.actor).select_related("platform", "environment")
+    found = permitted(request.actor, "monitoring.service_view", rows, pk=pk)
     at = now()
     span = range_of(request, at)
     alarms_here = alarm_reads.alarm_rows(request.actor, at=at, service_id=found.pk)
@@ -112,8 +110,7 @@ def alarm(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One alarm: its rule, its state, its events."""
     joined = ("rule", "severity", "platform", "service", "account", "alert_source")
     rows = Alarm.objects.visible_to(request.actor).select_related(*joined)
-    found = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, "monitoring.alarm_view", found)
+    found = permitted(request.actor, "monitoring.alarm_view", rows, pk=pk)
     at = now()
     terms = list(found.rule.terms.select_related("series").order_by("role", "pk")) if found.rule else []
     events = alarm_reads.transitions_of(found)
@@ -189,8 +186,7 @@ def poll_run(request: AuthorizedRequest, pk: int) -> HttpResponse:
 def series_points(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """The stored points of a series, the last rows behind every figure."""
     rows = Series.objects.visible_to(request.actor).select_related("platform", "service", "account")
-    found = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, "monitoring.series_view", found)
+    found = permitted(request.actor, "monitoring.series_view", rows, pk=pk)
     span = range_of(request, now())
     asked = request.GET.get("period", "")
     period = int(asked) if asked in {str(one) for one in TABLE_OF} else fitting_period(found, span.start, span.end)

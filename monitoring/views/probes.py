@@ -4,18 +4,17 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.forms.probes import ProbeForm
 from monitoring.models import Probe
 from monitoring.probing.asking import Outcome, ProbeError, ask
 from monitoring.selectors.declared import probes_named
-from monitoring.selectors.probes import day_counts, probe_page, result_page, series_of
+from monitoring.selectors.probes import day_counts, probe_page, probes_of, result_page, series_of
 from monitoring.services.probes import MAY_CHANGE, probe_add, probe_change, question_of
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now, real_now
-from opsportal.core.gate import allows, authorize, platforms_where
+from opsportal.core.gate import allows, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
@@ -38,11 +37,7 @@ def probes(request: AuthorizedRequest) -> HttpResponse:
 
 
 def _loaded(request: AuthorizedRequest, pk: int, action: str) -> Probe:
-    rows = Probe.objects.visible_to(request.actor)
-    rows = rows.select_related("platform", "service", "severity", "database", "alarm")
-    probe: Probe = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, action, probe)
-    return probe
+    return permitted(request.actor, action, probes_of(request.actor, at=now()), pk=pk)
 
 
 @require_action(VIEW)

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from monitoring.models import INVENTORY, Resource, ResourceKind
@@ -14,7 +13,7 @@ from monitoring.selectors import inventory as reads
 from monitoring.selectors.services import unread_kinds
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page, keyset_pages
 from opsportal.core.shell import selected_platform
@@ -78,8 +77,7 @@ def resources(request: AuthorizedRequest) -> HttpResponse:
 def resource(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One resource: its owner, tags and watchers, and what AWS answered."""
     rows = Resource.objects.visible_to(request.actor).select_related("platform", "service", "account")
-    found = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, VIEW, found)
+    found = permitted(request.actor, VIEW, rows, pk=pk)
     watchers = [
         {**one, "href": reverse(_PAGES[one["kind"]], args=[one["id"]]) if one["kind"] in _PAGES else ""}
         for one in found.watched_by

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from markupsafe import Markup
 
@@ -22,7 +21,7 @@ from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.formats import number
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import HiddenError, authorize, platforms_where
+from opsportal.core.gate import HiddenError, authorize, permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.shell import selected_platform
@@ -60,9 +59,7 @@ def rules(request: AuthorizedRequest) -> HttpResponse:
 
 def _loaded(request: AuthorizedRequest, pk: int) -> AlarmRule:
     rows = AlarmRule.objects.visible_to(request.actor).select_related("platform", "service", "severity")
-    rule: AlarmRule = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, CHANGE, rule)
-    return rule
+    return permitted(request.actor, CHANGE, rows, pk=pk)
 
 
 @require_action(CHANGE, methods=READ_WRITE)

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 
 from monitoring.drawings import drawings
 from monitoring.models import Slo, SloTerm
@@ -16,7 +15,7 @@ from monitoring.selectors.slo_report import slo_rows, slos_of, versions_at, wind
 from monitoring.slo.periods import Period, rolling
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.clock import now
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import render_page
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
@@ -41,9 +40,7 @@ def slos(request: AuthorizedRequest) -> HttpResponse:
 
 def _slo(request: AuthorizedRequest, pk: int) -> Slo:
     rows = Slo.objects.visible_to(request.actor).select_related("platform", "service")
-    found: Slo = get_object_or_404(rows, pk=pk, enabled=True)
-    authorize(request.actor, "monitoring.slo_view", found)
-    return found
+    return permitted(request.actor, "monitoring.slo_view", rows, pk=pk, enabled=True)
 
 
 @require_action("monitoring.slo_view")

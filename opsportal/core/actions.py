@@ -50,7 +50,7 @@ def require_action(
 ) -> Callable[[Callable[Concatenate[AuthorizedRequest, P], HttpResponseBase]], ActionView]:
     """Gate a view: refuse other methods (405), ask strangers to sign in, deny who has no right to `action`.
 
-    The view itself gates the object it loads, by `visible_to(request.actor)` and `authorize(actor, action, obj)`.
+    The view itself gates the object it loads, by `permitted(actor, action, rows)` or `authorize(actor, action, obj)`.
     """
 
     def decorate(view: Callable[Concatenate[AuthorizedRequest, P], HttpResponseBase]) -> ActionView:

@@ -21,13 +21,14 @@ from opsportal.core.actor import Actor
 from opsportal.core.api_request import plain_request
 from opsportal.core.forms import bounded_int
 from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError
-from opsportal.core.idempotency import KeyReusedError
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError, VersionedModel
 from opsportal.core.pagination import Page
+from opsportal.core.refusals import ConflictingError, RefusedError
 from opsportal.core.shell import request_actor
 from opsportal.core.views.errors import BUSY_TEXT, RETRY_AFTER_SECONDS, is_database_busy, is_database_gone
 
+SerializerClass = Callable[..., serializers.BaseSerializer[Any]]
 DEFAULT_SIZE: Final = 100
 PAGING: Final = [
     OpenApiParameter("cursor", str, description="next_cursor of the page before"),
@@ -93,7 +94,8 @@ def _translated(exc: Exception) -> Exception:
         (StaleMfaError, lambda: exceptions.PermissionDenied("Confirm with a second factor in the portal first.")),
         (DeniedError, lambda: exceptions.PermissionDenied(str(exc))),
         (VersionConflictError, PreconditionFailedError),
-        (KeyReusedError, lambda: UnprocessableError(str(exc))),
+        (ConflictingError, lambda: ConflictError(str(exc))),
+        (RefusedError, lambda: UnprocessableError(str(exc))),
         (BadRequest, lambda: exceptions.ParseError(str(exc))),
         ((DataError, UnicodeEncodeError), lambda: exceptions.ParseError("A value cannot be stored.")),
     ]
@@ -122,6 +124,13 @@ def etag_of(row: VersionedModel) -> str:
     return f'"{row._meta.model_name}-{row.pk}-{row.version}"'
 
 
+def sent(request: Request, serializer_class: SerializerClass, **how: Any) -> dict[str, Any]:
+    """The body as `serializer_class` understands it. Raises ValidationError."""
+    serializer = serializer_class(data=request.data, **how)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
 def expected_version(request: Request, row: VersionedModel) -> int:
     """The version that `If-Match` names, which must be the row's own; 428 when missing, 412 when stale."""
     header = request.headers.get("If-Match", "").strip()
@@ -137,7 +146,7 @@ def row_response(row: VersionedModel, serializer: serializers.BaseSerializer[Any
     return Response(serializer.data, status=status, headers={"ETag": etag_of(row)})
 
 
-def page_response(page: Page[Any], serializer_class: Callable[..., serializers.BaseSerializer[Any]]) -> Response:
+def page_response(page: Page[Any], serializer_class: SerializerClass) -> Response:
     """A keyset page: `results`, and the cursors to go on with (`?cursor=`)."""
     return Response(
         {

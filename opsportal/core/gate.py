@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from django.conf import settings
+from django.db.models import Model, QuerySet
 
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 
 ROLES: Final = ("viewer", "manager", "auditor", "operator", "commander", "admin")
 MFA_FRESH_FOR: Final = timedelta(minutes=15)
+M = TypeVar("M", bound=Model)
 
 
 class _OnPlatform(NamedTuple):
@@ -185,6 +187,18 @@ def authorize(actor: Actor, action: str, obj: object | None = None) -> None:
     refusal = _refusal(actor, action, obj)
     if refusal is not None:
         raise refusal
+
+
+def permitted(actor: Actor, action: str, rows: QuerySet[M], **named: object) -> M:
+    """The row that an address names, of those the actor may know, for `action`.
+
+    Raises HiddenError (404) or DeniedError (403).
+    """
+    found = rows.filter(**named).first()
+    if found is None:
+        raise HiddenError(action)
+    authorize(actor, action, found)
+    return found
 
 
 def allows(actor: Actor, action: str, obj: object | None = None) -> bool:

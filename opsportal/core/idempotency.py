@@ -20,17 +20,19 @@ from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.htmx import SAVED_COOKIE
 from opsportal.core.models import IdempotencyKey
+from opsportal.core.refusals import RefusedError
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 KEEP_FOR: Final = timedelta(hours=24)
 MAX_KEY: Final = 100
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _KEPT_HEADERS: Final = ("Content-Type", "Location", "ETag", "HX-Redirect", "X-Toast")
 _SHOWN_ONCE: Final = b"This was done already. Its answer was shown once and is kept nowhere.\n"
 # What differs between two sendings of one form without being part of what it asks for.
 _TRANSPORT_FIELDS: Final = frozenset({"csrfmiddlewaretoken"})
 
 
-class KeyReusedError(Exception):
+class KeyReusedError(RefusedError):
     """The same key came with another body (422)."""
 
 
@@ -68,7 +70,7 @@ def _scope(actor: Actor) -> str:
 
 
 def idempotent(view: V) -> V:
-    """Make a POST (page view or API method) safe to repeat by `Idempotency-Key` header or form field.
+    """Make a write (page view or API method) safe to repeat by `Idempotency-Key` header or form field.
 
     Of an answer marked `no-store` only the fact is kept: its body was to be seen once.
     Without a key the view runs as ever. Answers of 400 and above are not kept: nothing happened, so the corrected
@@ -78,7 +80,7 @@ def idempotent(view: V) -> V:
     @wraps(view)
     def replaying(*args: Any, **kwargs: Any) -> HttpResponseBase:
         request = _request_of(args)
-        key = _key_of(request) if request.method == "POST" else ""
+        key = "" if request.method in SAFE_METHODS else _key_of(request)
         if not key:
             return view(*args, **kwargs)
         fingerprint = _fingerprint(request)
@@ -97,6 +99,7 @@ def idempotent(view: V) -> V:
                 _keep(row, response)
         return response
 
+    replaying.is_idempotent = True  # type: ignore[attr-defined]
     return cast("V", replaying)
 
 

@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError
 from opsportal.core.htmx import local_url, wants_fragment
-from opsportal.core.idempotency import KeyReusedError
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import RefusedError
 from opsportal.core.views import errors
 
 _UNREADABLE: Final = "The address holds a character that cannot be stored. Nothing was changed."
@@ -81,8 +81,8 @@ def domain_answer(request: HttpRequest, exception: Exception) -> HttpResponse | 
         return errors.not_found(request, exception)
     if isinstance(exception, VersionConflictError):
         return errors.version_conflict(request, exception)
-    if isinstance(exception, KeyReusedError):
-        return errors.error_page(request, 422, str(exception))
+    if isinstance(exception, RefusedError):
+        return errors.refused(request, exception)
     return None
 
 

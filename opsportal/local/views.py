@@ -9,13 +9,12 @@ from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from maintenance.models import ChecklistTemplate, Job
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.local.aws.control import Control, ControlError
 from opsportal.local.aws.faults import DEFAULT_MINUTES, FAULTS
@@ -23,7 +22,7 @@ from opsportal.local.aws.world import MAX_MINUTES
 from opsportal.local.demo.present import ListsOpenError, checklist_open, window_open_now
 from opsportal.notifications.transports import sink_mails
 from opsportal.plans.services import PlanRefusedError
-from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 from opsportal.targets.addresses import BlockedAddressError
 from opsportal.targets.database import DatabaseTargetError
 
@@ -128,12 +127,6 @@ def outbox(request: AuthorizedRequest) -> HttpResponse:
     return render_page(request, "local/demo_outbox.html", {"rows": rows, "shown": MAILS_SHOWN})
 
 
-def _platform(request: AuthorizedRequest, key: str) -> Platform:
-    platform: Platform = get_object_or_404(Platform.objects.visible_to(request.actor), key=key)
-    authorize(request.actor, ACT, platform)
-    return platform
-
-
 @require_action(ACT, methods=("POST",))
 def fault_start_action(request: AuthorizedRequest) -> HttpResponse:
     """Switch a fault on at the simulator."""
@@ -141,7 +134,7 @@ def fault_start_action(request: AuthorizedRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, refused=f"Choose one of the faults and 1 to {MAX_MINUTES} minutes; nothing was changed.")
     name = form.cleaned_data["name"]
-    _platform(request, FAULTS[name])
+    platform_for(ACT, request.actor, FAULTS[name])
     try:
         _control().start_fault(name, minutes=form.cleaned_data["minutes"])
     except ControlError as error:
@@ -165,7 +158,7 @@ def checklist_action(request: AuthorizedRequest) -> HttpResponse:
     form = PlatformForm(request.POST)
     if not form.is_valid():
         return _page(request, refused="Choose a platform; nothing was changed.")
-    platform = _platform(request, form.cleaned_data["platform"])
+    platform = platform_for(ACT, request.actor, form.cleaned_data["platform"])
     try:
         run = checklist_open(at=clock.now(), platform=platform.key)
     except ChecklistTemplate.DoesNotExist:
@@ -181,7 +174,7 @@ def window_action(request: AuthorizedRequest) -> HttpResponse:
     form = PlatformForm(request.POST)
     if not form.is_valid():
         return _page(request, refused="Choose a platform; nothing was changed.")
-    platform = _platform(request, form.cleaned_data["platform"])
+    platform = platform_for(ACT, request.actor, form.cleaned_data["platform"])
     try:
         occurrence = window_open_now(at=clock.now(), platform=platform.key)
     except Job.DoesNotExist:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from opsportal.core import clock
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, authorize, platforms_where
+from opsportal.core.gate import permitted, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.notifications.forms import WebhookChangeForm, WebhookForm
@@ -31,11 +31,7 @@ VIEW, EDIT = "notifications.webhook_view", "notifications.webhook_edit"
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> Webhook:
     rows = Webhook.objects.visible_to(request.actor).select_related("platform")
-    webhook: Webhook | None = rows.filter(pk=pk).first()
-    if webhook is None:
-        raise HiddenError(action)
-    authorize(request.actor, action, webhook)
-    return webhook
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 @require_action(VIEW)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from opsportal.audit.services import record, text_digest
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
+from opsportal.core.refusals import RefusedError
 from opsportal.notifications.models import Channel, OutboxMessage, Webhook
 from opsportal.notifications.services import WAKE_OUTBOX, is_muted
 from opsportal.notifications.signing import new_secret, sealed
@@ -22,7 +23,7 @@ BOTH_SIGN_FOR: Final = timedelta(hours=24)
 _events: dict[str, str] = {}
 
 
-class WebhookError(ValueError):
+class WebhookError(RefusedError):
     """Nothing was changed; the text is a sentence for the person who asked."""
 
 

@@ -12,6 +12,7 @@ from opsportal.core.actor import Actor
 from opsportal.core.formats import stamp
 from opsportal.core.live import touch
 from opsportal.core.models import JSON
+from opsportal.core.refusals import RefusedError
 from opsportal.plans.models import Approval, Plan, PlanCall, PlanState, RiskClass, content_hash
 from opsportal.plans.subjects import alone_refusal, find_subject, tell, tell_asked, tell_broken
 from opsportal.platforms.models import Platform
@@ -20,7 +21,7 @@ from opsportal.schedule.services import run_request
 RUN_TASK: Final = "plans.carry_out"
 
 
-class PlanRefusedError(Exception):
+class PlanRefusedError(RefusedError):
     """The plan cannot take this step now; the message says why and that nothing changed."""
 
 

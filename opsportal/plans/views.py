@@ -10,7 +10,7 @@ from django.urls import reverse
 from opsportal.core import clock
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.markdown import clean_text
 from opsportal.core.pagination import keyset_page
@@ -102,8 +102,7 @@ def _decided(
     kept_as: str,
 ) -> HttpResponse:
     """A word on a plan: its page again, or 422 with why nothing came of it and the typed reason kept."""
-    plan = get_object_or_404(plans(request.actor), pk=pk)
-    authorize(request.actor, action, plan)
+    plan = permitted(request.actor, action, plans(request.actor), pk=pk)
     if form.is_valid():
         try:
             decide(plan, form.cleaned_data)

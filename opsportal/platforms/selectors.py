@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from opsportal.accounts.models import Invitation, User
 from opsportal.core import prepared
 from opsportal.core.actor import Actor
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.gate import permitted
 from opsportal.core.prepared import Read
 from opsportal.platforms.models import Membership, Platform
 
@@ -65,11 +65,7 @@ def open_invitations(actor: Actor, at: object) -> list[Invitation]:
 
 def platform_for(action: str, actor: Actor, key: str) -> Platform:
     """The platform of that key, for `action`. Raises HiddenError where the actor may not know of it, DeniedError."""
-    found: Platform | None = Platform.objects.visible_to(actor).filter(key=key).first()
-    if found is None:
-        raise HiddenError(action)
-    authorize(actor, action, found)
-    return found
+    return permitted(actor, action, Platform.objects.visible_to(actor), key=key)
 
 
 def platform_id_said(actor: Actor, key: str) -> int | None:

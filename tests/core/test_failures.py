@@ -11,6 +11,7 @@ from opsportal.accounts.models import User
 from opsportal.core.conflicts import differences
 from opsportal.core.forms import CleanForm
 from opsportal.core.middleware import ErrorPagesMiddleware
+from opsportal.core.refusals import ConflictingError, RefusedError
 from opsportal.core.views import errors
 from tests.conftest import client_of
 
@@ -100,3 +101,18 @@ def test_the_last_pages_share_one_frame_and_read_nothing_when_they_are_needed(
     assert body.count("<h1>") == 1
     assert f"Answer {page.status_code}" in body
     assert "{" not in body
+
+
+@pytest.mark.parametrize("error, status", [(RefusedError, 422), (ConflictingError, 409)])
+@pytest.mark.parametrize("path", ["/monitoring/probes/", "/api/v1/probes/"])
+def test_what_a_service_refuses_is_answered_with_its_sentence(
+    viewer: User, monkeypatch: pytest.MonkeyPatch, path: str, error: type[Exception], status: int
+) -> None:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise error("No such day exists.")
+
+    for module in ("monitoring.views.probes", "monitoring.api.probes"):
+        monkeypatch.setattr(f"{module}.probe_page", refuse)
+    answer = client_of(viewer).get(path)
+    assert answer.status_code == status
+    assert "No such day exists." in answer.content.decode()

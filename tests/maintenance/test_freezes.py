@@ -13,7 +13,7 @@ from django.utils.timezone import localtime
 from maintenance.loops import windows
 from maintenance.models import OccurrenceState, OperationsLogEntry, WindowOccurrence
 from maintenance.services.freezes import freeze_begin, freeze_end
-from maintenance.services.windows import WindowRefusedError
+from maintenance.services.windows import WindowInputError, WindowRefusedError
 from monitoring.models import Annotation, AnnotationKind, Silence, SloExclusion
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
@@ -68,7 +68,7 @@ def test_the_same_is_frozen_once_and_a_service_apart(by: Actor, platform: Platfo
 def test_an_end_that_is_past_or_too_far_is_refused(
     by: Actor, platform: Platform, at: datetime, lasts: timedelta
 ) -> None:
-    with pytest.raises(WindowRefusedError, match="at most 92 days"):
+    with pytest.raises(WindowInputError, match="at most 92 days"):
         freeze_begin(by=by, at=at, platform=platform, service=None, reason="x", ends_at=at + lasts)
     assert not WindowOccurrence.objects.exists()
 

@@ -48,7 +48,7 @@ def posted(*charts: Chart, **values: str) -> dict[str, str]:
     return form
 
 
-def text_of(answer: Any) -> str:
+def html_of(answer: Any) -> str:
     return str(answer.content.decode())
 
 
@@ -56,10 +56,10 @@ def test_a_services_view_is_kept_with_its_range_and_comparison(
     platform: Platform, metric: ServiceMetric, viewer: User, client_for: ClientFor
 ) -> None:
     client = client_for(viewer)
-    page = text_of(client.get(f"/monitoring/services/{service_of(platform).pk}/?range=24h&compare=7d"))
+    page = html_of(client.get(f"/monitoring/services/{service_of(platform).pk}/?range=24h&compare=7d"))
     address = f"/monitoring/dashboards/new/{platform.key}/"
     assert f'href="{address}?service=web&amp;range=24h&amp;compare=7d"' in page
-    begun = text_of(client.get(f"{address}?service=web&range=24h&compare=7d"))
+    begun = html_of(client.get(f"{address}?service=web&range=24h&compare=7d"))
     assert 'name="chart-0-metric" value="web.requests"' in begun
     assert '<option value="24h" selected>' in begun
     assert not Dashboard.objects.exists()
@@ -68,7 +68,7 @@ def test_a_services_view_is_kept_with_its_range_and_comparison(
     assert (answer.status_code, answer["Location"]) == (303, f"/monitoring/dashboards/{kept.pk}/")
     assert (kept.owner_id, kept.range, kept.compare, kept.shown) == (viewer.pk, "24h", "7d", [REQUESTS])
     assert AuditEntry.objects.filter(verb="monitoring.dashboard.added", obj_id=str(kept.pk)).count() == 1
-    shown = text_of(client.get(f"/monitoring/dashboards/{kept.pk}/"))
+    shown = html_of(client.get(f"/monitoring/dashboards/{kept.pk}/"))
     assert f"/monitoring/dashboards/{kept.pk}/charts/?range=24h&amp;compare=7d" in shown
 
 
@@ -76,7 +76,7 @@ def test_a_zoomed_view_keeps_its_instants(
     platform: Platform, metric: ServiceMetric, viewer: User, client_for: ClientFor
 ) -> None:
     client, address = client_for(viewer), f"/monitoring/dashboards/new/{platform.key}/"
-    begun = text_of(client.get(f"{address}?service=web&from=2026-03-10T09:00:00Z&to=2026-03-10T10:00:00Z"))
+    begun = html_of(client.get(f"{address}?service=web&from=2026-03-10T09:00:00Z&to=2026-03-10T10:00:00Z"))
     assert 'value="2026-03-10T09:00:00+00:00"' in begun
     assert '<option value="fixed" selected>' in begun
     ends = {"range": "fixed", "compare": "", "starts_at": "2026-03-10T09:00:00+00:00"}
@@ -85,7 +85,7 @@ def test_a_zoomed_view_keeps_its_instants(
     kept = Dashboard.objects.get()
     assert (kept.range, kept.starts_at.isoformat()) == ("", "2026-03-10T09:00:00+00:00")  # type: ignore[union-attr]
     query = "from=2026-03-10T09:00:00Z&amp;to=2026-03-10T10:00:00Z"
-    assert f"charts/?{query}" in text_of(client.get(f"/monitoring/dashboards/{kept.pk}/"))
+    assert f"charts/?{query}" in html_of(client.get(f"/monitoring/dashboards/{kept.pk}/"))
 
 
 def test_the_address_says_what_is_shown_before_what_was_saved(
@@ -93,8 +93,8 @@ def test_the_address_says_what_is_shown_before_what_was_saved(
 ) -> None:
     kept = dashboard_of(platform, charts=[REQUESTS], range="7d", compare="7d")
     address = f"/monitoring/dashboards/{kept.pk}/"
-    assert "charts/?range=7d&amp;compare=7d" in text_of(client_for(viewer).get(address))
-    alone = text_of(client_for(viewer).get(f"{address}?range=1h"))
+    assert "charts/?range=7d&amp;compare=7d" in html_of(client_for(viewer).get(address))
+    alone = html_of(client_for(viewer).get(f"{address}?range=1h"))
     assert 'charts/?range=1h"' in alone
 
 
@@ -105,13 +105,13 @@ def test_charts_are_drawn_together_and_what_is_not_read_says_why(
     kept = dashboard_of(platform, charts=[REQUESTS, UNREAD, gone, odd])
     client, address = client_for(viewer), f"/monitoring/dashboards/{kept.pk}/"
     parts = client.get(f"{address}charts/?range=3h", headers=HTMX)
-    drawn = text_of(parts)
+    drawn = html_of(parts)
     assert drawn.count('<div class="plot') == 1
     assert drawn.count("not read") >= 3
     assert "Nothing sends it." in drawn
     assert "The platform has no metric queue of a service web." in drawn
     assert "p42 is not among them" in drawn
-    page = text_of(client.get(address))
+    page = html_of(client.get(address))
     assert page.count("<noscript><h2>") == 1  # the others say so at once, without script too
     assert "Nothing sends it." in page
     again = client.get(f"{address}charts/?range=3h", headers=HTMX | {"If-None-Match": parts["ETag"]})
@@ -131,8 +131,8 @@ def test_limits_are_drawn_unless_the_chart_leaves_them_out(
     with_them = dashboard_of(platform, charts=[Chart("web", "db")])
     without = dashboard_of(platform, charts=[Chart("web", "db", limits=False)])
     client = client_for(viewer)
-    assert "&gt; 80" in text_of(client.get(f"/monitoring/dashboards/{with_them.pk}/charts/", headers=HTMX))
-    bare = text_of(client.get(f"/monitoring/dashboards/{without.pk}/charts/", headers=HTMX))
+    assert "&gt; 80" in html_of(client.get(f"/monitoring/dashboards/{with_them.pk}/charts/", headers=HTMX))
+    bare = html_of(client.get(f"/monitoring/dashboards/{without.pk}/charts/", headers=HTMX))
     assert "limits not shown" in bare
     assert "&gt; 80" not in bare
     image = reverse("monitoring:metric-chart-svg", args=[found.pk])
@@ -144,12 +144,12 @@ def test_buttons_rearrange_what_is_typed_and_store_nothing(
 ) -> None:
     client, address = client_for(viewer), f"/monitoring/dashboards/new/{platform.key}/"
     typed = posted(REQUESTS, UNREAD, version="0", name="Half")
-    up = text_of(client.post(address, typed | {"do": "up:1"}))
+    up = html_of(client.post(address, typed | {"do": "up:1"}))
     assert up.index("Disk I/O") < up.index("web.requests")
     assert 'value="Half"' in up
-    added = text_of(client.post(address, typed | {"do": "add", "adding": "web.requests"}))
+    added = html_of(client.post(address, typed | {"do": "add", "adding": "web.requests"}))
     assert 'name="chart-2-metric" value="web.requests"' in added
-    removed = text_of(client.post(address, typed | {"do": "remove:0"}, headers=HTMX))
+    removed = html_of(client.post(address, typed | {"do": "remove:0"}, headers=HTMX))
     assert removed.strip().startswith('<div id="dashboard-edit"')
     assert 'name="chart-1-metric"' not in removed
     for odd in ("up:99", "remove:x", "down:", "dance:0", "add"):
@@ -162,14 +162,14 @@ def test_a_packs_dashboard_is_copied_and_stays_as_it_is(
 ) -> None:
     declared = dashboard_of(platform, charts=[REQUESTS, UNREAD], key="key-metrics", name="Key metrics")
     client = client_for(admin)
-    page = text_of(client.get(f"/monitoring/dashboards/{declared.pk}/"))
+    page = html_of(client.get(f"/monitoring/dashboards/{declared.pk}/"))
     assert f"?copy={declared.pk}" in page
     assert "/edit/" not in page
     refused = client.post(f"/monitoring/dashboards/{declared.pk}/edit/", posted(REQUESTS))
     assert refused.status_code == 422
-    assert "copy it, and change the copy" in text_of(refused)
+    assert "copy it, and change the copy" in html_of(refused)
     address = f"/monitoring/dashboards/new/{platform.key}/"
-    assert 'value="Key metrics, copy"' in text_of(client.get(f"{address}?copy={declared.pk}"))
+    assert 'value="Key metrics, copy"' in html_of(client.get(f"{address}?copy={declared.pk}"))
     client.post(address, posted(REQUESTS, UNREAD, version="0", name="Ours", share="on"))
     ours = Dashboard.objects.get(name="Ours")
     assert (ours.owner_id, ours.key, ours.shown) == (None, "", [REQUESTS, UNREAD])
@@ -183,10 +183,10 @@ def test_ones_own_is_nobody_elses(
         client = client_for(person)
         for part in ("", "charts/", "edit/", "delete/"):
             assert client.get(f"/monitoring/dashboards/{mine.pk}/{part}").status_code == 404
-        assert "Only mine" not in text_of(client.get("/monitoring/dashboards/"))
+        assert "Only mine" not in html_of(client.get("/monitoring/dashboards/"))
         assert client.get(f"/monitoring/dashboards/new/{platform.key}/?copy={mine.pk}").status_code == 404
-    assert "Only mine" in text_of(client_for(viewer).get("/monitoring/dashboards/?show=own"))
-    assert "Only mine" not in text_of(client_for(viewer).get("/monitoring/dashboards/?show=shared"))
+    assert "Only mine" in html_of(client_for(viewer).get("/monitoring/dashboards/?show=own"))
+    assert "Only mine" not in html_of(client_for(viewer).get("/monitoring/dashboards/?show=shared"))
 
 
 def test_shared_ones_are_the_teams(platform: Platform, viewer: User, operator: User, client_for: ClientFor) -> None:
@@ -197,7 +197,7 @@ def test_shared_ones_are_the_teams(platform: Platform, viewer: User, operator: U
         )
     shared.refresh_from_db()
     address = f"/monitoring/dashboards/new/{platform.key}/"
-    assert "For everybody" not in text_of(client_for(viewer).get(address))
+    assert "For everybody" not in html_of(client_for(viewer).get(address))
     client_for(viewer).post(address, posted(UNREAD, version="0", share="on"))
     assert Dashboard.objects.get(name="Mine").owner_id == viewer.pk
     change = posted(UNREAD._replace(limits=False), UNREAD, name="Renamed")
@@ -221,7 +221,7 @@ def test_what_was_thrown_away_is_asked_first_and_gone_once(
 ) -> None:
     shared, client = dashboard_of(platform), client_for(operator)
     address = f"/monitoring/dashboards/{shared.pk}/delete/"
-    assert "nothing brings it back" in text_of(client.get(address))
+    assert "nothing brings it back" in html_of(client.get(address))
     assert client.post(address, {"version": "7"}).status_code == 409
     form = {"version": "1", "idempotency_key": "k"}
     assert [client.post(address, form).status_code for _ in range(2)] == [303, 303]
@@ -239,7 +239,7 @@ def test_a_metric_that_is_gone_stays_on_its_dashboard_until_removed(
     assert client_for(operator).post(address, posted(gone, REQUESTS)).status_code == 303
     refused = client_for(operator).post(address, posted(Chart("web", "other"), version="2"))
     assert refused.status_code == 422
-    assert "no metric other" in text_of(refused)
+    assert "no metric other" in html_of(refused)
     asked = asked_charts([gone, REQUESTS], metrics_named(platform.pk, [gone, REQUESTS]))
     assert [one.series is None for one in asked] == [True, False]
 
@@ -336,7 +336,7 @@ def test_a_viewers_token_shares_nothing(platform: Platform, viewer: User, client
 def test_many_dashboards_are_paged_by_name(platform: Platform, viewer: User, client_for: ClientFor) -> None:
     row = {"platform": platform, "charts": [UNREAD._asdict()]}
     Dashboard.objects.bulk_create(Dashboard(name=f"Board {number:03d}", **row) for number in range(60))
-    page = text_of(client_for(viewer).get("/monitoring/dashboards/"))
+    page = html_of(client_for(viewer).get("/monitoring/dashboards/"))
     assert "Board 049" in page
     assert "Board 050" not in page
     assert "cursor=" in page
@@ -380,6 +380,6 @@ def test_markup_in_a_dashboard_is_text_on_every_page(
     kept = dashboard_of(platform, charts=charts, name=odd, note=odd, source_text=odd)
     own = f"/monitoring/dashboards/{kept.pk}/"
     for path in (own, f"{own}charts/", f"{own}edit/", f"{own}delete/", "/monitoring/dashboards/"):
-        page = text_of(client_for(operator).get(path))
+        page = html_of(client_for(operator).get(path))
         assert "&lt;script&gt;x()" in page, path
         assert "<script>x()" not in page, path

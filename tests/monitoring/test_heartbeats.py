@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from io import StringIO
 from typing import Any
 
@@ -43,15 +42,12 @@ from opsportal.schedule.models import LoopPulse
 from tests.bad_input import post_form
 from tests.factories.accounts import token_persona
 from tests.factories.heartbeats import BY, beaten, heartbeat_of
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[..., Client]
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def told(heartbeat: Heartbeat) -> list[tuple[str, datetime]]:
@@ -253,6 +249,21 @@ def test_old_beats_go(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> No
     assert beats_forget(at=AT) == 2
     assert beats_forget(at=AT + services.KEPT_FOR + 3 * MINUTE + timedelta(seconds=1)) == 2
     assert Beat.objects.get().at == AT + 4 * MINUTE
+
+
+def test_old_beats_of_all_jobs_go_by_one_statement(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MOST_KEPT", 2)
+    jobs = [heartbeat_of(platform, at=AT, key=f"job-{n}") for n in range(3)]
+    for minute in range(5):
+        for n, (_, key) in enumerate(jobs):
+            if minute >= n:
+                beaten(key, at=AT + minute * MINUTE)
+    with CaptureQueriesContext(connection) as ran:
+        assert beats_forget(at=AT, limit=2) == 5  # two of the first, two of the second, the one of the third
+    assert len(ran) == 1
+    assert beats_forget(at=AT) == 1
+    kept = Beat.objects.order_by("heartbeat", "at").values_list("at", flat=True)
+    assert list(kept) == [AT + 3 * MINUTE, AT + 4 * MINUTE] * 3
 
 
 def test_after_an_absence_of_the_portal_the_next_beat_is_waited_for(platform: Platform) -> None:

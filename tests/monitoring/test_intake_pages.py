@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,14 +25,11 @@ from tests.factories.accounts import TokenPersona, token_persona
 from tests.factories.incidents import alarm, transition
 from tests.factories.intake import OTHER_TOPIC, fired, post, source_of, together
 from tests.factories.runbooks import runbook
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[..., Client]
 LINK = re.compile(r"http://127\.0\.0\.1:8000(/in/[a-z]+/[\w-]{43}/)")
-
-
-def text_of(answer: Any) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode())))
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Probes as rows: claims, answers, alarms, series, objectives, pages and API (M-MET-15)."""
 
 import os
-import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -44,16 +42,13 @@ from opsportal.platforms.models import Link, Platform, Severity
 from tests.bad_input import post_form
 from tests.factories.accounts import token_persona
 from tests.factories.probes import BY, DOWN, FINE, NOT_ASKED, answered, answered_for, database_of, probe_of
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[..., Client]
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 STEP = timedelta(seconds=30)
 MINUTE = timedelta(minutes=1)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def term(metric: str = "Success", **more: Any) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """The API's frame, tried on platforms: tokens, ETags, keys, cursors, problems, bad bodies."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import get_resolver
 
 from opsportal.accounts.models import User
 from opsportal.audit.models import AuditEntry
+from opsportal.core.api import ApiView
 from opsportal.platforms.models import Contact, Platform
+from tests.architecture.django_gates import walk
 from tests.factories.accounts import TokenPersona, token_persona
 from tests.factories.platforms import PlatformFactory
 
@@ -94,6 +98,33 @@ def test_idempotency_key_replays_and_refuses_another_body(writer: Client, platfo
     assert other.status_code == 422
 
 
+def test_a_change_and_a_deletion_sent_again_are_answered_as_the_first_time(writer: Client, platform: Platform) -> None:
+    made = _post(writer, CONTACTS, CONTACT)
+    address, read = f"{CONTACTS}{made.json()['id']}/", {"If_Match": made["ETag"]}
+    first = _patch(writer, address, {"name": "New"}, Idempotency_Key="k", **read)
+    again = _patch(writer, address, {"name": "New"}, Idempotency_Key="k", **read)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert (first.json(), first["ETag"]) == (again.json(), again["ETag"])
+    assert Contact.objects.get().version == 2
+    assert _patch(writer, address, {"name": "Other"}, Idempotency_Key="k", **read).status_code == 422
+    assert _patch(writer, address, {"name": "New"}, **read).status_code == 412
+    gone = {"Idempotency-Key": "gone", "If-Match": first["ETag"]}
+    assert [writer.delete(address, headers=gone).status_code for _ in range(2)] == [204, 204]
+    assert writer.delete(address, headers={"If-Match": first["ETag"]}).status_code == 404
+
+
+def test_every_write_of_the_api_may_be_sent_again() -> None:
+    """But for those that keep nothing."""
+    plain = {
+        f"{view.cls.__name__}.{method}"
+        for _, _, view in walk(get_resolver())
+        if issubclass(getattr(view, "cls", object), ApiView)
+        for method in ("post", "put", "patch", "delete")
+        if hasattr(view.cls, method) and not hasattr(getattr(view.cls, method), "is_idempotent")
+    }
+    assert plain == {"RulePreviewView.post", "ProbeTryView.post"}
+
+
 def test_refused_post_leaves_its_key_free(writer: Client, platform: Platform) -> None:
     assert _post(writer, CONTACTS, {"key": "dba"}, Idempotency_Key="k").status_code == 400
     assert _post(writer, CONTACTS, CONTACT, Idempotency_Key="k").status_code == 201
@@ -153,6 +184,9 @@ def test_me_schema_and_page_are_there(viewer: User, client_for: Clients) -> None
     document = schema.json()
     assert document["openapi"].startswith("3.1")
     assert "/api/v1/platforms/{key}/contacts/" in document["paths"]
+    named = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert sorted(set(named)) == sorted(named)
+    assert not [name for name in named if re.search(r"_\d+$", name)], "one name for two operations"
     page = client.get("/api/docs/")
     assert page.status_code == 200
     assert "contacts" in page.content.decode()

@@ -10,12 +10,12 @@ from maintenance.api.serializers import WindowSerializer
 from maintenance.api.views import window_rows
 from maintenance.models import OccurrenceState, WindowKind
 from maintenance.services.freezes import freeze_begin, freeze_end
-from maintenance.services.windows import WindowRefusedError
 from monitoring.management.person import acting_person, person_parser
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError, HiddenError, authorize
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Service
 from opsportal.platforms.selectors import platform_for
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError("There is no such thing, or it is not for this person.") from error
         except VersionConflictError as error:
             raise CommandError("Someone changed it in this moment; nothing was done. Try again.") from error
-        except (DeniedError, WindowRefusedError) as error:
+        except (DeniedError, RefusedError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
 

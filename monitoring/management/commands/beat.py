@@ -7,13 +7,13 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from monitoring.api.heartbeats import HeartbeatMadeSerializer, HeartbeatSerializer
-from monitoring.management.person import acting_person, person_parser
+from monitoring.management.person import acting_person, person_parser, refusals_said
 from monitoring.selectors.heartbeats import ORDER, heartbeats_of
-from monitoring.services.heartbeats import HeartbeatError, heartbeat_add
+from monitoring.services.heartbeats import heartbeat_add
 from monitoring.services.links import address_of
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import DeniedError, StaleMfaError, authorize
+from opsportal.core.gate import StaleMfaError, authorize
 from opsportal.platforms.models import Platform
 
 EDIT: Final = "monitoring.heartbeat_edit"
@@ -53,10 +53,8 @@ class Command(BaseCommand):
             "name": options["name"], "cron": options["cron"], "zone": options["zone"],
             "every_seconds": options["every"], "grace_seconds": options["grace"],
         }  # fmt: skip
-        try:
+        with refusals_said():
             with suppress(StaleMfaError):  # a shell on the portal's own machine has no second factor to show
                 authorize(actor, EDIT, platform)
             made, secret = heartbeat_add(by=actor, at=clock.now(), platform=platform, key=options["key"], values=values)
-        except (DeniedError, HeartbeatError) as error:
-            raise CommandError(str(error)) from error
         return HeartbeatMadeSerializer(made, context={"link": address_of("monitoring:beat", secret)}).data

@@ -12,14 +12,14 @@ from monitoring.api.dashboards import (
     DashboardChangeSerializer,
     DashboardListSerializer,
     DashboardSerializer,
+    columns_of,
 )
-from monitoring.management.person import acting_person, person_parser
+from monitoring.management.person import acting_person, person_parser, refusals_said
 from monitoring.models import Dashboard
 from monitoring.selectors.dashboards import dashboards_of
 from monitoring.services.dashboards import (
     KEEP,
     SHARE,
-    DashboardError,
     dashboard_add,
     dashboard_change,
     dashboard_delete,
@@ -27,8 +27,7 @@ from monitoring.services.dashboards import (
 )
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import DeniedError, HiddenError, authorize
-from opsportal.core.models import VersionConflictError
+from opsportal.core.gate import HiddenError, authorize
 from opsportal.platforms.selectors import platform_for
 
 REQUEST: Final = "manage.py dashboards"
@@ -63,12 +62,8 @@ class Command(BaseCommand):
             "delete": self._delete,
         }
         actor = acting_person(options["email"], request=REQUEST)
-        try:
+        with refusals_said():
             answer = verbs[options["verb"]](actor, options)
-        except HiddenError as error:
-            raise CommandError("There is none with this number, or it is not for this person.") from error
-        except (DeniedError, DashboardError, VersionConflictError) as error:
-            raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
 
     def _list(self, actor: Actor, options: dict[str, Any]) -> Any:
@@ -82,18 +77,18 @@ class Command(BaseCommand):
     def _keep(self, actor: Actor, options: dict[str, Any]) -> Any:
         del options
         said = _said(DashboardAddSerializer)
-        is_shared = said.validated_data.get("shared", False)
-        platform = platform_for(SHARE if is_shared else KEEP, actor, said.validated_data["platform"])
-        kept = dashboard_add(by=actor, at=clock.now(), platform=platform, values=said.columns(), is_shared=is_shared)
+        is_shared = said.get("shared", False)
+        platform = platform_for(SHARE if is_shared else KEEP, actor, said["platform"])
+        kept = dashboard_add(by=actor, at=clock.now(), platform=platform, values=columns_of(said), is_shared=is_shared)
         return DashboardSerializer(kept).data
 
     def _change(self, actor: Actor, options: dict[str, Any]) -> Any:
         found, said = _one(actor, options), _said(DashboardChangeSerializer)
-        share = said.validated_data.get("shared", False)
+        share = said.get("shared", False)
         if share:
             authorize(actor, SHARE, found.platform)
         dashboard_change(
-            by=actor, at=clock.now(), dashboard=found, expected=options["version"], values=said.columns(), share=share
+            by=actor, at=clock.now(), dashboard=found, expected=options["version"], values=columns_of(said), share=share
         )
         return self._show(actor, options)
 
@@ -111,7 +106,7 @@ def _one(actor: Actor, options: dict[str, Any], action: str = "") -> Dashboard:
     return found
 
 
-def _said(serializer: type[DashboardChangeSerializer]) -> DashboardChangeSerializer:
+def _said(serializer: type[DashboardChangeSerializer]) -> dict[str, Any]:
     """What stands on standard input, as the API would take it. Raises CommandError."""
     try:
         read = serializer(data=json.load(sys.stdin))
@@ -119,4 +114,4 @@ def _said(serializer: type[DashboardChangeSerializer]) -> DashboardChangeSeriali
         raise CommandError(f"Standard input is no JSON: {error}") from error
     if not read.is_valid():
         raise CommandError(json.dumps(read.errors))
-    return read
+    return dict(read.validated_data)

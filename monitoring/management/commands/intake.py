@@ -5,17 +5,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from monitoring.api.intake import AlertSourceSerializer, InboundMessageSerializer
-from monitoring.management.person import acting_person, person_parser
+from monitoring.management.person import acting_person, person_parser, refusals_said
 from monitoring.models import AlertSource, InboundMessage, InboundVerdict
 from monitoring.selectors.intake import message_page
 from monitoring.services.alert_sources import source_test
-from monitoring.services.inbound import ReplayError, message_replay
+from monitoring.services.inbound import message_replay
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import DeniedError, HiddenError, StaleMfaError, authorize, platforms_where
+from opsportal.core.gate import HiddenError, StaleMfaError, authorize, permitted, platforms_where
 
 REQUEST: Final = "manage.py intake"
 MOST: Final = 200
@@ -45,12 +45,8 @@ class Command(BaseCommand):
             "test": self._test,
         }
         actor = acting_person(options["email"], request=REQUEST)
-        try:
+        with refusals_said():
             answer = verbs[options["verb"]](actor, options)
-        except HiddenError as error:
-            raise CommandError("There is none with this number, or it is not for this person.") from error
-        except DeniedError as error:
-            raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(answer, indent=2, default=str))
 
     def _list(self, actor: Actor, options: dict[str, Any]) -> Any:
@@ -71,15 +67,8 @@ class Command(BaseCommand):
 
     def _replay(self, actor: Actor, options: dict[str, Any]) -> Any:
         rows = InboundMessage.objects.visible_to(actor).select_related("replay_of", "source", "platform")
-        found = rows.filter(pk=options["message"]).first()
-        if found is None:
-            raise HiddenError("monitoring.inbound_replay")
-        authorize(actor, "monitoring.inbound_replay", found)
-        try:
-            again = message_replay(by=actor, at=clock.now(), message=found)
-        except ReplayError as error:
-            raise CommandError(str(error)) from error
-        return InboundMessageSerializer(again).data
+        found = permitted(actor, "monitoring.inbound_replay", rows, pk=options["message"])
+        return InboundMessageSerializer(message_replay(by=actor, at=clock.now(), message=found)).data
 
     def _test(self, actor: Actor, options: dict[str, Any]) -> Any:
         source = AlertSource.objects.visible_to(actor).select_related("platform").filter(pk=options["source"]).first()

@@ -1,26 +1,23 @@
 """`manage.py logqueries list|lint|ask|show`: saved questions to the logs from a shell, answered in JSON."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from monitoring.api.log_queries import LogLinesSerializer, LogQuerySerializer, LogRunSerializer
 from monitoring.insights.lint import lint_query
+from monitoring.management.person import acting_person, person_parser, refusals_said
 from monitoring.models import LogRun
 from monitoring.selectors.log_queries import kept_lines, queries_of
-from monitoring.services.log_queries import LogQueryError, log_query_ask
-from opsportal.accounts.actors import user_actor
-from opsportal.accounts.models import User
+from monitoring.services.log_queries import log_query_ask
 from opsportal.core import clock
 from opsportal.core.actor import Actor
-from opsportal.core.gate import DeniedError, HiddenError, allows, authorize
+from opsportal.core.gate import allows, permitted
 
-AS: Final = "OPSPORTAL_AS"
 REQUEST: Final = "manage.py logqueries"
 VIEW, ASK, READ = "monitoring.log_query_view", "monitoring.log_query_ask", "monitoring.log_lines_view"
 
@@ -29,8 +26,7 @@ class Command(BaseCommand):
     help = "Lists saved questions to the logs, looks one over, has a worker ask it, shows a run. Answers JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        person = CommandParser(add_help=False, called_from_command_line=True)
-        person.add_argument("--as", dest="email", default=os.environ.get(AS, ""), help=f"address of who acts; or {AS}")
+        person = person_parser()
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="every question this person may see", parents=[person])
         verbs.add_parser("lint", help="what is wrong with the question on standard input; 1 when it would be refused")
@@ -53,41 +49,24 @@ class Command(BaseCommand):
             "ask": self._ask,
             "show": self._show,
         }
-        try:
-            self._say(verbs[options["verb"]](self._actor(options["email"]), options))
-        except HiddenError as error:
-            raise CommandError("There is none with this number, or it is not for this person.") from error
-        except (DeniedError, LogQueryError) as error:
-            raise CommandError(str(error)) from error
+        actor = acting_person(options["email"], request=REQUEST)
+        with refusals_said():
+            self._say(verbs[options["verb"]](actor, options))
 
     def _say(self, answer: Any) -> None:
         self.stdout.write(json.dumps(answer, indent=2, default=str))
-
-    def _actor(self, email: str) -> Actor:
-        person = User.objects.filter(email=email.lower(), is_active=True).first()
-        if person is None:
-            raise CommandError(
-                f"Nobody active here has the address {email}." if email else f"Say who acts: --as EMAIL, or {AS}."
-            )
-        return replace(user_actor(person), request_id=REQUEST)  # the audit says that it came from a shell
 
     def _list(self, actor: Actor, options: dict[str, Any]) -> Any:
         del options
         return LogQuerySerializer(queries_of(actor).order_by("platform__key", "name", "pk"), many=True).data
 
     def _ask(self, actor: Actor, options: dict[str, Any]) -> Any:
-        query = queries_of(actor).filter(pk=options["query"]).first()
-        if query is None:
-            raise HiddenError(ASK)
-        authorize(actor, ASK, query)
+        query = permitted(actor, ASK, queries_of(actor), pk=options["query"])
         minutes = query.minutes if options["minutes"] is None else options["minutes"]
         run = log_query_ask(by=actor, at=clock.now(), query=query, minutes=minutes)
         return LogRunSerializer(run).data
 
     def _show(self, actor: Actor, options: dict[str, Any]) -> Any:
-        run = LogRun.objects.visible_to(actor).filter(pk=options["run"]).first()
-        if run is None:
-            raise HiddenError(VIEW)
-        authorize(actor, VIEW, run)
+        run = permitted(actor, VIEW, LogRun.objects.visible_to(actor), pk=options["run"])
         kept = kept_lines(run, size=1_000) if allows(actor, READ, run) else None
         return {**LogRunSerializer(run).data, "lines": LogLinesSerializer(kept).data if kept else None}

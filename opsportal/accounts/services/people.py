@@ -11,9 +11,10 @@ from opsportal.accounts.services.sessions import sessions_close
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError
+from opsportal.core.refusals import RefusedError
 
 
-class PersonError(ValueError):
+class PersonError(RefusedError):
     """The change would break a rule about people; the text says which."""
 
 

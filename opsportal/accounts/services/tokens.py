@@ -15,13 +15,14 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.clock import real_now
 from opsportal.core.gate import DeniedError, allows, rules
+from opsportal.core.refusals import RefusedError
 
 MAX_LIFE: Final = timedelta(days=365)
 USED_EVERY: Final = timedelta(minutes=1)
 _SHAPE: Final = re.compile(r"ops_([1-9][0-9]{0,17})_([A-Za-z0-9_-]{43})")
 
 
-class TokenRequestError(ValueError):
+class TokenRequestError(RefusedError):
     """The token asked for is wider or longer than allowed."""
 
 

@@ -20,6 +20,7 @@ from opsportal.core.conflicts import (
 from opsportal.core.gate import DeniedError
 from opsportal.core.htmx import local_url, render_page, tell_saved, toast_header, wants_fragment
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import ConflictingError, RefusedError
 
 BUSY_TEXT: Final = "The database is busy. Nothing was changed; try again."
 _BUSY_STATES: Final = frozenset({"40P01", "55P03", "57014"})  # deadlock, lock timeout, statement timeout
@@ -96,6 +97,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     del exception
     return error_page(request, 404, "It does not exist, or it is not yours to see.")
+
+
+def refused(request: HttpRequest, error: RefusedError) -> HttpResponse:
+    """What a service refused and no form takes up."""
+    back = local_url(request, request.headers.get("Referer", ""), "/")
+    return error_page(request, 409 if isinstance(error, ConflictingError) else 422, str(error), back=back)
 
 
 def version_conflict(request: HttpRequest, error: VersionConflictError) -> HttpResponse:

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from opsportal.core import clock
-from opsportal.core.api import ApiView, CleanCharField, UnprocessableError, expected_version, row_response
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.api import ApiView, CleanCharField, expected_version, row_response, sent
+from opsportal.core.gate import authorize, permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.knowledge.api.runbooks import runbook_addressed
 from opsportal.knowledge.models import RunbookRun, StepOutcome
@@ -114,11 +114,7 @@ class RunApiView(ApiView):
     def load(self, pk: int, action: str) -> RunbookRun:
         rows = RunbookRun.objects.visible_to(self.actor)
         related = ("runbook__platform", "platform", "text", "holder", "started_by")
-        run: RunbookRun | None = rows.select_related(*related).filter(pk=pk).first()
-        if run is None:
-            raise HiddenError(action)
-        authorize(self.actor, action, run)
-        return run
+        return permitted(self.actor, action, rows.select_related(*related), pk=pk)
 
     def answer(self, pk: int, *, status: int = 200) -> Response:
         run = self.load(pk, VIEW)
@@ -128,10 +124,7 @@ class RunApiView(ApiView):
         """Do one thing under `If-Match`."""
         run = self.load(pk, RUN)
         expected = expected_version(request, run)
-        try:
-            do(run, expected, clock.now())
-        except RunbookError as error:
-            raise UnprocessableError(str(error)) from error
+        do(run, expected, clock.now())
         return self.answer(pk)
 
 
@@ -147,10 +140,7 @@ class PracticeView(RunApiView):
         del request
         runbook = runbook_addressed(self, platform, slug)
         authorize(self.actor, RUN, runbook)
-        try:
-            run = run_start(by=self.actor, at=clock.now(), runbook=runbook, is_practice=True)
-        except RunbookError as error:
-            raise UnprocessableError(str(error)) from error
+        run = run_start(by=self.actor, at=clock.now(), runbook=runbook, is_practice=True)
         return self.answer(run.pk, status=201)
 
 
@@ -171,9 +161,7 @@ class StepView(RunApiView):
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """Close the present step, or have the portal carry it out; needs `If-Match`."""
-        serializer = StepResultSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        data = sent(request, StepResultSerializer)
 
         def do(run: RunbookRun, expected: int, at: datetime) -> None:
             step, outcome = data["step"], StepOutcome(data["outcome"])
@@ -210,9 +198,7 @@ class FinishView(RunApiView):
     @idempotent
     def post(self, request: Request, pk: int) -> Response:
         """End the run, or leave it before its end; needs `If-Match`."""
-        serializer = FinishSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        data = sent(request, FinishSerializer)
         return self.act(
             request,
             pk,

@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.refusals import RefusedError
 from opsportal.knowledge.models import Decision, DecisionStatus
 from opsportal.platforms.models import Platform, PolicySource
 
@@ -16,7 +17,7 @@ SECTIONS: Final = ("context", "decision", "consequences", "alternatives", "imple
 REPLACEABLE: Final = (DecisionStatus.ACCEPTED, DecisionStatus.DEPRECATED, DecisionStatus.UNKNOWN)
 
 
-class DecisionError(Exception):
+class DecisionError(RefusedError):
     """The decision cannot be written so; the text says why."""
 
 

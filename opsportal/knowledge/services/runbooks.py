@@ -9,13 +9,14 @@ from django.db import IntegrityError, transaction
 
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
+from opsportal.core.refusals import RefusedError
 from opsportal.knowledge.models import Runbook, RunbookVersion
 from opsportal.knowledge.runbooks.step_kinds import problems_of
 from opsportal.knowledge.runbooks.text import Problem
 from opsportal.platforms.models import Platform, PolicySource
 
 
-class RunbookError(Exception):
+class RunbookError(RefusedError):
     """The runbook or its run cannot take this; the text says why. `problems` are those of its text."""
 
     def __init__(self, text: str, problems: Sequence[Problem] = ()) -> None:

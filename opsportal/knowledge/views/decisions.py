@@ -4,14 +4,13 @@ from typing import Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.timezone import localdate
 
 from opsportal.core import clock, shell
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, authorize, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
@@ -44,8 +43,7 @@ def decision_list(request: AuthorizedRequest) -> HttpResponse:
 def decision_detail(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """One decision, with the list beside it."""
     rows = Decision.objects.visible_to(request.actor).select_related("platform", "supersedes")
-    decision = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, VIEW, decision)
+    decision = permitted(request.actor, VIEW, rows, pk=pk)
     return _page(request, decision)
 
 
@@ -88,8 +86,8 @@ def decision_new(request: AuthorizedRequest) -> HttpResponse:
 @idempotent
 def decision_edit(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Change a decision that is still proposed, or decide it."""
-    decision = get_object_or_404(Decision.objects.visible_to(request.actor).select_related("platform"), pk=pk)
-    authorize(request.actor, WRITE, decision)
+    rows = Decision.objects.visible_to(request.actor).select_related("platform")
+    decision = permitted(request.actor, WRITE, rows, pk=pk)
     if not decision.is_open and request.method != "POST":  # what was typed is kept, below
         messages.warning(request, f"{decision.label} stands as it was decided; a new decision may supersede it.")
         return redirect_or_fragment(request, decision.get_absolute_url())

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import localdate
 
 from opsportal.core import clock, shell
@@ -11,7 +11,7 @@ from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.comparison import compare
 from opsportal.core.forms import BIGGEST, bounded_int
 from opsportal.core.freshness import revalidated
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.markdown import clean_text
@@ -38,13 +38,9 @@ VIEWS: Final = (("", "All"), ("review-due", "Review due"), ("never-run", "Never 
 
 
 def load(request: AuthorizedRequest, platform: str, slug: str, action: str) -> Runbook:
-    """A runbook this person may know, for `action`. Raises Http404, HiddenError, DeniedError."""
+    """A runbook this person may know, for `action`. Raises HiddenError, DeniedError."""
     rows = Runbook.objects.visible_to(request.actor).select_related("platform", "current__author")
-    runbook: Runbook | None = rows.filter(platform__key=platform, slug=slug).first()
-    if runbook is None:
-        raise Http404
-    authorize(request.actor, action, runbook)
-    return runbook
+    return permitted(request.actor, action, rows, platform__key=platform, slug=slug)
 
 
 @require_action(VIEW)

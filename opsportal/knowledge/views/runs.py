@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 
 from opsportal.core import clock
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import local_url, redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.markdown import clean_text
@@ -42,13 +42,8 @@ def run_context(request: AuthorizedRequest, run: RunbookRun, *, error: str = "",
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> RunbookRun:
     rows = RunbookRun.objects.visible_to(request.actor)
-    run: RunbookRun | None = (
-        rows.select_related("runbook__platform", "platform", "text", "holder", "started_by").filter(pk=pk).first()
-    )
-    if run is None:
-        raise Http404
-    authorize(request.actor, action, run)
-    return run
+    rows = rows.select_related("runbook__platform", "platform", "text", "holder", "started_by")
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 @require_action(VIEW)

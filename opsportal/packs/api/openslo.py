@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from opsportal.core import clock
-from opsportal.core.api import ApiView, CleanCharField
+from opsportal.core.api import ApiView, CleanCharField, sent
 from opsportal.core.idempotency import idempotent
 from opsportal.packs.documents import MAX_BYTES, PackError
 from opsportal.packs.exchange import objectives_take, objectives_text
@@ -64,9 +64,7 @@ class OpenSloView(ApiView):
 
         What could not be kept is a 400 that lists each place as `line 12, spec.timeWindow: …`.
         """
-        serializer = OpenSloSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = serializer.validated_data
+        said = sent(request, OpenSloSerializer)
         platform = platform_for(CHANGE, self.actor, said["platform"])
         try:
             taken = objectives_take(by=self.actor, at=clock.now(), platform=platform, text=said["text"], file=FIELD)

@@ -1,24 +1,16 @@
 """`/api/v1/platforms/…`: the platform and the rows of its policy."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from opsportal.core import clock
-from opsportal.core.api import (
-    PAGING,
-    ApiView,
-    ConflictError,
-    expected_version,
-    page_response,
-    page_size,
-    row_response,
-)
-from opsportal.core.gate import HiddenError, authorize
+from opsportal.core.api import PAGING, ApiView, expected_version, page_response, page_size, row_response, sent
+from opsportal.core.gate import permitted
 from opsportal.core.idempotency import idempotent
 from opsportal.core.models import VersionedModel
 from opsportal.core.pagination import keyset_page
@@ -27,7 +19,6 @@ from opsportal.platforms.kinds import KINDS, Kind
 from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import readable_platforms
 from opsportal.platforms.services.platforms import (
-    PlatformError,
     platform_create,
     row_create,
     row_delete,
@@ -41,11 +32,7 @@ class PlatformApiView(ApiView):
     """Loads the platform of the address, as far as the caller may know it."""
 
     def load(self, key: str, action: str) -> Platform:
-        platform = readable_platforms(self.actor).filter(key=key).first()
-        if platform is None:
-            raise HiddenError(action)
-        authorize(self.actor, action, platform)
-        return platform
+        return permitted(self.actor, action, readable_platforms(self.actor), key=key)
 
 
 class PlatformListView(PlatformApiView):
@@ -67,12 +54,7 @@ class PlatformListView(PlatformApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """An empty platform."""
-        serializer = PlatformSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        try:
-            platform = platform_create(by=self.actor, at=clock.now(), **serializer.validated_data)
-        except PlatformError as error:
-            raise ConflictError(str(error)) from error
+        platform = platform_create(by=self.actor, at=clock.now(), **sent(request, PlatformSerializer))
         return row_response(platform, PlatformSerializer(platform), status=201)
 
 
@@ -88,13 +70,13 @@ class PlatformDetailView(PlatformApiView):
         return row_response(platform, PlatformSerializer(platform))
 
     @extend_schema(operation_id="platforms_update")
+    @idempotent
     def patch(self, request: Request, key: str) -> Response:
         """Change name or description; needs `If-Match`."""
         platform = self.load(key, EDIT)
         expected = expected_version(request, platform)
-        serializer = PlatformSerializer(platform, data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        values = {name: value for name, value in serializer.validated_data.items() if name != "key"}
+        said = sent(request, PlatformSerializer, instance=platform, partial=True)
+        values = {name: value for name, value in said.items() if name != "key"}
         row_save(by=self.actor, at=clock.now(), platform=platform, row=platform, expected=expected, values=values)
         return row_response(platform, PlatformSerializer(platform))
 
@@ -115,13 +97,9 @@ class RowListView(PlatformApiView):
     @idempotent
     def post(self, request: Request, key: str) -> Response:
         platform = self.load(key, EDIT)
-        serializer = SERIALIZERS[self.kind.slug](data=request.data, context={"platform": platform})
-        serializer.is_valid(raise_exception=True)
-        row = self.kind.new_row(platform, serializer.validated_data)
-        try:
-            row_create(by=self.actor, at=clock.now(), platform=platform, row=row)
-        except PlatformError as error:
-            raise ConflictError(str(error)) from error
+        said = sent(request, SERIALIZERS[self.kind.slug], context={"platform": platform})
+        row = self.kind.new_row(platform, said)
+        row_create(by=self.actor, at=clock.now(), platform=platform, row=row)
         return row_response(row, SERIALIZERS[self.kind.slug](row), status=201)
 
 
@@ -142,28 +120,21 @@ class RowDetailView(PlatformApiView):
         row = self._row(self.load(key, VIEW), pk)
         return row_response(row, SERIALIZERS[self.kind.slug](row))
 
+    @idempotent
     def patch(self, request: Request, key: str, pk: int) -> Response:
         platform = self.load(key, EDIT)
         row = self._row(platform, pk)
         expected = expected_version(request, row)
-        serializer = SERIALIZERS[self.kind.slug](row, data=request.data, partial=True, context={"platform": platform})
-        serializer.is_valid(raise_exception=True)
-        values: dict[str, Any] = serializer.validated_data
-        try:
-            row_save(by=self.actor, at=clock.now(), platform=platform, row=row, expected=expected, values=values)
-        except PlatformError as error:
-            raise ConflictError(str(error)) from error
+        how = {"instance": row, "partial": True, "context": {"platform": platform}}
+        values = sent(request, SERIALIZERS[self.kind.slug], **how)
+        row_save(by=self.actor, at=clock.now(), platform=platform, row=row, expected=expected, values=values)
         return row_response(row, SERIALIZERS[self.kind.slug](row))
 
+    @idempotent
     def delete(self, request: Request, key: str, pk: int) -> Response:
         platform = self.load(key, EDIT)
         row = self._row(platform, pk)
-        try:
-            row_delete(
-                by=self.actor, at=clock.now(), platform=platform, row=row, expected=expected_version(request, row)
-            )
-        except PlatformError as error:
-            raise ConflictError(str(error)) from error
+        row_delete(by=self.actor, at=clock.now(), platform=platform, row=row, expected=expected_version(request, row))
         return Response(status=204)
 
 
@@ -173,26 +144,17 @@ def _concrete(base: type[ApiView], kind: Kind, verbs: dict[str, str]) -> type[Ap
     made: type[ApiView] = type(
         f"{kind.model.__name__}{base.__name__}", (base,), {"kind": kind, "serializer_class": serializer}
     )
+    schemas = {}
     for method, operation in verbs.items():
         many = operation.endswith("_list")
-        # A copy per kind: the schema's data hang on the function itself.
-        decorated = extend_schema(
+        schemas[method] = extend_schema(
             operation_id=operation,
             summary=f"{method.upper()} {kind.plural.lower() if many else kind.noun}",
             request=serializer if method in ("post", "patch") else None,
             parameters=PAGING if many else None,
             responses={204: None} if method == "delete" else serializer(many=many),
         )
-        setattr(made, method, decorated(_copied(getattr(base, method))))
-    return made
-
-
-def _copied(method: Any) -> Any:
-    def call(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> Response:
-        answer: Response = method(self, request, *args, **kwargs)
-        return answer
-
-    return call
+    return extend_schema_view(**schemas)(made)
 
 
 def row_views(slug: str) -> tuple[type[ApiView], type[ApiView]]:

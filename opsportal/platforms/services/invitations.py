@@ -18,6 +18,7 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor, system_actor
 from opsportal.core.clock import real_now
 from opsportal.core.gate import DeniedError, allows, authorize
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Platform, Role
 from opsportal.platforms.services.members import member_set
 
@@ -26,7 +27,7 @@ FIRST_RUN_VALID_FOR: Final = timedelta(hours=24)
 _PURPOSE: Final = "invitation"
 
 
-class InvitationError(ValueError):
+class InvitationError(RefusedError):
     """The invitation cannot be made or used; the text says why."""
 
 

@@ -9,10 +9,11 @@ from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.gate import DeniedError
 from opsportal.core.models import VersionConflictError
+from opsportal.core.refusals import RefusedError
 from opsportal.platforms.models import Membership, Platform, Role
 
 
-class MemberError(ValueError):
+class MemberError(RefusedError):
     """The change would break a rule about members; the text says which."""
 
 

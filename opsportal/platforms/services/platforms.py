@@ -11,13 +11,14 @@ from opsportal.accounts.models import User
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError, VersionedModel
+from opsportal.core.refusals import ConflictingError
 from opsportal.platforms.models import Platform, PolicySource
 from opsportal.platforms.services.members import member_set
 
 R = TypeVar("R", bound=VersionedModel)
 
 
-class PlatformError(ValueError):
+class PlatformError(ConflictingError):
     """The change would break a rule of the platform; the text says which."""
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from opsportal.core import clock
 from opsportal.core.actions import READ_WRITE, AuthorizedRequest, require_action
 from opsportal.core.forms import VersionedForm
-from opsportal.core.gate import HiddenError, allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.core.models import VersionedModel
@@ -30,11 +30,7 @@ VIEW, EDIT = "platforms.platform_view", "platforms.platform_edit"
 
 def load_platform(request: AuthorizedRequest, key: str, action: str) -> Platform:
     """The platform, if this person may do `action` to it; raises HiddenError (404) or DeniedError (403)."""
-    platform = readable_platforms(request.actor).filter(key=key).first()
-    if platform is None:
-        raise HiddenError(action)
-    authorize(request.actor, action, platform)
-    return platform
+    return permitted(request.actor, action, readable_platforms(request.actor), key=key)
 
 
 def _kind(slug: str) -> Kind:

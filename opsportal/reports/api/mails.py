@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,13 +10,22 @@ from rest_framework.response import Response
 
 from opsportal.accounts.models import User
 from opsportal.core import clock
-from opsportal.core.api import PAGING, PLATFORM, ApiView, CleanCharField, UnprocessableError, page_response, page_size
-from opsportal.core.gate import authorize, platforms_where
+from opsportal.core.api import (
+    PAGING,
+    PLATFORM,
+    ApiView,
+    CleanCharField,
+    UnprocessableError,
+    page_response,
+    page_size,
+    sent,
+)
+from opsportal.core.gate import permitted, platforms_where
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.selectors import platform_for, platform_id_said
 from opsportal.reports.models import Cadence, ReportSubscription
-from opsportal.reports.period.services import ReportError, subscription_put, subscription_remove
+from opsportal.reports.period.services import subscription_put, subscription_remove
 
 VIEW: Final = "reports.schedule_view"
 SET: Final = "reports.schedule_set"
@@ -66,19 +74,12 @@ class SubscriptionListView(ApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Send a member the report; asked again, it is the same subscription."""
-        serializer = SubscriptionAddSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        said = serializer.validated_data
+        said = sent(request, SubscriptionAddSerializer)
         platform = platform_for(SET, self.actor, said["platform"])
         user = User.objects.filter(email=said["email"].lower(), is_active=True, memberships__platform=platform).first()
         if user is None:
             raise UnprocessableError("Reports are mailed to members of the platform; nobody there has this address.")
-        try:
-            row = subscription_put(
-                by=self.actor, at=clock.now(), platform=platform, user=user, cadence=said["cadence"]
-            )  # fmt: skip
-        except ReportError as error:
-            raise UnprocessableError(str(error)) from error
+        row = subscription_put(by=self.actor, at=clock.now(), platform=platform, user=user, cadence=said["cadence"])
         return Response(SubscriptionSerializer(row).data, status=201)
 
 
@@ -86,10 +87,10 @@ class SubscriptionView(ApiView):
     actions: Mapping[str, str] = {"DELETE": SET}
 
     @extend_schema(operation_id="report_subscriptions_remove", responses={204: None})
+    @idempotent
     def delete(self, _request: Request, pk: int) -> Response:
         """Send this one no more."""
         rows = ReportSubscription.objects.visible_to(self.actor).select_related("platform")
-        row = get_object_or_404(rows, pk=pk)
-        authorize(self.actor, SET, row)
+        row = permitted(self.actor, SET, rows, pk=pk)
         subscription_remove(by=self.actor, at=clock.now(), subscription=row)
         return Response(status=204)

@@ -14,28 +14,16 @@ from rest_framework.response import Response
 
 from monitoring.slo.periods import HELP, Period, PeriodError, parse
 from opsportal.core import clock
-from opsportal.core.api import (
-    PAGING,
-    PLATFORM,
-    ApiView,
-    CleanCharField,
-    ConflictError,
-    UnprocessableError,
-    page_response,
-    page_size,
-)
-from opsportal.core.gate import authorize
+from opsportal.core.api import PAGING, PLATFORM, ApiView, CleanCharField, page_response, page_size, sent
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform, Service
-from opsportal.platforms.selectors import platform_id_said
+from opsportal.platforms.selectors import platform_for, platform_id_said
 from opsportal.reports.models import Commentary, PublishedReport
 from opsportal.reports.period.body import canonical, report_body
 from opsportal.reports.period.services import (
     MAX_TEXT,
-    CommentaryConflictError,
-    ReportError,
     commentary_write,
     report_publish,
 )
@@ -117,8 +105,7 @@ class PeriodApiView(ApiView):
         key, service_key = str(values.get("platform") or ""), str(values.get("service") or "")
         if not key:
             raise ParseError("Say which platform, by its key.")
-        platform = get_object_or_404(Platform.objects.visible_to(self.actor), key=key)
-        authorize(self.actor, action, platform)
+        platform = platform_for(action, self.actor, key)
         service = Service.objects.filter(platform=platform, key=service_key).first() if service_key else None
         if service_key and service is None:
             raise Http404
@@ -161,19 +148,12 @@ class CommentaryView(PeriodApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """A new version of the commentary of a period; earlier ones stay. 409 when another was written meanwhile."""
-        serializer = CommentaryWriteSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = serializer.validated_data
+        values = sent(request, CommentaryWriteSerializer)
         platform, service, period = self.named(WRITE, values)
-        try:
-            row = commentary_write(
-                by=self.actor, at=clock.now(), platform=platform, service=service, period=period,
-                expected=values["number"], text=values["text"],
-            )  # fmt: skip
-        except CommentaryConflictError as error:
-            raise ConflictError(str(error)) from error
-        except ReportError as error:
-            raise UnprocessableError(str(error)) from error
+        row = commentary_write(
+            by=self.actor, at=clock.now(), platform=platform, service=service, period=period,
+            expected=values["number"], text=values["text"],
+        )  # fmt: skip
         return Response(CommentarySerializer(row).data, status=201)
 
 
@@ -201,13 +181,9 @@ class PublishedReportListView(PeriodApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Freeze the report as it stands; one that says what the last edition says is that edition."""
-        serializer = ReportNameSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        platform, service, period = self.named(PUBLISH, serializer.validated_data)
-        try:
-            row = report_publish(by=self.actor, at=clock.now(), platform=platform, service=service, period=period)
-        except ReportError as error:
-            raise UnprocessableError(str(error)) from error
+        said = sent(request, ReportNameSerializer)
+        platform, service, period = self.named(PUBLISH, said)
+        row = report_publish(by=self.actor, at=clock.now(), platform=platform, service=service, period=period)
         return Response(PublishedReportSerializer(row).data, status=201)
 
 

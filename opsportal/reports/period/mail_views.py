@@ -2,7 +2,6 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -10,11 +9,12 @@ from opsportal.accounts.models import User
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
 from opsportal.core.actor import system_actor
 from opsportal.core.clock import now
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent
 from opsportal.notifications.services import sends_mail
 from opsportal.platforms.models import Platform
+from opsportal.platforms.selectors import platform_for
 from opsportal.reports.models import ReportSubscription
 from opsportal.reports.period.forms import SubscriptionForm
 from opsportal.reports.period.mail import HOUR, subscription_of
@@ -27,7 +27,7 @@ SET = "reports.schedule_set"
 @require_action(VIEW)
 def subscriptions(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Who gets a platform's reports."""
-    platform = _platform(request, key, VIEW)
+    platform = platform_for(VIEW, request.actor, key)
     return _page(request, platform, SubscriptionForm(platform=platform), 200)
 
 
@@ -35,7 +35,7 @@ def subscriptions(request: AuthorizedRequest, key: str) -> HttpResponse:
 @idempotent
 def subscription_add_action(request: AuthorizedRequest, key: str) -> HttpResponse:
     """Send a member the report."""
-    platform = _platform(request, key, SET)
+    platform = platform_for(SET, request.actor, key)
     form = SubscriptionForm(request.POST, platform=platform)
     if not form.is_valid():
         return _page(request, platform, form, 422)
@@ -43,12 +43,6 @@ def subscription_add_action(request: AuthorizedRequest, key: str) -> HttpRespons
     subscription_put(by=request.actor, at=now(), platform=platform, user=user, cadence=form.cleaned_data["cadence"])
     messages.success(request, f"{user.name} gets the report.")
     return redirect_or_fragment(request, reverse("reports:mails", args=[key]))
-
-
-def _platform(request: AuthorizedRequest, key: str, action: str) -> Platform:
-    platform: Platform = get_object_or_404(Platform.objects.visible_to(request.actor), key=key)
-    authorize(request.actor, action, platform)
-    return platform
 
 
 def _page(request: AuthorizedRequest, platform: Platform, form: SubscriptionForm, status: int) -> HttpResponse:
@@ -69,8 +63,7 @@ def _page(request: AuthorizedRequest, platform: Platform, form: SubscriptionForm
 def subscription_remove_action(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """Send a member no more."""
     rows = ReportSubscription.objects.visible_to(request.actor).select_related("platform", "user")
-    row = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, SET, row)
+    row = permitted(request.actor, SET, rows, pk=pk)
     subscription_remove(by=request.actor, at=now(), subscription=row)
     messages.success(request, f"{row.user.name} gets it no more.")
     return redirect_or_fragment(request, reverse("reports:mails", args=[row.platform.key]))

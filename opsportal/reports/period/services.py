@@ -13,6 +13,7 @@ from opsportal.audit.services import record, text_digest
 from opsportal.core.actor import Actor
 from opsportal.core.faults import failpoint
 from opsportal.core.markdown import clean_text
+from opsportal.core.refusals import ConflictingError, RefusedError
 from opsportal.platforms.models import Membership, Platform, Service
 from opsportal.reports.models import Commentary, PublishedReport, ReportSubscription
 from opsportal.reports.period.body import canonical, code_version, newest_commentary, report_body
@@ -21,11 +22,11 @@ from opsportal.reports.period.verification import differences
 MAX_TEXT: Final = 20_000
 
 
-class ReportError(ValueError):
+class ReportError(RefusedError):
     """The report cannot be commented or published so; the text is a sentence for the person who asked."""
 
 
-class CommentaryConflictError(ReportError):
+class CommentaryConflictError(ReportError, ConflictingError):
     """Somebody wrote another version meanwhile; `newest` is theirs."""
 
     def __init__(self, newest: Commentary | None) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -18,7 +17,7 @@ from monitoring.slo.periods import Period, PeriodError, calendar, choices, parse
 from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
-from opsportal.core.gate import allows, authorize
+from opsportal.core.gate import allows, permitted
 from opsportal.core.htmx import VARY, redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
@@ -26,6 +25,7 @@ from opsportal.core.shell import selected_platform
 from opsportal.core.spreadsheets import csv_lines
 from opsportal.platforms.days import zone_of
 from opsportal.platforms.models import Platform, Service
+from opsportal.platforms.selectors import platform_for
 from opsportal.reports.models import Commentary, PublishedReport
 from opsportal.reports.period.body import (
     canonical,
@@ -63,8 +63,7 @@ class Asked(NamedTuple):
 
 def _asked(request: AuthorizedRequest, key: str, action: str) -> Asked:
     """`?period=` (the running month unless said) and `?service=`. Raises Http404, BadRequest."""
-    platform = get_object_or_404(Platform.objects.visible_to(request.actor), key=key)
-    authorize(request.actor, action, platform)
+    platform = platform_for(action, request.actor, key)
     at, zone = now(), zone_of(platform.pk)
     text = request.GET.get("period", "") or calendar("month", at.astimezone(zone).date(), at, zone).key
     try:
@@ -236,9 +235,7 @@ def published_list(request: AuthorizedRequest) -> HttpResponse:
 
 def _edition(request: AuthorizedRequest, pk: int, action: str) -> PublishedReport:
     rows = PublishedReport.objects.visible_to(request.actor).select_related("platform", "service")
-    found: PublishedReport = get_object_or_404(rows, pk=pk)
-    authorize(request.actor, action, found)
-    return found
+    return permitted(request.actor, action, rows, pk=pk)
 
 
 @require_action(VIEW)
