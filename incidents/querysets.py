@@ -82,6 +82,18 @@ class SectionPartQuerySet(PlatformQuerySet[M_co]):
         return self.filter(section__review__incident__in=Incident.objects.visible_to(actor))
 
 
+class ProblemPartQuerySet(PlatformQuerySet[M_co]):
+    """Rows that hang on a problem record."""
+
+    platform_path = "problem__platform_id"
+
+
+class RetrospectivePartQuerySet(PlatformQuerySet[M_co]):
+    """Rows that hang on a retrospective."""
+
+    platform_path = "retrospective__platform_id"
+
+
 class ActionItemQuerySet(PlatformQuerySet[M_co]):
     """Action items; one from a restricted incident is as hidden as it."""
 
