@@ -70,6 +70,7 @@ def retrospective_texts(request: AuthorizedRequest, pk: int) -> HttpResponse:
     row: Retrospective = retrospective_of(request.actor, pk)
     authorize(request.actor, "incidents.retrospective_view", row)
     crumbs = [
+        ("Incidents", reverse("incidents:list")),
         ("Learnings", reverse("incidents:learnings")),
         ("Retrospectives", reverse("incidents:retrospectives")),
         (str(row), row.url),
@@ -82,6 +83,10 @@ def problem_texts(request: AuthorizedRequest, number: int) -> HttpResponse:
     """All that was written of a problem."""
     problem: Problem = problem_by_number(request.actor, number)
     authorize(request.actor, "incidents.problem_view", problem)
-    crumbs = [("Problems", reverse("incidents:problems")), (problem.reference, problem.url)]
+    crumbs = [
+        ("Incidents", reverse("incidents:list")),
+        ("Problems", reverse("incidents:problems")),
+        (problem.reference, problem.url),
+    ]
     shown = _Shown(problem.reference, f"{problem.reference} {problem.title}", crumbs, problem.url)
     return _page(request, problem.texts.all(), shown)

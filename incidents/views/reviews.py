@@ -24,7 +24,7 @@ from incidents.selectors.reviews import (
     publication_notes,
     sections_of,
 )
-from incidents.selectors.signed import Record, edition_record, record_of
+from incidents.selectors.signed import edition_record, record_of
 from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
@@ -80,7 +80,9 @@ def _page(
     approvals = approvals_of(review)
     context: dict[str, Any] = {
         "review": review,
-        **_record(record),
+        "record": record,
+        "incident": incident,
+        "clocks": [clock for clock in record.clocks if _ran(clock)],
         "now": at,
         "sections": sections,
         "unsaid": {section.key: unsaid(incident, section, record.waves) for section in sections}
@@ -109,11 +111,6 @@ def _page(
 def _ran(clock: ClockView) -> bool:
     """Whether it is a result, not the clock of the review itself that still runs."""
     return clock.kind != ClockKind.REVIEW or clock.is_past
-
-
-def _record(record: Record) -> dict[str, Any]:
-    """What stands beside the text, of the review and of each of its versions."""
-    return {"record": record, "incident": record.incident, "clocks": [row for row in record.clocks if _ran(row)]}
 
 
 @require_action("incidents.review_view")
@@ -148,8 +145,15 @@ def review_edition(request: AuthorizedRequest, number: int, version: int) -> Htt
         raise HiddenError("incidents.review_view")
     note = publication_notes(approvals_of(review)).get(edition.published_at, "")
     record = edition_record(request.actor, edition, now())
-    kept = _record(record) if record is not None else {"record": None, "incident": review.incident}
-    context = {"review": review, "edition": edition, "note": note, "is_early": False, **kept}
+    context = {
+        "review": review,
+        "incident": record.incident if record is not None else review.incident,
+        "edition": edition,
+        "note": note,
+        "record": record,
+        "clocks": record.clocks if record is not None else [],
+        "is_early": False,
+    }
     return render_page(request, "incidents/review_edition.html", context)
 
 

@@ -155,15 +155,20 @@ class Stack:
 def _schema_progress(log: Path) -> Callable[[], None]:
     """What says every few seconds how far the schema is, from what `migrate` writes into its log from now on."""
     begins_at, told_at = log.stat().st_size if log.exists() else 0, time.monotonic()
+    told: list[str] = []
 
     def tell() -> None:
         nonlocal told_at
         if time.monotonic() - told_at < TELL_SECONDS or not log.exists():
             return
-        told_at = time.monotonic()
-        applied = re.findall(rb"Applying (\w+)\.", log.read_bytes()[begins_at:])
-        if applied:
-            say(f"    step {len(applied)} of the schema: {applied[-1].decode()}")
+        told_at, written = time.monotonic(), log.read_bytes()[begins_at:].decode(errors="replace")
+        applied = re.findall(r"Applying (\w+)\.", written)
+        news = f"step {len(applied)} of the schema: {applied[-1]}" if applied else ""
+        if news in told and written.endswith("OK\n"):
+            news = "the rights that go with it"
+        if news and news not in told:
+            say(f"    {news}")
+            told.append(news)
 
     return tell
 

@@ -79,6 +79,8 @@ def _open_one(platform: Platform, by: Actor, person: User) -> Incident:
         incident.refresh_from_db()
         return {"by": by, "at": at, "incident": incident, "expected": incident.version, **values}
 
+    for text in each():  # first, for their lines stand beside them too
+        task_add(by=by, at=at, incident=incident, title=text, owner_id=person.pk)
     for text in (hostile(), *payloads()):
         entry_log(by=by, at=at, incident=incident, body=text)
     line = entry_log(by=by, at=at, incident=incident, body=hostile())
@@ -90,8 +92,6 @@ def _open_one(platform: Platform, by: Actor, person: User) -> Incident:
     graph = {"name": SHORT, "unit": "", "stat": SHORT, "points": [[int(at.timestamp()) - 60, 1.0]], **span}
     entry_log(by=by, at=at, incident=incident, body=SHORT, kind="graph", data=graph)
     attachment_add(by=by, at=at, incident=incident, name=f"{SHORT}.html", content=hostile().encode())
-    for text in (SHORT, *each()):
-        task_add(by=by, at=at, incident=incident, title=text, owner_id=person.pk)
     update_post(**now(state="identified", audience="public", body=hostile(4000)))
     role_assign(**now(role="scribe", user_id=person.pk, note=SHORT))
     incident_triage(**now(answers={"users": {"answer": "yes", "note": SHORT}}))
@@ -173,8 +173,11 @@ def _runbook(platform: Platform, by: Actor, incident: Incident) -> list[str]:
 
 
 def _around(platform: Platform, by: Actor, incident: Incident) -> list[str]:
-    """Reports, retrospectives, alarms, webhooks and the platform's own names."""
+    """Reports, a review that is due, retrospectives, alarms, webhooks and the platform's own names."""
     at = clock.now()
+    clock_policy(platform, "review", 2880, label="P0")
+    due = declare(platform, by=by, at=at, title=SHORT, label="P0")
+    incident_resolve(by=by, at=at, incident=due, expected=due.version, resolution=SHORT)
     reports = [
         report_add(
             by=by, at=at, platform_id=platform.pk, text=hostile(8000), kind="fault", channel="phone", reporter=SHORT
@@ -200,7 +203,8 @@ def _around(platform: Platform, by: Actor, incident: Incident) -> list[str]:
 def _written(platform: Platform, by: Actor) -> list[str]:
     """Decisions and dashboards."""
     at = clock.now()
-    texts = {name: hostile() for name in ("context", "decision", "consequences")}
+    sections = ("context", "decision", "consequences", "alternatives", "implementation")
+    texts = {name: hostile() for name in sections}
     values = {"title": SHORT, "status": "proposed", **texts}
     decision = decision_add(by=by, at=at, day=at.date(), platform=platform, values=values)
     charts = [Chart(title=title[:120], note=note) for title, note in zip(each()[:12], each()[12:24], strict=True)]
@@ -260,6 +264,7 @@ def sinks_of(platform: Platform, *, by: Actor, person: User, reader: Actor) -> S
     edition = past.review.editions.earliest("version")
     _rows(platform, by, incident, past)
     Platform.objects.update(name=SHORT)
+    rule = f"/settings/clock-rules/{incident.severity_id}/update/"
     url, asked = incident.url, urlencode({"q": SHORT})
     line = incident.entries.get(superseded_by=None, supersedes__isnull=False).number
     graph, file = (incident.entries.get(kind=kind).number for kind in ("graph", "file"))
@@ -276,7 +281,7 @@ def sinks_of(platform: Platform, *, by: Actor, person: User, reader: Actor) -> S
         f"{past.url}review/causes/{past.review.causes.latest('pk').pk}/", "/actions/", f"/actions/{item.number}/",
         "/learnings/", "/learnings/retrospectives/", "/problems/", problem.url, problem.texts_url, "/user-reports/",
         "/user-reports/new/", "/incidents/queue/", "/incidents/queue/?view=planned", "/clocks/",
-        "/calendar/", "/wall/", "/", "/notices/", "/incidents/",
+        "/calendar/", rule, "/settings/clock-rules/", "/wall/", "/", "/notices/", "/incidents/",
         "/reports/incidents/", "/reports/incidents/rows/", "/settings/webhooks/",
         f"/platforms/{platform.key}/calendars/", f"/platforms/{platform.key}/calendars/{office.pk}/",
         f"/search/?{asked}", f"/incidents/?{asked}",

@@ -20,6 +20,13 @@ def test_long_work_on_the_schema_says_how_far_it_is(
         written.write("  Applying audit.0001_initial... OK\n  Applying monitoring.0001_initial...")
     tell()
     assert capsys.readouterr().out == "    step 2 of the schema: monitoring\n"
+    tell()
+    assert capsys.readouterr().out == "", "nothing went on"
+    with log.open("a") as written:
+        written.write(" OK\n")
+    tell()
+    tell()
+    assert capsys.readouterr().out == "    the rights that go with it\n"
 
 
 def test_it_says_so_every_few_seconds_only(
