@@ -71,6 +71,18 @@ class SectionPartQuerySet(IncidentPartQuerySet[M_co]):
     platform_path = "section__review__incident__platform_id"
 
 
+class ProblemPartQuerySet(PlatformQuerySet[M_co]):
+    """Rows that hang on a problem record."""
+
+    platform_path = "problem__platform_id"
+
+
+class RetrospectivePartQuerySet(PlatformQuerySet[M_co]):
+    """Rows that hang on a retrospective."""
+
+    platform_path = "retrospective__platform_id"
+
+
 class ActionItemQuerySet(PlatformQuerySet[M_co]):
     """Action items; one from a restricted incident is as hidden as it."""
 

@@ -14,7 +14,7 @@ from incidents.choices import ActionKind, ActionState
 from incidents.models import ActionItem, Review, ReviewEdition, ReviewSection, StatusUpdate
 from incidents.selectors.named import person_named
 from incidents.selectors.reviews import ACTION_VIEWS, action_item, editions_of, sections_of
-from incidents.selectors.waves import waves_of
+from incidents.selectors.signed import waves_signed
 from incidents.services import action_item_add, action_item_update, review_draft
 from opsportal.core import clock
 from opsportal.core.api import (
@@ -129,7 +129,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
 
     @extend_schema_field(WaveSerializer(many=True))
     def get_waves(self, review: Review) -> Any:
-        return WaveSerializer(waves_of(review.incident), many=True).data
+        return WaveSerializer(waves_signed(review), many=True).data
 
     @extend_schema_field(EditionSerializer(many=True))
     def get_published_before(self, review: Review) -> Any:

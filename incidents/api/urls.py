@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from incidents.api import acts, boards, lines, records, reports, section_texts, views
+from incidents.api import acts, boards, kept_texts, lines, records, reports, views
 
 app_name = "incidents-api"
 urlpatterns: list[URLPattern] = [
@@ -13,8 +13,19 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<int:number>/review/", records.ReviewView.as_view(), name="review"),
     path(
         "incidents/<int:number>/review/sections/<slug:key>/texts/",
-        section_texts.SectionTextsView.as_view(),
+        kept_texts.SectionTextsView.as_view(),
         name="review-texts",
+    ),
+    path(
+        "incidents/<int:number>/review/causes/texts/",
+        kept_texts.CauseTextsView.as_view(),
+        name="review-cause-texts",
+    ),
+    path("learnings/retrospectives/", kept_texts.RetrospectiveListView.as_view(), name="retrospectives"),
+    path(
+        "learnings/retrospectives/<int:pk>/texts/",
+        kept_texts.RetrospectiveTextsView.as_view(),
+        name="retrospective-texts",
     ),
     path("incidents/<int:number>/action-items/", records.ActionItemAddView.as_view(), name="action-item-add"),
     path("action-items/", records.ActionItemListView.as_view(), name="action-items"),
@@ -29,6 +40,7 @@ urlpatterns: list[URLPattern] = [
     path("user-reports/<int:pk>/attach/", reports.UserReportAttachView.as_view(), name="user-report-attach"),
     path("problems/", reports.ProblemListView.as_view(), name="problems"),
     path("problems/<int:number>/", reports.ProblemView.as_view(), name="problem"),
+    path("problems/<int:number>/texts/", kept_texts.ProblemTextsView.as_view(), name="problem-texts"),
     *lines.urlpatterns,
     *acts.urlpatterns,
 ]

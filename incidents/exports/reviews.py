@@ -8,21 +8,19 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from incidents.choices import ActionKind, CauseKind
+from incidents.choices import ActionKind
 from incidents.exports.redaction import redact, words_of
-from incidents.models import ActionItem, Incident, Review, ReviewEdition, ReviewSection
-from incidents.selectors.beside import RoleHolder
-from incidents.selectors.detail import ClockView, EntryView
+from incidents.models import Incident, Review, ReviewEdition, ReviewSection
 from incidents.selectors.drafting import without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
-from incidents.selectors.learning import CauseLine, LessonPage
-from incidents.selectors.signed import Since
-from incidents.selectors.waves import Wave
+from incidents.selectors.learning import CauseLine, LessonPage, cause_lines
+from incidents.selectors.signed import Record, Since
 from monitoring.selectors.names import alarm_names, inventory_names
 from opsportal.accounts.models import User
 from opsportal.core.formats import duration, plural, stamp
 from opsportal.core.markdown import html_as_text
 
+UNKEPT: Final = "Title, roles, changes, graphs and incidents like it were not kept with this version: they are of today"
 # What a public text may hold: who did what when stays inside.
 PUBLIC_SECTIONS: Final = ("impact", "cause", "resolution", "prevention", "lessons")
 
@@ -34,15 +32,9 @@ class ReviewParts:
     review: Review
     sections: Sequence[ReviewSection]
     causes: Sequence[CauseLine]
-    clocks: Sequence[ClockView]
-    entries: Sequence[EntryView]
-    entries_cut: int  # moments that are not among them
-    items: Sequence[ActionItem]
-    evidence: Evidence
-    waves: Sequence[Wave]
+    record: Record
     editions: Sequence[ReviewEdition]
     notes: Mapping[datetime, str]  # said on publishing, by the instant
-    since: Since | None = None  # it was published
 
 
 def as_markdown(parts: ReviewParts) -> str:
@@ -51,36 +43,36 @@ def as_markdown(parts: ReviewParts) -> str:
 
 
 def _markdown(parts: ReviewParts) -> Iterator[str]:
-    incident = parts.review.incident
+    incident = parts.record.incident
     yield from _head_lines(parts)
     for section in parts.sections:
         yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
         if section.key == "cause" and parts.causes:
-            yield from _cause_lines(parts.causes)
-    if parts.waves:
-        yield from _list("Waves", [f"{wave.words} {wave.because}" for wave in parts.waves], "")
-    yield from _evidence_lines(incident, parts.evidence)
+            yield from (*cause_lines(parts.causes), "")
+    if parts.record.waves:
+        yield from _list("Waves", [f"{wave.words} {wave.because}" for wave in parts.record.waves], "")
+    yield from _evidence_lines(incident, parts.record.evidence)
     yield "## Clocks\n"
-    yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.clocks)
+    yield from (f"- {clock.label} ({clock.rule}): {clock.result}" for clock in parts.record.clocks)
     yield "\n## Key moments\n"
-    for entry in parts.entries:
+    for entry in parts.record.entries:
         yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.spoken}"
-    if parts.entries_cut:
+    if parts.record.entries_cut:
         whole = f"{settings.PUBLIC_URL}{incident.url}timeline.md"
-        yield f"\n{plural(parts.entries_cut, 'more moment')} on the [whole timeline]({whole})"
+        yield f"\n{plural(parts.record.entries_cut, 'more moment')} on the [whole timeline]({whole})"
     yield "\n## Actions\n"
-    for item in parts.items:
+    for item in parts.record.items:
         owner = item.owner.name if item.owner else "no owner"
         due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
         yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
-    if parts.since:
+    if parts.record.since:
         yield ""
-        yield from _list("Since it was published", list(_since_lines(parts.since)), "")
+        yield from _list("Since it was published", list(_since_lines(parts.record.since)), "")
 
 
 def _head_lines(parts: ReviewParts) -> Iterator[str]:
     """What it is about, who signed it and when."""
-    incident = parts.review.incident
+    incident = parts.record.incident
     yield f"# Review of {incident.reference}: {incident.title}\n"
     yield f"- State: {parts.review.get_state_display().lower()}, version {parts.review.version}"
     if parts.review.published_by and parts.review.published_at:
@@ -94,14 +86,16 @@ def _head_lines(parts: ReviewParts) -> Iterator[str]:
     if incident.resolved_at:
         yield f"- Duration: {duration(incident.resolved_at - incident.impact_started_at)}"
     yield f"- Commander: {incident.commander.name if incident.commander else 'nobody'}"
-    yield f"- Author: {parts.review.author.name if parts.review.author else 'the record'}\n"
+    yield f"- Author: {parts.review.author.name if parts.review.author else 'the record'}"
+    if not parts.record.is_whole:
+        yield f"- {UNKEPT}"
+    yield ""
 
 
 def _since_lines(since: Since) -> Iterator[str]:
-    yield from (f"{row.name}: {row.words}" for row in since.plans)
     for entry in since.entries:
         yield f"{stamp(entry.occurred_at)} {entry.author_name or entry.system_word} {entry.spoken}"
-    yield from (f"{item.reference} {item.title}: {stands}" for item, stands in since.items)
+    yield from (f"{row.name}: {row.words}" if row.words else row.name for row in since.rows)
 
 
 def _signed(by: User, at: datetime, notes: Mapping[datetime, str]) -> str:
@@ -115,7 +109,7 @@ def _graph_address(incident: Incident, graph: Graph) -> str:
 
 
 def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
-    yield from _list("Roles", [_role(row) for row in evidence.roles], "Nobody had a role.")
+    yield from _list("Roles", [f"{row.who}, {row.span}" for row in evidence.roles], "Nobody had a role.")
     runbooks = [f"{row.title}, version {row.version}, {row.words}" for row in evidence.runbooks]
     yield from _list("Runbooks", runbooks, "None was carried out.")
     plans = [f"{row.name}: {row.words}" for row in evidence.plans]
@@ -129,8 +123,7 @@ def _evidence_lines(incident: Incident, evidence: Evidence) -> Iterator[str]:
     known = [f"{title}: {'; '.join(lines)}" for title, lines in then.groups] if then else []
     heading = f"Known when it was declared, {stamp(then.at)}" if then else "Known when it was declared"
     yield from _list(heading, known, "Unknown: it was not kept then.")
-    similar = [f"{row.incident.reference} {row.incident.title}: {row.remedy or 'no remedy written'}"
-               for row in evidence.similar]  # fmt: skip
+    similar = [f"{row.name}: {row.remedy or 'no remedy written'}" for row in evidence.similar]
     yield from _list("Similar incidents", similar, "No earlier incident reads like this one.")
 
 
@@ -140,20 +133,9 @@ def _list(title: str, lines: Sequence[str], nothing: str) -> Iterator[str]:
     yield ""
 
 
-def _role(row: RoleHolder) -> str:
-    until = f" to {stamp(row.renounced_at)}" if row.renounced_at else ""
-    return f"{row.label}: {row.name}, from {stamp(row.assumed_at)}{until}" + (f", {row.note}" if row.note else "")
-
-
-def _cause_lines(causes: Sequence[CauseLine]) -> Iterator[str]:
-    for line in causes:
-        yield f"{'  ' * line.depth}- {line.cause.text} ({CauseKind(line.cause.kind).label.lower()})"
-    yield ""
-
-
 def as_data(parts: ReviewParts) -> dict[str, Any]:
     """The same for programs."""
-    review, incident = parts.review, parts.review.incident
+    review, incident = parts.review, parts.record.incident
     return {
         "incident": incident.reference,
         "title": incident.title,
@@ -172,15 +154,16 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
             for line in parts.causes
         ],
-        **_evidence_data(incident, parts.evidence),
+        **_evidence_data(incident, parts.record.evidence),
         "clocks": [
-            {"kind": row.kind, "label": row.label, "rule": row.rule, "result": row.result} for row in parts.clocks
+            {"kind": row.kind, "label": row.label, "rule": row.rule, "result": row.result}
+            for row in parts.record.clocks
         ],
         "key_moments": [
             {"number": row.number, "kind": row.kind, "at": row.occurred_at, "author": row.author_name, "body": row.body}
-            for row in parts.entries
+            for row in parts.record.entries
         ],
-        "key_moments_cut": parts.entries_cut,
+        "key_moments_cut": parts.record.entries_cut,
         "actions": [
             {
                 "reference": item.reference,
@@ -190,9 +173,9 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
                 "due_date": item.due_date,
                 "state": item.state,
             }
-            for item in parts.items
+            for item in parts.record.items
         ],
-        "since_published": list(_since_lines(parts.since)) if parts.since is not None else None,
+        "since_published": list(_since_lines(parts.record.since)) if parts.record.since is not None else None,
     }
 
 
@@ -220,7 +203,7 @@ def _history_data(parts: ReviewParts) -> dict[str, Any]:
                 "resolution": row.resolution,
                 "reopened_because": row.why or None,
             }
-            for row in parts.waves
+            for row in parts.record.waves
         ],
     }
 
@@ -260,7 +243,7 @@ def _evidence_data(incident: Incident, evidence: Evidence) -> dict[str, Any]:
         ] or None,
         "changes": [{"kind": row.kind, "title": row.title, "at": row.at} for row in evidence.changes],
         "known_when_declared": {"at": then.at, **then.data} if then is not None else None,
-        "similar": [row.incident.reference for row in evidence.similar],
+        "similar": [f"INC-{row.number}" for row in evidence.similar],
         "graphs": [
             {"name": row.name, "at": row.at, "url": _graph_address(incident, row)} for row in evidence.graphs
         ],
@@ -289,13 +272,12 @@ class PublicText:
 
 
 def for_the_public(
-    review: Review, sections: Sequence[ReviewSection], chosen: Collection[str], *, with_record: bool = False
+    incident: Incident, sections: Sequence[ReviewSection], chosen: Collection[str], *, with_record: bool = False
 ) -> PublicText:
     """The chosen sections of those that may leave, without people, addresses, accounts, hosts and resources.
 
     What the draft quoted of the record (budget, alarms, plans) goes along only `with_record`.
     """
-    incident = review.incident
     leaving = [row for row in sections if row.key in PUBLIC_SECTIONS and row.key in chosen]
     texts = [(row.title, row.body.strip() if with_record else without_record(row.body)) for row in leaving]
     people = list(User.objects.values_list("name", flat=True))  # also of those who left since

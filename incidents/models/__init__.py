@@ -3,11 +3,12 @@
 from incidents.models.clock import CalendarFeed, ClockPolicy, ContactPage, IncidentClock
 from incidents.models.incident import Incident, IncidentAccess, IncidentWave, RoleAssignment
 from incidents.models.marks import Attachment, EntryMark, LastLook, ResponseTask
-from incidents.models.problem import AlarmOwner, IncidentLink, Problem, ProblemIncident, UserReport
-from incidents.models.retrospective import Retrospective
+from incidents.models.problem import AlarmOwner, IncidentLink, Problem, ProblemIncident, ProblemText, UserReport
+from incidents.models.retrospective import Retrospective, RetrospectiveText
 from incidents.models.review import (
     ActionItem,
     Cause,
+    CauseText,
     Review,
     ReviewApproval,
     ReviewEdition,
@@ -25,6 +26,7 @@ __all__ = [
     "Attachment",
     "CalendarFeed",
     "Cause",
+    "CauseText",
     "ClaimCursor",
     "ClockPolicy",
     "ContactPage",
@@ -39,8 +41,10 @@ __all__ = [
     "LastLook",
     "Problem",
     "ProblemIncident",
+    "ProblemText",
     "ResponseTask",
     "Retrospective",
+    "RetrospectiveText",
     "Review",
     "ReviewApproval",
     "ReviewEdition",

@@ -5,7 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from incidents.models.incident import Incident
-from incidents.querysets import IncidentPartQuerySet
+from incidents.models.texts import Document, SavedText, as_one
+from incidents.querysets import IncidentPartQuerySet, ProblemPartQuerySet
 from monitoring.models import Alarm
 from opsportal.core.actor import Actor
 from opsportal.core.models import PlatformQuerySet, VersionedModel
@@ -54,7 +55,7 @@ class ReportState(models.TextChoices):
     ANSWERED = "answered", "Answered, no incident"
 
 
-class Problem(VersionedModel):
+class Problem(Document):
     """The cause behind incidents (M-INC-12): analysed once, with a workaround for the next one. PRB-7."""
 
     number = models.PositiveBigIntegerField(unique=True, editable=False)
@@ -88,6 +89,23 @@ class Problem(VersionedModel):
     @property
     def url(self) -> str:
         return f"/problems/{self.number}/"
+
+    @property
+    def whole(self) -> str:
+        """What people wrote of it, as one text."""
+        texts = (("Impact", self.impact), ("Analysis", self.analysis), ("Known workaround", self.workaround))
+        return as_one((("Title", self.title), *texts))
+
+
+class ProblemText(SavedText):
+    """What people wrote of a problem, as one text."""
+
+    problem = models.ForeignKey(Problem, on_delete=models.CASCADE, related_name="texts")
+
+    objects = ProblemPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["problem", "version"], name="problem_text_unique")]
 
 
 class ProblemIncident(models.Model):

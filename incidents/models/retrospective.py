@@ -5,11 +5,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from incidents.choices import LookBack
-from opsportal.core.models import PlatformQuerySet, VersionedModel
+from incidents.models.texts import Document, SavedText, as_one
+from incidents.querysets import RetrospectivePartQuerySet
+from opsportal.core.models import PlatformQuerySet
 from opsportal.platforms.models import Platform
 
 
-class Retrospective(VersionedModel):
+class Retrospective(Document):
     """One look back over local days [starts_on, ends_on). `facts` is the record of these days when it was opened.
 
     The first of a kind is opened by a person; each next one opens by itself when its days are over, until `is_last`.
@@ -42,3 +44,19 @@ class Retrospective(VersionedModel):
     @property
     def url(self) -> str:
         return f"/learnings/retrospectives/{self.pk}/"
+
+    @property
+    def whole(self) -> str:
+        """What people wrote, as one text."""
+        return as_one((("Went well", self.well), ("To improve", self.improve), ("What follows", self.actions)))
+
+
+class RetrospectiveText(SavedText):
+    """What people wrote in a retrospective, as one text."""
+
+    retrospective = models.ForeignKey(Retrospective, on_delete=models.CASCADE, related_name="texts")
+
+    objects = RetrospectivePartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["retrospective", "version"], name="retrospective_text_unique")]

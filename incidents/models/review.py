@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from incidents.choices import UNFINISHED, ActionKind, ActionPriority, ActionState, CauseKind, ReviewState, Verdict
 from incidents.models.incident import BODY_WORDS, Incident
+from incidents.models.texts import Document, SavedText
 from incidents.querysets import ActionItemQuerySet, IncidentPartQuerySet, ReviewPartQuerySet, SectionPartQuerySet
 from opsportal.core.actor import Actor
 from opsportal.core.models import AppendOnlyModel, VersionedModel
@@ -69,9 +70,7 @@ class ReviewEdition(AppendOnlyModel):
     sections = models.JSONField(help_text="key, title and body of each, in order")
     causes = models.JSONField(help_text="depth, kind and text of each, as the tree is read")
     record = models.JSONField(
-        db_default={},
-        default=dict,
-        help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept",
+        db_default={}, default=dict, help_text="what stood beside the text then; empty where it was not kept"
     )
 
     objects = ReviewPartQuerySet.as_manager()
@@ -88,7 +87,7 @@ class ReviewEdition(AppendOnlyModel):
         return f"{self.review.url}versions/{self.version}/"
 
 
-class ReviewSection(VersionedModel):
+class ReviewSection(Document):
     """One section with its own version: two people on two sections never collide."""
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="sections")
@@ -114,32 +113,35 @@ class ReviewSection(VersionedModel):
         return f"{self.review.url}sections/{self.key}/"
 
     @property
-    def texts_url(self) -> str:
-        return f"{self.url}texts/"
-
-    def text_at(self, version: int) -> str | None:
-        """What stood here as this version, None when it is not known: read from what is kept of every save."""
-        return self.texts.filter(version=version).values_list("body", flat=True).first()
+    def whole(self) -> str:
+        return self.body
 
     def is_visible_to(self, actor: Actor) -> bool:
         return self.review.is_visible_to(actor)
 
 
-class SectionText(AppendOnlyModel):
-    """A text of a section as it was saved: the one that stands, and each that stood before it."""
+class SectionText(SavedText):
+    """A text of a section."""
+
+    nobody = "the record"  # it was drafted from it
 
     section = models.ForeignKey(ReviewSection, on_delete=models.CASCADE, related_name="texts")
-    version = models.PositiveIntegerField(help_text="the section's")
-    body = models.TextField(blank=True)
-    saved_by = models.ForeignKey(
-        USER, on_delete=models.PROTECT, null=True, related_name="+", help_text="None: drafted from the record"
-    )
-    saved_at = models.DateTimeField()
 
     objects = SectionPartQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["section", "version"], name="section_text_unique")]
+
+
+class CauseText(SavedText):
+    """The cause chain of a review as a list, as it was with that version of the review."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="cause_texts")
+
+    objects = ReviewPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["review", "version"], name="cause_text_unique")]
 
 
 class Cause(VersionedModel):

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from incidents.choices import IncidentRole, MarkKind
 from incidents.models import EntryMark, Incident, LastLook, ResponseTask, RoleAssignment, TimelineEntry
 from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
 from opsportal.core.markdown import render_markdown
 from opsportal.core.prepared import Read, Row, together
 
@@ -65,6 +66,16 @@ class RoleHolder(NamedTuple):
     @property
     def label(self) -> str:
         return IncidentRole(self.role).label
+
+    @property
+    def who(self) -> str:
+        return f"{self.label}: {self.name}"
+
+    @property
+    def span(self) -> str:
+        """`from 2026-11-22 07:25:00 UTC to …, on the train`."""
+        until = f" to {stamp(self.renounced_at)}" if self.renounced_at else ""
+        return f"from {stamp(self.assumed_at)}{until}" + (f", {self.note}" if self.note else "")
 
 
 class Mark(NamedTuple):

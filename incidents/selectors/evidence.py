@@ -10,7 +10,7 @@ from incidents.models import DeclaredSituation, Incident, TimelineEntry
 from incidents.selectors.beside import RoleHolder, role_history
 from incidents.selectors.plans import PlanResult, plan_results
 from incidents.selectors.related import Change, changes_nearby
-from incidents.selectors.situation import Similar, service_words, similar_incidents
+from incidents.selectors.situation import service_words, similar_incidents
 from monitoring.selectors.slo_incident import Burnt, burnt_by
 from opsportal.core.actor import Actor
 from opsportal.core.formats import duration, number, percent, plural, stamp
@@ -168,6 +168,32 @@ def _value(reading: dict[str, Any]) -> str:
     return number(reading["value"], reading["unit"]) + stale
 
 
+class Alike(NamedTuple):
+    """Another incident that reads like this one, and what ended it."""
+
+    number: int
+    title: str
+    declared_at: datetime
+    remedy: str
+    problem: str
+
+    @property
+    def name(self) -> str:
+        return f"INC-{self.number} {self.title}"
+
+    @property
+    def url(self) -> str:
+        return f"/incidents/{self.number}/"
+
+
+def _alike(actor: Actor, incident: Incident) -> list[Alike]:
+    found = similar_incidents(actor, incident)
+    return [
+        Alike(row.incident.number, row.incident.title, row.incident.declared_at, row.remedy, row.problem)
+        for row in found
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All of it, read once."""
@@ -179,7 +205,7 @@ class Evidence:
     budget: Sequence[tuple[str, str]]
     burnt: Sequence[Burnt]
     then: KnownThen | None
-    similar: Sequence[Similar]
+    similar: Sequence[Alike]
     graphs: Sequence[Graph]
 
 
@@ -194,6 +220,6 @@ def evidence_of(actor: Actor, incident: Incident, at: datetime) -> Evidence:
         budget=budget_lines(burnt),
         burnt=burnt,
         then=known_then(actor, incident),
-        similar=similar_incidents(actor, incident),
+        similar=_alike(actor, incident),
         graphs=graphs_of(incident),
     )

@@ -1,14 +1,15 @@
 """What reviews found and teach: cause chains, and the lessons of all published ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, cast
 
 from django.db.models import Exists, OuterRef
 
-from incidents.choices import ReviewState
-from incidents.models import Cause, Review, ReviewSection
+from incidents.choices import CauseKind, ReviewState
+from incidents.models import Cause, Retrospective, Review, ReviewSection
 from opsportal.core.actor import Actor
+from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, keyset_page
 
 TEACHING: Final = ("lessons", "prevention", "training", "tools")
@@ -33,6 +34,20 @@ def causes_of(review: Review) -> list[CauseLine]:
             yield from lines(cause.pk, depth + 1)
 
     return list(lines(None, 0))
+
+
+def cause_lines(causes: Iterable[CauseLine]) -> list[str]:
+    """The chain as a list of Markdown."""
+    return [f"{'  ' * line.depth}- {line.cause.text} ({CauseKind(line.cause.kind).label.lower()})" for line in causes]
+
+
+def retrospective_of(actor: Actor, pk: int) -> Retrospective:
+    """One look back. Raises HiddenError when this actor may not know of it."""
+    rows = Retrospective.objects.visible_to(actor).select_related("platform", "closed_by")
+    row: Retrospective | None = rows.filter(pk=pk).first()
+    if row is None:
+        raise HiddenError("incidents.retrospective_view")
+    return row
 
 
 class Lesson(NamedTuple):

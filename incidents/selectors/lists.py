@@ -20,8 +20,8 @@ from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError
 from opsportal.core.pagination import Page, first_page, keyset_page
 
-LIST_PAGE: Final = 25  # with what is open, a page stays near 40 kB
-OPEN_LIMIT: Final = 50  # the worst; nobody reads more at once, the rest is a link away
+LIST_PAGE: Final = 25  # with what is open, a page stays under 40 kB
+OPEN_LIMIT: Final = 35  # the worst; nobody reads more at once, the rest is a link away
 NEWEST: Final = ("-number",)
 RECENT_LIMIT: Final = 500  # of the last 30 days, for the figures above the list
 

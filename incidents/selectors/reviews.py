@@ -151,6 +151,8 @@ def edition_of(review: Review, version: int) -> ReviewEdition | None:
     """That version as it was published, if it was."""
     rows = ReviewEdition.objects.filter(review=review, version=version)
     found: ReviewEdition | None = rows.select_related("author", "published_by").first()
+    if found is not None:
+        found.review = review  # with its incident, as this reader may know it
     return found
 
 
@@ -178,6 +180,12 @@ def key_entries(incident: Incident) -> list[EntryView]:
     kept = [row for place, row in enumerate(rows[:COURSE_ENTRIES]) if place < KEY_ENTRIES or row[-1]]
     found = [EntryView(*row[:-1]) for row in kept]
     return sorted(found, key=lambda entry: (entry.occurred_at, entry.number))
+
+
+def key_entries_after(incident: Incident, number: int) -> list[EntryView]:
+    """The key moments that were written down after line `number`."""
+    rows = _key_rows(incident).filter(number__gt=number).order_by("occurred_at", "number")
+    return [EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS)[:COURSE_ENTRIES]]
 
 
 def key_entries_cut(incident: Incident, shown: Sequence[EntryView]) -> int:

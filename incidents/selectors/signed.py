@@ -1,128 +1,222 @@
-"""What a review stood on when it was published: kept with its edition, and told again as it was then (M-PIR)."""
+"""What stands beside a review's text: as it is now, or kept with an edition and told again as it was then (M-PIR)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-from incidents.models import ActionItem, Incident, ReviewEdition
+from django.urls import reverse
+
+from incidents.choices import ReviewState
+from incidents.models import ActionItem, Incident, Review, ReviewEdition
+from incidents.selectors.beside import RoleHolder
 from incidents.selectors.detail import ClockView, EntryView, clock_views
-from incidents.selectors.evidence import Evidence, RunbookResult, budget_burnt, budget_lines, runbook_results
-from incidents.selectors.plans import Decision, PlanResult, plan_results
-from incidents.selectors.reviews import action_items_of, key_entries, key_entries_cut
+from incidents.selectors.evidence import (
+    Alike,
+    Evidence,
+    Graph,
+    RunbookResult,
+    budget_lines,
+    burnt_words,
+    change_words,
+    evidence_of,
+)
+from incidents.selectors.plans import Decision, PlanResult
+from incidents.selectors.related import Change
+from incidents.selectors.reviews import (
+    action_items_of,
+    edition_of,
+    key_entries,
+    key_entries_after,
+    key_entries_cut,
+)
 from incidents.selectors.waves import Wave, waves_of
 from monitoring.selectors.slo_incident import Burnt
 from opsportal.accounts.models import User
+from opsportal.core.actor import Actor
+from opsportal.core.formats import stamp
+from opsportal.platforms.models import Severity
 
 TIMES: Final = ("impact_started_at", "detected_at", "declared_at", "acknowledged_at", "mitigated_at", "resolved_at")
 _ITEM: Final = ("number", "title", "kind", "state", "priority", "due_date", "ends_at")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """The record beside a review's text, as it stood when that was published.
+class Later(NamedTuple):
+    """One thing beside the text, and how it stands."""
 
-    Of what a reader may or may not know by right (incidents like it, what was known at the start) nothing is kept.
-    """
-
-    severity: str
-    rank: int
-    commander: str
-    times: Mapping[str, datetime | None]
-    clocks: Sequence[ClockView]
-    waves: Sequence[Wave]
-    entries: Sequence[EntryView]
-    entries_cut: int  # moments that are not among them
-    plans: Sequence[PlanResult]
-    runbooks: Sequence[RunbookResult]
-    burnt: Sequence[Burnt]
-    items: Sequence[ActionItem]
-    last_number: int  # of the timeline
-
-    def of(self, incident: Incident) -> Incident:
-        """The incident with its times as they were then; never to be saved."""
-        then = copy(incident)
-        for name, at in self.times.items():
-            setattr(then, name, at)
-        return then
-
-    def evidence(self, now: Evidence) -> Evidence:
-        """The evidence as it was then, in place of what became of it."""
-        return replace(now, plans=self.plans, runbooks=self.runbooks, burnt=self.burnt, budget=budget_lines(self.burnt))
+    name: str
+    words: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
     """What came after a review was published, and is no part of what was signed."""
 
-    plans: Sequence[PlanResult]
     entries: Sequence[EntryView]
-    items: Sequence[tuple[ActionItem, str]]
+    rows: Sequence[Later]
 
     def __bool__(self) -> bool:
-        return bool(self.plans or self.entries or self.items)
+        return bool(self.entries or self.rows)
 
 
-def freeze(incident: Incident, at: datetime, *, last_number: int) -> dict[str, Any]:
-    """The record as it stands, as JSON; `last_number` of its timeline."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The record beside a review's text, as of `at`."""
+
+    at: datetime
+    incident: Incident  # with title, severity, commander and times as of then: never to be saved
+    clocks: Sequence[ClockView]
+    waves: Sequence[Wave]
+    entries: Sequence[EntryView]
+    entries_cut: int  # moments that are not among them
+    items: Sequence[ActionItem]
+    evidence: Evidence
+    is_whole: bool = True  # else it is of an edition that kept less: the rest is as it is today
+    since: Since | None = None  # it was signed; what came after it
+
+
+def record_of(actor: Actor, review: Review, at: datetime) -> Record:
+    """The record of a draft as it is now, of what is published as it was then."""
+    edition = _signed(review)
+    signed = edition_record(actor, edition, at) if edition is not None else None
+    return signed or record_now(actor, review.incident, at)
+
+
+def _signed(review: Review) -> ReviewEdition | None:
+    """What was signed of it and stands."""
+    return edition_of(review, review.version) if review.state == ReviewState.PUBLISHED else None
+
+
+def record_now(actor: Actor, incident: Incident, at: datetime) -> Record:
+    """As it stands, as far as this actor may know it."""
+    entries = key_entries(incident)
+    return Record(
+        at=at,
+        incident=incident,
+        clocks=clock_views(incident, at, with_stopped=True),
+        waves=waves_of(incident),
+        entries=entries,
+        entries_cut=key_entries_cut(incident, entries),
+        items=action_items_of(incident),
+        evidence=evidence_of(actor, incident, at),
+    )
+
+
+def waves_signed(review: Review) -> list[Wave]:
+    """The waves as they are, of a published review as they were."""
+    edition = _signed(review)
+    kept = edition.record.get("waves") if edition is not None else None
+    return waves_of(review.incident) if kept is None else _rows(Wave, _again(kept))
+
+
+def freeze(record: Record, *, last_number: int) -> dict[str, Any]:
+    """The record as JSON; `last_number` of its timeline."""
+    incident, evidence = record.incident, record.evidence
     items = [
         {name: getattr(item, name) for name in _ITEM} | {"owner": item.owner.name if item.owner else None}
-        for item in action_items_of(incident)
+        for item in record.items
     ]
-    entries = key_entries(incident)
     found: dict[str, Any] = {
+        "title": incident.title,
         "severity": incident.severity.label,
         "rank": incident.rank,
         "commander": incident.commander.name if incident.commander else "",
         "times": {name: getattr(incident, name) for name in TIMES},
-        "clocks": [asdict(replace(clock, acts=())) for clock in clock_views(incident, at, with_stopped=True)],
-        "waves": waves_of(incident),
-        "entries": entries,
-        "entries_cut": key_entries_cut(incident, entries),
-        "plans": plan_results(incident),
-        "runbooks": runbook_results(incident),
-        "burnt": [asdict(row) for row in budget_burnt(incident, at)],
+        "clocks": [asdict(replace(clock, acts=())) for clock in record.clocks],
+        "waves": record.waves,
+        "entries": record.entries,
+        "entries_cut": record.entries_cut,
+        "plans": evidence.plans,
+        "runbooks": evidence.runbooks,
+        "burnt": [asdict(row) for row in evidence.burnt],
+        "roles": evidence.roles,
+        "changes": evidence.changes,
+        "graphs": evidence.graphs,
+        "similar": evidence.similar,
         "items": items,
         "last_number": last_number,
     }
     return {name: _plain(value) for name, value in found.items()}
 
 
-def signed_as(edition: ReviewEdition | None) -> Signed | None:
-    """What the edition stood on; None of one that was published before this was kept."""
-    if edition is None or not edition.record:
+def edition_record(actor: Actor, edition: ReviewEdition, at: datetime) -> Record | None:
+    """What the edition stood on, and what came since; None of one that was published before this was kept.
+
+    Of earlier incidents it names, those that this actor may know.
+    """
+    if not edition.record:
         return None
     kept = _again(edition.record)
-    return Signed(
-        **{name: kept[name] for name in ("severity", "rank", "commander", "times", "entries_cut", "last_number")},
+    incident = _then(edition.review.incident, kept)
+    now = evidence_of(actor, incident, at)  # of the times and the title that were signed
+    burnt = _rows(Burnt, kept["burnt"])
+    plans = [{**row, "decisions": _rows(Decision, row["decisions"])} for row in kept["plans"]]
+    evidence = replace(
+        now,
+        plans=_rows(PlanResult, plans),
+        runbooks=_rows(RunbookResult, kept["runbooks"]),
+        burnt=burnt,
+        budget=budget_lines(burnt),
+    )
+    if "roles" in kept:
+        similar = _rows(Alike, kept["similar"])
+        seen = Incident.objects.visible_to(actor).filter(number__in=[row.number for row in similar])
+        known = set(seen.values_list("number", flat=True)) if similar else ()
+        evidence = replace(
+            evidence,
+            roles=_rows(RoleHolder, kept["roles"]),
+            changes=_rows(Change, kept["changes"]),
+            graphs=_rows(Graph, kept["graphs"]),
+            similar=[row for row in similar if row.number in known],
+        )
+    signed = Record(
+        at=edition.published_at,
+        incident=incident,
         clocks=_rows(ClockView, kept["clocks"]),
         waves=_rows(Wave, kept["waves"]),
         entries=_rows(EntryView, kept["entries"]),
-        plans=_rows(PlanResult, [{**row, "decisions": _rows(Decision, row["decisions"])} for row in kept["plans"]]),
-        runbooks=_rows(RunbookResult, kept["runbooks"]),
-        burnt=_rows(Burnt, kept["burnt"]),
+        entries_cut=kept["entries_cut"],
         items=[_item(row) for row in kept["items"]],
+        evidence=evidence,
+        is_whole="roles" in kept,
     )
+    return replace(signed, since=_since(signed, now, key_entries_after(incident, kept["last_number"])))
 
 
-def since(signed: Signed, *, plans: Iterable[PlanResult], entries: Iterable[EntryView],
-          items: Iterable[ActionItem]) -> Since:  # fmt: skip
+def _then(incident: Incident, kept: Mapping[str, Any]) -> Incident:
+    """The incident as it was."""
+    then = copy(incident)
+    for name, at in kept["times"].items():
+        setattr(then, name, at)
+    then.title = kept.get("title", incident.title)
+    then.rank, then.severity = kept["rank"], Severity(label=kept["severity"], rank=kept["rank"])
+    then.commander = User(name=kept["commander"]) if kept["commander"] else None
+    return then
+
+
+def _since(signed: Record, now: Evidence, entries: Sequence[EntryView]) -> Since:
     """What of the record as it stands now is new or went on since."""
-    before = {row.number: row.words for row in signed.plans}
-    stood = {row.number: _stands(row) for row in signed.items}
-    return Since(
-        plans=[row for row in plans if before.get(row.number) != row.words],
-        entries=[row for row in entries if row.number > signed.last_number],
-        items=[(row, _stands(row)) for row in items if stood.get(row.number) != _stands(row)],
-    )
+    before = set(_lines(signed.evidence, signed.items))
+    after = _lines(now, action_items_of(signed.incident))
+    alike = [Later(row.name, row.remedy, row.url) for row in now.similar if row.declared_at > signed.at]
+    return Since(entries, [*(row for row in after if row not in before), *alike])
 
 
-def _stands(item: ActionItem) -> str:
-    """`done, Ada, by 2026-12-01`."""
-    due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
-    return f"{item.state}, {item.owner.name if item.owner else 'no owner'}{due}"
+def _lines(evidence: Evidence, items: Iterable[ActionItem]) -> Iterator[Later]:
+    """Everything that may go on after it was signed."""
+    yield from (Later(row.name, row.words, row.url) for row in evidence.plans)
+    yield from (Later(row.title, row.words, row.url) for row in evidence.runbooks)
+    yield from (Later(row.name, burnt_words(row), "") for row in evidence.burnt)
+    yield from (Later(change_words(row), "", row.url) for row in evidence.changes)
+    yield from (Later(row.who, row.span, "") for row in evidence.roles)
+    yield from (Later(f"Graph {row.name}", stamp(row.at), "") for row in evidence.graphs)
+    for item in items:
+        due = f", by {item.due_date:%Y-%m-%d}" if item.due_date else ""
+        stands = f"{item.state}, {item.owner.name if item.owner else 'no owner'}{due}"
+        yield Later(f"{item.reference} {item.title}", stands, reverse("incidents:action", args=[item.number]))
 
 
 def _item(row: Mapping[str, Any]) -> ActionItem:

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from incidents.choices import ReviewState
 from incidents.errors import IncidentError
-from incidents.models import Cause, Review
+from incidents.models import Cause, CauseText, Review
+from incidents.selectors.learning import cause_lines, causes_of
 from incidents.services.base import finish
 from opsportal.core.actor import Actor
 from opsportal.core.markdown import clean_text
@@ -41,6 +42,8 @@ def _depth(cause_id: int | None, parents: Mapping[int, int | None]) -> int:
 def _finish(review: Review, *, by: Actor, at: datetime, verb: str, cause_id: int) -> None:
     # A changed cause is a changed review: a reader agrees to the version he read.
     review.update_versioned(expected=review.version)
+    chain = "\n".join(cause_lines(causes_of(review)))
+    CauseText.objects.create(review=review, version=review.version, body=chain, saved_by_id=by.user_id, saved_at=at)
     finish(review.incident, by=by, at=at, verb=f"review.cause_{verb}", data={"review": review.pk, "cause": cause_id})
 
 

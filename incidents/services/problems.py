@@ -52,7 +52,7 @@ def problem_open(*, by: Actor, at: datetime, platform_id: int, values: Mapping[s
 
 def _create(*, by: Actor, at: datetime, platform_id: int, values: Mapping[str, Any]) -> Problem:
     texts = _texts({"title": "", **values})
-    return Problem.objects.create(
+    problem: Problem = Problem.objects.create(
         number=next_number("incidents_problem_number"),
         platform_id=platform_id,
         priority=values.get("priority") or ProblemPriority.NORMAL,
@@ -60,11 +60,16 @@ def _create(*, by: Actor, at: datetime, platform_id: int, values: Mapping[str, A
         created_at=at,
         **texts,
     )
+    problem.keep(by=by, at=at)
+    return problem
 
 
 @transaction.atomic
 def problem_change(*, by: Actor, at: datetime, problem: Problem, expected: int, values: Mapping[str, Any]) -> Problem:
-    """Write the analysis, rate it, say how far it is. Raises IncidentError, VersionConflictError."""
+    """Write the analysis, rate it, say how far it is; texts that stood stay readable.
+
+    Raises IncidentError, VersionConflictError.
+    """
     texts = _texts(values)
     state = values.get("state") or problem.state
     if state == ProblemState.KNOWN_ERROR and not (texts.get("workaround", problem.workaround)):
@@ -77,6 +82,8 @@ def problem_change(*, by: Actor, at: datetime, problem: Problem, expected: int, 
         changes["priority"] = values["priority"]
     fields = sorted(name for name, value in changes.items() if value != getattr(problem, name))
     problem.update_versioned(expected=expected, **changes)
+    if set(fields) & set(TEXTS):
+        problem.keep(by=by, at=at)
     _finish(problem, by=by, at=at, verb="changed", data={"fields": fields, "state": state})
     for incident_id in problem.linked.values_list("incident_id", flat=True):
         touch(f"incident:{incident_id}", incident_id)

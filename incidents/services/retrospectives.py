@@ -85,6 +85,7 @@ def retrospective_open(*, by: Actor, at: datetime, platform: Platform, kind: str
         at=at,
         platform_id=platform.pk,
     )
+    row.keep(by=by, at=at)
     _record(row, "opened", by=by, at=at)
     return row
 
@@ -105,12 +106,16 @@ def _record(row: Retrospective, verb: str, *, by: Actor, at: datetime) -> None:
 def retrospective_write(
     *, by: Actor, at: datetime, row: Retrospective, expected: int, well: str, improve: str, actions: str
 ) -> Retrospective:
-    """Write the three texts. Raises IncidentError when it is closed, VersionConflictError."""
+    """Write the three texts; those that stood stay readable.
+
+    Raises IncidentError when it is closed, VersionConflictError.
+    """
     if row.closed_at is not None:
         raise IncidentError("It is closed; its text stands.")
     row.update_versioned(
         expected=expected, well=clean_text(well), improve=clean_text(improve), actions=clean_text(actions)
     )
+    row.keep(by=by, at=at)
     _record(row, "written", by=by, at=at)
     return row
 

@@ -12,7 +12,7 @@ from incidents.errors import IncidentError
 from incidents.models import Incident, Review, ReviewApproval, ReviewSection, SectionText
 from incidents.selectors.drafting import draft_sections
 from incidents.selectors.reviews import action_items_of, gaps_of, sections_of
-from incidents.selectors.signed import freeze
+from incidents.selectors.signed import freeze, record_now
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append
@@ -35,10 +35,10 @@ def is_published(incident: Incident) -> bool:
     return Review.objects.filter(incident=incident, state=ReviewState.PUBLISHED).exists()
 
 
-def _keep(sections: Sequence[ReviewSection], *, by: int | None, at: datetime) -> None:
-    """Keep for ever what was just saved in these sections; `by` is None of what was drafted from the record."""
+def _keep_drafted(sections: Sequence[ReviewSection], at: datetime) -> None:
+    """Keep for ever what the record just drafted in these sections."""
     SectionText.objects.bulk_create(
-        SectionText(section=row, version=row.version, body=row.body, saved_by_id=by, saved_at=at) for row in sections
+        SectionText(section=row, version=row.version, body=row.body, saved_at=at) for row in sections
     )
 
 
@@ -51,7 +51,7 @@ def draft(incident: Incident, *, by: Actor, at: datetime) -> Review:
             for position, (key, title, body) in enumerate(draft_sections(incident), start=1)
         ]
     )
-    _keep(sections, by=None, at=at)
+    _keep_drafted(sections, at)
     append(incident, kind=EntryKind.REVIEW, body="review drafted from the record", by=by, at=at)
     return review
 
@@ -74,7 +74,7 @@ def review_follow(incident: Incident, *, at: datetime) -> None:
     for section in stale:
         section.update_versioned(expected=section.version, body=drafted[section.key])
     if stale:
-        _keep(stale, by=None, at=at)
+        _keep_drafted(stale, at)
         review.update_versioned(expected=review.version)
 
 
@@ -119,7 +119,7 @@ def review_section_edit(*, by: Actor, at: datetime, section: ReviewSection, expe
     if review.state == ReviewState.PUBLISHED:
         raise IncidentError("The review is published; its text stands.")
     section.update_versioned(expected=expected, body=clean_text(body), edited_by_id=by.user_id, edited_at=at)
-    _keep([section], by=by.user_id, at=at)
+    section.keep(by=by, at=at)
     # A changed text is a changed review: a reader agrees to the version he read.
     review.update_versioned(expected=review.version)
     finish(review.incident, by=by, at=at, verb="review.edited", data={"review": review.pk, "section": section.key})
@@ -197,7 +197,7 @@ def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, no
     line = append(current.incident, kind=EntryKind.REVIEW, body=said, by=by, at=at)
     # Whoever wrote to the record meanwhile has his line before this one, so what is kept is what he left.
     current.incident.refresh_from_db()
-    keep_edition(current, freeze(current.incident, at, last_number=line.number))
+    keep_edition(current, freeze(record_now(by, current.incident, at), last_number=line.number))
     notices.tell_review(current, "published", at)
     finish(
         current.incident,

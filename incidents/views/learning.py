@@ -1,6 +1,5 @@
 """Reviews beyond their page: exports, the public version, and what all of them teach."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from django.http import HttpResponse, JsonResponse
@@ -16,11 +15,9 @@ from incidents.exports.reviews import (
     for_the_public,
 )
 from incidents.models import Review
-from incidents.selectors.evidence import evidence_of
 from incidents.selectors.learning import causes_of, lesson_page
-from incidents.selectors.reviews import approvals_of, edition_of, editions_of, publication_notes, sections_of
-from incidents.selectors.signed import signed_as, since
-from incidents.selectors.waves import waves_of
+from incidents.selectors.reviews import approvals_of, editions_of, publication_notes, sections_of
+from incidents.selectors.signed import record_of
 from incidents.views.shared import now
 from opsportal.core.actions import AuthorizedRequest, require_action
 from opsportal.core.freshness import revalidated
@@ -35,33 +32,13 @@ DIGEST = timedelta(days=14)
 def _parts(request: AuthorizedRequest, number: int) -> ReviewParts:
     review = selectors.review_of(request.actor, number)
     authorize(request.actor, EXPORT, review.incident)
-    at = now()
-    entries = selectors.key_entries(review.incident)
-    parts = ReviewParts(
+    return ReviewParts(
         review=review,
         sections=sections_of(review),
         causes=causes_of(review),
-        clocks=selectors.clock_views(review.incident, at, with_stopped=True),
-        entries=entries,
-        entries_cut=selectors.key_entries_cut(review.incident, entries),
-        items=selectors.action_items_of(review.incident),
-        evidence=evidence_of(request.actor, review.incident, at),
-        waves=waves_of(review.incident),
+        record=record_of(request.actor, review, now()),
         editions=editions_of(review),
         notes=publication_notes(approvals_of(review)),
-    )
-    signed = signed_as(edition_of(review, review.version)) if review.state == ReviewState.PUBLISHED else None
-    if signed is None:
-        return parts
-    review.incident = signed.of(review.incident)
-    return replace(
-        parts,
-        clocks=signed.clocks,
-        entries=signed.entries,
-        entries_cut=signed.entries_cut,
-        waves=signed.waves,
-        evidence=signed.evidence(parts.evidence),
-        since=since(signed, plans=parts.evidence.plans, entries=parts.entries, items=parts.items),
     )
 
 
@@ -98,12 +75,12 @@ def review_public(request: AuthorizedRequest, number: int) -> HttpResponse:
         "prevention",
     }
     with_record = request.GET.get("record") == "1"
-    public = for_the_public(parts.review, known, chosen, with_record=with_record)
+    public = for_the_public(parts.record.incident, known, chosen, with_record=with_record)
     if "file" in request.GET:
         return _file(public.markdown, parts.review, "public")
     context = {
         "review": parts.review,
-        "incident": parts.review.incident,
+        "incident": parts.record.incident,
         "sections": known,
         "chosen": chosen,
         "with_record": with_record,

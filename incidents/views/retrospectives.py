@@ -7,10 +7,11 @@ from django.http import HttpResponse
 from incidents.errors import IncidentError
 from incidents.forms.retrospectives import CloseForm, LookBackForm, RetrospectiveForm
 from incidents.models import Retrospective
+from incidents.selectors.learning import retrospective_of
 from incidents.services import retrospective_close, retrospective_open, retrospective_write
 from incidents.views.shared import now
 from opsportal.core.actions import READ_WRITE, WRITE, AuthorizedRequest, require_action
-from opsportal.core.gate import HiddenError, allows, authorize, platforms_where
+from opsportal.core.gate import allows, authorize, platforms_where
 from opsportal.core.htmx import redirect_or_fragment, render_page
 from opsportal.core.idempotency import idempotent, new_key
 from opsportal.core.pagination import Page, keyset_page
@@ -20,10 +21,7 @@ VIEW, EDIT = "incidents.retrospective_view", "incidents.retrospective_write"
 
 
 def _load(request: AuthorizedRequest, pk: int, action: str) -> Retrospective:
-    rows = Retrospective.objects.visible_to(request.actor).select_related("platform", "closed_by")
-    row: Retrospective | None = rows.filter(pk=pk).first()
-    if row is None:
-        raise HiddenError(action)
+    row = retrospective_of(request.actor, pk)
     authorize(request.actor, action, row)
     return row
 

@@ -1,18 +1,18 @@
 """The review of an incident, and action items."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
 
 from incidents import selectors
-from incidents.choices import ActionPriority, EntryKind, ReviewState, StateChoice
+from incidents.choices import ActionPriority, ClockKind, EntryKind, ReviewState, StateChoice
 from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Incident, Review
+from incidents.selectors.detail import ClockView
 from incidents.selectors.drafting import unsaid
-from incidents.selectors.evidence import evidence_of
+from incidents.selectors.kept_texts import section_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import (
     action_ages,
@@ -24,8 +24,7 @@ from incidents.selectors.reviews import (
     publication_notes,
     sections_of,
 )
-from incidents.selectors.section_texts import section_of
-from incidents.selectors.signed import signed_as, since
+from incidents.selectors.signed import edition_record, record_of
 from incidents.selectors.waves import waves_of
 from incidents.services import (
     action_item_add,
@@ -70,38 +69,34 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     at = now()
-    incident = review.incident
+    record = record_of(request.actor, review, at)
+    incident = record.incident
     sections = sections_of(review)
-    items = selectors.action_items_of(incident)
-    clocks = selectors.clock_views(incident, at, with_stopped=True)
-    entries = selectors.key_entries(incident)
-    waves = waves_of(incident)
     may = {
         name: allows(request.actor, f"incidents.{name}", review)
         for name in ("review_edit", "review_submit", "review_publish", "review_send_back", "action_item_add")
     }
     chart_start, chart_end = selectors.chart_span(incident, at)
+    approvals = approvals_of(review)
     context: dict[str, Any] = {
         "review": review,
+        "record": record,
         "incident": incident,
+        "clocks": [clock for clock in record.clocks if _ran(clock)],
         "now": at,
         "sections": sections,
-        "unsaid": {section.key: unsaid(incident, section, waves) for section in sections}
+        "unsaid": {section.key: unsaid(incident, section, record.waves) for section in sections}
         if review.state != ReviewState.PUBLISHED
         else {},
         "causes": causes_of(review),
-        "waves": waves,
         "editions": editions_of(review),
         "steps": _steps(review),
-        "clocks": [clock for clock in clocks if clock.kind != "review" or clock.is_past],
-        "due": [clock for clock in clocks if clock.kind == "review" and not clock.is_past],
-        "entries": entries,
-        "entries_cut": selectors.key_entries_cut(incident, entries),
-        "is_early": any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in entries),
-        "items": items,
-        "gaps": gaps_of(sections, items),
-        "approvals": approvals_of(review),
-        "evidence": evidence_of(request.actor, incident, at),
+        "due": [clock for clock in record.clocks if not _ran(clock)],
+        "is_early": record.since is None
+        and any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in record.entries),
+        "gaps": gaps_of(sections, record.items),
+        "approvals": approvals,
+        "notes": publication_notes(approvals),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),
         "may": may,
         "error": error,
@@ -110,27 +105,12 @@ def _page(
         "chart_start": chart_start,
         "chart_end": chart_end,
     }
-    return render_page(request, "incidents/review_detail.html", context | _as_signed(review, context), status=status)
+    return render_page(request, "incidents/review_detail.html", context, status=status)
 
 
-def _as_signed(review: Review, context: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said on publishing; what is published stands on the record of then, and what came after it is apart."""
-    notes = publication_notes(context["approvals"])
-    signed = signed_as(edition_of(review, review.version)) if review.state == ReviewState.PUBLISHED else None
-    if signed is None:
-        return {"notes": notes, "since": None}
-    evidence = context["evidence"]
-    return {
-        "notes": notes,
-        "incident": signed.of(context["incident"]),
-        "waves": signed.waves,
-        "clocks": [clock for clock in signed.clocks if clock.kind != "review" or clock.is_past],
-        "due": [clock for clock in signed.clocks if clock.kind == "review" and not clock.is_past],
-        "entries": signed.entries,
-        "entries_cut": signed.entries_cut,
-        "evidence": signed.evidence(evidence),
-        "since": since(signed, plans=evidence.plans, entries=context["entries"], items=context["items"]),
-    }
+def _ran(clock: ClockView) -> bool:
+    """Whether it is a result, not the clock of the review itself that still runs."""
+    return clock.kind != ClockKind.REVIEW or clock.is_past
 
 
 @require_action("incidents.review_view")
@@ -164,9 +144,16 @@ def review_edition(request: AuthorizedRequest, number: int, version: int) -> Htt
     if edition is None:
         raise HiddenError("incidents.review_view")
     note = publication_notes(approvals_of(review)).get(edition.published_at, "")
-    signed = signed_as(edition)
-    incident = signed.of(review.incident) if signed else review.incident
-    context = {"review": review, "incident": incident, "edition": edition, "note": note, "signed": signed}
+    record = edition_record(request.actor, edition, now())
+    context = {
+        "review": review,
+        "incident": record.incident if record is not None else review.incident,
+        "edition": edition,
+        "note": note,
+        "record": record,
+        "clocks": record.clocks if record is not None else [],
+        "is_early": False,
+    }
     return render_page(request, "incidents/review_edition.html", context)
 
 

@@ -2,11 +2,13 @@
 
 import json
 import platform
+import re
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 from opsportal.local import portal_services as portal
 from opsportal.local import postgres, valkey
@@ -20,6 +22,7 @@ from opsportal.local.terminal import progress, say
 
 MANAGE = (sys.executable, "manage.py")
 WATCH_SECONDS = 0.2
+TELL_SECONDS = 5.0  # between two words on long work
 
 
 def up(environ: Mapping[str, str]) -> int:
@@ -95,7 +98,7 @@ class Stack:
             steps.append(("static", (*MANAGE, "collectstatic", "--no-input", "-v", "0")))
         if steps:
             with progress("database schema and static files"):
-                self.supervisor.run_steps(*steps)
+                self.supervisor.run_steps(*steps, meanwhile=_schema_progress(self.home.log / "migrate.log"))
             # Looked at anew: the schema's stamp holds what is applied now.
             schema_stamp(self.home, self.cluster).keep()
             static_stamp(self.home).keep()
@@ -147,6 +150,27 @@ class Stack:
     @staticmethod
     def _report_death(child: Child) -> None:
         say(f"  {child.service.name} ended ({child.last_error}); it is started again.")
+
+
+def _schema_progress(log: Path) -> Callable[[], None]:
+    """What says every few seconds how far the schema is, from what `migrate` writes into its log from now on."""
+    begins_at, told_at = log.stat().st_size if log.exists() else 0, time.monotonic()
+    told: list[str] = []
+
+    def tell() -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at < TELL_SECONDS or not log.exists():
+            return
+        told_at, written = time.monotonic(), log.read_bytes()[begins_at:].decode(errors="replace")
+        applied = re.findall(r"Applying (\w+)\.", written)
+        news = f"step {len(applied)} of the schema: {applied[-1]}" if applied else ""
+        if news in told and written.endswith("OK\n"):
+            news = "the rights that go with it"
+        if news and news not in told:
+            say(f"    {news}")
+            told.append(news)
+
+    return tell
 
 
 def _versions(cluster: postgres.Cluster) -> dict[str, str]:

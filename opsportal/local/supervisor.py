@@ -119,8 +119,11 @@ class Supervisor:
                     raise self._refusal(child.service.name, "did not start")
             time.sleep(TICK_SECONDS)
 
-    def run_steps(self, *steps: tuple[str, Sequence[str]]) -> None:
-        """Run commands at the same time to their end, each with its output in a log; a failure is refused."""
+    def run_steps(self, *steps: tuple[str, Sequence[str]], meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Run commands at the same time to their end, each with its output in a log; a failure is refused.
+
+        `meanwhile` is called at each look at them.
+        """
         running: dict[str, subprocess.Popen[bytes]] = {}
         try:
             for name, argv in steps:
@@ -129,6 +132,7 @@ class Supervisor:
                 self._tell_sentinel(f"add {running[name].pid} {int(signal.SIGKILL)}")
             while any(process.poll() is None for process in running.values()):
                 self.tick()
+                meanwhile()
                 time.sleep(TICK_SECONDS)
         finally:
             for process in running.values():

@@ -7,6 +7,7 @@ lowers it.
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from incidents.models import Incident, Review, ReviewSection
-from incidents.services import cause_add, incident_resolve, retrospective_open, review_draft, review_section_edit
+from incidents.services import (
+    cause_add,
+    incident_resolve,
+    retrospective_open,
+    review_draft,
+    review_publish,
+    review_section_edit,
+    review_submit,
+)
 from incidents.services.actions import action_item_add
 from incidents.services.problems import problem_open
 from incidents.services.reports import report_add
@@ -40,6 +49,7 @@ from opsportal.platforms.models import Platform
 from tests.architecture.fills.logs import LOG_PAGES
 from tests.architecture.fills.monitoring import MONITORING_PAGES
 from tests.architecture.fills.reports import REPORT_PAGES
+from tests.factories.accounts import UserFactory
 from tests.factories.incidents import alarm, clock_policy, declare
 from tests.factories.maintenance import checklist_run
 from tests.factories.monitoring import account_of
@@ -172,6 +182,18 @@ def _review(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     return review.url
 
 
+def _published(platform: Platform, by: Actor, at: datetime, count: int) -> str:
+    """What was signed, and what came since."""
+    url = _review(platform, by, at, count)
+    review = Review.objects.select_related("incident").latest("pk")
+    sent = review_submit(by=by, at=at, review=review, expected=review.version)
+    reader = replace(by, user_id=UserFactory.create().pk)
+    review_publish(by=reader, at=at, review=sent, expected=sent.version, note="although")
+    for number in range(count):
+        action_item_add(by=by, at=at, incident=review.incident, title=f"Do later {number}", owner_id=by.user_id)
+    return url
+
+
 def _section_texts(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     incident = declare(platform, by=by, at=at)
     incident = incident_resolve(by=by, at=at, incident=incident, expected=incident.version)
@@ -275,6 +297,7 @@ PAGES: dict[str, Fill] = {
     "incident figures": _figures,
     "runbooks": _runbooks,
     "review": _review,
+    "review, published": _published,
     "review texts": _section_texts,
     "learnings": _learnings,
     "retrospectives": _retrospectives,

@@ -16,7 +16,9 @@ from incidents.services import (
     retrospective_open,
     retrospective_write,
     review_draft,
+    review_publish,
     review_section_edit,
+    review_submit,
 )
 from incidents.services.runbooks import runbook_start
 from incidents.services.tasks import task_add
@@ -38,7 +40,7 @@ FIXED = (
 
 
 @pytest.fixture
-def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> list[str]:
+def rooms(platform: Platform, admin: User, commander: User, actor_for: Callable[..., Actor]) -> list[str]:
     """The rooms, with something in each."""
     by, at = actor_for(admin), clock.now()
     clock_policy(platform, "update", 30)
@@ -53,6 +55,12 @@ def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     review_section_edit(by=by, at=at, section=lessons, expected=1, body="Watch the pool.")
     cause_add(by=by, at=at, review=review, parent=None, kind="root", text="The pool ran dry")
     action_item_add(by=by, at=at, incident=past, title="Watch the pool", owner_id=admin.pk)
+    told = declare(platform, by=by, at=at - timedelta(hours=3), title="Mail is late")
+    told = incident_resolve(by=by, at=at, incident=told, expected=told.version)
+    sent = review_draft(by=by, at=at, incident=told)
+    sent = review_submit(by=by, at=at, review=sent, expected=sent.version)
+    signed = review_publish(by=actor_for(commander), at=at, review=sent, expected=sent.version, note="it is known")
+    action_item_add(by=by, at=at, incident=told, title="Watch the queue", owner_id=admin.pk)
     problem = problem_open(by=by, at=at, platform_id=platform.pk, values={"title": "The pool is small"})
     report = report_add(by=by, at=at, platform_id=platform.pk, text="It is slow", kind="fault", channel="phone")
     first = (at - timedelta(days=40)).date()
@@ -66,8 +74,9 @@ def rooms(platform: Platform, admin: User, actor_for: Callable[..., Actor]) -> l
     url, booked = incident.url, book.get_absolute_url()
     return [
         *FIXED, f"{url}?tab=runbook", f"{url}?tab=triage", f"{url}log/{line.number}/", f"{past.url}review/",
-        f"{past.url}review/sections/lessons/texts/",
-        f"/problems/{problem.number}/", f"/user-reports/{report.pk}/", look_back.url, booked,
+        f"{past.url}review/sections/lessons/texts/", signed.url, f"{signed.url}versions/{signed.version}/",
+        f"/problems/{problem.number}/", f"/user-reports/{report.pk}/", look_back.url,
+        look_back.texts_url, booked,
         practice.get_absolute_url(),
     ]  # fmt: skip
 

@@ -461,3 +461,20 @@ def test_open_ones_beyond_the_first_are_a_link_away(
     monkeypatch.setattr(prepared, "_known", {})
     cache.clear()
     assert re.search(r'href="\?view=open"[^>]*>All 3 open ones', client.get("/incidents/").content.decode())
+
+
+def test_the_list_stays_light_when_a_hundred_are_open(
+    client_for: ClientFor, operator: User, platform: Platform, by: Actor, at: datetime
+) -> None:
+    one = declare(platform, by=by, at=at)
+    times = {"impact_started_at": at, "detected_at": at, "declared_at": at}
+    common = {"platform": platform, "service": one.service, "severity": one.severity, "rank": one.rank, **times}
+    ended = {"state": "closed", "resolved_at": at, "closed_at": at}
+    Incident.objects.bulk_create(
+        Incident(number=7000 + n, title=f"Checkout answers slowly, number {n}", commander=operator,
+                 detection_source="user_report", **common, **(ended if n % 2 else {}))
+        for n in range(200)
+    )  # fmt: skip
+    page = client_for(operator).get("/incidents/")
+    assert page.content.count(b"Checkout answers slowly") == lists.OPEN_LIMIT + lists.LIST_PAGE
+    assert len(page.content) < 40_000

@@ -10,7 +10,7 @@ from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 
 from incidents.models import Incident, Review, ReviewSection, SectionText
-from incidents.selectors.section_texts import SIZE
+from incidents.selectors.kept_texts import SIZE
 from incidents.services import incident_describe, incident_resolve, review_draft, review_section_edit
 from opsportal.accounts.models import User
 from opsportal.core.actor import Actor
@@ -172,7 +172,7 @@ def test_what_stands_when_the_portal_begins_to_keep_texts_is_the_first_that_is_k
         review=review, key="cause", title="Cause", position=1, body="The pool.", version=4, **edited
     )
     client = client_for(viewer)
-    assert "No text was saved in this section" in client.get(section.texts_url).content.decode()
+    assert "No text was saved here" in client.get(section.texts_url).content.decode()
     with connection.cursor() as cursor:
         cursor.execute(import_module("incidents.migrations.0014_section_texts").PRESENT)
     assert texts_of(section) == [(4, "The pool.", operator.name, at + MINUTE)]

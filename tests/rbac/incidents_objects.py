@@ -89,6 +89,8 @@ route("incidents:review-section", lambda case: {**_review(case), "key": "impact"
 route("incidents:review-edition", _edition)
 for _name in ("incidents:review-texts", "incidents-api:review-texts"):
     route(_name, lambda case: {**_review(case), "key": "impact"})
+for _name in ("incidents:review-cause-texts", "incidents-api:review-cause-texts"):
+    route(_name, _review)
 route("incidents:entry-correct", _entry, data=lambda _case: {"body": "corrected"})
 for _name in ("entry", "entry-pin", "entry-star"):
     route(f"incidents:{_name}", _entry, data=lambda _case: {"on": "yes"})
@@ -126,7 +128,8 @@ def _retrospective(case: Case) -> dict[str, Any]:
     return {"pk": row.pk}
 
 
-route("incidents:retrospective", _retrospective)
+for _name in ("incidents:retrospective", "incidents:retrospective-texts", "incidents-api:retrospective-texts"):
+    route(_name, _retrospective)
 for _name in ("retrospective-write", "retrospective-close"):
     route(f"incidents:{_name}", _retrospective, data=lambda _case: {"version": "1"})
 route("incidents:action", _action_item)

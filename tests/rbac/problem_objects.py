@@ -33,7 +33,8 @@ def _report(case: Case) -> UserReport:
 for _name in ("merge", "link", "plan", "problem", "problem-remove", "situation"):
     route(f"incidents:{_name}", _incident, data=lambda _case: {"version": "1"})
 route("incidents:link-remove", _linked)
-route("incidents:problem-detail", _problem)
+for _name in ("incidents:problem-detail", "incidents:problem-texts", "incidents-api:problem-texts"):
+    route(_name, _problem)
 route("incidents:problem-change", _problem, data=lambda _case: {"version": "1"})
 for _name in ("user-report", "user-report-attach", "user-report-answer"):
     route(f"incidents:{_name}", lambda case: {"pk": _report(case).pk}, data=lambda _case: {"version": "1"})
