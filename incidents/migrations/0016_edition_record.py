@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
             models.JSONField(
                 db_default={},
                 default=dict,
-                help_text="times, clocks, waves, plans, timeline and actions then; empty where it was not kept",
+                help_text="what stood beside the text then; empty where it was not kept",
             ),
         )
     ]

@@ -205,7 +205,7 @@ def test_shared_ones_are_the_teams(platform: Platform, viewer: User, operator: U
     late = posted(UNREAD, name="Theirs") | {"adding": "web.requests"}
     lost = client_for(operator).post(f"/monitoring/dashboards/{shared.pk}/edit/", late)
     assert lost.status_code == 409
-    both, fields = text_of(lost).split('id="merge"', 1)
+    both, fields = html_of(lost).split('id="merge"', 1)
     unread, noted = f"{UNREAD.title}: no metric", f"noted: {UNREAD.note}"
     theirs, mine = f"1. {unread}, without limits, {noted}\n2. {unread}, {noted}", f"1. {unread}, {noted}"
     assert f'<b>Charts, saved</b><p class="pre">{theirs}</p>' in both

@@ -81,11 +81,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             "sectiontext", "version", models.PositiveIntegerField(help_text="of the row that it is a text of")
         ),
-        migrations.AlterField(
-            "reviewedition",
-            "record",
-            models.JSONField(default=dict, help_text="what stood beside the text then; empty where it was not kept"),
-        ),
         *(
             migrations.CreateModel(
                 name=name,
