@@ -1,15 +1,15 @@
 """The report of a period as a page and as files, live and as it was published."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import get_template
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 
 from monitoring.selectors.slo_report import WORST_FIRST, slo_rows, slos_of
@@ -19,7 +19,7 @@ from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
 from opsportal.core.gate import allows, authorize
-from opsportal.core.htmx import VARY, redirect_or_fragment, render_page, wants_fragment
+from opsportal.core.htmx import part_response, redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
@@ -44,6 +44,7 @@ from opsportal.reports.period.verification import is_untouched
 VIEW: Final = "reports.period_view"
 EXPORT: Final = "reports.period_export"
 PAGE: Final = 50
+FIRST: Final = 4  # objectives told in full with the page, worst first; the others follow it
 LATER_PARTS: Final[Mapping[str, Any]] = {"alarms": None, "drills": None}  # an edition of the first format has none
 
 
@@ -76,25 +77,33 @@ def _asked(request: AuthorizedRequest, key: str, action: str) -> Asked:
     return Asked(platform, service, period)
 
 
-def _part(request: AuthorizedRequest) -> int | None:
-    """The objective whose drawings the page asks for after itself."""
-    return bounded_int(request.GET.get("part", "")) if wants_fragment(request) else None
+def _piece(request: AuthorizedRequest, body_of: Callable[[int], Mapping[str, Any]]) -> HttpResponse | None:
+    """What the page asks for after itself: one objective's drawings (`?part=`) or all about it (`?detail=`)."""
+    if not wants_fragment(request):
+        return None
+    part, detail = (bounded_int(request.GET.get(name, "")) for name in ("part", "detail"))
+    if part is not None:
+        return part_response(drawn(body_of(part), part))
+    if detail is None:
+        return None
+    body = body_of(detail)
+    row = next((one for one in body["objectives"] if one["id"] == detail), None)
+    context = {"row": row, "p": body["period"]}
+    return part_response(get_template("reports/_objective.html").render(context, request) if row else "")
 
 
-def _chart(body: Mapping[str, Any], wanted: int) -> HttpResponse:
-    response = HttpResponse(drawn(body, wanted))
-    patch_vary_headers(response, VARY)
-    return response
+def _opened(request: AuthorizedRequest, body: Mapping[str, Any]) -> set[int | None]:
+    """The objectives that the page tells all about itself: the worst, and the one asked for without a script."""
+    worst = [one["id"] for one in body["objectives"][:FIRST]]
+    return {*worst, bounded_int(request.GET.get("detail", ""))}
 
 
 @require_action(VIEW)
 def period_report(request: AuthorizedRequest, key: str) -> HttpResponse:
     """The report as it stands now."""
     asked = _asked(request, key, VIEW)
-    part = _part(request)
-    if part is not None:
-        return _chart(revived(json.loads(canonical(objective_body(*asked, part)))), part)
-    return _report_page(request, asked, CommentaryForm(initial=_written(asked)))
+    piece = _piece(request, lambda slo_id: revived(json.loads(canonical(objective_body(*asked, slo_id)))))
+    return piece or _report_page(request, asked, CommentaryForm(initial=_written(asked)))
 
 
 def _written(asked: Asked) -> dict[str, Any]:
@@ -112,6 +121,7 @@ def _report_page(request: AuthorizedRequest, asked: Asked, form: CommentaryForm,
     editions = PublishedReport.objects.filter(platform=platform, service=service, period_key=period.key)
     context = {
         "body": body,
+        "opened": _opened(request, body),
         "asked": asked,
         "form": form,
         "period_views": [
@@ -244,10 +254,12 @@ def published(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A report as it was published."""
     edition = _edition(request, pk, VIEW)
     body = revived(json.loads(edition.body))
-    part = _part(request)
-    if part is not None:
-        return _chart(body, part)
-    context = {"body": LATER_PARTS | body, "edition": edition, "is_whole": is_untouched(edition), "asked": None}
+    if piece := _piece(request, lambda _: body):
+        return piece
+    context = {
+        "body": LATER_PARTS | body, "edition": edition, "is_whole": is_untouched(edition), "asked": None,
+        "opened": _opened(request, body),
+    }  # fmt: skip
     return render_page(request, "reports/period_report.html", context)
 
 
