@@ -28,7 +28,7 @@ def log_runs_forget(*, at: datetime) -> int:
     """
     old = LogRun.objects.exclude(state__in=LogRun.OPEN).filter(asked_at__lt=at - KEPT_FOR).order_by("pk")
     held = old.select_for_update(skip_locked=True).values_list("pk", "state", "bytes_scanned", "cost_usd")
-    found = {pk: figures for pk, *figures in held}
+    found = {pk: (state, scanned, cost) for pk, state, scanned, cost in held}
     if not found:
         return 0
     for pk in {pk for referred in _referred for pk in referred()}:

@@ -44,7 +44,7 @@ from opsportal.reports.period.verification import is_untouched
 VIEW: Final = "reports.period_view"
 EXPORT: Final = "reports.period_export"
 PAGE: Final = 50
-FIRST: Final = 4  # objectives told in full with the page, worst first; the others follow it
+FIRST: Final = 2  # objectives told in full with the page, worst first; the others follow it
 LATER_PARTS: Final[Mapping[str, Any]] = {"alarms": None, "drills": None}  # an edition of the first format has none
 
 
@@ -77,25 +77,25 @@ def _asked(request: AuthorizedRequest, key: str, action: str) -> Asked:
     return Asked(platform, service, period)
 
 
-def _piece(request: AuthorizedRequest, body_of: Callable[[int], Mapping[str, Any]]) -> HttpResponse | None:
-    """What the page asks for after itself: one objective's drawings (`?part=`) or all about it (`?detail=`)."""
+def _piece(request: AuthorizedRequest, body_of: Callable[[int | None], Mapping[str, Any]]) -> HttpResponse | None:
+    """What the page asks for after itself: one objective's drawings (`?part=`), or the objectives it left out."""
     if not wants_fragment(request):
         return None
-    part, detail = (bounded_int(request.GET.get(name, "")) for name in ("part", "detail"))
+    part = bounded_int(request.GET.get("part", ""))
     if part is not None:
         return part_response(drawn(body_of(part), part))
-    if detail is None:
+    if not request.GET.get("rest"):
         return None
-    body = body_of(detail)
-    row = next((one for one in body["objectives"] if one["id"] == detail), None)
-    context = {"row": row, "p": body["period"]}
-    return part_response(get_template("reports/_objective.html").render(context, request) if row else "")
+    body = body_of(None)
+    told = _told(request, body)
+    context = {"rows": [one for one in body["objectives"] if one not in told], "p": body["period"]}
+    return part_response(get_template("reports/_objectives.html").render(context, request))
 
 
-def _opened(request: AuthorizedRequest, body: Mapping[str, Any]) -> set[int | None]:
-    """The objectives that the page tells all about itself: the worst, and the one asked for without a script."""
-    worst = [one["id"] for one in body["objectives"][:FIRST]]
-    return {*worst, bounded_int(request.GET.get("detail", ""))}
+def _told(request: AuthorizedRequest, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The objectives told in full with the page: the worst, and the one that `?detail=` asks for without a script."""
+    wanted = bounded_int(request.GET.get("detail", ""))
+    return [one for place, one in enumerate(body["objectives"]) if place < FIRST or one["id"] == wanted]
 
 
 @require_action(VIEW)
@@ -121,7 +121,7 @@ def _report_page(request: AuthorizedRequest, asked: Asked, form: CommentaryForm,
     editions = PublishedReport.objects.filter(platform=platform, service=service, period_key=period.key)
     context = {
         "body": body,
-        "opened": _opened(request, body),
+        "told": _told(request, body),
         "asked": asked,
         "form": form,
         "period_views": [
@@ -258,7 +258,7 @@ def published(request: AuthorizedRequest, pk: int) -> HttpResponse:
         return piece
     context = {
         "body": LATER_PARTS | body, "edition": edition, "is_whole": is_untouched(edition), "asked": None,
-        "opened": _opened(request, body),
+        "told": _told(request, body),
     }  # fmt: skip
     return render_page(request, "reports/period_report.html", context)
 
