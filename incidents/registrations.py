@@ -15,11 +15,13 @@ from incidents.registries.origins import Origin, register_origin
 from incidents.selectors.named import severity_of_rank
 from incidents.selectors.reviews import review_marks
 from incidents.services.claims import found_by
+from incidents.services.log_lines import noted_runs
 from incidents.services.plans import PREFIX, find, glass_broken, glass_refusal, hidden_subjects, plan_asked, plan_told
 from incidents.services.reports import report_attach
 from incidents.services.runbooks import hidden_runs, runbook_told
 from monitoring.models import Alarm
 from monitoring.selectors.slo_detail import register_reviews
+from monitoring.services.log_retention import register_referred
 from opsportal.core.actor import Actor
 from opsportal.core.gate import register_predicate
 from opsportal.core.shell import register_nav, register_setting, register_worst_rank
@@ -62,6 +64,7 @@ def register() -> None:
         "incidents:clock-rules", "incidents.clock_rule_view",
     )  # fmt: skip
     register_reviews(review_marks)
+    register_referred(noted_runs)
     register_events(EVENTS)
     register_origin("alarm", _of_alarm)
     register_origin("report", _of_report)

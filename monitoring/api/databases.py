@@ -44,7 +44,7 @@ class AnswerRowsSerializer(AnswerSerializer):
 
 
 class DatabaseSerializer(serializers.Serializer[Any]):
-    """A database and its newest answers; `state` is their worst, or stale."""
+    """A database and its newest answers; `state` is their worst, or stale. `unanswered`: so many are missing there."""
 
     id = serializers.IntegerField(source="database.pk")
     platform = serializers.CharField(source="database.platform.key")
@@ -54,6 +54,7 @@ class DatabaseSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
     fetched_at = serializers.DateTimeField(allow_null=True)
     error = serializers.CharField()
+    unanswered = serializers.IntegerField()
     facts = serializers.DictField()
     answers = serializers.SerializerMethodField()
 

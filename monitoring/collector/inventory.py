@@ -2,22 +2,35 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from monitoring.collector.found import Found
-from monitoring.evidence.registry import registered_checks
-from monitoring.models import INVENTORY, AwsAccount, EvidenceResult, Probe, Resource, RuleTerm, Series, SloTerm
+from monitoring.models import INVENTORY, Alarm, AwsAccount, Probe, Resource, ResourceKind, RuleTerm, SloTerm
 from opsportal.aws.session import AwsAccount as AwsSession
 from opsportal.aws.tags import tags_by_arn
 
-CHECKED_WITHIN: Final = timedelta(days=8)  # a weekly check still watches
 MOST_OTHERS: Final = 2_000
 MOST_WATCHERS: Final = 20
 # These come and go with what they belong to, or are listed as records of it.
 _PASSING: Final = (":cluster-snapshot:", ":snapshot:", ":task/", ":network-interface/", ":recovery-point:")
-Watcher = Mapping[str, Any]
+# By which dimension CloudWatch names a resource of a kind, and below which namespaces it tells of those of a service
+# whose name is another. The same word under another name is something else: an environment, a role, a queue.
+_DIMENSIONS: Final = {
+    "DBClusterIdentifier": ResourceKind.RDS_CLUSTER,
+    "DBInstanceIdentifier": ResourceKind.RDS_INSTANCE,
+    "LoadBalancer": ResourceKind.LOAD_BALANCER,
+    "TargetGroup": ResourceKind.TARGET_GROUP,
+    "CertificateArn": ResourceKind.CERTIFICATE,
+}
+_FAMILIES: Final = {
+    "containerinsights": "ecs", "applicationelb": "elasticloadbalancing", "networkelb": "elasticloadbalancing",
+    "natgateway": "ec2", "transitgateway": "ec2", "ebs": "ec2", "cwagent": "ec2", "efs": "elasticfilesystem",
+    "amazonmq": "mq",
+}  # fmt: skip
+Watcher = dict[str, Any]
+Name = tuple[str, str]  # a kind of resource, or of AWS's service where only tags are read; what it is called
 
 
 def tagged(session: AwsSession, region: str, _at: datetime) -> Iterable[Found]:
@@ -46,19 +59,18 @@ def tags_put(account: AwsAccount, region: str, found: list[Found]) -> list[Found
     return others[:MOST_OTHERS]
 
 
-def watchers_put(*, account: AwsAccount, region: str, at: datetime) -> int:
-    """Say of each resource what watches it; returns how many changed."""
-    by_word, by_kind = _by_word(account, region), _by_kind(account, at)
+def watchers_put(*, account: AwsAccount, region: str) -> int:
+    """Say of each resource what reads it all the time and would call; returns how many changed."""
+    by_name = _by_name(account, region)
     changed = []
     rows = Resource.objects.filter(account=account, region=region, kind__in=INVENTORY)
-    for row in rows.only("pk", "platform_id", "kind", "identifier", "parent", "arn", "data", "tags", "watched_by"):
+    for row in rows.only("pk", "platform_id", "kind", "identifier", "parent", "arn", "data", "watched_by"):
         found = {
             (one["kind"], one["id"]): one
-            for word in _names(row)
-            for one in by_word.get(word, ())
+            for name in _names(row)
+            for one in by_name.get(name, ())
             if row.platform_id in {None, one["platform"]}
         }
-        found |= {(one["kind"], one["id"]): one for one in by_kind.get((row.platform_id, row.kind), ())}
         watchers = [{key: one[key] for key in ("kind", "id", "name")} for _, one in sorted(found.items())]
         if row.watched_by != watchers[:MOST_WATCHERS]:
             row.watched_by = watchers[:MOST_WATCHERS]
@@ -67,54 +79,47 @@ def watchers_put(*, account: AwsAccount, region: str, at: datetime) -> int:
     return len(changed)
 
 
-def _names(row: Resource) -> Iterator[str]:
-    """What metrics and probes call it. An instance is seen in the figures of its cluster, too."""
-    yield row.identifier
-    if row.kind == "rds_instance" and row.parent:
-        yield row.parent
-    elif row.kind == "certificate":
-        yield from (row.parent, *row.data.get("names", ()))
-    elif row.kind == "other":
-        yield from _words(row.arn)
+def _names(row: Resource) -> Iterator[Name]:
+    """What metrics and probes call it."""
+    if row.kind != ResourceKind.OTHER:
+        yield row.kind, row.identifier
+        hosts = (row.parent, *row.data.get("names", ())) if row.kind == ResourceKind.CERTIFICATE else ()
+        yield from (("host", host) for host in hosts)
+    else:
+        service = row.arn.split(":")[2]
+        yield from ((service, word) for word in _words(row.arn))
 
 
-def _by_word(account: AwsAccount, region: str) -> Mapping[str, list[dict[str, Any]]]:
-    """Rules, objectives and probes by the names they use."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _by_name(account: AwsAccount, region: str) -> Mapping[Name, list[Watcher]]:
+    """Rules, objectives, CloudWatch's own alarms and probes by what they read."""
+    found: dict[Name, list[Watcher]] = defaultdict(list)
     rules = RuleTerm.objects.filter(series__account=account, series__region=region, rule__enabled=True)
     for term in rules.select_related("series", "rule").order_by("pk"):
         one = {"kind": "rule", "id": term.rule_id, "name": term.rule.name, "platform": term.rule.platform_id}
-        _add(found, term.series, one)
+        _add(found, term.series.namespace, term.series.dimensions, one)
     slos = SloTerm.objects.filter(series__account=account, series__region=region, slo__enabled=True)
     for goal in slos.select_related("series", "slo").order_by("pk"):
         one = {"kind": "slo", "id": goal.slo_id, "name": goal.slo.name, "platform": goal.slo.platform_id}
-        _add(found, goal.series, one)
+        _add(found, goal.series.namespace, goal.series.dimensions, one)
+    mirrored = Alarm.objects.judged().filter(account=account, key__contains=f":{region}:")
+    for alarm in mirrored.order_by("pk"):
+        one = {"kind": "alarm", "id": alarm.pk, "name": alarm.name, "platform": alarm.platform_id}
+        _add(found, alarm.reads.get("namespace", ""), alarm.reads.get("dimensions", {}), one)
     probes = Probe.objects.filter(enabled=True, platform__metric_sources__account=account).exclude(address="")
     for probe in probes.order_by("pk"):
         one = {"kind": "probe", "id": probe.pk, "name": probe.name, "platform": probe.platform_id}
         address = probe.address if "//" in probe.address else f"//{probe.address}"
         host = urlsplit(address).hostname or ""
         for word in {host, f"*.{host.partition('.')[2]}"}:
-            found[word].append(one)
+            found["host", word].append(one)
     return found
 
 
-def _add(found: dict[str, list[dict[str, Any]]], series: Series, one: dict[str, Any]) -> None:
-    named = dict(series.dimensions)
-    if "ClusterName" in named and "ServiceName" in named:
-        found[f"{named.pop('ClusterName')}/{named.pop('ServiceName')}"].append(one)
-    for value in named.values():
-        found[str(value)].append(one)
-
-
-def _by_kind(account: AwsAccount, at: datetime) -> Mapping[tuple[int | None, str], list[dict[str, Any]]]:
-    """Checks that were asked lately, by the platform and the kinds of resources they look at."""
-    found: dict[tuple[int | None, str], list[dict[str, Any]]] = defaultdict(list)
-    checks = registered_checks()
-    asked = EvidenceResult.objects.filter(
-        platform__metric_sources__account=account, created_at__gt=at - CHECKED_WITHIN
-    ).values_list("platform_id", "check_name")
-    for platform_id, name in sorted(set(asked.distinct())):
-        for kind in checks[name].watches if name in checks else ():
-            found[platform_id, kind].append({"kind": "check", "id": name, "name": checks[name].title})
-    return found
+def _add(found: dict[Name, list[Watcher]], namespace: str, dimensions: Mapping[str, Any], one: Watcher) -> None:
+    family = namespace.rpartition("/")[2].lower()
+    service = _FAMILIES.get(family, family)
+    if "ClusterName" in dimensions and "ServiceName" in dimensions:
+        found[ResourceKind.ECS_SERVICE, f"{dimensions['ClusterName']}/{dimensions['ServiceName']}"].append(one)
+        return
+    for name, value in dimensions.items():
+        found[_DIMENSIONS.get(name, service), str(value)].append(one)

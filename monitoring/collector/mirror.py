@@ -42,6 +42,7 @@ def mirror_alarms(*, account: AwsAccount, region: str, at: datetime) -> int:
             service_id=service.pk if service else None,
             signal=rule.signal if rule else item.metric.lower()[:60],
             severity_id=rule.severity_id if rule else None,
+            reads={"namespace": item.namespace, "dimensions": dict(item.dimensions)},
             evaluated_until=at,
             fetched_at=at,
         )

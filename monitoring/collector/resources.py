@@ -186,7 +186,7 @@ def poll_resources(*, account: AwsAccount, region: str, at: datetime, kinds: Ite
             continue
         _store(account, region, kind, found, owners, at)
         read += 1
-    inventory.watchers_put(account=account, region=region, at=at)
+    inventory.watchers_put(account=account, region=region)
     return read
 
 

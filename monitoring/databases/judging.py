@@ -29,11 +29,13 @@ Rows = Sequence[Mapping[str, Any]]
 class Facts:
     """The server itself, as one statement says it.
 
-    `counted_for` is the age of its statistics in seconds; None where they were never reset and nobody saw them begin.
+    `started` is when this server process began, seconds since 1970. `counted_for` is the age in seconds of what it
+    counts: since it was reset or, where no reset is told, for as long as the portal saw it go on.
     """
 
     version: str
     is_replica: bool
+    started: float
     up_for: float
     bytes: int
     allowed: int
@@ -41,7 +43,7 @@ class Facts:
     monitors: bool
     hit: int
     missed: int
-    counted_for: float | None
+    counted_for: float
     statements_in: str | None
 
 
@@ -122,8 +124,6 @@ def wraparound(rows: Rows, facts: Facts) -> Judged:
 
 def unused(rows: Rows, facts: Facts) -> Judged:
     """How many, how large, and for how long nothing was seen."""
-    if facts.counted_for is None:
-        return Judged("", f"{len(rows)} never scanned; since when is not known")
     age = timedelta(seconds=facts.counted_for)
     if not rows:
         return Judged("ok" if age >= UNUSED_AGE else "", f"none in {duration(age)}")

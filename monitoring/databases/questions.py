@@ -40,6 +40,7 @@ class Question:
 
 FACTS: Final = """
 SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS is_replica,
+       extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
        extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8 AS up_for,
        pg_database_size(current_database()) AS bytes,
        current_setting('max_connections')::int AS allowed,
@@ -221,7 +222,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         Question(
             "unused", "Unused indexes",
             "Indexes never scanned on this server since its statistics began, without those that keep a constraint. A "
-            "warning only once that is 30 days; scans on a replica are counted there.",
+            "warning only once that is 30 days. A crash or a fail-over loses the statistics: where the server tells no "
+            "reset, a restart counts as one. Scans on a replica are counted there; a new index looks like an old one.",
             _UNUSED, _INDEX_COLUMNS, judging.unused,
         ),
         Question(

@@ -74,10 +74,22 @@ def _keep(database: TargetDatabase, values: Mapping[str, Any], *, is_read: bool)
 
 def _facts(reader: Reader, database: TargetDatabase, at: datetime) -> Facts:
     row = reader.rows(FACTS)[0]
-    if row["counted_for"] is None:  # never reset: nothing older than our own first answer is known
-        first = DatabaseAnswer.objects.filter(database=database, question="unused").order_by("read_at").first()
-        row["counted_for"] = (at - first.read_at).total_seconds() if first else None
+    if row["counted_for"] is None:
+        row["counted_for"] = _seen_for(DatabasePoll.objects.filter(database=database).first(), row, at)
     return Facts(**{field.name: row[field.name] for field in fields(Facts)})
+
+
+def _seen_for(poll: DatabasePoll | None, row: Mapping[str, Any], at: datetime) -> float:
+    """Seconds for which the portal saw the statistics go on: they are lost in a crash, and the server tells nobody.
+
+    Another start may be another server, and figures that fell began anew.
+    """
+    if poll is None or poll.fetched_at is None or poll.facts.get("started") != row["started"]:
+        return 0.0
+    if row["hit"] + row["missed"] < poll.facts["hit"] + poll.facts["missed"]:
+        return 0.0
+    seen: float = poll.facts["counted_for"] + (at - poll.fetched_at).total_seconds()
+    return seen
 
 
 def _answer(reader: Reader, facts: Facts, database: TargetDatabase, question: Question, at: datetime) -> DatabaseAnswer:

@@ -10,12 +10,7 @@ from monitoring.models import Resource, ResourceKind, Verdict
 from opsportal.core.formats import duration
 
 
-@check(
-    "backup.fresh",
-    title="Backups are fresh",
-    params={"max_age_hours": float},
-    watches=(ResourceKind.RDS_CLUSTER, ResourceKind.RDS_INSTANCE),
-)
+@check("backup.fresh", title="Backups are fresh", params={"max_age_hours": float})
 def backup_fresh(context: CheckContext) -> Finding:
     """Every database has a finished snapshot younger than `max_age_hours`, and no backup job failed since."""
     limit = timedelta(hours=float(context.params.get("max_age_hours", 26)))

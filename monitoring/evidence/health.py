@@ -14,11 +14,7 @@ CERTIFICATE_DANGER: Final = 7  # days
 NO_MONITOR: Final = "{name}: the sessions of other roles are hidden from its reader; it needs the role pg_monitor."
 
 
-@check(
-    "service.healthy",
-    title="Services are healthy",
-    watches=(ResourceKind.ECS_SERVICE, ResourceKind.TARGET_GROUP),
-)
+@check("service.healthy", title="Services are healthy")
 def service_healthy(context: CheckContext) -> Finding:
     """Every ECS service runs the tasks it wants and every load balancer target is healthy."""
     asked: dict[str, Any] = {"calls": ["ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"]}
@@ -77,7 +73,7 @@ def metric_within(context: CheckContext) -> Finding:
     return Finding(verdict=verdict, summary=summary, fetched_at=newest, asked=asked, got=got)
 
 
-@check("cert.days_left", title="Certificates last", params={"min_days": int}, watches=(ResourceKind.CERTIFICATE,))
+@check("cert.days_left", title="Certificates last", params={"min_days": int})
 def cert_days_left(context: CheckContext) -> Finding:
     """No certificate ends within `min_days`."""
     least = int(context.params.get("min_days", 30))

@@ -35,17 +35,13 @@ CheckFunction = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A registered check; `title` is what people read, `params` names what it takes and of which type.
-
-    `watches` are the kinds of resources of which it looks at every one of the platform.
-    """
+    """A registered check; `title` is what people read, `params` names what it takes and of which type."""
 
     name: str
     title: str
     params: Mapping[str, type]
     run: CheckFunction
     text: str
-    watches: tuple[str, ...] = ()
 
 
 _registry: dict[str, Check] = {}
@@ -54,7 +50,7 @@ _TELLING: Final = ("metric", "job", "database", "service")
 
 
 def check(
-    name: str, *, title: str, params: Mapping[str, type] | None = None, watches: tuple[str, ...] = ()
+    name: str, *, title: str, params: Mapping[str, type] | None = None
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a check under a name such as `backup.fresh`. It reads rows or a database, never changes anything."""
 
@@ -62,7 +58,7 @@ def check(
         if name in _registry:
             raise CheckDeclarationError(f"The check {name} is declared twice.")
         text = (run.__doc__ or name).strip().splitlines()[0]
-        _registry[name] = Check(name=name, title=title, params=dict(params or {}), run=run, text=text, watches=watches)
+        _registry[name] = Check(name=name, title=title, params=dict(params or {}), run=run, text=text)
         return run
 
     return register

@@ -6,6 +6,7 @@ from django import forms
 
 from monitoring.forms.objectives import UtcField
 from monitoring.insights.lint import MOST_CHARACTERS, errors_of
+from monitoring.services.log_caps import MOST_GB
 from monitoring.services.log_queries import MAY_CHANGE, MOST_MINUTES
 from opsportal.core.forms import BIGGEST, CleanForm
 from opsportal.platforms.models import Platform, Service
@@ -56,3 +57,10 @@ class LogAskForm(CleanForm):
 
     minutes = forms.IntegerField(min_value=1, max_value=MOST_MINUTES, label="Minutes back")
     until = UtcField(required=False, label="Until, UTC", help_text="Empty: now.")
+
+
+class LogCapForm(CleanForm):
+    """How much a platform's questions may read in a month; `version` is 0 where the portal's default holds."""
+
+    version = forms.IntegerField(min_value=0, max_value=BIGGEST, widget=forms.HiddenInput)
+    gb_a_month = forms.IntegerField(min_value=0, max_value=MOST_GB, label="GB a month", help_text="0: none is asked.")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from django.core.management.base import CommandError, CommandParser
+from rest_framework.exceptions import ValidationError
 
 from opsportal.accounts.actors import user_actor
 from opsportal.accounts.models import User
@@ -42,5 +43,5 @@ def refusals_said() -> Iterator[None]:
         yield
     except HiddenError as error:
         raise CommandError("There is none with this number, or it is not for this person.") from error
-    except (DeniedError, RefusedError, VersionConflictError) as error:
+    except (DeniedError, RefusedError, VersionConflictError, ValidationError) as error:
         raise CommandError(str(error)) from error

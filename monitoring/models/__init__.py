@@ -29,7 +29,15 @@ from monitoring.models.intake import (
     TopicState,
     Usefulness,
 )
-from monitoring.models.log_queries import LogAnswer, LogQuery, LogRun, LogRunState, PartState
+from monitoring.models.log_queries import (
+    ForgottenLogRuns,
+    LogAnswer,
+    LogCap,
+    LogQuery,
+    LogRun,
+    LogRunState,
+    PartState,
+)
 from monitoring.models.marks import (
     LASTING,
     Annotation,
@@ -81,10 +89,12 @@ __all__ = [
     "Deployment",
     "DeploymentState",
     "EvidenceResult",
+    "ForgottenLogRuns",
     "Heartbeat",
     "InboundMessage",
     "InboundVerdict",
     "LogAnswer",
+    "LogCap",
     "LogQuery",
     "LogRun",
     "LogRunState",

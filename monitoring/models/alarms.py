@@ -175,6 +175,7 @@ class Alarm(VersionedModel):
     since = models.DateTimeField()
     value = models.FloatField(null=True)
     reason = models.TextField(blank=True)
+    reads = models.JSONField(default=dict, db_default={}, help_text="CloudWatch's: namespace, dimensions of its metric")
     evaluated_until = models.DateTimeField(null=True, help_text="end of the newest period that was judged")
     fetched_at = models.DateTimeField(null=True, help_text="business time of the pass that judged it")
     flapping_since = models.DateTimeField(null=True, help_text="of the change that was one too many")

@@ -96,6 +96,7 @@ class LogRun(models.Model):
         constraints = [models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="log_run_span")]
         indexes = [
             models.Index(fields=["query", "-asked_at", "-id"], name="log_run_of_query"),
+            models.Index(fields=["platform", "-asked_at", "-id"], name="log_run_of_platform"),
             models.Index(fields=["asked_at"], name="log_run_open", condition=Q(state__in=["waiting", "running"])),
         ]
 
@@ -130,10 +131,12 @@ class LogAnswerQuerySet(PlatformQuerySet["LogAnswer"]):
 
 
 class LogAnswer(AppendOnlyModel):
-    """What a run found: evidence, so it is masked, dated, hashed and never rewritten.
+    """What a run found: evidence, so it is masked, dated, hashed and never rewritten; it goes with its run.
 
     `rows` hold at most 1,000 lines; `digest` is the SHA-256 over the question, its time, columns and rows.
     """
+
+    app_role_rights: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "DELETE")  # old ones go
 
     run = models.OneToOneField(LogRun, on_delete=models.PROTECT, related_name="answer")
     columns = models.JSONField()
@@ -147,6 +150,28 @@ class LogAnswer(AppendOnlyModel):
     @property
     def platform_id(self) -> int:
         return self.run.platform_id
+
+
+class ForgottenLogRuns(models.Model):
+    """What the runs that were let go of had come to, by their state, so that the portal's totals never fall."""
+
+    state = models.CharField(max_length=8, choices=LogRunState, primary_key=True)
+    runs = models.PositiveBigIntegerField(default=0)
+    bytes_scanned = models.PositiveBigIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=16, decimal_places=6, default=Decimal(0))
+
+
+class LogCap(VersionedModel):
+    """How much of its logs a platform's questions may have read in a calendar month (UTC, as AWS bills)."""
+
+    platform = models.OneToOneField(Platform, on_delete=models.PROTECT, related_name="log_cap")
+    gb_a_month = models.PositiveIntegerField(default=1_000, help_text="of 2³⁰ bytes; 0: none is asked")
+
+    objects = PlatformQuerySet.as_manager()
+
+    @property
+    def bytes(self) -> int:
+        return self.gb_a_month * 2**30
 
 
 def scan_cost(account: AwsAccount, scanned: int) -> Decimal:

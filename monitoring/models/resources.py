@@ -40,7 +40,8 @@ INVENTORY: Final = (
 class Resource(models.Model):
     """One resource; `data` is AWS's answer as our dataclass says it, `state` our reading: ok, warn, fail, unknown.
 
-    `watched_by` is what watched it when resources were last read: kind, name and id of a rule, SLO, probe or check.
+    `watched_by` is what watched it when resources were last read: kind, name and id of a rule, SLO, CloudWatch alarm or
+    probe that reads it. A checklist's check looks now and then, and watches nothing.
     """
 
     platform = models.ForeignKey(Platform, on_delete=models.PROTECT, null=True, related_name="resources")

@@ -18,6 +18,7 @@ from monitoring.models import (
     ResourceKind,
     ResourcePoll,
     TargetDatabase,
+    Verdict,
 )
 from monitoring.services.databases import READ_EVERY
 from opsportal.core.actor import Actor
@@ -63,6 +64,13 @@ class DatabaseCard:
     facts: Mapping[str, Any]
     answers: Sequence[Answered]
     state: str
+
+    @property
+    def unanswered(self) -> int:
+        """Questions of its last reading that were not answered: what else it says is not the whole."""
+        if self.fetched_at is None:
+            return 0
+        return sum(one.answer is None or one.answer.verdict == Verdict.UNKNOWN for one in self.answers)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 
 from monitoring.logs import MOST_PLACES, named_groups, places_of
 from monitoring.models import (
@@ -159,10 +159,3 @@ def kept_lines(run: LogRun, *, first: int = 1, size: int = LINES) -> KeptLines |
         return None
     first = min(max(1, first), max(1, len(answer.rows)))
     return KeptLines(answer, answer.rows[first - 1 : first - 1 + size], first, len(answer.rows))
-
-
-def run_figures() -> tuple[dict[str, int], int, Decimal]:
-    """Runs by state, bytes read and USD spent by all of them."""
-    states = dict(LogRun.objects.values_list("state").annotate(n=Count("pk")).order_by())
-    sums = LogRun.objects.aggregate(scanned=Sum("bytes_scanned"), usd=Sum("cost_usd"))
-    return states, int(sums["scanned"] or 0), sums["usd"] or Decimal(0)

@@ -4,7 +4,9 @@ Whole days come from day buckets, the edges from hours and 5-minute slices.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection
 from django.db.models import F, QuerySet
@@ -14,13 +16,15 @@ from monitoring.slo.budget import Count
 from monitoring.store import floor_to
 
 Window = tuple[datetime, datetime]
+Piece = tuple[int, datetime, datetime]  # resolution in minutes, from, to
 LAG = timedelta(hours=1)
+NOTHING: Final = Count()
 _RUNGS = ((1440, 86400), (60, 3600), (5, 300))
 
 
-def segments(start: datetime, end: datetime) -> list[tuple[int, datetime, datetime]]:
+def segments(start: datetime, end: datetime) -> list[Piece]:
     """[start, end) cut into (resolution in minutes, from, to): days inside, then hours, then 5-minute slices."""
-    found: list[tuple[int, datetime, datetime]] = []
+    found: list[Piece] = []
     left = [(floor_to(start, 300), floor_to(end, 300))]
     for res, seconds in _RUNGS:
         right: list[Window] = []
@@ -49,34 +53,57 @@ def slices(start: datetime, end: datetime) -> int:
 def counts(windows: Mapping[tuple[int, str], Window]) -> dict[tuple[int, str], Count]:
     """The count of each objective in each of its named windows, in one statement.
 
-    `expected` is the time itself, not the rows: a stretch that was never counted is not covered. LATERAL has each
-    piece read by the key; a plain join compares every bucket with every piece.
+    A piece that several windows share is read once. `expected` is the time itself, not the rows: a stretch that was
+    never counted is not covered.
     """
-    found = {key: Count(expected=slices(*window)) for key, window in windows.items()}
-    pieces = [(slo_id, name, *piece) for (slo_id, name), window in windows.items() for piece in segments(*window)]
+    pieces_of = {window: segments(*window) for window in set(windows.values())}
+    wanted: dict[int, dict[Piece, None]] = {}
+    for (slo_id, _), window in windows.items():
+        wanted.setdefault(slo_id, {}).update(dict.fromkeys(pieces_of[window]))
+    alike: dict[tuple[Piece, ...], list[int]] = {}
+    for slo_id, pieces in wanted.items():
+        alike.setdefault(tuple(pieces), []).append(slo_id)
+    read = _read(alike)
+    found: dict[tuple[int, str], Count] = {}
+    for (slo_id, name), window in windows.items():
+        whole = sum((read.get((slo_id, piece), NOTHING) for piece in pieces_of[window]), NOTHING)
+        expected = slices(*window)
+        found[slo_id, name] = replace(whole, expected=expected, covered=min(whole.covered, expected))
+    return found
+
+
+def _read(alike: Mapping[tuple[Piece, ...], Sequence[int]]) -> dict[tuple[int, Piece], Count]:
+    """What was counted in each of these pieces, of each objective that wants them.
+
+    Objectives of one report mostly want the same: the pieces are sent once for all who do. LATERAL has each read by the
+    key; a plain join compares every bucket with every piece.
+    """
+    objectives = [(slo_id, group) for group, ids in enumerate(alike.values()) for slo_id in ids]
+    pieces = [(group, piece) for group, cut in enumerate(alike) for piece in cut]
     if not pieces:
-        return found
+        return {}
+    rows = [(group, number, *piece) for number, (group, piece) in enumerate(pieces)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT w.id, w.name, sum(b.good), sum(b.total), sum(b.xgood), sum(b.xtotal), sum(b.covered)
-            FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
-                AS w (id, name, res, a, z)
+            SELECT w.slo_id, p.number, b.good, b.total, b.xgood, b.xtotal, b.covered
+            FROM unnest(%s::bigint[], %s::int[]) AS w (slo_id, alike)
+            JOIN unnest(%s::int[], %s::int[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+                AS p (alike, number, res, a, z) ON p.alike = w.alike
             CROSS JOIN LATERAL (
                 SELECT sum(good) AS good, sum(total) AS total, sum(xgood) AS xgood, sum(xtotal) AS xtotal,
                        sum(covered) AS covered
                 FROM monitoring_slobucket
-                WHERE slo_id = w.id AND res = w.res AND ts >= w.a AND ts < w.z
+                WHERE slo_id = w.slo_id AND res = p.res AND ts >= p.a AND ts < p.z
             ) AS b
             WHERE b.covered IS NOT NULL
-            GROUP BY w.id, w.name
             """,
-            [list(column) for column in zip(*pieces, strict=True)],
+            [list(column) for sent in (objectives, rows) for column in zip(*sent, strict=True)],
         )
-        for slo_id, name, good, total, xgood, xtotal, covered in cursor.fetchall():
-            expected = found[slo_id, name].expected
-            found[slo_id, name] = Count(good, total, xgood, xtotal, expected, min(int(covered), expected))
-    return found
+        return {
+            (slo_id, pieces[number][1]): Count(good, total, xgood, xtotal, covered=covered)
+            for slo_id, number, good, total, xgood, xtotal, covered in cursor.fetchall()
+        }
 
 
 def newest_counted(slo_ids: Sequence[int], until: datetime) -> dict[int, datetime]:

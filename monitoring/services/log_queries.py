@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from monitoring.insights.lint import errors_of
 from monitoring.models import LogQuery, LogRun, LogRunState
 from monitoring.selectors.log_queries import estimate
+from monitoring.services.log_caps import over_cap
 from opsportal.audit.services import record
 from opsportal.core.actor import Actor
 from opsportal.core.live import touch
@@ -88,13 +89,16 @@ def log_query_ask(*, by: Actor, at: datetime, query: LogQuery, minutes: int, unt
     Platform.objects.hold(query.platform_id)  # two at once count each other
     if LogRun.objects.filter(platform_id=query.platform_id, state__in=LogRun.OPEN).count() >= MOST_OPEN:
         raise LogQueryError(f"{MOST_OPEN} questions of this platform are being asked: wait for one, or stop it.")
+    expected = estimate(query, starts_at, ends_at).scanned
+    if refusal := over_cap(query.platform, expected, at=at):
+        raise LogQueryError(refusal)
     run = LogRun.objects.create(
         query=query,
         platform_id=query.platform_id,
         text=query.text,
         starts_at=starts_at,
         ends_at=ends_at,
-        expected_bytes=estimate(query, starts_at, ends_at).scanned,
+        expected_bytes=expected,
         asked_by_id=by.user_id,
         asked_by_name=by.name[:120],
         asked_at=at,

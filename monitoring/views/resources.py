@@ -26,7 +26,12 @@ COLUMNS: Final = (
     "kind", "identifier", "arn", "platform", "service", "account", "region", "state", "summary", "tags", "watched_by",
     "last_seen",
 )  # fmt: skip
-_PAGES: Final = {"rule": "monitoring:rule", "slo": "monitoring:slo", "probe": "monitoring:probe"}
+_PAGES: Final = {
+    "rule": "monitoring:rule",
+    "slo": "monitoring:slo",
+    "probe": "monitoring:probe",
+    "alarm": "monitoring:alarm",
+}
 
 
 def _asked(request: AuthorizedRequest) -> reads.Asked:

@@ -9,7 +9,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from monitoring.selectors.databases import database_polls
-from monitoring.selectors.log_queries import run_figures
+from monitoring.selectors.log_costs import run_figures
 from monitoring.selectors.polls import newest_lags, region_polls
 from opsportal.core import clock
 from opsportal.core.clock import real_now
@@ -93,7 +93,9 @@ def _collector_metrics() -> Iterator[Metric]:
 def _log_metrics() -> Iterator[Metric]:
     """Questions to the logs: runs by state, what AWS read for them and bills."""
     states, scanned, usd = run_figures()
-    runs = GaugeMetricFamily("opsportal_log_runs", "Runs of questions to the logs.", labels=["state"])
+    runs = GaugeMetricFamily(
+        "opsportal_log_runs", "Runs of questions to the logs, since the beginning.", labels=["state"]
+    )
     for state, count in sorted(states.items()):
         runs.add_metric([state], count)
     yield runs

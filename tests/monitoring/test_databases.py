@@ -34,8 +34,8 @@ from tests.factories.monitoring import account_of
 ClientFor = Callable[..., Client]
 BY = system_actor("tests")
 FACTS = Facts(
-    version="16.4", is_replica=False, up_for=60.0, bytes=1, allowed=100, freeze_at=200_000_000, monitors=True, hit=0,
-    missed=0, counted_for=40 * 86_400.0, statements_in="public",
+    version="16.4", is_replica=False, started=1.0, up_for=60.0, bytes=1, allowed=100, freeze_at=200_000_000,
+    monitors=True, hit=0, missed=0, counted_for=40 * 86_400.0, statements_in="public",
 )  # fmt: skip
 TABLES = """
 CREATE SCHEMA w2;
@@ -205,12 +205,33 @@ def test_transaction_ids(age: int, share: float, verdict: str) -> None:
     assert judging.wraparound([{"what": "database shop", "age": age, "share": share}], FACTS).verdict == verdict
 
 
-@pytest.mark.parametrize(
-    "days, rows, verdict", [(None, 1, ""), (29, 1, ""), (31, 1, "warn"), (31, 0, "ok"), (3, 0, "")]
-)
-def test_an_index_is_unused_only_when_somebody_looked_long_enough(days: int | None, rows: int, verdict: str) -> None:
-    facts = replace(FACTS, counted_for=None if days is None else days * 86_400.0)
+@pytest.mark.parametrize("days, rows, verdict", [(0, 1, ""), (29, 1, ""), (31, 1, "warn"), (31, 0, "ok"), (3, 0, "")])
+def test_an_index_is_unused_only_when_somebody_looked_long_enough(days: int, rows: int, verdict: str) -> None:
+    facts = replace(FACTS, counted_for=days * 86_400.0)
     assert judging.unused([{"bytes": 8192}] * rows, facts).verdict == verdict
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "since, verdict",
+    [({}, "warn"), ({"started": 1.0}, ""), ({"hit": 10**15}, "")],
+    ids=["went on", "another start", "counted anew"],
+)
+def test_statistics_that_were_lost_condemn_no_index(
+    database: TargetDatabase, at: datetime, since: dict[str, Any], verdict: str
+) -> None:
+    poll = database_read(database=database, at=at)
+    assert poll is not None
+    assert found_unused(database, at).verdict == ""  # nobody saw how long its statistics go back
+    poll.facts |= {"counted_for": 40 * 86_400.0} | since
+    poll.save(update_fields=["facts"])
+    later = at + timedelta(minutes=5)
+    assert database_read(database=database, at=later) is not None
+    assert found_unused(database, later).verdict == verdict
+
+
+def found_unused(database: TargetDatabase, at: datetime) -> DatabaseAnswer:
+    return DatabaseAnswer.objects.get(database=database, question="unused", read_at=at)
 
 
 def test_settings_that_wait_for_a_restart_are_a_warning() -> None:

@@ -13,7 +13,7 @@ from monitoring.collector.inventory import watchers_put
 from monitoring.collector.resources import poll_resources
 from monitoring.collector.upkeep import read_events
 from monitoring.evidence.runner import run_check
-from monitoring.models import AwsAccount, RdsEvent, Resource, ResourcePoll
+from monitoring.models import Alarm, AwsAccount, RdsEvent, Resource, ResourcePoll
 from monitoring.services.accounts import account_put, source_put
 from opsportal.accounts.models import User
 from opsportal.core.actor import system_actor
@@ -93,13 +93,20 @@ def watchers(row: Resource) -> set[tuple[str, str]]:
     return {(one["kind"], one["name"]) for one in row.watched_by}
 
 
-def test_rules_objectives_probes_and_checks_watch(platform: Platform, other_platform: Platform) -> None:
+def test_what_reads_a_resource_watches_it_and_nothing_else_does(platform: Platform, other_platform: Platform) -> None:
     at = now()
     account = account_of(platform, at=at)
     rule, slo = rule_of(platform, at=at), slo_of(platform, at=at)
     named = str(next(iter(rule.indicator["value"]["dimensions"].values())))
     cluster = resource_of(platform, at=at, identifier=named)
     member = resource_of(platform, at=at, identifier="shop-db-1", kind="rds_instance", parent=named)
+    namesake = resource_of(platform, at=at, identifier=named, kind="rds_instance")
+    alone = resource_of(platform, at=at, identifier="db-alone", kind="rds_instance")
+    Alarm.objects.create(
+        platform=platform, origin="cloudwatch", account=account, key=f"arn:aws:cloudwatch:{REGION}:1:alarm:busy",
+        name="busy", since=at, fetched_at=at,
+        reads={"namespace": "AWS/RDS", "dimensions": {"DBInstanceIdentifier": alone.identifier}},
+    )  # fmt: skip
     balancer = resource_of(platform, at=at, identifier="app/shop-alb/0123456789abcdef", kind="load_balancer")
     certificate = resource_of(
         platform, at=at, identifier="arn:c", kind="certificate", parent="shop.example.com", data={"names": []}
@@ -113,20 +120,22 @@ def test_rules_objectives_probes_and_checks_watch(platform: Platform, other_plat
         "value": term("CPUUtilization", namespace="AWS/RDS", dimensions={"DBClusterIdentifier": "db-of-another"})
     })  # fmt: skip
     run_check(platform=platform, name="backup.fresh", params={}, at=at, by=BY)
-    assert watchers_put(account=account, region=REGION, at=at) > 0
-    assert watchers(cluster) == {("rule", rule.name), ("check", "Backups are fresh")}
-    assert watchers(member) == watchers(cluster)
+    assert watchers_put(account=account, region=REGION) > 0
+    assert watchers(cluster) == {("rule", rule.name)}  # the check of its backups looked once
+    assert watchers(member) == set()  # the figures of its cluster are not its own
+    assert watchers(namesake) == set()
+    assert watchers(alone) == {("alarm", "busy")}
     assert ("slo", slo.name) in watchers(balancer)
     assert watchers(certificate) == {("probe", "Certificate")}
     assert watchers(bare) == watchers(record) == set()
     assert watchers(foreign) == set()  # the rule is another platform's
-    assert watchers_put(account=account, region=REGION, at=at) == 0
+    assert watchers_put(account=account, region=REGION) == 0
 
 
 @pytest.fixture
 def shown(platform: Platform) -> Resource:
     at = now()
-    watched = [{"kind": "check", "id": "backup.fresh", "name": "Backups are fresh"}]
+    watched = [{"kind": "rule", "id": 1, "name": "Connections"}]
     resource_of(platform, at=at, identifier="watched-db", watched_by=watched, tags={"Team": "=Gold"})
     resource_of(platform, at=at, identifier="some-snapshot", kind="rds_snapshot")
     return resource_of(platform, at=at, identifier="bare-db", tags={"Team": "Blue"})

@@ -21,6 +21,10 @@ def run_pk(case: Case) -> dict[str, Any]:
     return {"pk": run_of(query(case), at=now(), lines=3).pk}
 
 
+def of_platform(case: Case) -> dict[str, Any]:
+    return {"key": case.platform.key}
+
+
 route("monitoring:log-query", pk_of)
 route("monitoring:log-query-new", lambda case: {"key": case.platform.key}, data=lambda _: {"name": "x"})
 route("monitoring:log-query-edit", pk_of, data=lambda _: {"name": "x", "version": "1"})
@@ -33,6 +37,9 @@ route(
     run_pk,
     data=lambda case: {"incident": str(declare(case.platform, by=SYSTEM, at=now()).number)},
 )
+route("monitoring:log-cap", of_platform)
+route("monitoring:log-cap-set", of_platform, data=lambda _: {"version": "0", "gb_a_month": "5"})
+route("monitoring-api:log-cap", of_platform, data=lambda _: {"gb_a_month": 5})
 route("monitoring-api:log-query", pk_of, data=lambda _: {"text": TEXT})
 route("monitoring-api:log-query-estimate", pk_of)
 route("monitoring-api:log-query-runs", pk_of, data=lambda _: {"minutes": 30})

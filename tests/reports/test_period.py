@@ -12,6 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from monitoring.counting import recount_slos
 from monitoring.models import Annotation, AnnotationKind, Deployment, EvidenceResult, Slo, SloBucket
 from monitoring.selectors.slo_report import slo_rows
 from monitoring.services.exclusions import exclusion_put
@@ -26,6 +27,7 @@ from opsportal.platforms.models import Platform
 from opsportal.reports.models import Commentary, PublishedReport, ReportSubscription
 from opsportal.reports.period.mail import due_period, reports_mail, subscription_of, token_of
 from opsportal.reports.period.services import subscription_put
+from opsportal.reports.period.views import FIRST
 from tests.factories.incidents import SYSTEM, declare
 from tests.factories.monitoring import BY, series_named, slo_of, write
 
@@ -322,3 +324,32 @@ def test_what_a_report_does_not_hold_is_counted_in_it(
     assert "Drawn are the first 1 of 3 deployments and 1 of 2 windows, freezes and drills." in drawing
     file = client.get(at_report(platform, "period-csv")).content.decode()
     assert {f"objective,{slo.key},changes,3", "drills,,count,2"} <= set(file.splitlines())
+
+
+def test_of_many_objectives_the_worst_are_told_at_once_and_the_others_after_them(
+    slo: Slo, platform: Platform, manager: User, client_for: ClientFor
+) -> None:
+    at = floor_to(now(), 300)
+    for number in range(FIRST):
+        slo_of(platform, at=at, key=f"other-{number}", name=f"Other {number}", objective=95.0 + number)
+    recount_slos(slo_ids=list(Slo.objects.values_list("pk", flat=True)), start=at - timedelta(hours=1), end=at)
+    client = client_for(manager)
+    page = client.get(at_report(platform)).content.decode()
+    names = {slo.name, *(f"Other {n}" for n in range(FIRST))}
+    told = {name for name in names if f"Burn rates, {name}" in page}
+    assert (len(told), slo.name in told) == (FIRST, True)  # the strictest is the worst
+    (left,) = names - told
+    asked = at_report(platform, query="&rest=1")
+    assert f'hx-get="?period={month_key()}&amp;rest=1"' in page
+    rest = client.get(asked, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in rest
+    assert {name for name in names if f"Burn rates, {name}" in rest} == {left}
+    rows = {part.split('"')[0].replace("&amp;", "&") for part in rest.split('href="')[1:] if "/buckets/" in part}
+    assert len(rows) > 3
+    for one in sorted(rows):
+        assert client.get(one).status_code == 200, one
+    alone = at_report(platform, query=f"&detail={Slo.objects.get(name=left).pk}")
+    assert f"Burn rates, {left}" in client.get(alone).content.decode()  # without a script
+    assert "Burn rates" not in client.get(f"{alone}&rest=1", headers={"HX-Request": "true"}).content.decode()
+    frozen = client.get(f"{publish(client, platform).get_absolute_url()}?rest=1", headers={"HX-Request": "true"})
+    assert f"Burn rates, {left}" in frozen.content.decode()

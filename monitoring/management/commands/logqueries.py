@@ -1,4 +1,4 @@
-"""`manage.py logqueries list|lint|ask|show`: saved questions to the logs from a shell, answered in JSON."""
+"""`manage.py logqueries list|lint|ask|show|cap`: saved questions to the logs from a shell, answered in JSON."""
 
 import json
 import sys
@@ -8,15 +8,19 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from monitoring.api.log_caps import SET, LogCapSerializer
 from monitoring.api.log_queries import LogLinesSerializer, LogQuerySerializer, LogRunSerializer
 from monitoring.insights.lint import lint_query
 from monitoring.management.person import acting_person, person_parser, refusals_said
 from monitoring.models import LogRun
+from monitoring.selectors.log_costs import cap_of, log_month
 from monitoring.selectors.log_queries import kept_lines, queries_of
+from monitoring.services.log_caps import log_cap_set
 from monitoring.services.log_queries import log_query_ask
 from opsportal.core import clock
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows, permitted
+from opsportal.platforms.selectors import platform_for
 
 REQUEST: Final = "manage.py logqueries"
 VIEW, ASK, READ = "monitoring.log_query_view", "monitoring.log_query_ask", "monitoring.log_lines_view"
@@ -33,6 +37,9 @@ class Command(BaseCommand):
         ask = verbs.add_parser("ask", help="have a worker ask it; answers the run", parents=[person])
         ask.add_argument("query", type=int, help="id of a question")
         ask.add_argument("--minutes", type=int, help="how far back; else as the question says")
+        cap = verbs.add_parser("cap", help="what a platform's questions read this month, and may", parents=[person])
+        cap.add_argument("platform", help="key of a platform")
+        cap.add_argument("--gb", type=int, help="GB a month from now on")
         show = verbs.add_parser("show", help="a run, with its lines for who may read them", parents=[person])
         show.add_argument("run", type=int, help="id of a run")
 
@@ -48,6 +55,7 @@ class Command(BaseCommand):
             "list": self._list,
             "ask": self._ask,
             "show": self._show,
+            "cap": self._cap,
         }
         actor = acting_person(options["email"], request=REQUEST)
         with refusals_said():
@@ -65,6 +73,16 @@ class Command(BaseCommand):
         minutes = query.minutes if options["minutes"] is None else options["minutes"]
         run = log_query_ask(by=actor, at=clock.now(), query=query, minutes=minutes)
         return LogRunSerializer(run).data
+
+    def _cap(self, actor: Actor, options: dict[str, Any]) -> Any:
+        gb_a_month: int | None = options["gb"]
+        platform = platform_for(VIEW if gb_a_month is None else SET, actor, options["platform"])
+        if gb_a_month is not None:
+            LogCapSerializer(data={"gb_a_month": gb_a_month}).is_valid(raise_exception=True)
+            log_cap_set(
+                by=actor, at=clock.now(), platform=platform, expected=cap_of(platform).version, gb_a_month=gb_a_month
+            )
+        return LogCapSerializer(log_month(platform, at=clock.now())).data
 
     def _show(self, actor: Actor, options: dict[str, Any]) -> Any:
         run = permitted(actor, VIEW, LogRun.objects.visible_to(actor), pk=options["run"])

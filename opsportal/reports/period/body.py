@@ -98,9 +98,10 @@ def report_body(platform: Platform, service: Service | None, period: Period) -> 
     return plain
 
 
-def objective_body(platform: Platform, service: Service | None, period: Period, slo_id: int) -> Body:
-    """What the drawings of one objective need of the report: nothing else is computed."""
-    rows = slo_rows(list(_slos(platform, service).filter(pk=slo_id)), period)
+def objective_body(platform: Platform, service: Service | None, period: Period, slo_id: int | None) -> Body:
+    """What is told of one objective, or of all: nothing else of the report is computed."""
+    slos = _slos(platform, service)
+    rows = slo_rows(list(slos if slo_id is None else slos.filter(pk=slo_id)), period)
     plain: Body = _plain({
         "platform_name": platform.name,
         "period": _period(period),

@@ -1,14 +1,14 @@
 """The report of a period as a page and as files, live and as it was published."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
+from django.template.loader import get_template
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 
 from monitoring.selectors.slo_report import WORST_FIRST, slo_rows, slos_of
@@ -18,7 +18,7 @@ from opsportal.core.actions import WRITE, AuthorizedRequest, require_action
 from opsportal.core.clock import now
 from opsportal.core.forms import bounded_int
 from opsportal.core.gate import allows, permitted
-from opsportal.core.htmx import VARY, redirect_or_fragment, render_page, wants_fragment
+from opsportal.core.htmx import part_response, redirect_or_fragment, render_page, wants_fragment
 from opsportal.core.idempotency import idempotent
 from opsportal.core.pagination import keyset_page
 from opsportal.core.shell import selected_platform
@@ -44,6 +44,7 @@ from opsportal.reports.period.verification import is_untouched
 VIEW: Final = "reports.period_view"
 EXPORT: Final = "reports.period_export"
 PAGE: Final = 50
+FIRST: Final = 2  # objectives told in full with the page, worst first; the others follow it
 LATER_PARTS: Final[Mapping[str, Any]] = {  # which an edition of an earlier format has not
     "alarms": None, "drills": None, "drills_count": None,
 }  # fmt: skip
@@ -77,25 +78,33 @@ def _asked(request: AuthorizedRequest, key: str, action: str) -> Asked:
     return Asked(platform, service, period)
 
 
-def _part(request: AuthorizedRequest) -> int | None:
-    """The objective whose drawings the page asks for after itself."""
-    return bounded_int(request.GET.get("part", "")) if wants_fragment(request) else None
+def _piece(request: AuthorizedRequest, body_of: Callable[[int | None], Mapping[str, Any]]) -> HttpResponse | None:
+    """What the page asks for after itself: one objective's drawings (`?part=`), or the objectives it left out."""
+    if not wants_fragment(request):
+        return None
+    part = bounded_int(request.GET.get("part", ""))
+    if part is not None:
+        return part_response(drawn(body_of(part), part))
+    if not request.GET.get("rest"):
+        return None
+    body = body_of(None)
+    told = _told(request, body)
+    context = {"rows": [one for one in body["objectives"] if one not in told], "p": body["period"]}
+    return part_response(get_template("reports/_objectives.html").render(context, request))
 
 
-def _chart(body: Mapping[str, Any], wanted: int) -> HttpResponse:
-    response = HttpResponse(drawn(body, wanted))
-    patch_vary_headers(response, VARY)
-    return response
+def _told(request: AuthorizedRequest, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The objectives told in full with the page: the worst, and the one that `?detail=` asks for without a script."""
+    wanted = bounded_int(request.GET.get("detail", ""))
+    return [one for place, one in enumerate(body["objectives"]) if place < FIRST or one["id"] == wanted]
 
 
 @require_action(VIEW)
 def period_report(request: AuthorizedRequest, key: str) -> HttpResponse:
     """The report as it stands now."""
     asked = _asked(request, key, VIEW)
-    part = _part(request)
-    if part is not None:
-        return _chart(revived(json.loads(canonical(objective_body(*asked, part)))), part)
-    return _report_page(request, asked, CommentaryForm(initial=_written(asked)))
+    piece = _piece(request, lambda slo_id: revived(json.loads(canonical(objective_body(*asked, slo_id)))))
+    return piece or _report_page(request, asked, CommentaryForm(initial=_written(asked)))
 
 
 def _written(asked: Asked) -> dict[str, Any]:
@@ -113,6 +122,7 @@ def _report_page(request: AuthorizedRequest, asked: Asked, form: CommentaryForm,
     editions = PublishedReport.objects.filter(platform=platform, service=service, period_key=period.key)
     context = {
         "body": body,
+        "told": _told(request, body),
         "asked": asked,
         "form": form,
         "period_views": [
@@ -243,10 +253,12 @@ def published(request: AuthorizedRequest, pk: int) -> HttpResponse:
     """A report as it was published."""
     edition = _edition(request, pk, VIEW)
     body = revived(json.loads(edition.body))
-    part = _part(request)
-    if part is not None:
-        return _chart(body, part)
-    context = {"body": LATER_PARTS | body, "edition": edition, "is_whole": is_untouched(edition), "asked": None}
+    if piece := _piece(request, lambda _: body):
+        return piece
+    context = {
+        "body": LATER_PARTS | body, "edition": edition, "is_whole": is_untouched(edition), "asked": None,
+        "told": _told(request, body),
+    }  # fmt: skip
     return render_page(request, "reports/period_report.html", context)
 
 

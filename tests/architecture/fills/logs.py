@@ -26,6 +26,13 @@ def _log_query(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     return f"/monitoring/logs/{query.pk}/"
 
 
+def _log_cap(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
+    query = query_of(platform, at=at)
+    for _ in range(count):
+        run_of(query, at=at, lines=1)
+    return f"/monitoring/logs/month/{platform.key}/"
+
+
 def _log_pipeline(platform: Platform, _by: Actor, at: datetime, count: int) -> str:
     for number in range(count):
         log_group_of(platform, at=at, name=f"/{platform.key}/{number}")
@@ -52,6 +59,7 @@ LOG_PAGES: Final[dict[str, Callable[[Platform, Actor, datetime, int], str]]] = {
     "log-queries": _log_queries,
     "log-query": _log_query,
     "log-run": _log_run,
+    "log-cap": _log_cap,
     "log-pipeline": _log_pipeline,
     "traces": _traces,
 }
