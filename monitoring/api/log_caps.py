@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from monitoring.selectors.log_costs import cap_of, log_month
 from monitoring.services.log_caps import MOST_GB, log_cap_set
-from opsportal.core.api import ApiView, expected_version, row_response
+from opsportal.core.api import ApiView, expected_version, row_response, sent
 from opsportal.core.clock import now
+from opsportal.core.idempotency import idempotent
 from opsportal.platforms.models import Platform
 from opsportal.platforms.selectors import platform_for
 
@@ -43,13 +44,12 @@ class LogCapView(ApiView):
         return _answer(platform_for(VIEW, self.actor, key))
 
     @extend_schema(operation_id="log_caps_set", request=LogCapSerializer, responses=LogCapSerializer)
+    @idempotent
     def put(self, request: Request, key: str) -> Response:
         """Set it; needs `If-Match`, also where the portal's default holds."""
         platform = platform_for(SET, self.actor, key)
         expected = expected_version(request, cap_of(platform))
-        serializer = LogCapSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        gb_a_month = serializer.validated_data["cap"]["gb_a_month"]
+        gb_a_month = sent(request, LogCapSerializer)["cap"]["gb_a_month"]
         log_cap_set(by=self.actor, at=now(), platform=platform, expected=expected, gb_a_month=gb_a_month)
         return _answer(platform)
 

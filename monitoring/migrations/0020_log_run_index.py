@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("monitoring", "0019_a2")]
+    dependencies = [("monitoring", "0019_log_caps")]
     operations = [
         AddIndexConcurrently(
             "logrun", models.Index(fields=["platform", "-asked_at", "-id"], name="log_run_of_platform")
