@@ -62,7 +62,8 @@ def _period(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     checklist_run(platform, at=at - DAY, items=1)
     for number in range(count):
         declare(platform, by=by, at=at, title=f"Fault {number}")
-        transition(alarm(platform, key=f"r{number}", signal=f"r{number}"), "alarm", at - timedelta(minutes=1))
+        # Before the last whole slice of the clock, to which a report counts.
+        transition(alarm(platform, key=f"r{number}", signal=f"r{number}"), "alarm", at - timedelta(minutes=10))
         EvidenceResult.objects.create(
             platform=platform, check_name=f"backup.{number}", verdict="ok", fetched_at=at, created_at=at
         )
@@ -79,7 +80,7 @@ def _published(platform: Platform, by: Actor, at: datetime, count: int) -> str:
 
 def _firings(platform: Platform, by: Actor, at: datetime, count: int) -> str:
     for number in range(count):
-        transition(alarm(platform, key=f"f{number}", signal=f"f{number}"), "alarm", at - timedelta(minutes=1))
+        transition(alarm(platform, key=f"f{number}", signal=f"f{number}"), "alarm", at - timedelta(minutes=10))
     return f"/reports/period/{platform.key}/firings/?period={at - DAY:%Y-%m-%d}..{at:%Y-%m-%d}"
 
 
