@@ -167,7 +167,7 @@ def test_what_stands_when_the_portal_begins_to_keep_texts_is_the_first_that_is_k
     review = Review.objects.create(incident=declare(platform, by=SYSTEM, at=at), drafted_at=at, version=3)
     root = Cause.objects.create(review=review, kind="root", text="Dry", added_at=at)
     Cause.objects.create(review=review, parent=root, kind="contributing", text="Small", added_at=at)
-    import_module("incidents.migrations.0017_a3_kept_texts").keep_present(apps, connection.schema_editor())
+    import_module("incidents.migrations.0017_kept_texts").keep_present(apps, connection.schema_editor())
     assert bodies(row.texts) == [(4, row.whole)]
     assert bodies(problem.texts) == [(1, problem.whole)]
     assert bodies(review.cause_texts) == [(3, "- Dry (root cause)\n  - Small (contributing)")]
