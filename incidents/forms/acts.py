@@ -1,9 +1,11 @@
 """What is done to one incident."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from incidents.choices import (
     DONE_BY_HAND,
@@ -23,6 +25,8 @@ from incidents.models import Incident
 from incidents.selectors import members_of
 from incidents.types import questions
 from opsportal.core.actor import Actor
+from opsportal.core.conflicts import Difference
+from opsportal.core.models import VersionedModel
 from opsportal.platforms.models import Service, Severity
 
 
@@ -108,7 +112,12 @@ class EndForm(ActForm):
 
 
 class TriageForm(ActForm):
-    """The five questions, and what else the incident's type must answer."""
+    """The five questions, and what else the incident's type must answer.
+
+    It keeps what it showed: two people who answer different questions, or write the record meanwhile, do not collide.
+    """
+
+    seen = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, incident: Incident, **kwargs: Any) -> None:
         super().__init__(*args, incident=incident, **kwargs)
@@ -121,9 +130,44 @@ class TriageForm(ActForm):
 
     def values(self, by: Actor) -> dict[str, Any]:
         del by
-        data = self.cleaned_data
-        keys = [question.key for question in self.questions if data[question.key]]
-        return {"answers": {key: {"answer": data[key], "note": data[f"{key}_note"]} for key in keys}}
+        return {"answers": self._given()}
+
+    def _given(self) -> dict[str, dict[str, str]]:
+        """What differs from what was shown; everything, where nothing does or nobody knows what that was."""
+        data, seen = self.cleaned_data, self._seen()
+        given = {
+            question.key: {"answer": data[question.key], "note": data[f"{question.key}_note"]}
+            for question in self.questions
+            if data[question.key]
+        }
+        return {key: mine for key, mine in given.items() if mine != seen.get(key)} or given
+
+    def _seen(self) -> dict[str, Any]:
+        seen = self.cleaned_data.get("seen")
+        return seen if isinstance(seen, dict) else {}
+
+    def is_clear_of(self, current: Incident) -> bool:
+        return isinstance(self.cleaned_data.get("seen"), dict) and not self._collisions(current)
+
+    def _collisions(self, current: Incident) -> list[str]:
+        """The questions that somebody answered otherwise since this form was shown."""
+        told, seen, given = current.triage, self._seen(), self._given()
+        return [key for key in given if key in told and told[key] not in (given[key], seen.get(key))]
+
+    def reads_also(self, name: str) -> bool:
+        return name in self.fields
+
+    def differs_also(self, row: VersionedModel, posted: QueryDict) -> Sequence[Difference]:
+        del posted
+        if not isinstance(row, Incident):
+            return []
+        mine, words = self._given(), dict(TRIAGE_ANSWERS)
+
+        def said(given: Mapping[str, str]) -> str:
+            return ", ".join(filter(None, (words[given["answer"]], given["note"])))
+
+        texts = {question.key: question.text for question in self.questions}
+        return [Difference(key, texts[key], said(row.triage[key]), said(mine[key])) for key in self._collisions(row)]
 
 
 class DescribeForm(ActForm):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
@@ -259,24 +259,29 @@ def _acts(clock: IncidentClock) -> tuple[str, ...]:
 def clock_views(incident: Incident, now: datetime, *, with_stopped: bool = False) -> list[ClockView]:
     """The latest round of each clock, the most urgent first; how many rounds were missed before stands beside it.
 
-    A clock that was no longer needed before it was met is there `with_stopped`, as a review tells it, and so is the
-    review's of each wave before: what was published then is not what an open incident waits for. The rounds of the
-    updates are one thing once they are over: how many there were, and how many of them came late.
+    A clock that was no longer needed before it was met is there `with_stopped`, as a review tells it, and so is every
+    round before: what a wave that is over owed is not what an open incident waits for. The rounds of the updates are
+    one thing once they are over: how many updates there were, and how many rounds passed without one in time.
     """
     rows = IncidentClock.objects.filter(incident=incident).order_by("kind", "round")
     views: list[tuple[int, datetime, ClockView]] = []
     for kind, group in groupby(rows, key=attrgetter("kind")):
         ran = list(group)
-        if kind == ClockKind.REVIEW and with_stopped:
-            views += [(6, one.started_at, _past_review(one, now)) for one in ran[: None if incident.is_open else -1]]
+        if with_stopped and kind != ClockKind.UPDATE:
+            views += [_round_view(one, after, now) for one, after in pairwise(ran)]
+            if kind == ClockKind.REVIEW and incident.is_open:
+                views.append(_round_view(ran[-1], None, now))
         counted = [one for one in ran if one.outcome != OutcomeChoice.STOPPED]
         if (not counted and not with_stopped) or (kind == ClockKind.REVIEW and incident.is_open):
             continue
-        *before, clock = counted or ran
+        *before, clock = ran if with_stopped and kind != ClockKind.UPDATE else counted or ran
         missed = sum(one.outcome == OutcomeChoice.MISSED for one in before)
         view = _clock_view(clock, now)
         if kind == ClockKind.UPDATE and counted and clock.stopped_at is not None:
             view, missed = _updates_told(view, counted), 0
+        elif with_stopped:
+            missed, label = 0, _round_label(view, clock) if before and clock.stopped_at is not None else view.label
+            view = replace(view, label=label)
         rule = f"{view.rule} · {plural(missed, 'round')} missed before" if missed else view.rule
         views.append(
             (_urgency(clock, view), clock.due_at or clock.started_at, replace(view, rule=rule, acts=_acts(clock)))
@@ -284,16 +289,26 @@ def clock_views(incident: Incident, now: datetime, *, with_stopped: bool = False
     return [view for *_order, view in sorted(views, key=itemgetter(0, 1))]
 
 
-def _past_review(clock: IncidentClock, now: datetime) -> ClockView:
+def _round_label(view: ClockView, clock: IncidentClock) -> str:
+    return f"{view.label}, round {clock.round}"
+
+
+def _round_view(clock: IncidentClock, after: IncidentClock | None, now: datetime) -> tuple[int, datetime, ClockView]:
+    """A round that is over, with its place; one that a change of severity began anew (`after`) was still needed."""
     view = _clock_view(clock, now)
-    return replace(view, label=f"{view.label}, round {clock.round}", is_past=True)
+    view = replace(view, label=_round_label(view, clock), is_past=True)
+    if view.state == "stopped" and after is not None and after.started_at <= (clock.stopped_at or now):
+        view = replace(view, small="began anew")
+    return _urgency(clock, view), clock.due_at or clock.started_at, view
 
 
 def _updates_told(view: ClockView, rounds: Sequence[IncidentClock]) -> ClockView:
+    """Every update, also one that no clock waited for; of a round that is late only that its time passed."""
+    told = plural(StatusUpdate.objects.filter(incident_id=rounds[0].incident_id).count(), "update")
     late = sum(one.outcome == OutcomeChoice.MISSED for one in rounds)
-    if late:  # of such a round nothing is known but that its time passed
-        return replace(view, text=plural(len(rounds), "round"), small=f"{late} late", state="missed")
-    return replace(view, text=plural(len(rounds), "update"), small="none late", state="met")
+    if late:
+        return replace(view, text=told, small=f"{late} of {plural(len(rounds), 'round')} late", state="missed")
+    return replace(view, text=told, small="none late", state="met")
 
 
 def _urgency(clock: IncidentClock, view: ClockView) -> int:

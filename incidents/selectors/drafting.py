@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
-from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, TimelineEntry
+from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, StatusUpdate, TimelineEntry
 from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
 from incidents.selectors.links import firing_names
 from incidents.selectors.plans import plan_results
@@ -195,13 +195,14 @@ def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
 
 
 def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
-    """Each clock that was met; the updates, which come round again, as one: how many were told in time."""
+    """Each clock that was met; the updates, which come round again, as one: how many there were, how many late."""
     updates = [clock for clock in clocks if clock.kind == ClockKind.UPDATE and clock.due_at]
-    told = sum(clock.outcome == OutcomeChoice.MET for clock in updates)
+    in_time = sum(clock.outcome == OutcomeChoice.MET for clock in updates)
     late = sum(clock.outcome == OutcomeChoice.MISSED for clock in updates)
-    if told:
-        said = f"{late} of {told + late} late" if late else "none late"
-        yield f"{plural(told, 'status update')} in time, {said} (every {updates[-1].rule_text})"
+    if in_time:
+        told = StatusUpdate.objects.filter(incident=incident).count()  # also what no clock waited for
+        said = f"{late} of {plural(in_time + late, 'round')} late" if late else "none late"
+        yield f"{plural(told, 'status update')}, {said} (every {updates[-1].rule_text})"
     for clock in clocks:
         if clock.outcome == OutcomeChoice.MET and clock.due_at and clock.kind != ClockKind.UPDATE:
             yield _met(incident, clock)

@@ -87,6 +87,7 @@ class ClockScore:
     met: int = 0
     missed: int = 0
     review_due_at: datetime | None = None
+    running: int = 0  # besides the review's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +233,7 @@ def _score_rows(_actor: Actor, incident_ids: Any) -> Any:
         met=Count("pk", filter=Q(outcome=OutcomeChoice.MET)),
         missed=Count("pk", filter=Q(outcome=OutcomeChoice.MISSED)),
         review_due_at=Min("due_at", filter=Q(kind=ClockKind.REVIEW, stopped_at__isnull=True)),
+        running=Count("pk", filter=Q(stopped_at__isnull=True) & ~Q(kind=ClockKind.REVIEW)),
     )
 
 

@@ -22,6 +22,7 @@ WORKING_KINDS: Final = (
     ClockKind.RESOLVE,
     ClockKind.STAKEHOLDER,
 )
+WAVE_KINDS: Final = (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.RESOLVE)  # run in every wave anew
 REVIEW_REQUIRED_RANK: Final = 2
 CLOCK_ACTOR: Final = system_actor("incidents.clocks")
 
@@ -182,21 +183,22 @@ def restart_for_severity(incident: Incident, at: datetime, *, is_worse: bool) ->
     """Give running clocks the new severity's rules.
 
     Worse restarts them from now, since nobody can be late for a duty that did not exist; milder keeps their start.
-    Clocks that only the new severity asks for start now. A pause ends with the old rule; its time stays uncounted.
+    Clocks that only the new severity asks for start now, unless their duty is done: an update is owed again after each
+    one, and an open incident is to be resolved, whatever an earlier round was. A pause ends with the old rule; its time
+    stays uncounted.
     """
     present = IncidentClock.objects.filter(incident=incident, stopped_at__isnull=True, kind__in=WORKING_KINDS)
     started = {clock.kind: clock.started_at for clock in present}
-    ended = set(
-        IncidentClock.objects.filter(incident=incident, outcome__in=[OutcomeChoice.MET, OutcomeChoice.MISSED])
-        .exclude(kind__in=started)
-        .values_list("kind", flat=True)
-    )
+    ended = IncidentClock.objects.filter(incident=incident, outcome__in=[OutcomeChoice.MET, OutcomeChoice.MISSED])
+    over = set(ended.exclude(kind__in=WAVE_KINDS).values_list("kind", flat=True))
+    over |= _MET_BY_ACKNOWLEDGING if incident.acknowledged_at else frozenset()
+    over |= {ClockKind.ESCALATE} if incident.mitigated_at else frozenset()
     for kind in WORKING_KINDS:
         if kind in started:
             ended_one = stop(incident, kind, at)
             paused_for = ended_one.paused_for if ended_one is not None else timedelta(0)
             start(incident, kind, at if is_worse else started[kind] + paused_for)
-        elif kind not in ended and not (kind in _MET_BY_ACKNOWLEDGING and incident.acknowledged_at):
+        elif kind not in over:
             start(incident, kind, at)
 
 

@@ -97,13 +97,13 @@ def _same(declaration: Declaration) -> Incident | None:
     return next((row for name in names if (row := rows.filter(**name).first()) is not None), None)
 
 
-def refuse_twin(platform_id: int, service: Service | None, signal: str) -> None:
-    """Say which incident is open for a signal. Raises IncidentError when there is one."""
+def refuse_twin(platform_id: int, service: Service | None, signal: str, way_out: str = "go on there") -> None:
+    """Say which incident is open for a signal, and what to do. Raises IncidentError when there is one."""
     rows = Incident.objects.open().filter(platform_id=platform_id, service=service, signal=signal)
     twin = rows.first() if signal else None
     if twin is not None:
         named = "An incident" if twin.is_restricted else twin.reference
-        raise IncidentError(f"{named} is open for the same signal; go on there.")
+        raise IncidentError(f"{named} is open for the same signal; {way_out}.")
 
 
 def incident_declare_from(*, by: Actor, at: datetime, declaration: Declaration, origin: Origin) -> Incident:

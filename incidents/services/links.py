@@ -17,6 +17,7 @@ from incidents.models.problem import LinkKind
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved
 from incidents.services.ending import work_end
+from incidents.services.record import severity_take
 from incidents.services.timeline import append
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
@@ -43,13 +44,16 @@ def incident_merge(
 ) -> Incident:
     """Close an incident as the duplicate of another; later alarms of its signal join that one.
 
-    Its number, alarms and timeline stay where they are and are shown there. Returns the merged one.
+    Its number, alarms and timeline stay where they are and are shown there. One that is resolved and milder takes over
+    its severity: nobody can raise that one, nor reopen it while this one is open for its signal.
+
+    Returns the merged one.
     Raises IncidentError, TransitionError, VersionConflictError.
     """
     if incident.pk == target.pk:
         raise IncidentError("An incident cannot be merged into itself.")
     current, kept = lock_both(incident, target, expected=expected)
-    _check_mergeable(current, kept)
+    _check_mergeable(current, kept, by)
     position = lifecycle.merge(current.position)
     changes = moved(current, position, at) | {"closed_at": at, "merged_into": kept}
     change(current, **changes, resolved_at=current.resolved_at or at)
@@ -69,9 +73,14 @@ def incident_merge(
         data={"state": "closed", "merged_into": kept.number},
     )
     merged = current.reference if is_known else "another incident"
-    append(kept, kind=EntryKind.STATE, body=f"took in {merged}{because}", by=by, at=at, data={"merged": current.number})
+    took_in = f"took in {merged}"
+    is_graver = current.rank < kept.rank
+    raised = severity_take(kept, current.severity, took_in, by=by, at=at) if is_graver else None
+    append(kept, kind=EntryKind.STATE, body=f"{took_in}{because}", by=by, at=at, data={"merged": current.number})
     notices.tell_state(current, f"merged into {kept.reference}" if is_known else "merged", at)
     mark_charts(current, by=by, at=at)
+    if raised is not None:
+        raised()
     finish(kept, by=by, at=at, verb="incident.took_in", data={"merged": current.number})
     finish(
         current, by=by, at=at, verb="incident.merged", data={"into": kept.number}, tells=partial(events.merged, kept)
@@ -80,7 +89,7 @@ def incident_merge(
     return current
 
 
-def _check_mergeable(current: Incident, kept: Incident) -> None:
+def _check_mergeable(current: Incident, kept: Incident, by: Actor) -> None:
     if current.platform_id != kept.platform_id:
         raise IncidentError("Only incidents of one platform can be merged; link them as related instead.")
     if current.is_restricted != kept.is_restricted:
@@ -89,11 +98,11 @@ def _check_mergeable(current: Incident, kept: Incident) -> None:
         raise IncidentError("That one was merged itself: merge into the incident it was merged into.")
     if kept.closed_at is not None:
         raise IncidentError("That one is closed: reopen it first, or link them as related.")
-    if kept.rank > current.rank:
-        raise IncidentError(
-            f"{kept.reference} is {kept.severity.label}, milder than {current.severity.label}: its duties would end."
-            " Raise that one first, or merge it into this one."
-        )
+    milder = f"{kept.reference} is {kept.severity.label}, milder than {current.severity.label}"
+    if kept.rank > current.rank and kept.is_open:
+        raise IncidentError(f"{milder}: its duties would end. Raise that one first, or merge it into this one.")
+    if kept.rank > current.rank and not allows(by, "incidents.incident_set_severity", kept):
+        raise IncidentError(f"{milder}, and the merge would raise it: ask someone who may change its severity.")
 
 
 def _end_clocks(current: Incident, kept: Incident, at: datetime) -> None:

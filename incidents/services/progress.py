@@ -211,11 +211,12 @@ def incident_reopen(*, by: Actor, at: datetime, incident: Incident, expected: in
         with transaction.atomic():
             change(current, **{**moved(current, position, at), **ended, **said, "stage_times": stages})
     except IntegrityError:  # incident_open_signal_unique: an alarm opened one since
-        refuse_twin(current.platform_id, current.service, current.signal)
+        way_out = f"go on there, or merge it into {current.reference} first and reopen that"
+        refuse_twin(current.platform_id, current.service, current.signal, way_out)
         raise
     review = hold_review(current)
     clocks.stop(current, ClockKind.REVIEW, at)
-    for kind in (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.RESOLVE):
+    for kind in clocks.WAVE_KINDS:
         clocks.start(current, kind, at)
     append(
         current,

@@ -1,6 +1,6 @@
 """What is known about the incident: severity, triage, texts and times."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from incidents import events
-from incidents.choices import TRIAGE_ANSWERS, DetectionSource, EntryKind, IncidentType
+from incidents.choices import TRIAGE_ANSWERS, ClockKind, DetectionSource, EntryKind, IncidentType
 from incidents.errors import IncidentError
 from incidents.models import Incident, IncidentAccess
 from incidents.services import clocks, notices
@@ -42,12 +42,25 @@ def incident_set_severity(
     if severity.pk == current.severity_id:
         return current
     why = clean_text(why).strip()
-    before, rank_before = current.severity.label, current.rank
-    if severity.rank > rank_before and not why:
+    if severity.rank > current.rank and not why:
         said = f"/severity {severity.label} because …"
+        before = current.severity.label
         raise IncidentError(f"{severity.label} is milder than {before}: say why, in the composer by {said}")
+    severity_take(current, severity, why, by=by, at=at)()
+    return current
+
+
+def severity_take(current: Incident, severity: Severity, why: str, *, by: Actor, at: datetime) -> Callable[[], None]:
+    """Give the locked incident another severity. Returns what finishes it, for when the caller has locked all.
+
+    One that is resolved owes no more than the review that the new severity asks for.
+    """
+    before, rank_before = current.severity.label, current.rank
     change(current, severity=severity, rank=severity.rank)
-    clocks.restart_for_severity(current, at, is_worse=severity.rank < rank_before)
+    if current.is_open:
+        clocks.restart_for_severity(current, at, is_worse=severity.rank < rank_before)
+    elif not current.clocks.filter(kind=ClockKind.REVIEW).exists():
+        clocks.start(current, ClockKind.REVIEW, at)
     append(
         current,
         kind=EntryKind.SEVERITY,
@@ -57,8 +70,10 @@ def incident_set_severity(
         data={"from": before, "to": severity.label, "rank_from": rank_before, "rank_to": severity.rank},
     )
     notices.tell_severity(current, before, why, at)
-    page_first(current, at)
-    finish(
+    if current.is_open:
+        page_first(current, at)
+    return partial(
+        finish,
         current,
         by=by,
         at=at,
@@ -66,7 +81,6 @@ def incident_set_severity(
         data={"from": rank_before, "to": severity.rank},
         tells=partial(events.severity_changed, before, rank_before, why),
     )
-    return current
 
 
 @transaction.atomic

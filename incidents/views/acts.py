@@ -72,7 +72,7 @@ class Page:
 
 
 def _triage_initial(incident: Incident) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"seen": incident.triage}
     for key, given in incident.triage.items():
         found |= {key: given["answer"], f"{key}_note": given["note"]}
     return found
@@ -287,11 +287,13 @@ def tell_readings(request: AuthorizedRequest, form: forms.Form) -> None:
             messages.info(request, f"{bound.label}: {bound.field.reading}")
 
 
-def _refusal(request: AuthorizedRequest, page: Page, incident: Incident, form: IncidentForm) -> int:
-    """Do it. The status of a refusal, which then stands in the form; 0: it is done."""
+def _refusal(
+    request: AuthorizedRequest, page: Page, incident: Incident, form: IncidentForm, seen: Incident | None = None
+) -> int:
+    """Do it, on top of what is `seen` by now. The status of a refusal, which then stands in the form; 0: it is done."""
     if not form.is_valid():
         return 422
-    expected = form.cleaned_data.get("version")
+    expected = seen.version if seen is not None else form.cleaned_data.get("version")
     try:
         values = form.values(request.actor)
         page.act.perform(by=request.actor, at=now(), incident=incident, expected=expected, values=values)
@@ -303,7 +305,11 @@ def _refusal(request: AuthorizedRequest, page: Page, incident: Incident, form: I
         return 409 if isinstance(error, CommandTakenError) else 422
     except VersionConflictError as error:
         current = error.current
-        if not isinstance(current, Incident) or page.act.is_possible(current):
+        if not isinstance(current, Incident):
+            raise
+        if page.act.is_possible(current):
+            if form.is_clear_of(current):
+                return _refusal(request, page, incident, form, current)
             raise
         # Sent again it could not succeed either, so no merge is offered.
         form.add_error(None, _overtaken(current))

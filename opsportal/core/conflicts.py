@@ -146,7 +146,8 @@ def differences(row: VersionedModel, posted: QueryDict) -> list[Difference]:
             value = getattr(row, field.attname)
             theirs = stamp(value) if isinstance(value, datetime) else _words(field, offered, theirs)
             mine = _words(field, offered, mine)
-        label = name.removesuffix("_id").replace("_", " ").capitalize()
+        said = offered.label if offered is not None else None
+        label = str(said or name.removesuffix("_id").replace("_", " ").capitalize())
         found.append(Difference(name, label, theirs, mine, is_text=isinstance(field, TextField)))
     return found + [difference for form in wider for difference in form.differs_also(row, posted)]
 

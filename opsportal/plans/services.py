@@ -224,7 +224,8 @@ def plans_withdraw(*, by: Actor, at: datetime, subject: str, why: str) -> list[P
     waiting = Plan.objects.filter(subject=subject, state__in=[PlanState.AWAITING, PlanState.APPROVED]).order_by("pk")
     found = list(waiting.select_for_update(of=("self",), no_key=True))
     for plan in found:
-        plan.update_versioned(expected=plan.version, state=PlanState.WITHDRAWN, finished_at=at, error=why)
+        error = f"{why} by {by.name}"
+        plan.update_versioned(expected=plan.version, state=PlanState.WITHDRAWN, finished_at=at, error=error)
         touch(f"plan:{plan.pk}", plan.pk)
         touch("today", plan.pk)
     for plan in found:

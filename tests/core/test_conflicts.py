@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from incidents.models import Incident
+from incidents.services import incident_describe
 from opsportal.accounts.models import User
 from opsportal.core.conflicts import differences
 from opsportal.core.forms import CleanForm
@@ -70,3 +71,28 @@ def test_who_stands_in_the_row_and_is_not_among_the_choices_is_not_named(platfor
     assert Form(posted).is_valid()
     (found,) = differences(incident, posted)
     assert (found.theirs, found.mine) == ("something else", str(chosen))
+
+
+def test_who_answers_what_nobody_else_answered_meets_no_page_of_both_sides(
+    client_for: Callable[..., Client], commander: User, platform: Platform, at: datetime
+) -> None:
+    incident = declare(platform, by=SYSTEM, at=at)
+    client = client_for(commander)
+    shown = client.get(f"{incident.url}triage/").content.decode()
+    assert 'name="seen" value="{}"' in shown
+    asked = {"version": incident.version, "seen": "{}"}
+    incident_describe(by=SYSTEM, at=at, incident=incident, expected=incident.version, changes={"summary": "Slow"})
+    saved = client.post(f"{incident.url}triage/", asked | {"users": "yes", "users_note": "a few"})
+    assert saved.status_code == 303
+    incident.refresh_from_db()
+    assert (incident.summary, incident.triage["users"]) == ("Slow", {"answer": "yes", "note": "a few"})
+    assert client.post(f"{incident.url}triage/", asked | {"core_function": "no"}).status_code == 303
+    # Another answer to the same question is one: it alone is shown, in the question's words.
+    other = client.post(f"{incident.url}triage/", asked | {"users": "no", "data_at_risk": "no"})
+    text = other.content.decode()
+    assert other.status_code == 409
+    assert "<b>Users affected, saved</b>" in text
+    assert "Yes, a few" in text
+    assert text.count(", saved</b>") == 1
+    incident.refresh_from_db()
+    assert set(incident.triage) == {"users", "core_function"}

@@ -15,6 +15,7 @@ from incidents.services import (
     clock_pause,
     clock_resume,
     incident_acknowledge,
+    incident_reopen,
     incident_resolve,
     incident_set_severity,
     update_post,
@@ -153,6 +154,36 @@ def test_a_milder_severity_keeps_the_pause_uncounted(platform: Platform, at: dat
     incident_set_severity(by=SYSTEM, at=at + 41 * MINUTE, incident=incident, expected=1, severity=milder, why="few")
     again = clock(incident, "acknowledge")
     assert (again.round, again.due_at) == (2, at + 40 * MINUTE + 15 * MINUTE)
+
+
+def test_raised_again_the_duties_that_come_again_run_at_once(platform: Platform, at: datetime) -> None:
+    for label in ("P0", "P2"):
+        clock_policy(platform, "update", 30 if label == "P0" else None, label=label)
+    clock_policy(platform, "resolve", 60, label="P0")
+    incident = declare(platform, by=SYSTEM, at=at, label="P0")
+
+    def now_on() -> Incident:
+        return Incident.objects.get(pk=incident.pk)
+
+    def rank(label: str, minute: int) -> None:
+        to, row = severity(platform, label), now_on()
+        incident_set_severity(
+            by=SYSTEM, at=at + minute * MINUTE, incident=row, expected=row.version, severity=to, why="x"
+        )
+
+    update_post(
+        by=SYSTEM, at=at + MINUTE, incident=incident, expected=1, state="identified", audience="public", body="Known"
+    )
+    rank("P2", 2)
+    assert not incident.clocks.filter(kind__in=["update", "resolve"], stopped_at=None).exists()
+    rank("P0", 3)
+    assert clock(incident, "update").due_at == at + 33 * MINUTE
+    incident_resolve(by=SYSTEM, at=at + 4 * MINUTE, incident=now_on(), expected=now_on().version)
+    incident_reopen(by=SYSTEM, at=at + 5 * MINUTE, incident=now_on(), expected=now_on().version, why="Back")
+    rank("P2", 6)
+    rank("P0", 7)
+    for kind, due in (("update", 37), ("resolve", 67)):
+        assert clock(incident, kind).due_at == at + due * MINUTE, kind
 
 
 def test_a_warning_comes_once_before_the_miss(platform: Platform, at: datetime, operator: User) -> None:

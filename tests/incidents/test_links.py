@@ -26,6 +26,7 @@ from opsportal.audit.models import AuditEntry
 from opsportal.core.actor import Actor
 from opsportal.core.models import VersionConflictError
 from opsportal.platforms.models import Platform, Service
+from tests.chain import chain_last
 from tests.factories.incidents import SYSTEM, alarm, declare, transition
 from tests.factories.platforms import MembershipFactory
 
@@ -138,6 +139,37 @@ def test_the_graver_one_is_not_merged_into_the_milder(platform: Platform, at: da
         merged(grave, mild, at)
     assert IncidentClock.objects.filter(incident=grave, stopped_at=None).exists()
     merged(mild, grave, at)
+
+
+def test_what_came_back_is_taken_in_by_the_milder_one_that_is_resolved(
+    platform: Platform, at: datetime, operator: User, commander: User, client_for: Callable[..., Client],
+    actor_for: Callable[..., Actor],
+) -> None:  # fmt: skip
+    def signal_of(declared: Incident) -> Incident:
+        Incident.objects.filter(pk=declared.pk).update(signal="db-connections")
+        return Incident.objects.get(pk=declared.pk)
+
+    by = actor_for(commander)
+    first = signal_of(declare(platform, by=by, at=at, label="P3"))
+    incident_resolve(by=by, at=at + MINUTE, incident=first, expected=first.version)
+    again = signal_of(declare(platform, by=actor_for(operator), at=at + 2 * MINUTE, label="P0"))
+    first.refresh_from_db()
+    with pytest.raises(IncidentError, match=f"merge it into {first.reference} first"):
+        incident_reopen(by=by, at=at + 3 * MINUTE, incident=first, expected=first.version, why="Back")
+    with pytest.raises(IncidentError, match="the merge would raise it"):
+        incident_merge(by=actor_for(operator), at=at, incident=again, expected=again.version, target=first)
+    with chain_last():
+        incident_merge(by=by, at=at + 3 * MINUTE, incident=again, expected=again.version, target=first)
+    first.refresh_from_db()
+    assert (first.severity.label, first.rank, first.state) == ("P0", 1, "resolved")
+    said = list(first.entries.order_by("number").values_list("body", flat=True))[-2:]
+    assert said == [f"P3 → P0: took in {again.reference}", f"took in {again.reference}"]
+    assert IncidentClock.objects.get(incident=first, stopped_at=None).kind == "review"
+    page = client_for(commander).get("/incidents/").content.decode()
+    assert "running" not in page.split(f'href="{again.url}"')[1].split("</tr>")[0], "nothing of it runs"
+    incident_reopen(by=by, at=at + 4 * MINUTE, incident=first, expected=first.version, why="Back")
+    update = IncidentClock.objects.get(incident=first, kind="update", stopped_at=None)
+    assert update.due_at == at + 34 * MINUTE
 
 
 def test_a_link_shows_at_both_ends_and_only_to_those_who_may_know_the_other(

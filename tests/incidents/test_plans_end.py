@@ -67,6 +67,9 @@ def test_what_is_over_withdraws_its_plans_and_nobody_approves_one_later(
     for plan, state in ((waits, "withdrawn"), (approved, "withdrawn"), (runs, "running")):
         plan.refresh_from_db()
         assert plan.state == state
+    page = client_for(commander).get(f"/plans/{waits.pk}/").content.decode()
+    assert "Nobody has decided yet" not in page
+    assert f"because {why} by {operator.name}" in page
     line = f"withdrew plan {waits.short_hash}, Touch a thing: {why}. Nothing of it was done"
     assert incident.entries.filter(kind=EntryKind.PLAN, body=line).count() == 2
     claim = claim_run(run_id=Run.objects.get(key=run_key(approved)).pk, holder="test")

@@ -224,6 +224,29 @@ def test_the_record_of_a_reopening_tells_how_often_it_came_back_and_every_clock(
     assert f"- {said}" in next(body for key, _title, body in draft_sections(over) if key == "went-wrong")
 
 
+def test_every_round_of_every_clock_is_named_in_the_review(
+    platform: Platform, at: datetime, operator: User, actor_for: ActorFor
+) -> None:
+    by = actor_for(operator)
+    clock_policy(platform, "escalate", 15, label="P0")
+    incident = declare(platform, by=by, at=at, label="P0")
+    for minute in (5, 20, 35):
+        row = Incident.objects.get(pk=incident.pk)
+        incident_resolve(by=by, at=at + minute * MINUTE, incident=row, expected=row.version)
+        row.refresh_from_db()
+        if minute < 35:
+            again = at + (minute + 5) * MINUTE
+            incident_reopen(by=by, at=again, incident=row, expected=row.version, why="Back")
+    views = clock_views(row, at + 36 * MINUTE, with_stopped=True)
+    said = {view.label: view.result for view in views if view.kind == "escalate"}
+    assert said == {
+        "Escalate, round 1": "05:00, not needed",
+        "Escalate, round 2": "10:00, not needed",
+        "Escalate, round 3": "10:00, not needed",
+    }
+    assert "Acknowledge" in [view.label for view in views], "of one round no number is said"
+
+
 def test_a_long_timeline_keeps_its_course_and_says_how_much_is_cut(
     published: Review, at: datetime, operator: User, actor_for: ActorFor, client_for: ClientFor
 ) -> None:

@@ -84,7 +84,7 @@ def test_updates_in_time_are_one_line(
     tell(incident, by, at + 10 * MINUTE + timedelta(seconds=2), "internal")
     review = review_draft(by=SYSTEM, at=at, incident=over(incident, by, at + 15 * MINUTE))
     well = ReviewSection.objects.get(review=review, key="went-well").body.replace("\xa0", " ")
-    assert "- 2 status updates in time, none late (every 30 min)" in well
+    assert "- 2 status updates, none late (every 30 min)" in well
     assert "2 s of" not in well
     client = client_for(operator)
     for url in (review.url, incident.url):
@@ -94,14 +94,28 @@ def test_updates_in_time_are_one_line(
         assert "none late" in page
 
 
+def test_an_update_that_no_clock_waited_for_is_counted(
+    incident: Incident, by: Actor, at: datetime, client_for: ClientFor, operator: User
+) -> None:
+    tell(incident, by, at + 10 * MINUTE)
+    ended = over(incident, by, at + 15 * MINUTE)
+    tell(ended, by, at + 16 * MINUTE)
+    review = review_draft(by=SYSTEM, at=at + 17 * MINUTE, incident=ended)
+    well = ReviewSection.objects.get(review=review, key="went-well").body.replace("\xa0", " ")
+    assert "- 2 status updates, none late" in well
+    client = client_for(operator)
+    for url in (review.url, incident.url, f"{incident.url}review.json"):
+        assert "2 updates" in client.get(url).content.decode().replace("\xa0", " ").replace("\\u00a0", " "), url
+
+
 def test_a_round_that_nobody_kept_is_no_update(incident: Incident, by: Actor, at: datetime) -> None:
     tell(incident, by, at + 10 * MINUTE)
     ended = over(incident, by, at + 50 * MINUTE)
     told = next(view for view in clock_views(ended, at + 51 * MINUTE) if view.kind == "update")
-    assert (told.state, told.result.replace("\xa0", " ")) == ("missed", "2 rounds, 1 late")
+    assert (told.state, told.result.replace("\xa0", " ")) == ("missed", "1 update, 1 of 2 rounds late")
     review = review_draft(by=SYSTEM, at=at, incident=ended)
     well = ReviewSection.objects.get(review=review, key="went-well").body.replace("\xa0", " ")
-    assert "1 status update in time, 1 of 2 late" in well
+    assert "1 status update, 1 of 2 rounds late" in well
 
 
 def test_a_clock_that_ran_and_was_not_needed_stands_in_the_review(
