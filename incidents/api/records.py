@@ -97,13 +97,19 @@ class EditionSerializer(serializers.ModelSerializer[ReviewEdition]):
 
 
 class WaveSerializer(serializers.Serializer[Any]):
-    """From the impact or a reopening to the next end."""
+    """From the impact, or from when it came back, to the next end."""
 
     number = serializers.IntegerField(read_only=True)
-    began_at = serializers.DateTimeField(read_only=True)
+    began_at = serializers.DateTimeField(read_only=True, help_text="its impact, or when it came back")
+    reopened_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="when a person said so; null of the first"
+    )
     mitigated_at = serializers.DateTimeField(read_only=True, allow_null=True)
     resolved_at = serializers.DateTimeField(read_only=True, allow_null=True)
     cause = serializers.CharField(read_only=True)
+    causes_before = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="what was taken for it before, oldest first"
+    )
     resolution = serializers.CharField(read_only=True)
     why = serializers.CharField(read_only=True, help_text="it was reopened; empty of the first")
 

@@ -1,7 +1,7 @@
 """Reviews outside the portal: as Markdown, as data, as the public may read one, and what the last ones teach."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,13 +11,13 @@ from django.conf import settings
 from incidents.choices import ActionKind
 from incidents.exports.redaction import redact, words_of
 from incidents.models import Incident, Review, ReviewEdition, ReviewSection
-from incidents.selectors.drafting import without_record
+from incidents.selectors.drafting import unsaid_of, without_record
 from incidents.selectors.evidence import Evidence, Graph, change_words
 from incidents.selectors.learning import CauseLine, LessonPage, cause_lines
 from incidents.selectors.signed import Record, Since
 from monitoring.selectors.names import alarm_names, inventory_names
 from opsportal.accounts.models import User
-from opsportal.core.formats import duration, plural, stamp
+from opsportal.core.formats import duration, stamp
 from opsportal.core.markdown import html_as_text
 
 UNKEPT: Final = "Title, roles, changes, graphs and incidents like it were not kept with this version: they are of today"
@@ -44,11 +44,15 @@ def as_markdown(parts: ReviewParts) -> str:
 
 def _markdown(parts: ReviewParts) -> Iterator[str]:
     incident = parts.record.incident
+    unsaid = unsaid_of(parts.review, incident, parts.sections, parts.record.waves)
     yield from _head_lines(parts)
     for section in parts.sections:
         yield f"## {section.title}\n\n{section.body.strip() or '*Nothing written.*'}\n"
         if section.key == "cause" and parts.causes:
             yield from (*cause_lines(parts.causes), "")
+        if texts := unsaid.get(section.key):
+            yield "**The record says as well**\n"
+            yield from (f"{text}\n" for text in texts)
     if parts.record.waves:
         yield from _list("Waves", [f"{wave.words} {wave.because}" for wave in parts.record.waves], "")
     yield from _evidence_lines(incident, parts.record.evidence)
@@ -58,8 +62,7 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
     for entry in parts.record.entries:
         yield f"- {entry.occurred_at:%Y-%m-%d %H:%MZ} **{entry.author_name or entry.system_word}** {entry.spoken}"
     if parts.record.entries_cut:
-        whole = f"{settings.PUBLIC_URL}{incident.url}timeline.md"
-        yield f"\n{plural(parts.record.entries_cut, 'more moment')} on the [whole timeline]({whole})"
+        yield f"\n{_cut(incident, len(parts.record.entries), parts.record.entries_cut)}"
     yield "\n## Actions\n"
     for item in parts.record.items:
         owner = item.owner.name if item.owner else "no owner"
@@ -67,7 +70,16 @@ def _markdown(parts: ReviewParts) -> Iterator[str]:
         yield f"- {item.reference} {item.title} ({ActionKind(item.kind).label.lower()}, {owner}{due}): {item.state}"
     if parts.record.since:
         yield ""
-        yield from _list("Since it was published", list(_since_lines(parts.record.since)), "")
+        since = parts.record.since
+        yield from _list("Since it was published", list(_since_lines(since)), "")
+        if since.entries_cut:
+            yield _cut(incident, len(since.entries), since.entries_cut)
+
+
+def _cut(incident: Incident, shown: int, more: int) -> str:
+    """How many of how many key moments stand here."""
+    whole = f"{settings.PUBLIC_URL}{incident.url}timeline.md"
+    return f"{shown} of {shown + more} key moments; all are on the [whole timeline]({whole})"
 
 
 def _head_lines(parts: ReviewParts) -> Iterator[str]:
@@ -135,7 +147,8 @@ def _list(title: str, lines: Sequence[str], nothing: str) -> Iterator[str]:
 
 def as_data(parts: ReviewParts) -> dict[str, Any]:
     """The same for programs."""
-    review, incident = parts.review, parts.record.incident
+    review, incident, since = parts.review, parts.record.incident, parts.record.since
+    unsaid = unsaid_of(review, incident, parts.sections, parts.record.waves)
     return {
         "incident": incident.reference,
         "title": incident.title,
@@ -149,7 +162,10 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
         "impact_started_at": incident.impact_started_at,
         "resolved_at": incident.resolved_at,
         **_history_data(parts),
-        "sections": [{"key": row.key, "title": row.title, "body": row.body} for row in parts.sections],
+        "sections": [
+            {"key": row.key, "title": row.title, "body": row.body, "record_says_as_well": unsaid.get(row.key, [])}
+            for row in parts.sections
+        ],
         "causes": [
             {"id": line.cause.pk, "parent": line.cause.parent_id, "kind": line.cause.kind, "text": line.cause.text}
             for line in parts.causes
@@ -175,7 +191,8 @@ def as_data(parts: ReviewParts) -> dict[str, Any]:
             }
             for item in parts.record.items
         ],
-        "since_published": list(_since_lines(parts.record.since)) if parts.record.since is not None else None,
+        "since_published": list(_since_lines(since)) if since is not None else None,
+        "since_published_cut": since.entries_cut if since is not None else None,
     }
 
 
@@ -197,9 +214,11 @@ def _history_data(parts: ReviewParts) -> dict[str, Any]:
             {
                 "number": row.number,
                 "began_at": row.began_at,
+                "reopened_at": row.reopened_at,
                 "mitigated_at": row.mitigated_at,
                 "resolved_at": row.resolved_at,
                 "cause": row.cause,
+                "causes_before": list(row.causes_before),
                 "resolution": row.resolution,
                 "reopened_because": row.why or None,
             }
@@ -284,6 +303,8 @@ def for_the_public(
     words = set().union(*(words_of(text) for text in (incident.title, *(text for _title, text in texts))))
     names = inventory_names(incident.platform, words)
     alarms = alarm_names(incident.platform)
+    name = _public_name(incident, alarms)
+    texts = [(title, text.replace(f"**{incident.title}**", f"**{name}**")) for title, text in texts]
     removed: Counter[str] = Counter()
 
     def clean(text: str) -> str:
@@ -291,9 +312,16 @@ def for_the_public(
         removed.update(found.removed)
         return found.text
 
-    lines = [f"# {clean(incident.title)}\n", f"{stamp(incident.impact_started_at)}"]
+    lines = [f"# {clean(name)}\n", f"{stamp(incident.impact_started_at)}"]
     if incident.resolved_at:
         lines[1] += f", resolved after {duration(incident.resolved_at - incident.impact_started_at)}."
     lines[1] += "\n"
     lines += [f"## {title}\n\n{clean(text)}\n" for title, text in texts if text]
     return PublicText(html_as_text("\n".join(lines)), dict(removed))
+
+
+def _public_name(incident: Incident, alarms: Iterable[str]) -> str:
+    """Its title, unless that is an alarm's name, which stays inside: then what it is about."""
+    if incident.title.strip().casefold() not in {name.casefold() for name in alarms}:
+        return incident.title
+    return f"Incident of {incident.service.name}" if incident.service else "An incident"

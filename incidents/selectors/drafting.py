@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from incidents.choices import ClockKind, EntryKind, OutcomeChoice
-from incidents.models import AlarmClaim, Incident, IncidentClock, ReviewSection, StatusUpdate, TimelineEntry
+from django.db.models import Q
+
+from incidents.choices import ClaimOutcome, ClockKind, EntryKind, OutcomeChoice, ReviewState
+from incidents.models import AlarmClaim, Incident, IncidentClock, Review, ReviewSection, StatusUpdate, TimelineEntry
 from incidents.selectors.evidence import budget_burnt, budget_lines, change_words, runbook_results
 from incidents.selectors.links import firing_names
 from incidents.selectors.plans import plan_results
 from incidents.selectors.related import changes_nearby
 from incidents.selectors.runbooks import runbooks_matching
-from incidents.selectors.waves import Wave, waves_of
-from monitoring.models import AlarmState, AlarmTransition
+from incidents.selectors.waves import Wave, wave_at, waves_of
+from monitoring.models import Alarm, AlarmState, AlarmTransition
 from opsportal.core.formats import duration, plural, stamp
 
 SECTIONS = (
@@ -36,7 +38,10 @@ CHANGES = "What changed within two hours of its beginning:"
 PLANS = "By plan:"
 METRICS = "What the metrics said:"
 QUOTED = frozenset({BUDGET, ALARMS, CHANGES, PLANS, METRICS})
-_LAST_METRICS = 5
+UNWRITTEN = "not written down"
+_MOST_LINES = 20  # of a kind that a draft quotes
+_MOST_RECOVERED = 8  # alarms of each wave that are named as being back
+_MOST_READ = 500
 # Of which texts of the record a section is drafted.
 RECORDED: Mapping[str, tuple[str, ...]] = {
     "impact": ("users_affected", "impact_business", "impact_technical"),
@@ -48,16 +53,11 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
 def draft_sections(incident: Incident) -> list[tuple[str, str, str]]:
     """(key, title, text) of each section in order (Phase09's template with Bookstore's lessons)."""
     clocks = list(IncidentClock.objects.filter(incident=incident).order_by("started_at", "pk"))
-    entries = list(
-        TimelineEntry.objects.filter(incident=incident, kind__in=[EntryKind.ALARM, EntryKind.DECISION])
-        .order_by("occurred_at", "number")
-        .only("kind", "body", "occurred_at")[:20]
-    )
     waves = waves_of(incident)
     texts = {
         "impact": _impact(incident, waves) + _budget(incident),
-        "cause": _cause(incident, entries, waves),
-        "resolution": _resolution(incident, entries, waves),
+        "cause": _cause(incident, waves),
+        "resolution": _resolution(incident, waves),
         "went-well": _lines(_all_met(incident, clocks)),
         "went-wrong": _lines(
             [
@@ -84,12 +84,32 @@ def unsaid(incident: Incident, section: ReviewSection, waves: Sequence[Wave]) ->
     if section.edited_at is None:
         return []
     said = " ".join(section.body.split())
-    texts = [getattr(incident, name).strip() for name in RECORDED.get(section.key, ())]
-    texts += [_lasted(incident, waves), *(wave.words for wave in waves)] if waves and section.key == "impact" else []
-    if section.key in ("cause", "resolution"):
-        texts += [getattr(wave, section.key).strip() for wave in waves[:-1]]
-    texts += _came_back(waves) if section.key == "went-wrong" else []
-    return [text for text in texts if " ".join(text.split()) not in said]
+    if waves and section.key in ("cause", "resolution"):
+        texts = [(text, f"Wave {wave.number}{when}: {text}") for wave, when, text in _written(waves, section.key)]
+    else:
+        texts = [(text, text) for text in (getattr(incident, name) for name in RECORDED.get(section.key, ()))]
+    lines = [_lasted(incident, waves), *(wave.words for wave in waves)] if waves and section.key == "impact" else []
+    lines += _came_back(waves) if section.key == "went-wrong" else []
+    texts += [(line, line) for line in lines]
+    return [shown.strip() for text, shown in texts if " ".join(text.split()) not in said]
+
+
+def unsaid_of(
+    review: Review, incident: Incident, sections: Iterable[ReviewSection], waves: Sequence[Wave]
+) -> dict[str, list[str]]:
+    """The same of each section by its key; none of a review that is published, whose text stands."""
+    if review.state == ReviewState.PUBLISHED:
+        return {}
+    return {section.key: found for section in sections if (found := unsaid(incident, section, waves))}
+
+
+def _written(waves: Sequence[Wave], key: str) -> Iterator[tuple[Wave, str, str]]:
+    """Wave, when it was written if it is not what stands, text: of each wave's causes or of its resolution."""
+    for wave in waves:
+        if text := getattr(wave, key).strip():
+            yield wave, "", text
+        if key == "cause":
+            yield from ((wave, ", written before", earlier) for earlier in wave.causes_before)
 
 
 def _titled(title: str, lines: Iterable[str]) -> str:
@@ -148,35 +168,76 @@ def _times(incident: Incident, *, is_reopened: bool) -> list[tuple[str, datetime
     return [(word, at) for word, at in (*begin, *(() if is_reopened else end)) if at is not None]
 
 
-def _cause(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
-    if written := _of_waves(waves, "cause") or incident.cause:
-        return written
+def _cause(incident: Incident, waves: Sequence[Wave]) -> str:
+    if any(wave.because for wave in waves):
+        lines = []
+        for wave in waves:
+            lines.append(f"Wave {wave.number}: {wave.cause or UNWRITTEN}")
+            lines += [f"Wave {wave.number}, written before: {text}" for text in wave.causes_before]
+        return "\n\n".join(lines)
+    if incident.cause:
+        return incident.cause
     found = (
-        _titled(ALARMS, _dated(entries, EntryKind.ALARM)),
+        _titled(ALARMS, _dated(_entries(incident, EntryKind.ALARM))),
         _titled(CHANGES, map(change_words, changes_nearby(incident))),
     )
     return "\n\n".join(text for text in found if text)
 
 
-def _of_waves(waves: Sequence[Wave], name: str) -> str:
-    """What was written of each wave; "" when nothing was, or there is but one."""
-    texts = ((wave.number, getattr(wave, name)) for wave in waves)
-    return "\n\n".join(f"Wave {number}: {text}" for number, text in texts if text)
-
-
-def _resolution(incident: Incident, entries: list[TimelineEntry], waves: Sequence[Wave]) -> str:
+def _resolution(incident: Incident, waves: Sequence[Wave]) -> str:
     """What was written, else what was decided; then what was carried out by plans, and what came back of itself."""
-    last = TimelineEntry.objects.filter(incident=incident, kind=EntryKind.METRIC).order_by("-occurred_at", "-number")
-    came_back = list(last.only("kind", "body", "occurred_at")[:_LAST_METRICS])[::-1]
-    return "\n\n".join(
-        text
-        for text in (
-            _of_waves(waves, "resolution") or incident.resolution or _lines(_dated(entries, EntryKind.DECISION)),
-            _titled(PLANS, [f"{row.name}, {row.words}" for row in plan_results(incident)]),
-            _titled(METRICS, _dated(came_back, EntryKind.METRIC)),
-        )
-        if text
-    )
+    plans = [f"{row.name}, {row.words}" for row in plan_results(incident)]
+    texts = (_ended(incident, waves), _titled(PLANS, plans), _titled(METRICS, _recovered(incident, waves)))
+    return "\n\n".join(text for text in texts if text)
+
+
+def _ended(incident: Incident, waves: Sequence[Wave]) -> str:
+    """What ended it, of each wave: its text, else what was decided in it."""
+    if not waves and incident.resolution:
+        return incident.resolution
+    decided = _entries(incident, EntryKind.DECISION)
+    if not waves:
+        return _lines(_dated(decided, "decided: "))
+    if not decided and not any(wave.resolution for wave in waves):
+        return ""
+    texts = []
+    for wave in waves:
+        own = [entry for entry in decided if wave_at(waves, entry.occurred_at) == wave.number]
+        lines = f"\n\n{_lines(_dated(own, 'decided: '))}" if own else UNWRITTEN
+        texts.append(f"Wave {wave.number}: {wave.resolution or lines}")
+    return "\n\n".join(texts)
+
+
+def _recovered(incident: Incident, waves: Sequence[Wave]) -> list[str]:
+    """What came back in each wave: of each alarm's name the last time up to the wave's end, else the first after it.
+
+    Of many the alarm that declared it and the earliest; how many more there are is said.
+    """
+    rows = _entries(incident, EntryKind.METRIC, _MOST_READ)
+    told = {entry.data["alarm"] for entry in rows if "alarm" in entry.data}
+    names = dict(Alarm.objects.filter(pk__in=told).values_list("pk", "name"))
+    its = Q(incident=incident) | Q(incident__merged_into=incident)
+    opening = AlarmClaim.objects.filter(its, outcome=ClaimOutcome.OPENED).values_list("transition__alarm__name")
+    declaring = {name for (name,) in opening}
+    ends = {wave.number: wave.resolved_at for wave in waves} or {1: incident.resolved_at}
+    kept: dict[int, dict[str, TimelineEntry]] = {number: {} for number in ends}
+    for entry in rows:
+        number = wave_at(waves, entry.occurred_at)
+        name, end = names.get(entry.data.get("alarm"), entry.body), ends[number]
+        if name not in kept[number] or end is None or entry.occurred_at <= end:
+            kept[number][name] = entry
+    lines = []
+    for found in kept.values():
+        first = sorted(found, key=lambda name: (name not in declaring, found[name].occurred_at))[:_MOST_RECOVERED]
+        lines += _dated(entry for name, entry in found.items() if name in first)
+        lines += [f"{plural(len(found) - len(first), 'more alarm')} came back"] if len(first) < len(found) else []
+    return lines
+
+
+def _entries(incident: Incident, kind: EntryKind, most: int = _MOST_LINES) -> list[TimelineEntry]:
+    """The first lines of a kind, as they stand corrected."""
+    rows = TimelineEntry.objects.filter(incident=incident, kind=kind, superseded_by__isnull=True)
+    return list(rows.order_by("occurred_at", "number").only("body", "occurred_at", "data")[:most])
 
 
 def _runbooks(incident: Incident) -> Iterator[str]:
@@ -189,9 +250,10 @@ def _runbooks(incident: Incident) -> Iterator[str]:
             yield f"{match.runbook.title} matches ({match.why}) and was not carried out"
 
 
-def _dated(entries: list[TimelineEntry], kind: EntryKind) -> list[str]:
-    word = "decided: " if kind == EntryKind.DECISION else ""  # that it was done, it does not say
-    return [f"{stamp(entry.occurred_at)}: {word}{entry.body}" for entry in entries if entry.kind == kind]
+def _dated(entries: Iterable[TimelineEntry], word: str = "") -> list[str]:
+    """`word` before each: that it was decided, not that it was done."""
+    rows = sorted(entries, key=lambda entry: entry.occurred_at)
+    return [f"{stamp(entry.occurred_at)}: {word}{entry.body}" for entry in rows]
 
 
 def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
@@ -211,7 +273,8 @@ def _all_met(incident: Incident, clocks: list[IncidentClock]) -> Iterator[str]:
 def _came_back(waves: Sequence[Wave]) -> Iterator[str]:
     """Each time that it was over and was not."""
     for wave in waves[1:]:
-        yield f"It came back {stamp(wave.began_at)}, after wave {wave.number - 1} was resolved: {wave.why}"
+        again = f", reopened {stamp(wave.reopened_at)}" if wave.is_known_before and wave.reopened_at else ""
+        yield f"It came back {stamp(wave.began_at)}{again}, after wave {wave.number - 1} was resolved: {wave.why}"
 
 
 def _ends(incident: Incident, waves: Sequence[Wave]) -> list[tuple[str, datetime]]:

@@ -186,8 +186,9 @@ class Alike(NamedTuple):
         return f"/incidents/{self.number}/"
 
 
-def _alike(actor: Actor, incident: Incident) -> list[Alike]:
-    found = similar_incidents(actor, incident)
+def alike(actor: Actor, incident: Incident, *, after: datetime | None = None) -> list[Alike]:
+    """Earlier incidents that read like this one, or those declared after an instant."""
+    found = similar_incidents(actor, incident, after=after)
     return [
         Alike(row.incident.number, row.incident.title, row.incident.declared_at, row.remedy, row.problem)
         for row in found
@@ -220,6 +221,6 @@ def evidence_of(actor: Actor, incident: Incident, at: datetime) -> Evidence:
         budget=budget_lines(burnt),
         burnt=burnt,
         then=known_then(actor, incident),
-        similar=_alike(actor, incident),
+        similar=alike(actor, incident),
         graphs=graphs_of(incident),
     )

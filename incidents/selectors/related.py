@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from incidents.choices import ClaimOutcome
@@ -16,6 +16,7 @@ from monitoring.models import Alarm, AlarmState, Annotation, AnnotationKind, Dep
 from opsportal.core.actor import Actor
 
 NEARBY: Final = timedelta(hours=2)
+MOST_FIRING: Final = 200
 CHART_MARGIN: Final = timedelta(minutes=30)
 
 
@@ -71,11 +72,15 @@ def changes_nearby(incident: Incident) -> list[Change]:
 
 
 def alarms_nearby(incident: Incident) -> list[Alarm]:
-    """Alarms that fire now on the incident's service, or platform when it has none."""
+    """Alarms that fire now on the incident's service, or platform when it has none, newest first.
+
+    Each name once, whoever tells of it: the gravest, then the first of those.
+    """
     rows = Alarm.objects.judged().filter(platform_id=incident.platform_id, state=AlarmState.ALARM)
     if incident.service_id is not None:
         rows = rows.filter(Q(service_id=incident.service_id) | Q(service__isnull=True))
-    return list(rows.select_related("severity").order_by("-since")[:20])
+    rows = rows.order_by("name", F("severity__rank").asc(nulls_last=True), "since", "pk").distinct("name")
+    return sorted(rows.select_related("severity")[:MOST_FIRING], key=lambda alarm: alarm.since, reverse=True)[:20]
 
 
 def metrics_of(incident: Incident) -> list[ServiceMetric]:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from incidents.choices import (
     KEY_KINDS,
@@ -34,7 +34,9 @@ from incidents.models import (
 )
 from incidents.querysets import ActionItemQuerySet
 from incidents.selectors.detail import ENTRY_COLUMNS, EntryView
+from incidents.selectors.documented import missing_texts
 from incidents.selectors.drafting import OPTIONAL
+from incidents.selectors.waves import Wave
 from monitoring.selectors.slo_detail import ReviewMark
 from opsportal.core.actor import Actor
 from opsportal.core.gate import HiddenError, allows
@@ -42,7 +44,10 @@ from opsportal.core.pagination import Page, keyset_page
 from opsportal.core.prepared import Read, Row
 
 KEY_ENTRIES: Final = 40
-COURSE_ENTRIES: Final = 200  # of what is never cut before the rest is
+COURSE_ENTRIES: Final = 200  # of what is not cut before the rest is
+REST_ENTRIES: Final = 15  # of the rest, where the course alone fills the others' place
+AFTER_ENTRIES: Final = 100
+COURSE_KINDS: Final = (EntryKind.STATE, EntryKind.SEVERITY, EntryKind.UPDATE, EntryKind.PLAN)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 # How long unfinished items have stood: key, words, from and to how many days.
 AGES: Final = (
@@ -134,11 +139,27 @@ def publication_notes(approvals: Iterable[ReviewApproval]) -> dict[datetime, str
     return {row.at: row.note for row in approvals if row.verdict == Verdict.AGREED and row.note}
 
 
-def gaps_of(sections: Iterable[ReviewSection], items: Iterable[ActionItem]) -> list[str]:
-    """What a review is not published without a word: sections without text, unfinished action items without owner."""
+def gaps_of(
+    incident: Incident, sections: Iterable[ReviewSection], items: Iterable[ActionItem], waves: Iterable[Wave]
+) -> list[str]:
+    """What a review is not published without a word, in words.
+
+    Sections without text, waves without a cause that no person named in the review's own, unfinished action items
+    without owner, an incident that is not closed, with what that waits for.
+    """
+    sections = list(sections)
+    named = " ".join(row.body.lower() for row in sections if row.key == "cause" and row.edited_at is not None)
+    waves = [wave for wave in waves if not wave.cause.strip() and f"wave {wave.number}" not in named]
+    missing = f", its {' and '.join(texts)} not written" if (texts := missing_texts(incident)) else ""
+    unclosed = [f"{incident.reference} is not closed{missing}"] if incident.closed_at is None else []
     empty = [row.title for row in sections if row.key not in OPTIONAL and not row.body.strip()]
     unowned = [item.reference for item in items if item.is_unfinished and item.owner_id is None]
-    return [*(f"{title} is empty" for title in empty), *(f"{reference} has no owner" for reference in unowned)]
+    return [
+        *(f"{title} is empty" for title in empty),
+        *(f"wave {wave.number} has no cause" for wave in waves),
+        *(f"{reference} has no owner" for reference in unowned),
+        *unclosed,
+    ]
 
 
 def editions_of(review: Review) -> list[ReviewEdition]:
@@ -157,7 +178,8 @@ def edition_of(review: Review, version: int) -> ReviewEdition | None:
 
 
 def _key_rows(incident: Incident) -> Any:
-    """The moments that changed the course, `weight` what is not cut: what was pinned, then state, severity, command.
+    """The moments that changed the course, `weight` what is not cut before the rest is: what was pinned, then state,
+    severity, updates, plans, command.
 
     What people say happened before anything was detected belongs to them: the recorded beginning stands on it, or may
     be wrong. So does what was corrected afterwards.
@@ -165,27 +187,35 @@ def _key_rows(incident: Incident) -> Any:
     is_early = Q(kind=EntryKind.LOG, occurred_at__lt=incident.detected_at) | Q(supersedes__isnull=False)
     pins = EntryMark.objects.filter(kind=MarkKind.PIN)
     is_pinned = Exists(pins.filter(entry=OuterRef("pk"))) | Exists(pins.filter(entry=OuterRef("supersedes_id")))
-    is_course = Q(kind__in=[EntryKind.STATE, EntryKind.SEVERITY]) | Q(data__role=IncidentRole.COMMANDER)
+    is_course = Q(kind__in=COURSE_KINDS) | Q(data__role=IncidentRole.COMMANDER)
     weight = Case(When(is_pinned, then=2), When(is_course, then=1), default=0)
     rows = TimelineEntry.objects.filter(incident=incident, superseded_by__isnull=True).annotate(weight=weight)
     return rows.filter(Q(kind__in=KEY_KINDS) | Q(weight=2) | is_early)
 
 
-def key_entries(incident: Incident) -> list[EntryView]:
+def key_entries(incident: Incident, waves: Sequence[Wave] = ()) -> list[EntryView]:
     """The moments that changed the course, as they stand corrected, in the order in which they happened.
 
-    Of many the earliest, but none of how the incident went on: `key_entries_cut` says how many more there are.
+    Of many all of how the incident went on, and of the rest the first of each kind in each wave, then the second …:
+    no wave and no kind takes the place of another. `key_entries_cut` says how many more there are.
     """
-    rows = _key_rows(incident).order_by("-weight", "occurred_at", "number").values_list(*ENTRY_COLUMNS, "weight")
-    kept = [row for place, row in enumerate(rows[:COURSE_ENTRIES]) if place < KEY_ENTRIES or row[-1]]
-    found = [EntryView(*row[:-1]) for row in kept]
+    begun = [When(occurred_at__gte=wave.began_at, then=wave.number) for wave in reversed(waves[1:])]
+    wave = Case(*begun, default=1, output_field=IntegerField())
+    place = Window(RowNumber(), partition_by=[F("weight"), F("wave"), F("kind")], order_by=("occurred_at", "number"))
+    rows = _key_rows(incident).annotate(wave=wave).annotate(place=place)
+    rows = rows.order_by("-weight", "place", "occurred_at", "number").values_list(*ENTRY_COLUMNS, "weight")
+    kept = list(rows[:COURSE_ENTRIES])
+    most = max(KEY_ENTRIES, sum(row[-1] > 0 for row in kept) + REST_ENTRIES)
+    found = [EntryView(*row[:-1]) for row in kept[:most]]
     return sorted(found, key=lambda entry: (entry.occurred_at, entry.number))
 
 
-def key_entries_after(incident: Incident, number: int) -> list[EntryView]:
-    """The key moments that were written down after line `number`."""
-    rows = _key_rows(incident).filter(number__gt=number).order_by("occurred_at", "number")
-    return [EntryView(*row) for row in rows.values_list(*ENTRY_COLUMNS)[:COURSE_ENTRIES]]
+def key_entries_after(incident: Incident, number: int) -> tuple[list[EntryView], int]:
+    """The first key moments that were written down after line `number`, and how many more there are."""
+    rows = _key_rows(incident).filter(number__gt=number)
+    first = rows.order_by("occurred_at", "number").values_list(*ENTRY_COLUMNS)[:AFTER_ENTRIES]
+    found = [EntryView(*row) for row in first]
+    return found, rows.count() - len(found) if len(found) >= AFTER_ENTRIES else 0
 
 
 def key_entries_cut(incident: Incident, shown: Sequence[EntryView]) -> int:

@@ -17,6 +17,7 @@ from incidents.selectors.evidence import (
     Evidence,
     Graph,
     RunbookResult,
+    alike,
     budget_lines,
     burnt_words,
     change_words,
@@ -56,6 +57,7 @@ class Since:
     """What came after a review was published, and is no part of what was signed."""
 
     entries: Sequence[EntryView]
+    entries_cut: int  # key moments that are not among them
     rows: Sequence[Later]
 
     def __bool__(self) -> bool:
@@ -92,12 +94,13 @@ def _signed(review: Review) -> ReviewEdition | None:
 
 def record_now(actor: Actor, incident: Incident, at: datetime) -> Record:
     """As it stands, as far as this actor may know it."""
-    entries = key_entries(incident)
+    waves = waves_of(incident)
+    entries = key_entries(incident, waves)
     return Record(
         at=at,
         incident=incident,
         clocks=clock_views(incident, at, with_stopped=True),
-        waves=waves_of(incident),
+        waves=waves,
         entries=entries,
         entries_cut=key_entries_cut(incident, entries),
         items=action_items_of(incident),
@@ -183,7 +186,7 @@ def edition_record(actor: Actor, edition: ReviewEdition, at: datetime) -> Record
         evidence=evidence,
         is_whole="roles" in kept,
     )
-    return replace(signed, since=_since(signed, now, key_entries_after(incident, kept["last_number"])))
+    return replace(signed, since=_since(actor, signed, now, kept["last_number"]))
 
 
 def _then(incident: Incident, kept: Mapping[str, Any]) -> Incident:
@@ -197,12 +200,13 @@ def _then(incident: Incident, kept: Mapping[str, Any]) -> Incident:
     return then
 
 
-def _since(signed: Record, now: Evidence, entries: Sequence[EntryView]) -> Since:
+def _since(actor: Actor, signed: Record, now: Evidence, last_number: int) -> Since:
     """What of the record as it stands now is new or went on since."""
     before = set(_lines(signed.evidence, signed.items))
     after = _lines(now, action_items_of(signed.incident))
-    alike = [Later(row.name, row.remedy, row.url) for row in now.similar if row.declared_at > signed.at]
-    return Since(entries, [*(row for row in after if row not in before), *alike])
+    later = [Later(row.name, row.remedy, row.url) for row in alike(actor, signed.incident, after=signed.at)]
+    entries, cut = key_entries_after(signed.incident, last_number)
+    return Since(entries, cut, [*(row for row in after if row not in before), *later])
 
 
 def _lines(evidence: Evidence, items: Iterable[ActionItem]) -> Iterator[Later]:

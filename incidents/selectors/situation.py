@@ -132,13 +132,17 @@ def sample_end(incident: Incident) -> datetime | None:
     return ended + AFTER if ended is not None else None
 
 
-def similar_incidents(actor: Actor, incident: Incident) -> list[Similar]:
-    """Earlier incidents of the platform that share words with this one, ranked by how much and whether by service."""
+def similar_incidents(actor: Actor, incident: Incident, *, after: datetime | None = None) -> list[Similar]:
+    """Incidents of the platform that share words with this one, ranked by how much and whether by service.
+
+    Those declared before it, or those declared after an instant.
+    """
     words = sorted(set(re.findall(r"\w{3,}", f"{incident.title} {incident.summary}".casefold())))[:20]
     if not words:
         return []
     query = SearchQuery(" | ".join(words), config="simple", search_type="raw")
     rows = Incident.objects.visible_to(actor).filter(platform_id=incident.platform_id, merged_into__isnull=True)
+    rows = rows.filter(declared_at__gt=after) if after else rows.filter(declared_at__lt=incident.declared_at)
     alike = rows.annotate(words=INCIDENT_WORDS).filter(words=query).exclude(pk=incident.pk)
     newest = alike.order_by("-number").values("pk")[:CANDIDATES]
     ranked: Any = Incident.objects.filter(pk__in=newest).annotate(

@@ -5,6 +5,7 @@ Restricted incidents never leak by a link: the other's number is written only wh
 
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from django.db import transaction
 from django.db.models import F
@@ -12,18 +13,22 @@ from django.db.models import F
 from incidents import events, lifecycle
 from incidents.choices import ClockKind, EntryKind, OutcomeChoice
 from incidents.errors import IncidentError
-from incidents.models import Incident, IncidentClock, IncidentLink
+from incidents.models import Incident, IncidentClock, IncidentLink, TimelineEntry
 from incidents.models.problem import LinkKind
 from incidents.services import clocks, notices
 from incidents.services.base import change, finish, mark_charts, moved
 from incidents.services.ending import work_end
 from incidents.services.record import severity_take
 from incidents.services.timeline import append
+from monitoring.models import AlarmState
 from opsportal.core.actor import Actor
 from opsportal.core.gate import allows
 from opsportal.core.live import touch
 from opsportal.core.markdown import clean_text
 from opsportal.core.models import VersionConflictError
+
+MOST_READ: Final = 500
+MOST_TAKEN_OVER: Final = 20
 
 
 def lock_both(incident: Incident, other: Incident, *, expected: int | None) -> tuple[Incident, Incident]:
@@ -44,8 +49,9 @@ def incident_merge(
 ) -> Incident:
     """Close an incident as the duplicate of another; later alarms of its signal join that one.
 
-    Its number, alarms and timeline stay where they are and are shown there. One that is resolved and milder takes over
-    its severity: nobody can raise that one, nor reopen it while this one is open for its signal.
+    Its number, alarms and timeline stay where they are and are shown there; what its alarms said is told there as well.
+    One that is resolved and milder takes over its severity: nobody can raise that one, nor reopen it while this one is
+    open for its signal.
 
     Returns the merged one.
     Raises IncidentError, TransitionError, VersionConflictError.
@@ -77,6 +83,7 @@ def incident_merge(
     is_graver = current.rank < kept.rank
     raised = severity_take(kept, current.severity, took_in, by=by, at=at) if is_graver else None
     append(kept, kind=EntryKind.STATE, body=f"{took_in}{because}", by=by, at=at, data={"merged": current.number})
+    _take_over_alarms(current, kept, by=by, at=at)
     notices.tell_state(current, f"merged into {kept.reference}" if is_known else "merged", at)
     mark_charts(current, by=by, at=at)
     if raised is not None:
@@ -87,6 +94,21 @@ def incident_merge(
     )
     audit_work()
     return current
+
+
+def _take_over_alarms(current: Incident, kept: Incident, *, by: Actor, at: datetime) -> None:
+    """Of each of its alarms when it first fired and when it was last back, as lines of the one that goes on."""
+    rows = TimelineEntry.objects.filter(incident=current, kind__in=[EntryKind.ALARM, EntryKind.METRIC])
+    told: dict[tuple[str, object], TimelineEntry] = {}
+    for entry in rows.filter(data__has_key="alarm").order_by("occurred_at", "number")[:MOST_READ]:
+        key = (entry.kind, entry.data["alarm"])
+        if entry.kind == EntryKind.METRIC or (key not in told and entry.data.get("to") == AlarmState.ALARM):
+            told[key] = entry
+    named = "" if kept.is_restricted else f"{current.reference}: "
+    for entry in sorted(told.values(), key=lambda row: (row.occurred_at, row.number))[:MOST_TAKEN_OVER]:
+        body = entry.body if "of" in entry.data else f"{named}{entry.body}"
+        data = {"of": current.number, **entry.data}
+        append(kept, kind=entry.kind, body=body, by=by, at=at, occurred_at=entry.occurred_at, data=data)
 
 
 def _check_mergeable(current: Incident, kept: Incident, by: Actor) -> None:

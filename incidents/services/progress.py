@@ -102,8 +102,9 @@ def incident_resolve(
     for kind in (ClockKind.ESCALATE, ClockKind.UPDATE, ClockKind.STAKEHOLDER):
         clocks.stop(current, kind, when)
     clocks.start(current, ClockKind.REVIEW, when)
-    review_follow(current, at=at)  # of a review that was there before it was reopened
+    hold_review(current)  # one that was there before it was reopened, before its timeline
     say_rewritten(current, before, by=by, at=at)
+    review_follow(current, at=at)
     append(
         current,
         kind=EntryKind.STATE,
@@ -155,8 +156,8 @@ def incident_close(
     if is_reviewed:
         _open_review(current, review, reviewer_id, by=by, at=at)
     change(current, **moved(current, position, at), closed_at=at, **changed)
-    review_follow(current, at=at)
     say_rewritten(current, before, by=by, at=at)
+    review_follow(current, at=at)
     said = "closed, review open" if is_reviewed and not is_published(current) else "closed"
     append(current, kind=EntryKind.STATE, body=said, by=by, at=at, data={"state": "closed"})
     tells, written = partial(events.closed, current), {"fields": sorted(changed)} if changed else None

@@ -18,6 +18,7 @@ from incidents.services.paging import page_first
 from incidents.services.reviews import review_follow
 from incidents.services.texts import TEXTS, say_rewritten
 from incidents.services.timeline import append, check_occurred
+from incidents.services.waves import hold_review
 from incidents.types import defaults
 from incidents.types import questions as questions_of
 from opsportal.core.actor import Actor
@@ -145,10 +146,12 @@ def incident_describe(
         refuse_twin(current.platform_id, kinds.get("service", current.service), current.signal)
         raise
     if new or times:
-        review_follow(current, at=at)
+        hold_review(current)  # before its timeline
     if "type" in kinds:
         _take_over_type(current, by=by, at=at)
     say_rewritten(current, before, by=by, at=at)
+    if new or times:
+        review_follow(current, at=at)
     if said:
         append(current, kind=EntryKind.STATE, body=", ".join(said), by=by, at=at)
     if times:

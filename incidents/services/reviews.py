@@ -13,6 +13,7 @@ from incidents.models import Incident, Review, ReviewApproval, ReviewSection, Se
 from incidents.selectors.drafting import draft_sections
 from incidents.selectors.reviews import action_items_of, gaps_of, sections_of
 from incidents.selectors.signed import freeze, record_now
+from incidents.selectors.waves import waves_of
 from incidents.services import clocks, notices
 from incidents.services.base import finish
 from incidents.services.timeline import append
@@ -183,7 +184,8 @@ def review_publish(*, by: Actor, at: datetime, review: Review, expected: int, no
     current = _locked(review, expected, ReviewState.IN_REVIEW)
     if by.user_id is None or by.user_id == current.author_id:
         raise IncidentError("Another person than its author reads and publishes a review.")
-    gaps = gaps_of(sections_of(current), action_items_of(current.incident))
+    incident = current.incident
+    gaps = gaps_of(incident, sections_of(current), action_items_of(incident), waves_of(incident))
     because = clean_text(note).strip()
     if gaps and not because:
         raise IncidentError(f"{'; '.join(gaps)}. Mend it, or say why the review is published although.")

@@ -32,4 +32,4 @@ def say_rewritten(incident: Incident, before: Mapping[str, str], *, by: Actor, a
             said = f"changed the {TEXTS[name]} from “{old}”"
             whole = f"{said} to “{new}”" if new else f"{said} to nothing"
             body = whole if len(whole) <= MAX_BODY else said  # the new one stands in the record
-            append(incident, kind=EntryKind.STATE, body=body, by=by, at=at, data={"text": name})
+            append(incident, kind=EntryKind.STATE, body=body, by=by, at=at, data={"text": name, "was": old})

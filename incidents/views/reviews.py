@@ -11,7 +11,7 @@ from incidents.errors import IncidentError
 from incidents.forms.reviews import ActionItemChangeForm, ActionItemForm, AnswerForm, SectionForm
 from incidents.models import ActionItem, Incident, Review
 from incidents.selectors.detail import ClockView
-from incidents.selectors.drafting import unsaid
+from incidents.selectors.drafting import unsaid, unsaid_of
 from incidents.selectors.kept_texts import section_of
 from incidents.selectors.learning import causes_of
 from incidents.selectors.reviews import (
@@ -85,16 +85,14 @@ def _page(
         "clocks": [clock for clock in record.clocks if _ran(clock)],
         "now": at,
         "sections": sections,
-        "unsaid": {section.key: unsaid(incident, section, record.waves) for section in sections}
-        if review.state != ReviewState.PUBLISHED
-        else {},
+        "unsaid": unsaid_of(review, incident, sections, record.waves),
         "causes": causes_of(review),
         "editions": editions_of(review),
         "steps": _steps(review),
         "due": [clock for clock in record.clocks if not _ran(clock)],
         "is_early": record.since is None
         and any(row.kind == EntryKind.LOG and row.occurred_at < incident.impact_started_at for row in record.entries),
-        "gaps": gaps_of(sections, record.items),
+        "gaps": gaps_of(incident, sections, record.items, record.waves),
         "approvals": approvals,
         "notes": publication_notes(approvals),
         "action_form": action_form or ActionItemForm(platform_id=incident.platform_id),

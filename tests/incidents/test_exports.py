@@ -52,7 +52,7 @@ def review(platform: Platform, operator: User, commander: User, actor_for: Actor
     action_item_add(by=by, at=at, incident=over, title=SHORT, owner_id=operator.pk)
     review.refresh_from_db()
     sent = review_submit(by=by, at=at, review=review, expected=review.version)
-    return review_publish(by=actor_for(commander), at=at, review=sent, expected=sent.version)
+    return review_publish(by=actor_for(commander), at=at, review=sent, expected=sent.version, note="Monday")
 
 
 def body_of(client: Client, url: str) -> str:

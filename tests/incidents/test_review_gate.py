@@ -67,7 +67,8 @@ def test_what_is_missing_stops_it_until_someone_says_why_it_is_published_althoug
     assert Review.objects.get().state == "in_review"
     done = client.post(url, {"version": review.version, "note": "The team decides on Monday"})
     assert done.status_code == 303
-    kept = f"although Lessons is empty, {item.reference} has no owner: The team decides on Monday"
+    unclosed = f"{review.incident.reference} is not closed, its impact and cause and resolution not written"
+    kept = f"although Lessons is empty, {item.reference} has no owner, {unclosed}: The team decides on Monday"
     assert ReviewApproval.objects.get(review=review).note == kept
     assert TimelineEntry.objects.filter(incident=review.incident, body__endswith=kept).exists()
     assert kept in client.get(review.url).content.decode().split("</article>")[0], "not among the readers alone"
@@ -87,8 +88,12 @@ def test_what_is_missing_stops_it_until_someone_says_why_it_is_published_althoug
 
 
 def test_a_whole_one_needs_no_word(review: Review, at: datetime, commander: User, actor_for: ActorFor) -> None:
-    ReviewSection.objects.filter(review=review, key="lessons").update(body="Alarm earlier.")
+    ReviewSection.objects.filter(review=review, key="lessons").update(body="Alarm earlier.", edited_at=at)
     review.incident.action_items.update(state="dropped", finished_at=at)
+    incident = review.incident
+    incident.refresh_from_db()
+    incident_close(by=SYSTEM, at=at + 2 * MINUTE, incident=incident, expected=incident.version, texts=TEXTS)
+    review.refresh_from_db()
     published = review_publish(by=actor_for(commander), at=at, review=review, expected=review.version)
     assert published.state == "published"
     assert ReviewApproval.objects.get(review=review).note == ""

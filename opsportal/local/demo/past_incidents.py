@@ -213,9 +213,9 @@ class Telling:
         review_submit(by=self.cast.commander, at=at, review=review, expected=review.version)
 
     def publish_review(self, at: datetime) -> None:
+        self.close(at)
         review = Review.objects.get(incident_id=self.pk)
         review_publish(by=self.cast.admin, at=at, review=review, expected=review.version, note="Read and agreed.")
-        self.close(at)
 
     def close(self, at: datetime) -> None:
         incident = self.incident
