@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from incidents.models import Incident, Review, ReviewEdition, ReviewSection
-from incidents.selectors.signed import signed_as
+from incidents.selectors.signed import edition_record
 from incidents.services import (
     incident_close,
     incident_describe,
@@ -102,6 +102,6 @@ def test_a_review_that_is_published_while_a_time_is_corrected_keeps_the_time_tha
     )
     results = while_held(monkeypatch, "incidents.services.record.append", describe, publish)
     assert not [result for result in results if isinstance(result, Exception)], results
-    signed = signed_as(ReviewEdition.objects.get(review=review))
+    signed = edition_record(by, ReviewEdition.objects.get(review=review), at)
     assert signed is not None
-    assert signed.times["impact_started_at"] == start
+    assert signed.incident.impact_started_at == start
