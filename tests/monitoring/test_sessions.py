@@ -1,6 +1,7 @@
 """Statements and sessions of a real PostgreSQL: the one that was listed is hit, and no other."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -70,10 +71,14 @@ def busy(database: TargetDatabase) -> Iterator[list[str]]:
 
 
 def listed(platform: Platform, key: str) -> str:
-    """The choice that names the waiting client."""
-    form = ACTIONS[key].form({"target": "shop"}, platform=platform)
-    assert not form.trouble
-    return next(value for value, label in form.fields["sessions"].choices if "pg_sleep" in label)  # type: ignore[attr-defined]
+    """The choice that names the waiting client, as soon as PostgreSQL shows what it does."""
+    for _ in range(500):
+        form = ACTIONS[key].form({"target": "shop"}, platform=platform)
+        found = [value for value, label in form.fields["sessions"].choices if "pg_sleep" in label]  # type: ignore[attr-defined]
+        if found and not form.trouble:
+            return str(found[0])
+        time.sleep(0.01)
+    raise AssertionError(form.trouble or "The waiting client was never listed.")
 
 
 def planned(platform: Platform, by: Actor, at: datetime, key: str, chosen: str) -> Plan:
